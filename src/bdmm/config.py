@@ -1,1 +1,188 @@
 """Settings as frozen dataclasses, presets as rows of data; each setting is declared once, here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from bdmm.errors import InputError
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """The generator: what it is fed, how wide it is, and which of its parts are left out.
+
+    Attributes:
+        joints: pose heatmaps per frame: 18 (COCO) or 25 (BODY-25).
+        feeds_back: whether the structural encoder also sees the previously generated frame (the
+            source image before the first).
+        slope: negative slope of the leaky ReLU in encoders and residual blocks. The modulated
+            blocks always use 0.2.
+        widths: channels at 1/2, 1/4, ... of the frame's size; the last is the bottleneck, at the
+            others the warped features are propagated and modulated.
+        style_widths: channels of the style encoder's blocks; the last is the style code's size.
+        motion_modulation: False replaces the DMM blocks by plain styled convolutions.
+        deformable: False holds the offsets of the taps at zero ("w/o DCN").
+        style_weight: False leaves the DMM kernels unmodulated.
+        feature_concat: False lets offsets and masks see the propagated features only.
+        motion_mask: False holds the masks at one.
+        forward_branch: False removes the forward propagation.
+        backward_branch: False removes the backward propagation.
+        structural_recurrence: False gives every frame its own features as structural state.
+    """
+
+    joints: int = 25
+    feeds_back: bool = True
+    slope: float = 0.1
+    widths: tuple[int, ...] = (64, 128, 256)
+    style_widths: tuple[int, ...] = (64, 128, 256, 512, 512, 512)
+    motion_modulation: bool = True
+    deformable: bool = True
+    style_weight: bool = True
+    feature_concat: bool = True
+    motion_mask: bool = True
+    forward_branch: bool = True
+    backward_branch: bool = True
+    structural_recurrence: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that no network can have."""
+        if self.joints < 1:
+            raise InputError(f"The network needs at least one joint, not {self.joints}.")
+        if len(self.widths) < 2 or min(self.widths) < 1:
+            raise InputError(
+                f"The network's widths must be two or more positive numbers, not {self.widths}."
+            )
+        if not self.style_widths or min(self.style_widths) < 1:
+            raise InputError(
+                f"The style encoder's widths must be positive numbers, not {self.style_widths}."
+            )
+
+    @property
+    def style_size(self) -> int:
+        """Size of the style code."""
+        return self.style_widths[-1]
+
+    @property
+    def size_step(self) -> int:
+        """Both sides of a frame are multiples of this."""
+        return 2 ** len(self.widths)
+
+    @property
+    def least_size(self) -> int:
+        """The shorter side of a frame is at least this: no norm may see a single pixel."""
+        return 2 ** (max(len(self.widths), len(self.style_widths)) + 1)
+
+
+PRESETS: Mapping[str, NetworkConfig] = MappingProxyType(
+    {
+        "released": NetworkConfig(),
+        "paper": NetworkConfig(joints=18, feeds_back=False, slope=0.2),
+    }
+)
+"""``paper``: as printed. ``released``: as the authors' published code runs."""
+
+ABLATIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "DMM": "motion_modulation",
+        "DCN": "deformable",
+        "style weight": "style_weight",
+        "feature concat": "feature_concat",
+        "motion mask": "motion_mask",
+        "forward propagation": "forward_branch",
+        "backward propagation": "backward_branch",
+        "recurrent structural flow": "structural_recurrence",
+    }
+)
+"""The paper's Table 2: what a row leaves out -> the setting that turns it off."""
+
+
+@dataclass(frozen=True)
+class DiscriminatorConfig:
+    """Form and size of the spatial and the temporal discriminator.
+
+    Attributes:
+        paired: each frame is judged beside a partner (the paper) or alone (the release).
+        width: channels after the first block, doubled from block to block.
+        max_width: where the doubling stops.
+        frames: frames of a window, 5 at least: the temporal discriminator is built for this count.
+        slope: of the leaky ReLUs.
+    """
+
+    paired: bool = False
+    width: int = 32
+    max_width: int = 128
+    frames: int = 6
+    slope: float = 0.1
+
+    def __post_init__(self) -> None:
+        """Refuse a window that is over before the last block."""
+        if self.frames < 5:
+            raise InputError(
+                f"A temporal discriminator needs windows of 5 frames or more, not {self.frames}."
+            )
+
+
+DISCRIMINATOR_PRESETS: Mapping[str, DiscriminatorConfig] = MappingProxyType(
+    {
+        "released": DiscriminatorConfig(),
+        "paper": DiscriminatorConfig(paired=True, slope=0.2),
+    }
+)
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """Weights and VGG-19 layers of the objective (equation 9).
+
+    A term is a mean over one frame's values, summed over the layers and over the window's frames;
+    the adversarial terms are means over a map of logits. The weights are those that the paper's
+    authors ran with: the printed row (5, 5, 2, 500, 0.5, 0.1) holds the same numbers beside the
+    wrong symbols.
+
+    Attributes:
+        reconstruction: weight of the L1 distance.
+        spatial_adversarial: weight of the spatial discriminator's verdict.
+        temporal_adversarial: weight of the temporal discriminator's verdict.
+        perceptual: weight of the distance between features (equation 11).
+        style: weight of the distance between Gram matrices (equation 12).
+        contextual: weight of the contextual loss (equation 13).
+        perceptual_layers: ``conv3_1`` is the value before, ``relu3_1`` the value after the ReLU.
+        style_layers: likewise.
+        contextual_layers: likewise.
+        imagenet_input: give VGG-19 the statistics it was trained with, or frames in [-1, 1] as is.
+        vgg_divisors: (layer, number) pairs: features are divided by the number, 1 where not
+            named. For weights whose activations are not torchvision's size.
+    """
+
+    reconstruction: float = 5.0
+    spatial_adversarial: float = 2.0
+    temporal_adversarial: float = 2.0
+    perceptual: float = 0.5
+    style: float = 500.0
+    contextual: float = 0.1
+    perceptual_layers: tuple[str, ...] = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+    style_layers: tuple[str, ...] = ("relu2_2", "relu3_4", "relu4_4", "relu5_2")
+    contextual_layers: tuple[str, ...] = ("relu3_3", "relu4_2", "relu5_2")
+    imagenet_input: bool = False
+    vgg_divisors: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Every layer that some term reads, each once."""
+        named = (*self.perceptual_layers, *self.style_layers, *self.contextual_layers)
+        return tuple(dict.fromkeys(named))
+
+
+LOSS_PRESETS: Mapping[str, LossConfig] = MappingProxyType(
+    {
+        # The release calls the tap relu3_2 that it computes after conv3_3.
+        "released": LossConfig(),
+        "paper": LossConfig(
+            perceptual_layers=("conv1_2",),
+            style_layers=("relu1_2",),
+            contextual_layers=("relu3_2", "relu4_2"),
+            imagenet_input=True,
+        ),
+    }
+)
+"""The paper's layers as printed, with the weights that were really applied."""

@@ -1,6 +1,6 @@
 """What crosses the borders between stages: plain frozen values, nothing else."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from fractions import Fraction
 
@@ -87,6 +87,16 @@ class Motion:
         """Return the number of frames."""
         return self.rotations.shape[0]
 
+    def __getitem__(self, frames: slice) -> "Motion":
+        """Return a run of frames."""
+        return replace(
+            self,
+            rotations=self.rotations[frames],
+            scale=self.scale[frames],
+            translation=self.translation[frames],
+            flagged=self.flagged[frames],
+        )
+
 
 @dataclass(frozen=True)
 class Source:
@@ -129,6 +139,7 @@ class Conditions:
         state: ``t h w`` values of `PixelState`.
         filled: ``t h w`` hidden pixels whose through-body position may be copied.
         warped_foreground: ``t 1 h w`` the source's foreground sampled by ``source_grid``.
+        segment: ``t h w`` index into `BONE_NAMES` of the body at each pixel, -1 off the body.
     """
 
     pose_heatmaps: Float[Tensor, "t k h w"]
@@ -136,6 +147,7 @@ class Conditions:
     state: Int[Tensor, "t h w"]
     filled: Bool[Tensor, "t h w"]
     warped_foreground: Float[Tensor, "t 1 h w"]
+    segment: Int[Tensor, "t h w"]
 
     def __len__(self) -> int:
         """Return the number of frames."""

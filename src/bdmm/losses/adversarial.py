@@ -1,0 +1,25 @@
+"""Least-squares adversarial losses: true is 1, generated is 0.
+
+The paper prints logarithms in equation 10 and trains with least squares (Mao et al. 2017), as the
+supplement says; so do we. The same functions serve the spatial and the temporal discriminator.
+"""
+
+from jaxtyping import Float
+from torch import Tensor
+
+Logits = Float[Tensor, "b 1 hp wp"]
+
+
+def least_squares(logits: Logits, verdict: bool) -> Float[Tensor, ""]:
+    """Return the mean squared distance of a map of logits from 1 (true) or 0 (generated)."""
+    return (logits - float(verdict)).square().mean()
+
+
+def discriminator_loss(true: Logits, fake: Logits) -> Float[Tensor, ""]:
+    """Return what the discriminator minimises; ``fake`` comes from detached generated frames."""
+    return 0.5 * (least_squares(true, True) + least_squares(fake, False))
+
+
+def generator_loss(fake: Logits) -> Float[Tensor, ""]:
+    """Return what the generator minimises: its frames should be taken for true ones."""
+    return least_squares(fake, True)

@@ -1,0 +1,170 @@
+"""Pictures: any file to RGB as the photographer saw it, and back."""
+
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+from einops import repeat
+from jaxtyping import UInt8
+from PIL import Image as Pillow
+from PIL import ImageCms, ImageOps, UnidentifiedImageError
+
+from bdmm.errors import InputError, Notice
+from bdmm.media.output_file import appearing, writing
+
+Picture = UInt8[np.ndarray, "h w 3"]
+"""RGB in 0..255."""
+
+FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "GIF", "TIFF", "PPM", "TGA", "JPEG2000")
+"""What is read: decoders inside Pillow only, none that starts another program."""
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+"""What is written."""
+MAX_PIXELS = 50_000_000
+"""A larger JPEG is read at a half, quarter or eighth of its size, other files are refused."""
+
+_WHITE = (255, 255, 255, 255)
+_SIXTEEN_BITS = 65_535
+
+
+def read_image(path: str | Path) -> Picture:
+    """Read a picture: upright by its EXIF orientation, in sRGB, transparency over white.
+
+    Grey, palette, CMYK, 16-bit and floating-point files are converted. Of an animation the first
+    frame is read.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The picture.
+
+    Raises:
+        InputError: the file is missing, no picture, damaged or larger than `MAX_PIXELS`.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"The picture {path} does not exist or is not a file.")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)
+            with Pillow.open(path, formats=[f for f in FORMATS if f in _known_formats()]) as file:
+                _limit_size(path, file)
+                file.load()
+                return _to_rgb(file)
+    except UnidentifiedImageError as error:
+        raise InputError(
+            f"{path} is not a picture that can be read; save it as JPEG or PNG."
+        ) from error
+    except Pillow.DecompressionBombError as error:
+        raise InputError(_too_large(path, None)) from error
+    except InputError:
+        raise
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
+        raise InputError(f"The picture {path} is damaged or cut off and cannot be read.") from error
+
+
+def write_image(path: str | Path, image: Picture, *, quality: int = 95) -> None:
+    """Write a picture; the file appears whole or not at all.
+
+    Args:
+        path: where to write; its suffix, one of `IMAGE_SUFFIXES`, says the format.
+        image: the picture.
+        quality: of JPEG and WebP, 1 to 100.
+
+    Raises:
+        InputError: the path cannot be written.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in IMAGE_SUFFIXES:
+        raise InputError(
+            f"The picture {path} needs a name that ends in {', '.join(IMAGE_SUFFIXES)}."
+        )
+    picture = Pillow.fromarray(np.ascontiguousarray(image))
+    with appearing(path) as part, writing(path):
+        picture.save(part, quality=quality)
+
+
+def resize_image(image: Picture, size: tuple[int, int]) -> UInt8[np.ndarray, "h1 w1 3"]:
+    """Resample a picture with an anti-aliased filter.
+
+    Args:
+        image: the picture.
+        size: new (height, width).
+
+    Returns:
+        The picture at that size; the same array where nothing changes.
+    """
+    if image.shape[:2] == size:
+        return image
+    height, width = size
+    picture = Pillow.fromarray(np.ascontiguousarray(image))
+    return np.asarray(picture.resize((width, height), Pillow.Resampling.LANCZOS))
+
+
+def _known_formats() -> set[str]:
+    Pillow.init()
+    return set(Pillow.OPEN)
+
+
+def _limit_size(path: Path, file: Pillow.Image) -> None:
+    width, height = file.size
+    if width * height <= MAX_PIXELS:
+        return
+    shrink = next((s for s in (2, 4, 8) if width * height <= MAX_PIXELS * s * s), 8)
+    drafted = file.draft("RGB", (width // shrink, height // shrink))
+    if drafted is None or file.size[0] * file.size[1] > MAX_PIXELS:
+        raise InputError(_too_large(path, (width, height)))
+    warnings.warn(
+        f"{path} has {width} x {height} pixels and is read at "
+        f"{file.size[0]} x {file.size[1]} to save memory.",
+        Notice,
+        stacklevel=4,
+    )
+
+
+def _too_large(path: Path, size: tuple[int, int] | None) -> str:
+    said = "too many" if size is None else f"{size[0]} x {size[1]}"
+    return (
+        f"The picture {path} has {said} pixels; at most {MAX_PIXELS // 1_000_000} million "
+        "are read, so make it smaller first."
+    )
+
+
+def _to_rgb(file: Pillow.Image) -> Picture:
+    picture = ImageOps.exif_transpose(file)
+    if picture.mode[0] in "IF":
+        return _from_deep_grey(np.asarray(picture))
+    if picture.mode in ("LA", "La", "PA", "RGBa") or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+    picture = _to_srgb(picture, file.info.get("icc_profile"))
+    if picture.mode == "RGBA":
+        white = Pillow.new("RGBA", picture.size, _WHITE)
+        picture = Pillow.alpha_composite(white, picture)
+    return np.asarray(picture.convert("RGB"))
+
+
+def _from_deep_grey(values: np.ndarray) -> Picture:
+    """Turn 16-bit, 32-bit or floating-point grey into 8 bits."""
+    numbers = np.nan_to_num(values.astype(np.float32))
+    top = float(numbers.max(initial=0))
+    if values.dtype.kind == "f" and top <= 1:
+        numbers = numbers * 255
+    elif top > 255 or values.dtype.itemsize == 2:
+        numbers = numbers * (255 / max(_SIXTEEN_BITS, top))
+    grey = (numbers.clip(0, 255) + 0.5).astype(np.uint8)
+    return repeat(grey, "h w -> h w rgb", rgb=3)
+
+
+def _to_srgb(picture: Pillow.Image, profile: bytes | None) -> Pillow.Image:
+    """Convert the colours of a file with an embedded profile; a broken profile is ignored."""
+    if profile is None or picture.mode not in ("RGB", "RGBA", "CMYK"):
+        return picture
+    target = "RGBA" if picture.mode == "RGBA" else "RGB"
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        srgb = ImageCms.createProfile("sRGB")
+        converted = ImageCms.profileToProfile(picture, source, srgb, outputMode=target)
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return picture
+    return picture if converted is None else converted

@@ -1,0 +1,276 @@
+"""Frames into a video file: constant rate, sound carried over, whole or not at all."""
+
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import av
+import numpy as np
+from av.filter import Graph
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+
+from bdmm.errors import InputError, Notice
+from bdmm.media.audio_copy import AudioCopy
+from bdmm.media.image import Picture, write_image
+from bdmm.media.output_file import appearing, check_folder, check_output, writing
+
+VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".gif")
+"""What is written: H.264, or VP9 in .webm, or a palette per frame in .gif (no sound)."""
+DEFAULT_QUALITY = 18
+"""x264's constant rate factor: 0 to 51, lower is better and larger; 18 looks like the frames."""
+
+_BT709 = 1
+_GIF_TICK = Fraction(1, 100)
+_GIF_STEPS = (("split", ""), ("palettegen", "stats_mode=single"), ("paletteuse", "new=1"))
+
+
+@runtime_checkable
+class FrameWriter(Protocol):
+    """Takes frames one after the other."""
+
+    def write(self, frame: Picture) -> None:
+        """Append a frame; all are of one size.
+
+        Raises:
+            InputError: the disk is full or writing failed otherwise.
+        """
+        ...
+
+    def finish(self) -> None:
+        """Write what is still held back."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the file, finished or not."""
+        ...
+
+
+def check_video_output(path: str | Path, inputs: Iterable[str | Path] = ()) -> Path:
+    """Check a path for `create_video` before any work; see `check_output`.
+
+    A path without a suffix means a folder of PNG files, which must not exist yet.
+
+    Raises:
+        InputError: nothing can be written there.
+    """
+    path = Path(path)
+    if path.suffix:
+        return check_output(path, VIDEO_SUFFIXES, inputs)
+    if path.exists():
+        raise InputError(
+            f"The output {path} exists already; name a new folder for PNG files, or a file that "
+            f"ends in {', '.join(VIDEO_SUFFIXES)}."
+        )
+    check_folder(path.parent)
+    return path
+
+
+@contextmanager
+def create_video(
+    path: str | Path,
+    fps: Fraction,
+    *,
+    sound_from: str | Path | None = None,
+    sound_start: Fraction = Fraction(0),
+    quality: int = DEFAULT_QUALITY,
+) -> Iterator[FrameWriter]:
+    """Write a video in a ``with`` statement; it appears under its name when that ends well.
+
+    On any error, Ctrl-C included, nothing is left and an older file of that name stays. An odd
+    height or width is made even by repeating the last row or column, since H.264 with 4:2:0
+    colours knows even sizes only.
+
+    Args:
+        path: where the video shall appear: a file of `VIDEO_SUFFIXES`, or a new folder for PNGs.
+        fps: frames per second, kept exactly (.gif: times to 1/100 s; PNGs: none).
+        sound_from: a file whose first sound track, if any, is carried over.
+        sound_start: the time in that file, in seconds, that goes with the first frame.
+        quality: constant rate factor, 0 to 51.
+
+    Yields:
+        The writer.
+
+    Raises:
+        InputError: the path or quality is wrong, or writing failed.
+    """
+    path = check_video_output(path, () if sound_from is None else (sound_from,))
+    if not 0 <= quality <= 51:
+        raise InputError(f"The quality is {quality}; it must lie between 0 (best) and 51.")
+    with appearing(path, folder=not path.suffix) as part:
+        writer = _open_writer(path, part, fps, quality)
+        if sound_from is not None:
+            _give_sound(writer, path, Path(sound_from), sound_start)
+        try:
+            yield writer
+            writer.finish()
+        finally:
+            writer.close()
+
+
+def _open_writer(path: Path, part: Path, fps: Fraction, quality: int) -> FrameWriter:
+    if not path.suffix:
+        return _FolderWriter(part)
+    if path.suffix.lower() == ".gif":
+        return _GifWriter(path, part, fps)
+    return _VideoWriter(path, part, fps, quality)
+
+
+def _give_sound(writer: FrameWriter, path: Path, source: Path, start: Fraction) -> None:
+    if isinstance(writer, _VideoWriter):
+        writer.take_sound(source, start)
+    else:
+        warnings.warn(f"{path} is of a type that holds no sound.", Notice, stacklevel=4)
+
+
+class _VideoWriter:
+    """H.264 or VP9 with sound."""
+
+    def __init__(self, path: Path, part: Path, fps: Fraction, quality: int) -> None:
+        self._path = path
+        self._fps = fps
+        self._count = 0
+        self._converter = VideoReformatter()
+        self._sound: AudioCopy | None = None
+        webm = path.suffix.lower() == ".webm"
+        options = {} if webm or path.suffix.lower() == ".mkv" else {"movflags": "+faststart"}
+        with writing(path):
+            self._container = av.open(str(part), "w", options=options)
+        self._stream = self._container.add_stream("libvpx-vp9" if webm else "libx264", rate=fps)
+        self._stream.options = _vp9_options(quality) if webm else _h264_options(quality)
+
+    def take_sound(self, source: Path, start: Fraction) -> None:
+        self._sound = AudioCopy(source, start, self._container)
+
+    def write(self, frame: Picture) -> None:
+        with writing(self._path):
+            if self._count == 0:
+                self._begin(frame)
+            picture = av.VideoFrame.from_ndarray(_even(frame))
+            picture = self._converter.reformat(
+                picture,
+                format="yuv420p",
+                dst_colorspace=Colorspace.ITU709,
+                dst_color_range=ColorRange.MPEG,
+            )
+            picture.pts = self._count
+            picture.time_base = 1 / self._fps
+            self._container.mux(self._stream.encode(picture))
+            self._count += 1
+            self._write_sound(self._count / self._fps)
+
+    def finish(self) -> None:
+        assert self._count > 0, "a video has at least one frame"
+        with writing(self._path):
+            self._container.mux(self._stream.encode(None))
+            self._write_sound(None)
+            self._container.close()
+
+    def close(self) -> None:
+        if self._sound is not None:
+            self._sound.close()
+        with suppress(OSError):  # a full disk was told of already
+            self._container.close()
+
+    def _begin(self, frame: Picture) -> None:
+        height, width = frame.shape[:2]
+        self._stream.height, self._stream.width = height + height % 2, width + width % 2
+        self._stream.pix_fmt = "yuv420p"
+        context = self._stream.codec_context
+        context.time_base = 1 / self._fps
+        context.colorspace = context.color_primaries = context.color_trc = _BT709
+        context.color_range = ColorRange.MPEG
+
+    def _write_sound(self, until: Fraction | None) -> None:
+        if self._sound is not None:
+            for packet in self._sound.due(until):
+                self._container.mux(packet)
+
+
+class _GifWriter:
+    """One palette per frame, so that frames can be let go at once."""
+
+    def __init__(self, path: Path, part: Path, fps: Fraction) -> None:
+        self._path = path
+        self._fps = fps
+        self._count = 0
+        self._graph: Graph | None = None
+        with writing(path):
+            self._container = av.open(str(part), "w")
+        self._stream = self._container.add_stream("gif", rate=fps)
+
+    def write(self, frame: Picture) -> None:
+        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame))
+        picture.pts = round(self._count / self._fps / _GIF_TICK)
+        picture.time_base = _GIF_TICK
+        if self._graph is None:
+            self._graph = _palette_graph(picture)
+            self._stream.height, self._stream.width = frame.shape[:2]
+            self._stream.pix_fmt = "pal8"
+            self._stream.codec_context.time_base = _GIF_TICK
+        self._graph.push(picture)
+        with_palette = self._graph.pull()
+        assert isinstance(with_palette, av.VideoFrame)
+        with writing(self._path):
+            self._container.mux(self._stream.encode(with_palette))
+        self._count += 1
+
+    def finish(self) -> None:
+        assert self._count > 0, "a video has at least one frame"
+        with writing(self._path):
+            self._container.mux(self._stream.encode(None))
+            self._container.close()
+
+    def close(self) -> None:
+        with suppress(OSError):  # a full disk was told of already
+            self._container.close()
+
+
+class _FolderWriter:
+    """PNG files numbered from 1."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._count = 0
+
+    def write(self, frame: Picture) -> None:
+        self._count += 1
+        write_image(self._folder / f"{self._count:06d}.png", frame)
+
+    def finish(self) -> None:
+        assert self._count > 0, "a video has at least one frame"
+
+    def close(self) -> None:
+        pass
+
+
+def _even(frame: Picture) -> Picture:
+    height, width = frame.shape[:2]
+    return np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+
+
+def _h264_options(quality: int) -> dict[str, object]:
+    return {"crf": str(quality), "preset": "medium"}
+
+
+def _vp9_options(quality: int) -> dict[str, object]:
+    """VP9's scale reaches to 63; about 12 more looks alike."""
+    return {"crf": str(quality + 12), "b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"}
+
+
+def _palette_graph(frame: av.VideoFrame) -> Graph:
+    graph = Graph()
+    source = graph.add_buffer(
+        width=frame.width, height=frame.height, format=frame.format, time_base=_GIF_TICK
+    )
+    split, palette, use = (graph.add(name, args) for name, args in _GIF_STEPS)
+    sink = graph.add("buffersink")
+    source.link_to(split)
+    split.link_to(use, 0, 0)
+    split.link_to(palette, 1, 0)
+    palette.link_to(use, 0, 1)
+    use.link_to(sink)
+    graph.configure()
+    return graph

@@ -1,0 +1,236 @@
+"""Elementary blocks: pre-activated convolutions, and convolutions whose kernels the style makes.
+
+All padding is with zeros. A styled layer works in two steps: `fold(style)` makes its kernels, once
+for a whole clip; `forward(x, folded)` only convolves.
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from bdmm.shapes import Features, Style
+
+STYLED_SLOPE = 0.2
+STYLED_GAIN = math.sqrt(2)
+_EPSILON = 1e-8
+
+
+class EncoderBlock(nn.Module):
+    """Halve the resolution: norm, leaky ReLU, conv 4x4 stride 2, norm, leaky ReLU, conv 3x3."""
+
+    def __init__(self, channels_in: int, channels_out: int, slope: float) -> None:
+        """Build the block with the given negative slope."""
+        super().__init__()
+        self.slope = slope
+        self.norm1 = nn.InstanceNorm2d(channels_in, affine=True)
+        self.conv1 = nn.Conv2d(channels_in, channels_out, 4, stride=2, padding=1)
+        self.norm2 = nn.InstanceNorm2d(channels_out, affine=True)
+        self.conv2 = nn.Conv2d(channels_out, channels_out, 3, padding=1)
+        initialise(self, slope)
+
+    def forward(self, x: Features) -> Features:
+        """Encode ``b c h w`` into ``b channels_out h/2 w/2``."""
+        x = self.conv1(normalise(x, self.norm1, self.slope))
+        return self.conv2(normalise(x, self.norm2, self.slope))
+
+
+class ResidualBlock(nn.Module):
+    """Norm, leaky ReLU, conv 3x3, norm, leaky ReLU, conv 3x3; beside it a conv 1x1; their sum."""
+
+    def __init__(self, channels_in: int, channels_out: int, slope: float) -> None:
+        """Build the block with the given negative slope; the hidden width is the input's."""
+        super().__init__()
+        self.slope = slope
+        self.norm1 = nn.InstanceNorm2d(channels_in, affine=True)
+        self.conv1 = nn.Conv2d(channels_in, channels_in, 3, padding=1)
+        self.norm2 = nn.InstanceNorm2d(channels_in, affine=True)
+        self.conv2 = nn.Conv2d(channels_in, channels_out, 3, padding=1)
+        self.skip = nn.Conv2d(channels_in, channels_out, 1)
+        initialise(self, slope)
+
+    def forward(self, x: Features) -> Features:
+        """Transform ``b channels_in h w`` into ``b channels_out h w``."""
+        main = self.conv1(normalise(x, self.norm1, self.slope))
+        main = self.conv2(normalise(main, self.norm2, self.slope))
+        return main + self.skip(x)
+
+
+def normalise(x: Features, norm: nn.InstanceNorm2d, slope: float) -> Features:
+    """Give every channel zero mean and unit variance, its gain and bias, and the leaky ReLU."""
+    return functional.leaky_relu(norm(x), slope, inplace=True)
+
+
+def initialise(block: nn.Module, slope: float) -> None:
+    """Draw the block's convolutions so that activations keep their variance; no biases (He)."""
+    for module in block.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, a=slope)
+            nn.init.zeros_(module.bias)
+
+
+class Folded(NamedTuple):
+    """A styled layer made ready for one batch of styles: what its `forward` convolves with."""
+
+    kernel: Float[Tensor, "b i o k k"]
+    bias: Float[Tensor, "o"]
+
+
+class ModulatedKernel(nn.Module):
+    """Kernel of a convolution whose input channels the style scales (equations 3 and 4)."""
+
+    def __init__(
+        self,
+        channels_in: int,
+        channels_out: int,
+        size: int,
+        style_size: int,
+        *,
+        modulated: bool = True,
+        demodulated: bool = True,
+    ) -> None:
+        """Build the kernel; without modulation the style plays no part."""
+        super().__init__()
+        self.demodulated = demodulated
+        self.weight = nn.Parameter(torch.randn(channels_out, channels_in, size, size))
+        self.scale = nn.Linear(style_size, channels_in) if modulated else None
+        if self.scale is not None:
+            nn.init.normal_(self.scale.weight)
+            nn.init.ones_(self.scale.bias)
+
+    def forward(self, style: Style) -> Float[Tensor, "b o i k k"]:
+        """Make one kernel for each style."""
+        weight = self.weight / math.sqrt(self.weight[0].numel())
+        if self.scale is None:
+            kernel = weight.expand(len(style), -1, -1, -1, -1)
+        else:
+            kernel = modulate(weight, self.scale_of(style))
+        return demodulate(kernel) if self.demodulated else kernel
+
+    def scale_of(self, style: Style) -> Float[Tensor, "b i"]:
+        """Map the style to one scale for each input channel: A of equation 3."""
+        assert self.scale is not None
+        return functional.linear(
+            style, self.scale.weight / math.sqrt(style.shape[1]), self.scale.bias
+        )
+
+
+def modulate(
+    weight: Float[Tensor, "o i k k"], scale: Float[Tensor, "b i"]
+) -> Float[Tensor, "b o i k k"]:
+    """Scale a kernel's input channels, for each sample on its own (equation 3)."""
+    return weight * scale[:, None, :, None, None]
+
+
+def demodulate(kernel: Float[Tensor, "b o i k k"]) -> Float[Tensor, "b o i k k"]:
+    """Restore unit norm for each output channel (equation 4)."""
+    return kernel * (kernel.square().sum((2, 3, 4), keepdim=True) + _EPSILON).rsqrt()
+
+
+class StyledConv(nn.Module):
+    """Modulated convolution 3x3, bias, leaky ReLU 0.2 with gain sqrt(2)."""
+
+    def __init__(
+        self, channels_in: int, channels_out: int, style_size: int, *, demodulated: bool
+    ) -> None:
+        """Build the layer."""
+        super().__init__()
+        self.kernel = ModulatedKernel(
+            channels_in, channels_out, 3, style_size, demodulated=demodulated
+        )
+        self.bias = nn.Parameter(torch.zeros(channels_out))
+
+    def fold(self, style: Style) -> Folded:
+        """Make the kernels for these styles."""
+        return with_gain(self.kernel(style), self.bias)
+
+    def forward(self, x: Features, folded: Folded) -> Features:
+        """Convolve, keeping the resolution."""
+        return styled_activation(conv_per_sample(x, *folded))
+
+
+class StyledUp(nn.Module):
+    """Double the resolution: modulated transposed conv 3x3, blur, bias, leaky ReLU with gain."""
+
+    def __init__(self, channels_in: int, channels_out: int, style_size: int) -> None:
+        """Build the layer."""
+        super().__init__()
+        self.kernel = ModulatedKernel(channels_in, channels_out, 3, style_size)
+        self.bias = nn.Parameter(torch.zeros(channels_out))
+
+    def fold(self, style: Style) -> Folded:
+        """Make the kernels for these styles."""
+        return with_gain(self.kernel(style), self.bias)
+
+    def forward(self, x: Features, folded: Folded) -> Features:
+        """Convolve ``b c h w`` into ``b channels_out 2h 2w``."""
+        return styled_activation(blur(transposed_conv_per_sample(x, folded.kernel), folded.bias))
+
+
+class ToRGB(nn.Module):
+    """Modulated convolution 1x1 to three colours, bias; no demodulation, no activation."""
+
+    def __init__(self, channels_in: int, style_size: int) -> None:
+        """Build the layer."""
+        super().__init__()
+        self.kernel = ModulatedKernel(channels_in, 3, 1, style_size, demodulated=False)
+        self.bias = nn.Parameter(torch.zeros(3))
+
+    def fold(self, style: Style) -> Folded:
+        """Make the kernels for these styles."""
+        return Folded(self.kernel(style), self.bias)
+
+    def forward(self, x: Features, folded: Folded) -> Features:
+        """Map features to unbounded colours."""
+        return conv_per_sample(x, *folded)
+
+
+def with_gain(kernel: Float[Tensor, "b o i k k"], bias: Float[Tensor, "o"]) -> Folded:
+    """Fold the activation's gain into what comes before it: gain * LR(x) = LR(gain * x)."""
+    return Folded(kernel * STYLED_GAIN, bias * STYLED_GAIN)
+
+
+def styled_activation(x: Features) -> Features:
+    """Apply the leaky ReLU of styled layers; its gain sits in the folded kernel and bias."""
+    return functional.leaky_relu(x, STYLED_SLOPE, inplace=True)
+
+
+def conv_per_sample(
+    x: Features, kernel: Float[Tensor, "b o i k k"], bias: Float[Tensor, "o"]
+) -> Features:
+    """Convolve every sample with its own kernel, keeping the resolution."""
+    batch, padding = len(x), kernel.shape[-1] // 2
+    if batch == 1:
+        return functional.conv2d(x, kernel[0], bias, padding=padding)
+    out = functional.conv2d(
+        x.flatten(0, 1)[None],
+        kernel.flatten(0, 1),
+        bias.repeat(batch),
+        padding=padding,
+        groups=batch,
+    )
+    return out[0].unflatten(0, (batch, -1))
+
+
+def transposed_conv_per_sample(x: Features, kernel: Float[Tensor, "b o i k k"]) -> Features:
+    """Convolve every sample with its own kernel, transposed with stride 2: h -> 2h + 1."""
+    batch = len(x)
+    swapped = kernel.transpose(1, 2)
+    if batch == 1:
+        # On a CPU this layout is up to five times as fast for transposed convolutions.
+        x = x.contiguous(memory_format=torch.channels_last)
+        return functional.conv_transpose2d(x, swapped[0], stride=2)
+    out = functional.conv_transpose2d(
+        x.flatten(0, 1)[None], swapped.flatten(0, 1), stride=2, groups=batch
+    )
+    return out[0].unflatten(0, (batch, -1))
+
+
+def blur(x: Features, bias: Float[Tensor, "c"]) -> Features:
+    """Smooth with (1 3 3 1) x (1 3 3 1) / 16 and add a bias: h -> h - 1."""
+    taps = torch.tensor([1.0, 3.0, 3.0, 1.0], dtype=x.dtype, device=x.device) / 4
+    kernel = torch.outer(taps, taps).expand(x.shape[1], 1, 4, 4)
+    return functional.conv2d(x, kernel, bias, padding=1, groups=x.shape[1])

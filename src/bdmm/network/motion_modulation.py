@@ -1,0 +1,99 @@
+"""Deformable Motion Modulation, the paper's main block (section 3.1, figure 2, equations 2-4)."""
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from bdmm.config import NetworkConfig
+from bdmm.kernels.modulated_deform_conv import modulated_deform_conv
+from bdmm.network.layers import Folded, ModulatedKernel, initialise, styled_activation, with_gain
+from bdmm.shapes import Features, Style
+
+TAPS = 9
+
+
+class MotionModulation(nn.Module):
+    """Convolve the propagated features with styled kernels, each tap moved and weighted.
+
+    Motion offsets and motion masks are regressed from the decoder's features beside the propagated
+    ones; the kernel is applied to the propagated ones.
+    """
+
+    twin: Literal["fast", "reference"] = "fast"
+    """Which implementation of the deformable convolution runs."""
+
+    def __init__(
+        self,
+        channels_in: int,
+        channels_out: int,
+        context_in: int,
+        context: int,
+        config: NetworkConfig,
+    ) -> None:
+        """Build the block.
+
+        Args:
+            channels_in: of the propagated features.
+            channels_out: of the result.
+            context_in: channels that offsets and masks are regressed from.
+            context: hidden width of that regression.
+            config: its style size, and whether offsets, masks and style weights are used.
+        """
+        super().__init__()
+        self.concatenates = config.feature_concat
+        self.kernel = ModulatedKernel(
+            channels_in, channels_out, 3, config.style_size, modulated=config.style_weight
+        )
+        self.bias = nn.Parameter(torch.zeros(channels_out))
+        self.context = nn.Conv2d(context_in, context, 3, padding=1)
+        initialise(self, slope=0)
+        self.offset = _zero_conv(context, 2 * TAPS) if config.deformable else None
+        self.mask = _zero_conv(context, TAPS) if config.motion_mask else None
+
+    def fold(self, style: Style) -> Folded:
+        """Make the kernels for these styles (equations 3 and 4)."""
+        return with_gain(self.kernel(style), self.bias)
+
+    def forward(self, propagated: Features, decoded: Features, folded: Folded) -> Features:
+        """Modulate the propagated features by the motion between them and the decoder's."""
+        context = torch.cat((decoded, propagated), dim=1) if self.concatenates else propagated
+        offsets, masks = self.motion(context)
+        return self.deform(propagated, offsets, masks, folded)
+
+    def motion(
+        self, context: Features
+    ) -> tuple[Float[Tensor, "b 18 h w"], Float[Tensor, "b 9 h w"]]:
+        """Regress offsets (dy, dx by tap, in pixels) and masks in [0, 2] from the context."""
+        hidden = functional.relu(self.context(context), inplace=True)
+        batch, _, height, width = hidden.shape
+        if self.offset is None:
+            offsets = hidden.new_zeros(batch, 2 * TAPS, height, width)
+        else:
+            offsets = self.offset(hidden)
+        if self.mask is None:
+            masks = hidden.new_ones(batch, TAPS, height, width)
+        else:
+            masks = 2 * torch.sigmoid(self.mask(hidden))
+        return offsets, masks
+
+    def deform(
+        self,
+        propagated: Features,
+        offsets: Float[Tensor, "b 18 h w"],
+        masks: Float[Tensor, "b 9 h w"],
+        folded: Folded,
+    ) -> Features:
+        """Sample where the offsets point and convolve (equation 2); bias and activation follow."""
+        out = modulated_deform_conv(propagated, offsets, masks, folded.kernel, self.twin)
+        return styled_activation(out + folded.bias[:, None, None])
+
+
+def _zero_conv(channels_in: int, channels_out: int) -> nn.Conv2d:
+    """Build a convolution that starts at zero: at first no tap is moved, every mask is one."""
+    conv = nn.Conv2d(channels_in, channels_out, 3, padding=1)
+    nn.init.zeros_(conv.weight)
+    nn.init.zeros_(conv.bias)
+    return conv

@@ -1,0 +1,61 @@
+"""Bidirectional propagation of the warped source's features along time (equations 6 and 7)."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from bdmm.config import NetworkConfig
+from bdmm.network.layers import ResidualBlock
+from bdmm.records import PropagationState
+from bdmm.shapes import Features
+
+
+class Propagation(nn.Module):
+    """One direction of time: at each scale, coarse to fine, a recurrence with its own weights."""
+
+    def __init__(self, config: NetworkConfig, *, backward: bool = False) -> None:
+        """Build one residual block for each propagated scale."""
+        super().__init__()
+        self.backward = backward
+        self.steps = nn.ModuleList(
+            ResidualBlock(2 * width, width, config.slope) for width in config.widths[-2::-1]
+        )
+
+    def forward(
+        self, scales: Sequence[Sequence[Features]], initial: Sequence[Features]
+    ) -> list[list[Features]]:
+        """Carry features along a window.
+
+        Args:
+            scales: for each scale the features of each frame, in the order of time.
+            initial: for each scale the state from outside the window: what the frame before the
+                first left (forward), or the features of the frame after the last (backward).
+
+        Returns:
+            For each scale the propagated features of each frame, in the order of time.
+        """
+        direction = -1 if self.backward else 1
+        return [
+            propagate(step, features[::direction], outside)[::direction]
+            for step, features, outside in zip(self.steps, scales, initial, strict=True)
+        ]
+
+
+def propagate(step: nn.Module, features: Sequence[Features], state: Features) -> list[Features]:
+    """Run a recurrence: ``state_i = step(concat(features_i, state_(i-1)))``."""
+    states = []
+    for frame in features:
+        state = step(torch.cat((frame, state), dim=1))
+        states.append(state)
+    return states
+
+
+def detached(state: PropagationState) -> PropagationState:
+    """Cut a state from the graph that made it: training back-propagates within one window."""
+    last = state.last_generated
+    return PropagationState(
+        structural=state.structural.detach(),
+        forward=tuple(features.detach() for features in state.forward),
+        last_generated=None if last is None else last.detach(),
+    )

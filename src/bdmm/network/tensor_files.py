@@ -1,0 +1,147 @@
+"""Named tensors in files, from anyone: nothing in a file is ever run, and no file is half-written.
+
+Reads safetensors, and PyTorch's ``.pth`` through its restricted unpickler, which knows tensors and
+plain containers and refuses everything else.
+"""
+
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from bdmm.errors import InputError
+
+Shape = tuple[int, ...]
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Read (metadata, tensors) on the CPU.
+
+    Raises:
+        InputError: missing, truncated or not safetensors.
+    """
+    _must_exist(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            return metadata, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except Exception as error:  # whatever the parser says of a stranger's bytes means one thing
+        raise InputError(
+            f"{path} is not a whole safetensors file: it is damaged or of another kind."
+        ) from error
+
+
+def read_pth(path: Path) -> dict[str, Tensor]:
+    """Read a ``.pth`` that holds one flat table of tensors, on the CPU, running nothing in it.
+
+    Raises:
+        InputError: missing, damaged, not such a table, or holding anything that could run code.
+    """
+    _must_exist(path)
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except Exception as error:  # as above; the unpickler's own advice is to trust the file
+        raise InputError(
+            f"{path} is not a plain PyTorch weights file: it is damaged, or holds more than "
+            "tensors and was not opened, since such a file can run code."
+        ) from error
+    if not isinstance(content, Mapping) or not all(map(_is_entry, content.items())):
+        raise InputError(f"{path} does not hold one flat table of named tensors.")
+    return {name: value.detach() for name, value in content.items()}
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Read named tensors from safetensors or ``.pth``, told apart by their first bytes.
+
+    Raises:
+        InputError: as `read_safetensors` and `read_pth`.
+    """
+    _must_exist(path)
+    with path.open("rb") as file:
+        start = file.read(9)
+    return read_safetensors(path)[1] if start[8:9] == b"{" else read_pth(path)
+
+
+def write_safetensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write tensors and metadata; the file appears whole or not at all.
+
+    Raises:
+        InputError: the path cannot be written.
+    """
+    ready = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    with _appearing(path) as part:
+        save_file(ready, part, metadata)
+
+
+def write_pth(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write a table of tensors as PyTorch does; the file appears whole or not at all.
+
+    Raises:
+        InputError: the path cannot be written.
+    """
+    with _appearing(path) as part:
+        torch.save({name: value.detach().cpu() for name, value in tensors.items()}, part)
+
+
+def check_tensors(path: Path, tensors: Mapping[str, Tensor], shapes: Mapping[str, Shape]) -> None:
+    """Check that a file holds exactly these floating-point tensors, all of them finite.
+
+    Raises:
+        InputError: naming the file and the first tensor that is missing, added, of another shape
+            or type, or not finite.
+    """
+    for problem, names in (
+        ("lacks", sorted(set(shapes) - set(tensors))),
+        ("adds", sorted(set(tensors) - set(shapes))),
+    ):
+        if names:
+            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            raise InputError(f"{path} {problem} the tensor {names[0]!r:.99}{more}.")
+    for name, shape in shapes.items():
+        tensor = tensors[name]
+        if tuple(tensor.shape) != shape:
+            raise InputError(
+                f"In {path} the tensor {name!r} has shape {_times(tensor.shape)} "
+                f"and should have {_times(shape)}."
+            )
+        if not tensor.is_floating_point():
+            raise InputError(f"In {path} the tensor {name!r} does not hold real numbers.")
+        if not bool(tensor.isfinite().all()):
+            raise InputError(f"In {path} the tensor {name!r} holds values that are not finite.")
+
+
+@contextmanager
+def _appearing(path: Path) -> Iterator[Path]:
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        yield part
+        part.replace(path)
+    except (OSError, RuntimeError, SafetensorError) as error:  # torch says a full disk by Runtime-
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path} cannot be written: {reason}.") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _must_exist(path: Path) -> None:
+    if not path.is_file():
+        raise InputError(f"The weights file {path} does not exist or is not a file.")
+
+
+def _is_entry(entry: tuple[object, object]) -> bool:
+    name, value = entry
+    plain = isinstance(value, Tensor) and value.layout == torch.strided and not value.is_quantized
+    return isinstance(name, str) and plain
+
+
+def _times(shape: Shape | torch.Size) -> str:
+    return "x".join(map(str, shape)) or "scalar"

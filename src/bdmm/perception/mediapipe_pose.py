@@ -1,0 +1,295 @@
+"""MediaPipe's pose estimator: 33 landmarks in 2-D and 3-D, and the person's foreground.
+
+The model (BlazePose, complexity 1) lies inside MediaPipe's wheel: nothing is downloaded.
+"""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from bdmm.errors import InputError
+from bdmm.perception.pose import FrameArray, Sighting, Silhouette
+from bdmm.perception.tracking import (
+    Person,
+    Window,
+    choose,
+    cut,
+    describe_choice,
+    find_people,
+    follow,
+    is_same,
+    whole,
+    window_around,
+)
+from bdmm.records import KEYPOINT_NAMES, Landmarks
+
+CLIP_LARGEST = 448
+"""Side of the window that the network is given for a clip; it looks at 256 of these itself."""
+PHOTO_LARGEST = 1024
+SEARCH_EVERY = 10
+"""While nobody has been seen yet, every how many frames small people are searched too."""
+DETECTION_CONFIDENCE = 0.15
+"""Low, for kicks and turned backs; what is no person is sorted out by the landmarks afterwards."""
+SILHOUETTE_SIZE = 256
+SILHOUETTES = 12
+
+_LANDMARKS = {
+    "nose": (0,), "neck": (11, 12), "mid_hip": (23, 24),
+    "left_eye": (2,), "right_eye": (5,), "left_ear": (7,), "right_ear": (8,),
+    "left_shoulder": (11,), "right_shoulder": (12,), "left_elbow": (13,), "right_elbow": (14,),
+    "left_wrist": (15,), "right_wrist": (16,), "left_pinky": (17,), "right_pinky": (18,),
+    "left_index": (19,), "right_index": (20,), "left_hip": (23,), "right_hip": (24,),
+    "left_knee": (25,), "right_knee": (26,), "left_ankle": (27,), "right_ankle": (28,),
+    "left_heel": (29,), "right_heel": (30,), "left_big_toe": (31,), "right_big_toe": (32,),
+}  # fmt: skip
+"""MediaPipe's landmarks whose mean each keypoint is; the small toes have none."""
+
+
+class MediaPipePose:
+    """A `PoseEstimator` on MediaPipe, which sees one person at a time.
+
+    A window follows the person through the frames, so that small people are seen at full detail
+    and other people stay outside of it.
+    """
+
+    def detect(
+        self, frames: Iterable[FrameArray], fps: Fraction, person: int | None = None
+    ) -> Sighting:
+        """Follow one person through a clip; see `PoseEstimator.detect`."""
+        seen: list[Person | None] = []
+        thinner = _Thinner(SILHOUETTES)
+        size = (0, 0)
+        with _Solution(static=False) as track, _Solution(static=True) as search:
+            tracker = _Tracker(track, search, person)
+            for index, frame in enumerate(frames):
+                frame = np.ascontiguousarray(frame)
+                size = frame.shape[:2]
+                one = tracker.step(frame)
+                if one is not None and thinner.wants(index):
+                    thinner.add(index, _silhouette(index, one))
+                seen.append(None if one is None else _without_foreground(one))
+        if not seen:
+            raise InputError("The driving clip has no frames.")
+        if all(one is None for one in seen):
+            raise InputError(f"Nobody is seen in any of the {len(seen)} frames.")
+        return Sighting(_landmarks(seen, size, fps), tuple(thinner.chosen()), tracker.notes)
+
+    def detect_photo(self, photo: FrameArray, person: int | None = None) -> Sighting:
+        """Find one person in a photo; see `PoseEstimator.detect_photo`."""
+        photo = np.ascontiguousarray(photo)
+        with _Solution(static=True) as search:
+            people = find_people(photo, lambda frame, window: _look(search, frame, window, True))
+        if not people:
+            raise InputError("Nobody is seen in the photo: use one that shows a whole person.")
+        one = choose(people, person, "the photo")
+        landmarks = _landmarks([one], photo.shape[:2], Fraction(1))
+        silhouette = Silhouette(0, _on_photo(one, photo.shape[:2]), (0.0, 0.0), 1.0)
+        return Sighting(landmarks, (silhouette,), describe_choice(people, person))
+
+
+class _Tracker:
+    """Finds the chosen person in one frame after the other."""
+
+    def __init__(self, track: Any, search: Any, person: int | None) -> None:
+        self.track, self.search, self.number = track, search, person
+        self.window: Window | None = None
+        self.last: Person | None = None
+        self.missed = 0
+        self.notes: tuple[str, ...] = ()
+
+    def step(self, frame: FrameArray) -> Person | None:
+        if self.last is None or self.window is None:
+            one = self._find(frame)
+        else:
+            one = _look(self.track, frame, self.window, False)
+            if one is None or not is_same(one, self.last, 1 + self.missed):
+                one = self._find_again(frame, self.last)
+        if one is None:
+            self.missed += 1
+            return None
+        self.missed, self.last = 0, one
+        window = window_around(one, frame) if self.window is None else self.window
+        window = follow(window, one, frame)
+        if window != self.window:
+            self.window = window
+            self.track.reset()
+        return one
+
+    def _find(self, frame: FrameArray) -> Person | None:
+        thorough = self.missed % SEARCH_EVERY == 0
+        people = find_people(
+            frame, lambda part, window: _look(self.search, part, window, True), thorough
+        )
+        if not people:
+            return None
+        self.notes = describe_choice(people, self.number)
+        return choose(people, self.number, "the first frame that shows anybody")
+
+    def _find_again(self, frame: FrameArray, last: Person) -> Person | None:
+        self.track.reset()
+        for margin in (1.6, 2.4, 4.0):
+            window = window_around(last, frame, margin)
+            one = _look(self.search, frame, window, True)
+            if one is not None and is_same(one, last, 1 + self.missed):
+                self.window = None
+                return one
+            if window == whole(frame):
+                break
+        return None
+
+
+class _Thinner:
+    """Keeps at most twice ``count`` evenly spread items of a stream of unknown length."""
+
+    def __init__(self, count: int) -> None:
+        self.count, self.stride = count, 1
+        self.kept: dict[int, Silhouette] = {}
+
+    def wants(self, index: int) -> bool:
+        return index % self.stride == 0
+
+    def add(self, index: int, item: Silhouette) -> None:
+        self.kept[index] = item
+        if len(self.kept) > 2 * self.count:
+            self.stride *= 2
+            self.kept = {i: kept for i, kept in self.kept.items() if i % self.stride == 0}
+
+    def chosen(self) -> list[Silhouette]:
+        items = list(self.kept.values())
+        picks = np.linspace(0, len(items) - 1, min(self.count, len(items))).round().astype(int)
+        return [items[i] for i in picks]
+
+
+def _look(solution: Any, frame: FrameArray, window: Window, static: bool) -> Person | None:
+    """Run the network on a window of a frame; None where it sees nobody."""
+    picture = cut(frame, window, PHOTO_LARGEST if static else CLIP_LARGEST)
+    if min(picture.shape[:2]) < 16:
+        return None
+    result = solution.process(picture)
+    if result.pose_landmarks is None or result.segmentation_mask is None:
+        return None
+    keypoints, keypoints_3d = _convert(result, window, frame.shape[:2])
+    return Person(keypoints, keypoints_3d, result.segmentation_mask, window)
+
+
+def _convert(
+    result: Any, window: Window, size: tuple[int, ...]
+) -> tuple[Float[np.ndarray, "k 3"], Float[np.ndarray, "k 3"]]:
+    flat = np.array(
+        [(p.x, p.y, p.visibility) for p in result.pose_landmarks.landmark], dtype=np.float32
+    )
+    world = np.array(
+        [(p.x, p.y, p.z) for p in result.pose_world_landmarks.landmark], dtype=np.float32
+    )
+    flat[:, :2] = flat[:, :2] * window.side + (window.x, window.y)
+    height, width = size[:2]
+    outside = (flat[:, 0] < 0) | (flat[:, 0] > width) | (flat[:, 1] < 0) | (flat[:, 1] > height)
+    flat[outside, 2] *= 0.3
+    keypoints = np.zeros((len(KEYPOINT_NAMES), 3), np.float32)
+    keypoints_3d = np.zeros((len(KEYPOINT_NAMES), 3), np.float32)
+    for index, name in enumerate(KEYPOINT_NAMES):
+        if name in _LANDMARKS:
+            parts = list(_LANDMARKS[name])
+            keypoints[index] = flat[parts].mean(0)
+            keypoints[index, 2] = flat[parts, 2].min()
+            keypoints_3d[index] = world[parts].mean(0)
+    return keypoints, keypoints_3d
+
+
+def _landmarks(people: list[Person | None], size: tuple[int, ...], fps: Fraction) -> Landmarks:
+    nobody = np.zeros((len(KEYPOINT_NAMES), 3), np.float32)
+    flat = np.stack([nobody if one is None else one.keypoints for one in people])
+    world = np.stack([nobody if one is None else one.keypoints_3d for one in people])
+    found = torch.tensor([one is not None for one in people])
+    height, width = size[:2]
+    return Landmarks(torch.from_numpy(flat), torch.from_numpy(world), found, (height, width), fps)
+
+
+def _without_foreground(one: Person) -> Person:
+    return Person(one.keypoints, one.keypoints_3d, np.zeros((1, 1), np.float32), one.window)
+
+
+def _silhouette(index: int, one: Person) -> Silhouette:
+    size = min(SILHOUETTE_SIZE, one.foreground.shape[0])
+    small = cv2.resize(one.foreground, (size, size), interpolation=cv2.INTER_AREA)
+    origin = (float(one.window.x), float(one.window.y))
+    foreground = torch.from_numpy(small.clip(0, 1))[None]
+    return Silhouette(index, foreground, origin, size / one.window.side)
+
+
+def _on_photo(one: Person, size: tuple[int, ...]) -> torch.Tensor:
+    """Lay a person's foreground onto the whole photo, 0 outside of the window."""
+    x, y, side = one.window
+    height, width = size[:2]
+    soft = cv2.resize(one.foreground, (side, side), interpolation=cv2.INTER_LINEAR)
+    photo = np.zeros((height, width), np.float32)
+    left, top, right, bottom = max(x, 0), max(y, 0), min(x + side, width), min(y + side, height)
+    photo[top:bottom, left:right] = soft[top - y : bottom - y, left - x : right - x]
+    return torch.from_numpy(photo.clip(0, 1))[None]
+
+
+_NOTHING = np.zeros((64, 64, 3), np.uint8)
+
+
+class _Solution:
+    """MediaPipe's pose solution, with its C++ part's chatter kept off the terminal."""
+
+    def __init__(self, static: bool) -> None:
+        with _quiet():
+            from mediapipe.python.solutions.pose import Pose
+
+            self._pose = Pose(
+                static_image_mode=static,
+                model_complexity=1,
+                smooth_landmarks=False,
+                smooth_segmentation=False,
+                enable_segmentation=True,
+                min_detection_confidence=DETECTION_CONFIDENCE,
+            )
+            self._pose.process(_NOTHING)
+        self._talks = 2
+
+    def __enter__(self) -> "_Solution":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with _quiet():
+            self._pose.close()
+
+    def process(self, picture: FrameArray) -> Any:
+        """Run the network; the first pictures after a start, and the first person, are talked about."""
+        if self._talks <= 0:
+            return self._pose.process(picture)
+        with _quiet():
+            result = self._pose.process(picture)
+        self._talks -= result.pose_landmarks is not None
+        return result
+
+    def reset(self) -> None:
+        """Forget where the person was."""
+        with _quiet():
+            self._pose.reset()
+            self._pose.process(_NOTHING)
+        self._talks = 2
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Send the process's standard error to nowhere for a moment, C++ included."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "w") as nowhere:  # noqa: PTH123
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

@@ -1,0 +1,81 @@
+"""Make the shipped motions: ``python tools/build_motions.py [FOLDER]``.
+
+Writes ``turn``, ``walk``, ``wave``, ``dance``, ``squat`` and ``star_jump`` (`.motion` files of a
+few kilobytes) into ``src/bdmm/assets/motions``. Everything is computed from the choreography in
+``motion_maker`` and the shipped body; nothing is recorded from anybody.
+"""
+
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import torch
+from motion_maker.dance import dance
+from motion_maker.moves import greet, squat, star_jump, turn, walk
+from motion_maker.rig import BONE, SIDES, TO_CAMERA, Rig, perform
+
+from bdmm.body.model import AnnyBody, load_body
+from bdmm.body.motion_file import save_motion
+from bdmm.records import Motion
+
+MOVES = {
+    "dance": dance,
+    "squat": squat,
+    "star_jump": star_jump,
+    "turn": turn,
+    "walk": walk,
+    "wave": greet,
+}
+FOLDER = Path(__file__).resolve().parents[1] / "src/bdmm/assets/motions"
+_SIZE = (512, 512)
+_SCALE = 190.0
+_GROUND = 490.0
+_FPS = Fraction(30)
+
+
+def stand_up(body: AnnyBody) -> Rig:
+    """Return the mean body's rest joints and heels in person axes, its soles on the ground."""
+    shape = torch.zeros(body.shape_size)
+    vertices = body.rest_vertices(shape).double().numpy() * TO_CAMERA
+    joints = body.joints(shape).double().numpy() * TO_CAMERA
+    ground = np.array([0, vertices[:, 1].min(), 0])
+    vertices, joints = vertices - ground, joints - ground
+    heels = {}
+    for side, sign in SIDES.items():
+        sole = vertices[(vertices[:, 0] * sign > 0) & (vertices[:, 1] < 0.02)]
+        heels[side] = sole[sole[:, 2].argmin()] * [1, 0, 1]
+    assert joints[BONE["left_hip"], 0] > 0
+    return Rig(joints, heels)
+
+
+def record(rig: Rig, name: str) -> Motion:
+    """Perform one of `MOVES` before a camera that sees the ground at the bottom of its frame."""
+    rotations, pelvis = perform(rig, MOVES[name](rig))
+    pixels = np.stack(
+        [_SIZE[1] / 2 + _SCALE * pelvis[:, 0], _GROUND - _SCALE * pelvis[:, 1]], axis=-1
+    )
+    frames = len(pelvis)
+    return Motion(
+        rotations=torch.from_numpy(rotations).float(),
+        scale=torch.full((frames,), _SCALE),
+        translation=torch.from_numpy(pixels.round(2)).float(),
+        shape=torch.zeros(20),
+        flagged=torch.zeros(frames, dtype=torch.bool),
+        size=_SIZE,
+        fps=_FPS,
+    )
+
+
+def main(folder: Path = FOLDER) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    rig = stand_up(load_body())
+    for name in MOVES:
+        path = folder / f"{name}.motion"
+        motion = record(rig, name)
+        save_motion(path, motion)
+        print(f"{path.name}: {len(motion)} frames, {path.stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))

@@ -1,0 +1,280 @@
+"""The plain moves: turn, walk, wave, squat, star jump. 30 frames per second."""
+
+import numpy as np
+
+from motion_maker.curves import late, soften, through, wave
+from motion_maker.footwork import balance, planted, stepping
+from motion_maker.rig import Arm, Foot, Rig, Score
+
+DEGREE = np.pi / 180
+_STANCE = 0.115
+_TOES_OUT = 9 * DEGREE
+_PALM_IN = -0.35
+
+
+def columns(*parts: np.ndarray | float) -> np.ndarray:
+    """Stack curves (or constants) as the columns of one array."""
+    return np.stack(np.broadcast_arrays(*parts), axis=-1).astype(float)
+
+
+def hanging(frames: int, swing: np.ndarray | float = 0.0, out: np.ndarray | float = 0.0) -> Arm:
+    """Let an arm hang; ``swing`` brings it forward and ``out`` aside, radians."""
+    swing = np.zeros(frames) + swing
+    reach = 0.955 - 0.06 * np.clip(swing, 0, 1)
+    down = np.cos(swing + 0.09)
+    hand = columns(np.sin(0.19 + out), -down * np.cos(0.19 + out), np.sin(swing + 0.09))
+    elbow = columns(np.full(frames, 0.28), -0.1, -1.0)
+    still = np.zeros(frames)
+    return Arm(hand * reach[:, None], elbow, still + _PALM_IN, still + 0.12)
+
+
+def sideways(angle: np.ndarray, reach: float = 0.96, forward: float = 0.10) -> Arm:
+    """Raise an arm in the body's plane; ``angle`` from hanging (0) to straight up (pi)."""
+    hand = columns(np.sin(angle), -np.cos(angle), forward) * reach
+    up = np.clip(angle / np.pi, 0, 1)
+    elbow = columns(0.55 + 0.3 * up, -0.1 - 0.5 * np.sin(angle), -1.0 + 0.4 * up)
+    return Arm(hand, elbow, np.zeros_like(angle), 0.1 + 0 * angle)
+
+
+def turn(rig: Rig) -> Score:
+    """Turn once around to the left on the spot, in small steps."""
+    frames, beat, swing = 156, 12, 9.5
+    steps = {"left": [], "right": []}
+    order = [(side, k) for k in range(10) for side in ["left" if k % 2 == 0 else "right"]]
+    for side, k in [*order, ("left", 9)]:
+        count = len(steps["left"]) + len(steps["right"])
+        off = 8 + beat * count
+        yaw = (k + 1) * 36 * DEGREE
+        sign = 1.0 if side == "left" else -1.0
+        own = yaw + sign * _TOES_OUT
+        x, z = sign * _STANCE * np.cos(yaw), -sign * _STANCE * np.sin(yaw)
+        steps[side].append((off, off + swing, x, z, own))
+    feet = {
+        "left": stepping(frames, (_STANCE, 0, _TOES_OUT), steps["left"], 0.05),
+        "right": stepping(frames, (-_STANCE, 0, -_TOES_OUT), steps["right"], 0.05),
+    }
+    ramp = 2 * np.pi * np.arange(frames) / frames
+    facing = 0.5 * (feet["left"].yaw + feet["right"].yaw) - ramp
+    body = soften(facing, 7) + ramp
+    ground = _about(rig, balance(rig, feet, 0.45, 4), body)
+    side = ground[:, 0] * np.cos(body) - ground[:, 1] * np.sin(body)
+    swing_curve = np.concatenate([np.diff(body), body[:1] * 0])
+    spin = soften(swing_curve / 0.05, 4)
+    bob = -0.012 - 0.012 * np.abs(np.tanh(side / 0.02))
+    head = soften(np.roll(facing, -5), 9) + ramp + np.interp(np.arange(frames), [0, 5], [0, 0])
+    return Score(
+        pelvis=columns(ground[:, 0], rig.standing - 0.02 + soften(bob, 3), ground[:, 1]),
+        hips=columns(body, 0.02, -0.9 * side),
+        spine=columns(0.10 * spin, 0.02, 0.8 * side),
+        head=columns(head + 0.14 * spin, 0.03 + 0.02 * spin, 0.3 * side),
+        feet=feet,
+        arms={
+            "left": hanging(frames, late(0.10 * spin - 2.2 * side, 3), 0.10 * spin),
+            "right": hanging(frames, late(-0.04 * spin + 2.2 * side, 3), 0.14 * spin),
+        },
+    )
+
+
+def _about(rig: Rig, ground: np.ndarray, yaw: np.ndarray) -> np.ndarray:
+    """Bring the pelvis over the spot that the body turns about: feet turn about their balls."""
+    del rig, yaw
+    return ground
+
+
+def walk(rig: Rig) -> Score:
+    """Walk on the spot as on a treadmill, three strides."""
+    strides, period, step = 3, 33, 0.62
+    frames = strides * period
+    facing = 10 * DEGREE
+    phase = np.arange(frames) / period
+    feet = {
+        "left": _treadmill(phase, step, facing, 0.075, 4 * DEGREE),
+        "right": _treadmill(phase + 0.5, step, facing, -0.075, -4 * DEGREE),
+    }
+    cycle = 2 * np.pi * phase
+    # The left heel strikes at phase 0 and carries until 0.6: the body is over it at 0.3.
+    sway = 0.022 * np.cos(cycle - 2 * np.pi * 0.3)
+    bounce = -0.018 * np.cos(2 * (cycle - 2 * np.pi * 0.05))
+    forward = np.cos(cycle - 2 * np.pi * 0.02)
+    x, z = sway * np.cos(facing), -sway * np.sin(facing)
+    arms = late(forward, 1.5)
+    return Score(
+        pelvis=columns(x, rig.standing - 0.035 + bounce, z),
+        hips=columns(facing - 7 * DEGREE * forward, 3 * DEGREE, 4 * DEGREE * np.sin(cycle)),
+        spine=columns(14 * DEGREE * late(forward, 1), 1 * DEGREE, -5 * DEGREE * np.sin(cycle)),
+        head=columns(
+            facing + 1.5 * DEGREE * forward,
+            2 * DEGREE + 1.2 * DEGREE * np.cos(2 * cycle),
+            1.5 * DEGREE * np.cos(cycle - 1.9),
+        ),
+        feet=feet,
+        arms={
+            "left": _swinging(-arms),
+            "right": _swinging(arms),
+        },
+    )
+
+
+def _swinging(forward: np.ndarray) -> Arm:
+    swing = 0.10 + 0.44 * forward
+    base = hanging(len(forward), swing, -0.05 - 0.06 * np.clip(forward, 0, 1))
+    bent = 1 - 0.05 - 0.07 * np.clip(late(forward, 2), -0.4, 1)
+    return Arm(base.hand * bent[:, None], base.elbow, _PALM_IN + 0.15 * forward, base.bend)
+
+
+def _treadmill(phase: np.ndarray, step: float, facing: float, x: float, yaw: float) -> Foot:
+    """One foot of a walk: phase 0 heel strike, 0.6 toe-off, 1 the next strike."""
+    fine = 400
+    at = np.arange(fine) / fine
+    stance = 0.6
+    swing = (at - stance) / (1 - stance)
+    speed = step / 0.5
+    start, end = 0.5 * speed * stance, -0.5 * speed * stance
+    # A cubic that leaves and lands at the ground's own speed, so that nothing skates.
+    slope = -speed * (1 - stance)
+    s = np.clip(swing, 0, 1)
+    cubic = (
+        (2 * s**3 - 3 * s**2 + 1) * end
+        + (s**3 - 2 * s**2 + s) * slope
+        + (3 * s**2 - 2 * s**3) * start
+        + (s**3 - s**2) * slope
+    )
+    z = np.where(swing < 0, start - speed * at, cubic)
+    lift = np.where(swing > 0, 0.045 * np.sin(np.pi * np.clip(swing, 0, 1)) ** 2, 0.0)
+    pitch = through(
+        fine,
+        {
+            0: -0.30,
+            0.10 * fine: 0,
+            0.30 * fine: 0,
+            0.60 * fine: 0.80,
+            0.68 * fine: 0.85,
+            0.86 * fine: -0.05,
+            0.95 * fine: -0.30,
+        },
+        0.012 * fine,
+    )
+    sample = phase % 1 * fine
+    z, lift, pitch = (
+        np.interp(sample, np.arange(fine + 1), np.append(curve, curve[0]))
+        for curve in (z, lift, pitch)
+    )
+    forward = z + 0.10
+    ball = columns(
+        x * np.cos(facing) + forward * np.sin(facing),
+        lift,
+        -x * np.sin(facing) + forward * np.cos(facing),
+    )
+    return Foot(ball, np.full(len(phase), facing + yaw), pitch)
+
+
+def greet(rig: Rig) -> Score:
+    """Wave with the right hand, the weight on the left leg."""
+    frames = 120
+    up = through(frames, {0: 0.0, 8: 0.0, 30: 1.0, 88: 1.0, 112: 0.0}, 2)
+    shift = late(up, -3)
+    feet = {
+        "left": planted(frames, _STANCE, 0.10, _TOES_OUT),
+        "right": Foot(
+            np.tile([-_STANCE - 0.03, 0.0, 0.10], (frames, 1)),
+            np.full(frames, -_TOES_OUT - 0.08),
+            0.22 * soften(shift, 3),
+        ),
+    }
+    wag = wave(frames, 7, 0.1) * soften(late(up, 4), 4) ** 2
+    breath = 0.008 * wave(frames, 2)
+    rest = hanging(frames)
+    raised = columns(0.50 + 0.20 * wag, 0.34 - 0.05 * wag**2, 0.26 + 0.02 * wag)
+    # Up in front of the body and down again: an arc, not a line through the shoulder.
+    arc = (4 * up * (1 - up))[:, None] * np.array([0.34, 0.0, 0.30])
+    hand = rest.hand * (1 - up[:, None]) + raised * up[:, None] + arc
+    pole = rest.elbow * (1 - up[:, None]) + np.array([0.30, -1.0, -0.25]) * up[:, None]
+    x = 0.055 * shift
+    return Score(
+        pelvis=columns(x, rig.standing - 0.018 - 0.006 * shift + 0.3 * breath, 0.0),
+        hips=columns(-4 * DEGREE * shift, 1 * DEGREE, -5 * DEGREE * shift),
+        spine=columns(
+            7 * DEGREE * up + 1.2 * DEGREE * wag, -1 * DEGREE + breath, 8 * DEGREE * late(up, 2)
+        ),
+        head=columns(
+            -3 * DEGREE * late(up, 3),
+            1 * DEGREE + breath + 1.5 * DEGREE * late(up, 4),
+            -6 * DEGREE * late(up, 4) + 1.5 * DEGREE * late(wag, 2),
+        ),
+        feet=feet,
+        arms={
+            "left": hanging(frames, 0.04 * wave(frames, 2) + 0.08 * late(up, 4), 0.05 * shift),
+            "right": Arm(hand, pole, rest.twist * (1 - up), 0.12 - 0.28 * late(wag, 1.5) * up),
+        },
+    )
+
+
+def squat(rig: Rig) -> Score:
+    """Two deep squats with the arms stretched out in front."""
+    frames, period = 132, 66
+    down = through(period, {0: 0.0, 4: 0.0, 28: 1.0, 33: 1.0, 56: 0.0}, 2.5)
+    down = np.tile(down, frames // period)
+    feet = {
+        "left": planted(frames, 0.19, 0.10, 20 * DEGREE),
+        "right": planted(frames, -0.19, 0.10, -20 * DEGREE),
+    }
+    arms = late(down, 1)
+    angle = 0.15 + 1.45 * arms
+    hand = columns(0.20 * (1 - 0.4 * arms), -np.cos(angle), np.sin(angle)) * 0.95
+    elbow = columns(0.8, -0.3 - 0.3 * arms, -1.0 + 0.8 * arms)
+    arm = Arm(hand, elbow, 0.5 * arms, 0.1 + 0 * arms)
+    breath = 0.01 * wave(frames, 2, 0.3)
+    return Score(
+        pelvis=columns(0.006 * wave(frames, 2), rig.standing - 0.035 - 0.42 * down, -0.16 * down),
+        hips=columns(0.01 * wave(frames, 2), 34 * DEGREE * down, 0.0),
+        spine=columns(0.0, -4 * DEGREE * down + breath, 0.0),
+        head=columns(0.015 * wave(frames, 2, 0.2), 9 * DEGREE * late(down, 2), 0.0),
+        feet=feet,
+        arms={"left": arm, "right": arm},
+    )
+
+
+def star_jump(rig: Rig) -> Score:
+    """Three jumping jacks."""
+    frames, period = 108, 36
+    tiles = frames // period
+    open_ = np.tile(through(period, {0: 0.0, 6: 0.0, 14: 1.0, 23: 1.0, 31: 0.0}, 0.8), tiles)
+    air = np.zeros(period)
+    for off, land in ((6, 14), (23, 31)):
+        at = (np.arange(period) - off) / (land - off)
+        air += np.where((at > 0) & (at < 1), 4 * at * (1 - at), 0)
+    air = np.tile(air, tiles)
+    hop = 0.075 * air
+    dip = np.tile(
+        through(period, {0: -0.10, 6: 0, 14: 0.0, 18: -0.10, 23: 0, 31: 0.0, 34: -0.09}, 1.0), tiles
+    )
+    half = 0.10 + 0.27 * open_
+    point = np.tile(
+        through(
+            period, {0: 0, 4: 0.1, 7: 0.65, 12: 0.5, 15: 0.1, 18: 0, 21: 0.15, 24: 0.6, 29: 0.4, 33: 0},
+            0.8,
+        ),
+        tiles,
+    )
+    feet = {
+        side: Foot(
+            columns(sign * half, hop, 0.10),
+            sign * (8 * DEGREE + 14 * DEGREE * open_),
+            point,
+        )
+        for side, sign in (("left", 1.0), ("right", -1.0))
+    }
+    reach = np.sqrt(rig.leg**2 - (half - 0.10) ** 2) - rig.leg
+    raise_ = np.tile(through(period, {1: 0.0, 17: 1.0, 19.5: 1.0, 35.5: 0.0}, 1.2), tiles)
+    arm = sideways(0.22 + 2.62 * raise_)
+    nod = late(dip, 1.5)
+    return Score(
+        pelvis=columns(0.0, rig.standing - 0.012 + reach + hop + dip + 0.06 * point, 0.0),
+        hips=columns(0.0, -1.1 * dip, 0.0),
+        spine=columns(0.0, 0.3 * nod - 0.04 * open_, 0.0),
+        head=columns(0.0, -0.6 * nod - 0.02, 0.0),
+        feet=feet,
+        arms={"left": arm, "right": arm},
+    )
+
+
