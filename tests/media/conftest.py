@@ -67,6 +67,8 @@ def _add_tone(output, stream, seconds, start) -> None:
         samples = np.stack([wave, wave]).astype(np.float32)
         if kind == "s16":
             samples = (samples.T.reshape(1, -1) * 32767).astype(np.int16)
+        elif kind == "s32p":
+            samples = (samples * 2**30).astype(np.int32)
         frame = av.AudioFrame.from_ndarray(samples, format=kind, layout="stereo")
         frame.sample_rate = 48_000
         frame.pts = first + round(start * 48_000)

@@ -1,12 +1,19 @@
 import os
 import stat
 from collections import namedtuple
+from pathlib import Path
 
 import pytest
 
 from bdmm.errors import InputError
 from bdmm.media import output_file
 from bdmm.media.output_file import appearing, check_output, writing
+
+
+def fail_half_way(path, error, folder):
+    with appearing(path, folder=folder) as part:
+        (part / "1.png" if folder else part).write_text("half")
+        raise error
 
 
 def test_a_file_appears_only_at_the_end(tmp_path):
@@ -24,9 +31,8 @@ def test_a_file_appears_only_at_the_end(tmp_path):
 def test_whatever_stops_the_work_the_older_file_stays(tmp_path, error):
     path = tmp_path / "a.png"
     path.write_text("old")
-    with pytest.raises(error), appearing(path) as part:
-        part.write_text("half")
-        raise error
+    with pytest.raises(error):
+        fail_half_way(path, error, folder=False)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -35,9 +41,8 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path):
     with appearing(tmp_path / "frames", folder=True) as part:
         (part / "1.png").write_text("x")
     assert (tmp_path / "frames" / "1.png").exists()
-    with pytest.raises(KeyError), appearing(tmp_path / "more", folder=True) as part:
-        (part / "1.png").write_text("x")
-        raise KeyError
+    with pytest.raises(KeyError):
+        fail_half_way(tmp_path / "more", KeyError, folder=True)
     assert [p.name for p in tmp_path.iterdir()] == ["frames"]
 
 
@@ -93,6 +98,6 @@ def test_a_write_that_fills_the_disk_becomes_a_sentence(tmp_path):
     with (
         pytest.raises(InputError, match=r"could not be written: the disk is full"),
         writing(tmp_path / "a.mp4"),
-        open("/dev/full", "wb", buffering=0) as full,
+        Path("/dev/full").open("wb", buffering=0) as full,
     ):
         full.write(b"x")

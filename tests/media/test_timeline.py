@@ -49,7 +49,8 @@ def test_each_output_frame_shows_the_input_frame_of_its_time():
     timeline = lay_timeline(stamps_ms(times), MS, 5, ())
     # 4 gaps in 0.9 s: 40/9 frames per second, places 0, 0.44, 0.53, 2.2 and 4
     assert timeline.fps == Fraction(40, 9)
-    shown = [frame for _, frame in resample(timeline, zip(stamps_ms(times).tolist(), "abcde"))]
+    stamped = zip(stamps_ms(times).tolist(), "abcde", strict=True)
+    shown = [frame for _, frame in resample(timeline, stamped)]
     assert shown == ["b", "c", "d", "d", "e"]
     assert timeline.frame_count == 5
 

@@ -19,6 +19,11 @@ def write(path, frames, fps=NTSC, **settings):
             video.write(frame)
 
 
+def interrupted(frames, error):
+    yield from frames
+    raise error
+
+
 def ramp(count, size=(48, 64)):
     return [np.full((*size, 3), 40 + 10 * i, np.uint8) for i in range(count)]
 
@@ -145,10 +150,8 @@ def test_gif_and_a_folder_of_pngs(tmp_path):
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
 def test_nothing_is_left_after_an_error(tmp_path, suffix, error):
     path = tmp_path / f"a{suffix}"
-    with pytest.raises(error), create_video(path, NTSC) as video:
-        for frame in ramp(5):
-            video.write(frame)
-        raise error
+    with pytest.raises(error):
+        write(path, interrupted(ramp(5), error))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -176,8 +179,9 @@ def test_mistakes_are_told_before_any_work(tmp_path, make_video):
     }.items():
         with pytest.raises(InputError, match=words), create_video(path, NTSC, sound_from=source):
             pass
-    with pytest.raises(InputError, match="quality is 99"), create_video(
-        tmp_path / "a.mp4", NTSC, quality=99
+    with (
+        pytest.raises(InputError, match="quality is 99"),
+        create_video(tmp_path / "a.mp4", NTSC, quality=99),
     ):
         pass
     assert list(tmp_path.iterdir()) == [source]

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Protocol, runtime_checkable
 
 import torch
-from einops import einsum
 from jaxtyping import Float, Int
+from safetensors.torch import load_file
 from torch import Tensor
 
 from bdmm.body.rotations import pose_bones
@@ -15,10 +15,14 @@ from bdmm.body.skinning import blend_vertices, dense_weights, point_features, sk
 from bdmm.errors import InputError
 from bdmm.records import BONE_NAMES, KEYPOINT_NAMES
 
+_MANY_POSES = 12
+"""From this many poses of one shape on, the features of `skin` are worth building."""
+
 Shape = Float[Tensor, "*#b s"]
 LocalRotations = Float[Tensor, "*#b n 3 3"]
 
 
+@runtime_checkable
 class BodyModel(Protocol):
     """What the fit, the retargeting and the renderers ask of a body.
 
@@ -51,7 +55,7 @@ class BodyModel(Protocol):
         """Return the rest positions of the joints, where identity rotations leave them."""
         ...
 
-    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Self:
+    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> "BodyModel":
         """Return the body on another device, in another floating type if one is given."""
         ...
 
@@ -62,9 +66,10 @@ class SkinnedBody:
     Args:
         name: the body's name.
         tensors: ``template`` (v 3), ``shape_basis`` (s v 3), ``joints`` (24 3), ``joints_basis``
-            (s 24 3), ``weights`` (v 24), ``keypoint_weights`` (29 v, rows sum to one), ``faces``
-            (f 3) int64, and ``t_pose`` (24 3 3): the global rotation that takes each bone from
-            this body's identity pose to the T-pose.
+            (s 24 3), ``weights`` (v 24), ``faces`` (f 3) int64, ``keypoint_weights`` (29 v)
+            and ``keypoint_bones`` (29 24): the vertices whose mean is each keypoint at rest and
+            the bones that carry it, rows sum to one; and ``t_pose`` (24 3 3): the global rotation
+            that takes each bone from this body's identity pose to the T-pose.
     """
 
     def __init__(self, name: str, tensors: Mapping[str, Tensor]) -> None:
@@ -78,10 +83,11 @@ class SkinnedBody:
         self.shape_size = self.shape_basis.shape[0]
         self.vertex_bones = self.weights.argmax(dim=1)
         self._joints, self._joints_basis = tensors["joints"], tensors["joints_basis"]
-        keypoints = tensors["keypoint_weights"]
-        self._keypoint_masses = keypoints @ self.weights
-        self._keypoint_moments = _moments(keypoints, self.weights, self.template[None])[0]
-        self._keypoint_basis = _moments(keypoints, self.weights, self.shape_basis)
+        on_mesh = tensors["keypoint_weights"]
+        self._carriers = tensors["keypoint_bones"]
+        self._midpoints = _midpoint_matrix().to(self.template)
+        self._keypoints = on_mesh @ self.template
+        self._keypoints_basis = on_mesh @ self.shape_basis
 
     def joints(self, shape: Shape) -> Float[Tensor, "*b2 n 3"]:
         """Return ``*b 24 3`` rest positions of the joints in metres, the pelvis at zero."""
@@ -114,9 +120,9 @@ class SkinnedBody:
         bones = pose_bones(rotations, joints)
         rest = self.rest_vertices(shape, indices)
         weights = self.weights if indices is None else self.weights[indices]
-        if shape.ndim > 1:
+        if shape.ndim > 1 or rotations.shape[:-3].numel() < _MANY_POSES:
             return blend_vertices(rest, weights, joints, bones)
-        return skin(point_features(weights[..., None] * rest[:, None], weights, joints), bones)
+        return skin(point_features(rest, weights, joints), bones)
 
     def keypoints(self, shape: Shape, rotations: LocalRotations) -> Float[Tensor, "*b2 k 3"]:
         """Return ``*b 29 3`` `records.KEYPOINT_NAMES` in metres, without skinning the mesh.
@@ -126,11 +132,15 @@ class SkinnedBody:
             rotations: ``*b 24 3 3`` local rotations.
         """
         joints = self.joints(shape)
-        moments = _linear(self._keypoint_moments, self._keypoint_basis, shape)
-        features = point_features(moments, self._keypoint_masses, joints)
-        return skin(features, pose_bones(rotations, joints))
+        features = point_features(self.rest_keypoints(shape), self._carriers, joints)
+        mixed = (self._midpoints @ features.flatten(-2)).unflatten(-1, features.shape[-2:])
+        return skin(mixed, pose_bones(rotations, joints))
 
-    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Self:
+    def rest_keypoints(self, shape: Shape) -> Float[Tensor, "*b2 k 3"]:
+        """Return ``*b 29 3`` keypoints of the identity pose in metres."""
+        return _linear(self._keypoints, self._keypoints_basis, shape)
+
+    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> "SkinnedBody":
         """Return the body on another device, in another floating type if one is given."""
         moved = {
             key: value.to(device, dtype if value.is_floating_point() else None)
@@ -191,16 +201,16 @@ def read_body(name: str, path: Path) -> AnnyBody:
         name: the name to give it.
         path: a safetensors file.
     """
-    from safetensors.torch import load_file
-
     stored = load_file(path)
     weights = dense_weights(
-        stored["skin_bones"], stored["skin_weights"].float(), len(BONE_NAMES)
+        stored["skin_bones"].long(), stored["skin_weights"].float(), len(BONE_NAMES)
     )
     keypoint_weights = weights.new_zeros(len(KEYPOINT_NAMES), len(weights))
     keypoint_weights.scatter_add_(
         1, stored["keypoint_vertices"].long(), stored["keypoint_weights"].float()
     )
+
+    keypoint_bones = stored.get("keypoint_bones", keypoint_weights @ weights)
     tensors = {
         "template": stored["template"],
         "shape_basis": stored["shape_basis"].float(),
@@ -208,6 +218,7 @@ def read_body(name: str, path: Path) -> AnnyBody:
         "joints_basis": stored["joints_basis"],
         "weights": weights,
         "keypoint_weights": keypoint_weights,
+        "keypoint_bones": keypoint_bones,
         "faces": stored["faces"].long(),
         "t_pose": stored["t_pose"],
         "uv": stored["uv"].float() / 65535,
@@ -218,19 +229,20 @@ def read_body(name: str, path: Path) -> AnnyBody:
     return AnnyBody(name, tensors)
 
 
+def _midpoint_matrix() -> Float[Tensor, "k k"]:
+    """Return what makes neck and mid-hip from the shoulders and hips and keeps the rest."""
+    matrix = torch.eye(len(KEYPOINT_NAMES))
+    for name, joint in (("neck", "shoulder"), ("mid_hip", "hip")):
+        row = KEYPOINT_NAMES.index(name)
+        matrix[row, row] = 0
+        for side in ("left", "right"):
+            matrix[row, KEYPOINT_NAMES.index(f"{side}_{joint}")] = 0.5
+    return matrix
+
+
 def _linear(
     mean: Float[Tensor, "*p 3"], basis: Float[Tensor, "s *p 3"], shape: Shape
 ) -> Float[Tensor, "*b2 3"]:
     """Return ``*b *p 3``: ``mean + shape @ basis``."""
     flat = shape @ basis.flatten(1)
     return mean + flat.reshape(*shape.shape[:-1], *mean.shape)
-
-
-def _moments(
-    keypoints: Float[Tensor, "k v"], weights: Float[Tensor, "v n"], points: Float[Tensor, "s v 3"]
-) -> Float[Tensor, "s k n 3"]:
-    """Return for each keypoint and bone the sum of its vertices times their weights."""
-    used = keypoints.any(dim=0)
-    return einsum(
-        keypoints[:, used], weights[used], points[:, used], "k v, v n, s v i -> s k n i"
-    )

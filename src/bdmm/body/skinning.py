@@ -1,12 +1,11 @@
 """Linear blend skinning: points that hang on posed bones by weights.
 
-A point is given by its *features* on each bone, ``(w X - m J, m)``: what the bone's rotation and
-its joint's posed position multiply. Features are linear in the body's shape and add up, so a
-keypoint (a weighted mean of vertices) is skinned like a single vertex.
+A point is given by its *features* on each bone, ``(w (X - J), w)``: what the bone's rotation and
+its joint's posed position multiply. They are linear in the body's shape.
 """
 
 import torch
-from einops import einsum, rearrange
+from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -28,19 +27,19 @@ def skin(
 
 
 def point_features(
-    moments: Float[Tensor, "*#b p n 3"],
-    masses: Float[Tensor, "p n"],
+    points: Float[Tensor, "*#b p 3"],
+    weights: Float[Tensor, "p n"],
     joints: Float[Tensor, "*#b n 3"],
 ) -> Float[Tensor, "*b2 p n 4"]:
     """Return what `skin` multiplies with the bones' frames.
 
     Args:
-        moments: ``*b p 24 3`` each point's rest position times its weight on each bone, metres.
-        masses: ``p 24`` the weights themselves.
+        points: ``*b p 3`` rest positions, metres.
+        weights: ``p 24`` how much each bone carries each point; rows sum to one.
         joints: ``*b 24 3`` rest positions of the joints, metres.
     """
-    arms = moments - masses[..., None] * joints[..., None, :, :]
-    return torch.cat((arms, masses[..., None].expand(*arms.shape[:-1], 1)), dim=-1)
+    arms = weights[..., None] * (points[..., None, :] - joints[..., None, :, :])
+    return torch.cat((arms, weights[..., None].expand(*arms.shape[:-1], 1)), dim=-1)
 
 
 def blend_vertices(
@@ -49,9 +48,10 @@ def blend_vertices(
     joints: Float[Tensor, "*#b n 3"],
     bones: Float[Tensor, "*#b n 3 4"],
 ) -> Float[Tensor, "*b2 v 3"]:
-    """Return skinned vertices where each pose has vertices of its own.
+    """Return skinned vertices by blending the bones' transforms per vertex.
 
-    The same as `skin` without its large features: the bones' transforms are blended per vertex.
+    The same as `skin` without its large features: better for few poses, and where each pose has
+    vertices of its own.
 
     Args:
         vertices: ``*b v 3`` rest positions, metres.
@@ -62,8 +62,8 @@ def blend_vertices(
     turn = bones[..., :3]
     shift = bones[..., 3] - (turn @ joints[..., None])[..., 0]
     transforms = torch.cat((turn, shift[..., None]), dim=-1)
-    blended = einsum(weights, transforms, "v n, ... n i j -> ... v i j")
-    return (blended[..., :3] @ vertices[..., None])[..., 0] + blended[..., 3]
+    blended = (weights @ transforms.flatten(-2)).unflatten(-1, (3, 4))
+    return (blended[..., :3] * vertices[..., None, :]).sum(-1) + blended[..., 3]
 
 
 def dense_weights(
@@ -71,5 +71,5 @@ def dense_weights(
 ) -> Float[Tensor, "v n"]:
     """Return ``v count`` skinning weights, each row summing to one, from the ``w`` largest."""
     dense = weights.new_zeros(bones.shape[0], count)
-    dense.scatter_add_(1, bones.long(), weights)
+    dense.scatter_add_(1, bones, weights)
     return dense / dense.sum(dim=1, keepdim=True)

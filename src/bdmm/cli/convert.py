@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from rich.console import Console
 
+from bdmm.cli.report import say
 from bdmm.media.output_file import check_output
 
 
@@ -36,9 +36,7 @@ class Convert:
             config, tensors = files.read_released(self.weights)
             files.save_weights(self.output, tensors, config)
         count = sum(value.numel() for value in tensors.values())
-        Console().print(
+        say(
             f"{self.output}: the released generator, {config.joints} joints, "
-            f"{count / 1e6:.2f} million numbers.",
-            highlight=False,
-            soft_wrap=True,
+            f"{count / 1e6:.2f} million numbers."
         )

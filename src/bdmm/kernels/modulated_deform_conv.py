@@ -20,7 +20,7 @@ _CHUNK = 2**19
 
 def modulated_deform_conv(
     features: Features,
-    offsets: Float[Tensor, "b 2*p h w"],
+    offsets: Float[Tensor, "b p2 h w"],
     masks: Float[Tensor, "b p h w"],
     kernel: Float[Tensor, "b o c k k"],
     twin: Literal["fast", "reference"] = "fast",
@@ -37,7 +37,7 @@ def modulated_deform_conv(
 
     Args:
         features: what is sampled.
-        offsets: displacement of each tap at each output pixel; p = k * k.
+        offsets: displacement of each tap at each output pixel; p = k * k, p2 = 2 * p.
         masks: weight of each tap at each output pixel.
         kernel: one kernel per sample, k odd.
         twin: ``reference`` is the specification in plain steps, slow.
@@ -52,7 +52,7 @@ def modulated_deform_conv(
 
 def modulated_deform_conv_ref(
     features: Features,
-    offsets: Float[Tensor, "b 2*p h w"],
+    offsets: Float[Tensor, "b p2 h w"],
     masks: Float[Tensor, "b p h w"],
     kernel: Float[Tensor, "b o c k k"],
 ) -> Float[Tensor, "b o h w"]:
@@ -91,7 +91,7 @@ def _bilinear(
 
 def modulated_deform_conv_fast(
     features: Features,
-    offsets: Float[Tensor, "b 2*p h w"],
+    offsets: Float[Tensor, "b p2 h w"],
     masks: Float[Tensor, "b p h w"],
     kernel: Float[Tensor, "b o c k k"],
 ) -> Float[Tensor, "b o h w"]:
@@ -121,7 +121,7 @@ def modulated_deform_conv_fast(
 
 
 def _corners(
-    offsets: Float[Tensor, "b 2*p h w"], masks: Float[Tensor, "b p h w"], height: int, width: int
+    offsets: Float[Tensor, "b p2 h w"], masks: Float[Tensor, "b p h w"], height: int, width: int
 ) -> tuple[Int[Tensor, "n 4"], Float[Tensor, "n 4"]]:
     """Give rows of the padded table and their weights, by sample, pixel and tap."""
     taps = masks.shape[1]

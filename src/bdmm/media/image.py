@@ -13,8 +13,8 @@ from PIL import ImageCms, ImageOps, UnidentifiedImageError
 from bdmm.errors import InputError, Notice
 from bdmm.media.output_file import appearing, writing
 
-Picture = UInt8[np.ndarray, "h w 3"]
-"""RGB in 0..255."""
+Picture = UInt8[np.ndarray, "_ _ 3"]
+"""``h w 3`` RGB in 0..255."""
 
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "GIF", "TIFF", "PPM", "TGA", "JPEG2000")
 """What is read: decoders inside Pillow only, none that starts another program."""
@@ -85,7 +85,7 @@ def write_image(path: str | Path, image: Picture, *, quality: int = 95) -> None:
         picture.save(part, quality=quality)
 
 
-def resize_image(image: Picture, size: tuple[int, int]) -> UInt8[np.ndarray, "h1 w1 3"]:
+def resize_image(image: Picture, size: tuple[int, int]) -> Picture:
     """Resample a picture with an anti-aliased filter.
 
     Args:

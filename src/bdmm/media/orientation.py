@@ -4,7 +4,8 @@ import struct
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import UInt8
+
+from bdmm.media.image import Picture
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Orientation:
         """Return (height, width) as shown, of stored (height, width)."""
         return (size[1], size[0]) if self.transposed else size
 
-    def apply(self, frame: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h1 w1 3"]:
+    def apply(self, frame: Picture) -> Picture:
         """Return the frame as it is to be shown, contiguous in memory."""
         if self.transposed:
             frame = frame.swapaxes(0, 1)

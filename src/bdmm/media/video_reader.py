@@ -1,6 +1,5 @@
 """Any video as an iterator of upright RGB frames at a constant rate, in bounded memory."""
 
-import warnings
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -11,12 +10,12 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.stream import Disposition
 from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
-from jaxtyping import Int64
 
-from bdmm.errors import InputError, Notice
+from bdmm.errors import InputError
 from bdmm.media.image import Picture
 from bdmm.media.orientation import Orientation, orientation_of
-from bdmm.media.timeline import Timeline, lay_timeline, resample
+from bdmm.media.timeline import Timeline, resample
+from bdmm.media.video_scan import scan_times
 
 CONTAINERS = (
     "mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "avi", "mpegts", "mpeg",
@@ -68,7 +67,7 @@ class VideoReader:
             stream = _picture_stream(self.path, container)
             _check_frame_size(self.path, stream)
             self.has_audio = bool(container.streams.audio)
-            self.timeline, self._stored_count = _scan(self.path, container, stream)
+            self.timeline, self._stored_count = scan_times(self.path, container, stream)
         with open_media(self.path) as container:
             stream = _picture_stream(self.path, container)
             first = next(_decode(container, stream), None)
@@ -154,60 +153,6 @@ def _picture_stream(path: Path, container: InputContainer) -> av.VideoStream:
         raise InputError(f"The video {path} is in a format that cannot be decoded here.")
     streams[0].thread_type = "AUTO"
     return streams[0]
-
-
-def _scan(path: Path, container: InputContainer, stream: av.VideoStream) -> tuple[Timeline, int]:
-    """Read every time stamp without decoding; return the timeline and the number of frames."""
-    time_base = stream.time_base or Fraction(1, 1000)
-    claimed_count = stream.frames
-    claimed_span = stream.duration * time_base if stream.duration else None
-    stamps: list[int | None] = []
-    packets = 0
-    try:
-        for packet in container.demux(stream):
-            if packet.size == 0:
-                continue
-            packets += 1
-            if not packet.is_discard:
-                stamps.append(packet.pts)
-    except FFmpegError:
-        pass  # what was read before the damage counts, judged below
-    if not stamps:
-        raise InputError(f"The video {path} has no frames.")
-    known = _ascending(stamps)
-    timeline = lay_timeline(
-        known, time_base, len(stamps), (stream.guessed_rate, stream.average_rate, stream.base_rate)
-    )
-    _check_complete(path, packets, timeline, claimed_count, claimed_span)
-    return timeline, len(stamps)
-
-
-def _ascending(stamps: list[int | None]) -> Int64[np.ndarray, "n"] | None:
-    if any(stamp is None for stamp in stamps):
-        return None
-    return np.sort(np.array(stamps, dtype=np.int64))
-
-
-def _check_complete(
-    path: Path, packets: int, timeline: Timeline, count: int, span: Fraction | None
-) -> None:
-    """Refuse a file of which most is missing; tell of one whose end is missing."""
-    if count:
-        share = packets / count
-    elif span:
-        share = float(timeline.duration / span)
-    else:
-        return
-    if share < 0.5:
-        raise InputError(
-            f"The video {path} is cut off: only {share:.0%} of it is there, so get it again."
-        )
-    if share < 0.95:
-        warnings.warn(
-            f"The video {path} is cut off: {share:.0%} of it is there and is used.",
-            Notice,
-            stacklevel=4,
-        )
 
 
 def _decode(container: InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:

@@ -1,16 +1,30 @@
 """The decoder: structure and propagated features to an image, under the style (figure 3)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from bdmm.config import NetworkConfig
-from bdmm.network.layers import Folded, StyledConv, StyledUp, ToRGB
+from bdmm.network.layers import (
+    AnyScale,
+    Folded,
+    ModulatedKernel,
+    Out,
+    StyledConv,
+    StyledLayer,
+    StyledUp,
+    ToRGB,
+    conv_per_sample,
+    styled_activation,
+)
 from bdmm.network.motion_modulation import MotionModulation
 from bdmm.shapes import Features, Style
+
+Frame = Float[Tensor, "b 3 h w"]
 
 
 @dataclass(frozen=True)
@@ -40,9 +54,7 @@ class Decoder(nn.Module):
         super().__init__()
         style, scales = config.style_size, config.widths[-2::-1]
         widths = (config.widths[-1], *scales, scales[-1])
-        self.up = nn.ModuleList(
-            StyledUp(a, b, style) for a, b in zip(widths, widths[1:], strict=False)
-        )
+        self.up = nn.ModuleList(StyledUp(a, b, style) for a, b in pairwise(widths))
         self.direct = nn.ModuleList(
             StyledConv(width, width, style, demodulated=False) for width in widths[1:]
         )
@@ -66,11 +78,11 @@ class Decoder(nn.Module):
 
     def forward(
         self,
-        structure: Features,
-        propagated_forward: Sequence[Features],
-        propagated_backward: Sequence[Features],
+        structure: AnyScale,
+        propagated_forward: Sequence[AnyScale],
+        propagated_backward: Sequence[AnyScale],
         folded: FoldedStyle,
-    ) -> Float[Tensor, "b 3 h w"]:
+    ) -> Frame:
         """Decode one frame.
 
         Args:
@@ -97,21 +109,25 @@ class Decoder(nn.Module):
         return torch.tanh(self.to_rgb(x, folded.to_rgb))
 
 
-class PlainModulation(StyledConv):
+class PlainModulation(StyledLayer):
     """What stands in for a DMM block in the ablation "w/o DMM": a plain styled convolution."""
 
-    def forward(self, propagated: Features, decoded: Features, folded: Folded) -> Features:
+    def __init__(self, width: int, style_size: int) -> None:
+        """Build the block."""
+        super().__init__(ModulatedKernel(width, width, 3, style_size))
+
+    def forward(self, propagated: Features, decoded: Features, folded: Folded) -> Out:
         """Convolve the propagated features; the decoder's are not looked at."""
         del decoded
-        return super().forward(propagated, folded)
+        return styled_activation(conv_per_sample(propagated, *folded))
 
 
-def _branch(width: int, config: NetworkConfig) -> nn.Module:
+def _branch(width: int, config: NetworkConfig) -> StyledLayer:
     if not config.motion_modulation:
-        return PlainModulation(width, width, config.style_size, demodulated=True)
+        return PlainModulation(width, config.style_size)
     context = 2 * width if config.feature_concat else width
     return MotionModulation(width, width, context, width, config)
 
 
-def _fold(layers: Iterable[nn.Module], style: Style) -> tuple[Folded, ...]:
-    return tuple(layer.fold(style) for layer in layers)
+def _fold(layers: nn.ModuleList, style: Style) -> tuple[Folded, ...]:
+    return tuple(layer.fold(style) for layer in layers if isinstance(layer, StyledLayer))

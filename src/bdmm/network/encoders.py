@@ -1,11 +1,12 @@
 """Encoders of what changes from frame to frame: the pose's structure and the warped source."""
 
+from itertools import pairwise
+
 import torch
 from torch import nn
 
 from bdmm.config import NetworkConfig
-from bdmm.network.layers import EncoderBlock, ResidualBlock
-from bdmm.shapes import Features
+from bdmm.network.layers import AnyScale, EncoderBlock, ResidualBlock
 
 
 class StructuralEncoder(nn.Module):
@@ -20,7 +21,7 @@ class StructuralEncoder(nn.Module):
         self.recurrent = config.structural_recurrence
         widths = (config.joints + 3 * config.feeds_back, *config.widths)
         self.blocks = nn.Sequential(
-            *(EncoderBlock(a, b, config.slope) for a, b in zip(widths, widths[1:], strict=False))
+            *(EncoderBlock(a, b, config.slope) for a, b in pairwise(widths))
         )
         bottleneck = widths[-1]
         self.recurrence = nn.Sequential(
@@ -28,11 +29,11 @@ class StructuralEncoder(nn.Module):
             ResidualBlock(bottleneck, bottleneck, config.slope),
         )
 
-    def forward(self, x: Features) -> Features:
+    def forward(self, x: AnyScale) -> AnyScale:
         """Encode pose heatmaps (with the previous frame, if fed back) to 1/8 of their size."""
         return self.blocks(x)
 
-    def next_state(self, features: Features, state: Features | None) -> Features:
+    def next_state(self, features: AnyScale, state: AnyScale | None) -> AnyScale:
         """Join a frame's features with the state of the frame before; none before the first."""
         if state is None or not self.recurrent:
             state = features
@@ -46,11 +47,9 @@ class WarpEncoder(nn.Module):
         """Build one block for each propagated scale."""
         super().__init__()
         widths = (3, *config.widths[:-1])
-        self.blocks = nn.ModuleList(
-            EncoderBlock(a, b, config.slope) for a, b in zip(widths, widths[1:], strict=False)
-        )
+        self.blocks = nn.ModuleList(EncoderBlock(a, b, config.slope) for a, b in pairwise(widths))
 
-    def forward(self, warped: Features) -> tuple[Features, ...]:
+    def forward(self, warped: AnyScale) -> tuple[AnyScale, ...]:
         """Encode warped images; the features come coarse to fine (1/4, then 1/2)."""
         scales = []
         x = warped

@@ -12,16 +12,15 @@ from bdmm.errors import InputError
 from bdmm.kernels.warp import warp
 from bdmm.network.decoder import Decoder, FoldedStyle
 from bdmm.network.encoders import StructuralEncoder, WarpEncoder
-from bdmm.network.propagation import Propagation
+from bdmm.network.layers import AnyScale
+from bdmm.network.propagation import Propagation, Scales
 from bdmm.network.style import StyleEncoder
 from bdmm.records import PropagationState
-from bdmm.shapes import Clips, Features, PoseHeatmaps, Style
+from bdmm.shapes import Clips, PoseHeatmaps, Style
 
 Sources = Float[Tensor, "b 3 h w"]
 WindowGrids = Float[Tensor, "b t h w 2"]
 EdgeGrid = Float[Tensor, "b h w 2"]
-Scales = Sequence[Sequence[Features]]
-"""For each propagated scale, coarse to fine, the features of each frame of the window."""
 
 
 class Generator(nn.Module):
@@ -98,7 +97,7 @@ class Generator(nn.Module):
         source_grid: WindowGrids,
         grid_before: EdgeGrid | None,
         grid_after: EdgeGrid | None,
-    ) -> tuple[Scales, Sequence[Features], Sequence[Features]]:
+    ) -> tuple[Scales, Sequence[AnyScale], Sequence[AnyScale]]:
         """Warp the source to each frame (equation 5) and encode all frames at once.
 
         Returns:
@@ -126,7 +125,7 @@ class Generator(nn.Module):
         backward: Scales,
         state: PropagationState | None,
         folded: FoldedStyle,
-    ) -> tuple[Clips, Features]:
+    ) -> tuple[Clips, AnyScale]:
         """Decode frame after frame; each depends on the structural state of the one before.
 
         Returns:
@@ -153,16 +152,16 @@ class Generator(nn.Module):
         assert structural is not None, "a window has at least one frame"
         return torch.stack(frames, dim=1), structural
 
-    def _encode_poses(self, pose_heatmaps: PoseHeatmaps) -> Sequence[Features]:
+    def _encode_poses(self, pose_heatmaps: PoseHeatmaps) -> Sequence[AnyScale]:
         """Encode the poses of all frames at once, as nothing generated is fed back."""
         encoded = self.structural_encoder(rearrange(pose_heatmaps, "b t k h w -> (b t) k h w"))
         return rearrange(encoded, "(b t) c h w -> t b c h w", b=len(pose_heatmaps)).unbind(0)
 
-    def _propagate_forward(self, warped: Scales, before: Sequence[Features]) -> Scales:
+    def _propagate_forward(self, warped: Scales, before: Sequence[AnyScale]) -> Scales:
         """Carry features from the past (equation 6); nothing where the branch is left out."""
         return self.forward_propagation(warped, before) if self.forward_propagation else []
 
-    def _propagate_backward(self, warped: Scales, after: Sequence[Features]) -> Scales:
+    def _propagate_backward(self, warped: Scales, after: Sequence[AnyScale]) -> Scales:
         """Carry features from the future (equation 7); nothing where the branch is left out."""
         return self.backward_propagation(warped, after) if self.backward_propagation else []
 

@@ -14,6 +14,11 @@ from torch.nn import functional
 
 from bdmm.shapes import Features, Style
 
+AnyScale = Float[Tensor, "b _ _ _"]
+"""Features of any width and size, where several scales meet."""
+Out = Float[Tensor, "b o ho wo"]
+"""Features of another width or size than those that came in."""
+
 STYLED_SLOPE = 0.2
 STYLED_GAIN = math.sqrt(2)
 _EPSILON = 1e-8
@@ -32,7 +37,7 @@ class EncoderBlock(nn.Module):
         self.conv2 = nn.Conv2d(channels_out, channels_out, 3, padding=1)
         initialise(self, slope)
 
-    def forward(self, x: Features) -> Features:
+    def forward(self, x: Features) -> Out:
         """Encode ``b c h w`` into ``b channels_out h/2 w/2``."""
         x = self.conv1(normalise(x, self.norm1, self.slope))
         return self.conv2(normalise(x, self.norm2, self.slope))
@@ -52,7 +57,7 @@ class ResidualBlock(nn.Module):
         self.skip = nn.Conv2d(channels_in, channels_out, 1)
         initialise(self, slope)
 
-    def forward(self, x: Features) -> Features:
+    def forward(self, x: Features) -> Out:
         """Transform ``b channels_in h w`` into ``b channels_out h w``."""
         main = self.conv1(normalise(x, self.norm1, self.slope))
         main = self.conv2(normalise(main, self.norm2, self.slope))
@@ -69,7 +74,8 @@ def initialise(block: nn.Module, slope: float) -> None:
     for module in block.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, a=slope)
-            nn.init.zeros_(module.bias)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
 
 
 class Folded(NamedTuple):
@@ -130,67 +136,65 @@ def demodulate(kernel: Float[Tensor, "b o i k k"]) -> Float[Tensor, "b o i k k"]
     return kernel * (kernel.square().sum((2, 3, 4), keepdim=True) + _EPSILON).rsqrt()
 
 
-class StyledConv(nn.Module):
+class StyledLayer(nn.Module):
+    """What all styled layers share: a modulated kernel, a bias, and the folding of styles."""
+
+    gain = STYLED_GAIN
+    """Gain of the activation. It is folded into what comes before: gain LR(x) = LR(gain x)."""
+
+    def __init__(self, kernel: ModulatedKernel) -> None:
+        """Build the layer around its kernel."""
+        super().__init__()
+        self.kernel = kernel
+        self.bias = nn.Parameter(torch.zeros(len(kernel.weight)))
+
+    def fold(self, style: Style) -> Folded:
+        """Make the kernels for these styles."""
+        return Folded(self.gain * self.kernel(style), self.gain * self.bias)
+
+
+class StyledConv(StyledLayer):
     """Modulated convolution 3x3, bias, leaky ReLU 0.2 with gain sqrt(2)."""
 
     def __init__(
         self, channels_in: int, channels_out: int, style_size: int, *, demodulated: bool
     ) -> None:
         """Build the layer."""
-        super().__init__()
-        self.kernel = ModulatedKernel(
-            channels_in, channels_out, 3, style_size, demodulated=demodulated
+        super().__init__(
+            ModulatedKernel(channels_in, channels_out, 3, style_size, demodulated=demodulated)
         )
-        self.bias = nn.Parameter(torch.zeros(channels_out))
 
-    def fold(self, style: Style) -> Folded:
-        """Make the kernels for these styles."""
-        return with_gain(self.kernel(style), self.bias)
-
-    def forward(self, x: Features, folded: Folded) -> Features:
+    def forward(self, x: Features, folded: Folded) -> Out:
         """Convolve, keeping the resolution."""
         return styled_activation(conv_per_sample(x, *folded))
 
 
-class StyledUp(nn.Module):
+class StyledUp(StyledLayer):
     """Double the resolution: modulated transposed conv 3x3, blur, bias, leaky ReLU with gain."""
 
     def __init__(self, channels_in: int, channels_out: int, style_size: int) -> None:
         """Build the layer."""
-        super().__init__()
-        self.kernel = ModulatedKernel(channels_in, channels_out, 3, style_size)
-        self.bias = nn.Parameter(torch.zeros(channels_out))
+        super().__init__(ModulatedKernel(channels_in, channels_out, 3, style_size))
 
-    def fold(self, style: Style) -> Folded:
-        """Make the kernels for these styles."""
-        return with_gain(self.kernel(style), self.bias)
-
-    def forward(self, x: Features, folded: Folded) -> Features:
+    def forward(self, x: Features, folded: Folded) -> Out:
         """Convolve ``b c h w`` into ``b channels_out 2h 2w``."""
         return styled_activation(blur(transposed_conv_per_sample(x, folded.kernel), folded.bias))
 
 
-class ToRGB(nn.Module):
+class ToRGB(StyledLayer):
     """Modulated convolution 1x1 to three colours, bias; no demodulation, no activation."""
+
+    gain = 1.0
 
     def __init__(self, channels_in: int, style_size: int) -> None:
         """Build the layer."""
-        super().__init__()
-        self.kernel = ModulatedKernel(channels_in, 3, 1, style_size, demodulated=False)
-        self.bias = nn.Parameter(torch.zeros(3))
+        super().__init__(ModulatedKernel(channels_in, 3, 1, style_size, demodulated=False))
+        # Three branches of unit size have been added twice by now: start well inside the tanh.
+        nn.init.normal_(self.kernel.weight, std=0.2)
 
-    def fold(self, style: Style) -> Folded:
-        """Make the kernels for these styles."""
-        return Folded(self.kernel(style), self.bias)
-
-    def forward(self, x: Features, folded: Folded) -> Features:
+    def forward(self, x: Features, folded: Folded) -> Out:
         """Map features to unbounded colours."""
         return conv_per_sample(x, *folded)
-
-
-def with_gain(kernel: Float[Tensor, "b o i k k"], bias: Float[Tensor, "o"]) -> Folded:
-    """Fold the activation's gain into what comes before it: gain * LR(x) = LR(gain * x)."""
-    return Folded(kernel * STYLED_GAIN, bias * STYLED_GAIN)
 
 
 def styled_activation(x: Features) -> Features:
@@ -200,7 +204,7 @@ def styled_activation(x: Features) -> Features:
 
 def conv_per_sample(
     x: Features, kernel: Float[Tensor, "b o i k k"], bias: Float[Tensor, "o"]
-) -> Features:
+) -> Out:
     """Convolve every sample with its own kernel, keeping the resolution."""
     batch, padding = len(x), kernel.shape[-1] // 2
     if batch == 1:
@@ -215,7 +219,7 @@ def conv_per_sample(
     return out[0].unflatten(0, (batch, -1))
 
 
-def transposed_conv_per_sample(x: Features, kernel: Float[Tensor, "b o i k k"]) -> Features:
+def transposed_conv_per_sample(x: Features, kernel: Float[Tensor, "b o i k k"]) -> Out:
     """Convolve every sample with its own kernel, transposed with stride 2: h -> 2h + 1."""
     batch = len(x)
     swapped = kernel.transpose(1, 2)
@@ -229,7 +233,7 @@ def transposed_conv_per_sample(x: Features, kernel: Float[Tensor, "b o i k k"]) 
     return out[0].unflatten(0, (batch, -1))
 
 
-def blur(x: Features, bias: Float[Tensor, "c"]) -> Features:
+def blur(x: Features, bias: Float[Tensor, "c"]) -> Out:
     """Smooth with (1 3 3 1) x (1 3 3 1) / 16 and add a bias: h -> h - 1."""
     taps = torch.tensor([1.0, 3.0, 3.0, 1.0], dtype=x.dtype, device=x.device) / 4
     kernel = torch.outer(taps, taps).expand(x.shape[1], 1, 4, 4)

@@ -9,13 +9,20 @@ from torch.nn import functional
 
 from bdmm.config import NetworkConfig
 from bdmm.kernels.modulated_deform_conv import modulated_deform_conv
-from bdmm.network.layers import Folded, ModulatedKernel, initialise, styled_activation, with_gain
-from bdmm.shapes import Features, Style
+from bdmm.network.layers import (
+    Folded,
+    ModulatedKernel,
+    Out,
+    StyledLayer,
+    initialise,
+    styled_activation,
+)
+from bdmm.shapes import Features
 
 TAPS = 9
 
 
-class MotionModulation(nn.Module):
+class MotionModulation(StyledLayer):
     """Convolve the propagated features with styled kernels, each tap moved and weighted.
 
     Motion offsets and motion masks are regressed from the decoder's features beside the propagated
@@ -42,22 +49,17 @@ class MotionModulation(nn.Module):
             context: hidden width of that regression.
             config: its style size, and whether offsets, masks and style weights are used.
         """
-        super().__init__()
-        self.concatenates = config.feature_concat
-        self.kernel = ModulatedKernel(
+        kernel = ModulatedKernel(
             channels_in, channels_out, 3, config.style_size, modulated=config.style_weight
         )
-        self.bias = nn.Parameter(torch.zeros(channels_out))
+        super().__init__(kernel)
+        self.concatenates = config.feature_concat
         self.context = nn.Conv2d(context_in, context, 3, padding=1)
-        initialise(self, slope=0)
+        initialise(self, slope=0.0)
         self.offset = _zero_conv(context, 2 * TAPS) if config.deformable else None
         self.mask = _zero_conv(context, TAPS) if config.motion_mask else None
 
-    def fold(self, style: Style) -> Folded:
-        """Make the kernels for these styles (equations 3 and 4)."""
-        return with_gain(self.kernel(style), self.bias)
-
-    def forward(self, propagated: Features, decoded: Features, folded: Folded) -> Features:
+    def forward(self, propagated: Features, decoded: Features, folded: Folded) -> Out:
         """Modulate the propagated features by the motion between them and the decoder's."""
         context = torch.cat((decoded, propagated), dim=1) if self.concatenates else propagated
         offsets, masks = self.motion(context)
@@ -85,7 +87,7 @@ class MotionModulation(nn.Module):
         offsets: Float[Tensor, "b 18 h w"],
         masks: Float[Tensor, "b 9 h w"],
         folded: Folded,
-    ) -> Features:
+    ) -> Out:
         """Sample where the offsets point and convolve (equation 2); bias and activation follow."""
         out = modulated_deform_conv(propagated, offsets, masks, folded.kernel, self.twin)
         return styled_activation(out + folded.bias[:, None, None])
@@ -95,5 +97,6 @@ def _zero_conv(channels_in: int, channels_out: int) -> nn.Conv2d:
     """Build a convolution that starts at zero: at first no tap is moved, every mask is one."""
     conv = nn.Conv2d(channels_in, channels_out, 3, padding=1)
     nn.init.zeros_(conv.weight)
+    assert conv.bias is not None
     nn.init.zeros_(conv.bias)
     return conv

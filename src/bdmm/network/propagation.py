@@ -6,9 +6,11 @@ import torch
 from torch import nn
 
 from bdmm.config import NetworkConfig
-from bdmm.network.layers import ResidualBlock
+from bdmm.network.layers import AnyScale, ResidualBlock
 from bdmm.records import PropagationState
-from bdmm.shapes import Features
+
+Scales = Sequence[Sequence[AnyScale]]
+"""For each propagated scale, coarse to fine, the features of each frame in the order of time."""
 
 
 class Propagation(nn.Module):
@@ -22,9 +24,7 @@ class Propagation(nn.Module):
             ResidualBlock(2 * width, width, config.slope) for width in config.widths[-2::-1]
         )
 
-    def forward(
-        self, scales: Sequence[Sequence[Features]], initial: Sequence[Features]
-    ) -> list[list[Features]]:
+    def forward(self, scales: Scales, initial: Sequence[AnyScale]) -> Scales:
         """Carry features along a window.
 
         Args:
@@ -42,7 +42,7 @@ class Propagation(nn.Module):
         ]
 
 
-def propagate(step: nn.Module, features: Sequence[Features], state: Features) -> list[Features]:
+def propagate(step: nn.Module, features: Sequence[AnyScale], state: AnyScale) -> list[AnyScale]:
     """Run a recurrence: ``state_i = step(concat(features_i, state_(i-1)))``."""
     states = []
     for frame in features:

@@ -62,7 +62,9 @@ _BLOCKS = {
 """Published block -> our block, and the parts of the one -> the parts of the other."""
 _UNUSED_BLOCK = "warp_encoder.encoder1"
 _BLURS = tuple(f"conv{i}up.conv.blur.kernel" for i in (1, 2, 3))
-_UNUSED_KERNELS = tuple(f"{side}conv{i}.upsample.kernel" for side in ("for", "back") for i in (1, 2))
+_UNUSED_KERNELS = tuple(
+    f"{side}conv{i}.upsample.kernel" for side in ("for", "back") for i in (1, 2)
+)
 _POSE_GAIN = "x_encoder.block0.model.0.weight"
 """Has one number for each joint and each colour of the frame that is fed back."""
 
@@ -87,7 +89,9 @@ def from_released(state_dict: Mapping[str, Tensor]) -> tuple[NetworkConfig, Tens
     _same_shapes(state_dict, released_shapes(joints))
     for name in _BLURS:
         if not torch.allclose(state_dict[name].float(), _blur_kernel(), atol=1e-4):
-            raise InputError(f"The released weights' {name} is not the known blur: another network.")
+            raise InputError(
+                f"The released weights' {name} is not the known blur: another network."
+            )
 
     ours = {our: _to_our_shape(state_dict[name], name) for name, our in _names().items()}
     for name, our in _added_biases().items():

@@ -1,5 +1,7 @@
 """The style encoder: the source photo's appearance as one vector."""
 
+from itertools import pairwise
+
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -16,7 +18,7 @@ class StyleEncoder(nn.Module):
         super().__init__()
         widths = (3, *config.style_widths)
         self.blocks = nn.Sequential(
-            *(EncoderBlock(a, b, config.slope) for a, b in zip(widths, widths[1:], strict=False))
+            *(EncoderBlock(a, b, config.slope) for a, b in pairwise(widths))
         )
 
     def forward(self, source: Float[Tensor, "b 3 h w"]) -> Style:

@@ -1,0 +1,113 @@
+"""The `bdmm` command: one subcommand per file beside this one."""
+
+import signal
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol
+
+import tyro
+
+from bdmm.cli.animate import Animate
+from bdmm.cli.convert import Convert
+from bdmm.cli.inspect import Inspect
+from bdmm.cli.motion import ExtractMotion
+from bdmm.cli.report import warn
+from bdmm.cli.version import Version
+from bdmm.errors import InputError, Notice
+
+USER_ERROR = 2
+"""Exit code for a mistake of the user's."""
+INTERRUPTED = 128 + signal.SIGINT
+"""Exit code after Ctrl-C."""
+TERMINATED = 128 + signal.SIGTERM
+"""Exit code after a request to end."""
+
+COMMANDS = {
+    "animate": Animate,
+    "motion": ExtractMotion,
+    "inspect": Inspect,
+    "convert": Convert,
+    "version": Version,
+}
+
+
+class Command(Protocol):
+    """The options of a subcommand, and what it does."""
+
+    def run(self) -> None:
+        """Do it.
+
+        Raises:
+            InputError: a mistake of the user's, in one sentence.
+        """
+        ...
+
+
+class _Terminated(BaseException):
+    """The process was asked to end; raised so that temporary files are removed."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: without the program's name; those of the process by default.
+
+    Returns:
+        The exit code: 0, or one of the constants above. Wrong options end the process with 2.
+    """
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    command = parse(["version"] if arguments == ["--version"] else arguments)
+    try:
+        with _orderly_end(), _notices():
+            command.run()
+    except InputError as error:
+        warn(str(error))
+        return USER_ERROR
+    except KeyboardInterrupt:
+        warn("Stopped; nothing was written.")
+        return INTERRUPTED
+    except _Terminated:
+        return TERMINATED
+    return 0
+
+
+def parse(arguments: Sequence[str]) -> Command:
+    """Read the options of a command line; wrong ones end the process with code 2."""
+    return tyro.extras.subcommand_cli_from_dict(
+        COMMANDS,
+        prog="bdmm",
+        description="One photo of a person and a motion in, a video of that person doing it out.",
+        args=list(arguments),
+        config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes),
+    )
+
+
+@contextmanager
+def _orderly_end() -> Iterator[None]:
+    """Turn a request to end the process into an exception."""
+
+    def end(signum: int, frame: object) -> None:
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _notices() -> Iterator[None]:
+    """Print our notices as single lines and keep the warnings of libraries to ourselves."""
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        warn(str(message))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", Notice)
+        warnings.showwarning = show
+        yield

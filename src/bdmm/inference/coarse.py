@@ -1,0 +1,124 @@
+"""The coarse renderer: the photo's own pixels warped onto the motion, no network."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from bdmm.body.source_geometry import SourceGeometry
+from bdmm.kernels.push_pull import push_pull
+from bdmm.kernels.warp import warp
+from bdmm.records import BONE_NAMES, BONE_PARENTS, Conditions, PixelState, Source
+from bdmm.shapes import Foreground, Frames, Image
+
+_PURE = 0.95
+"""Foreground from which on a pixel's colour is taken to be the person's alone."""
+_ENOUGH = 12
+"""Pixels that a bone must show in the photo to have a colour of its own."""
+_HAIRLINE = 0.35
+"""Share of the head's height in the photo, from the top, that stands for the hair."""
+
+
+class CoarseRenderer:
+    """Composes frames from a source and its conditions; each frame by itself, in any slices.
+
+    Args:
+        source: the photo.
+        geometry: of the same source, from its `conditioning.Conditioner`.
+    """
+
+    def __init__(self, source: Source, geometry: SourceGeometry) -> None:
+        self.person = spread_person(source.image, source.foreground)
+        self.palette = bone_palette(self.person, geometry)
+
+    def __call__(self, conditions: Conditions, background: Frames | Image) -> Frames:
+        """Return frames in [-1, 1]; see `compose_coarse`."""
+        return compose_coarse(self.person, self.palette, conditions, background)
+
+
+def compose_coarse(
+    person: Image,
+    palette: Float[Tensor, "n 3"],
+    conditions: Conditions,
+    background: Frames | Image,
+) -> Frames:
+    """Lay the warped person over a background.
+
+    Visible, extended and filled pixels are copied from the photo. The rest of the body takes its
+    bone's colour, shaded to meet the copied pixels around it.
+
+    Args:
+        person: the photo with the person's colours spread beyond its rim (`spread_person`).
+        palette: colour of each bone in [-1, 1] (`bone_palette`).
+        conditions: of the frames to make.
+        background: one picture for all frames or one for each, RGB in [-1, 1].
+    """
+    frames = len(conditions)
+    copied = warp(person.expand(frames, -1, -1, -1), conditions.source_grid)
+    body = conditions.state != PixelState.NONE
+    known = (body & ((conditions.state != PixelState.HIDDEN) | conditions.filled))[:, None]
+    base = palette[conditions.segment.clamp(min=0)].movedim(-1, 1)
+    on_bone = (conditions.segment >= 0)[:, None]
+    base = push_pull(base * on_bone, on_bone.to(base))
+    difference = torch.where(known, copied - base, 0.0)
+    colour = base + push_pull(difference, known.to(base))
+    solid = torch.where(known, conditions.warped_foreground, 1.0) * body[:, None]
+    alpha = _smoothed(solid)
+    return (alpha * colour + (1 - alpha) * background).clamp(-1, 1)
+
+
+def spread_person(image: Image, foreground: Foreground) -> Image:
+    """Return the photo with everything that isn't purely person filled from the person's colours.
+
+    Without it the background's colour would come along at the person's rim.
+    """
+    pure = (foreground > _PURE).to(image)
+    return push_pull(image[None], pure[None])[0]
+
+
+def bone_palette(person: Image, geometry: SourceGeometry) -> Float[Tensor, "n 3"]:
+    """Return the colour in which parts of each bone are painted that the photo doesn't show.
+
+    The median of the bone's pixels; of the other side's bone, else of the parent, where the photo
+    shows too few. The head's is that of the hair: unseen parts of a head are its back and top.
+    """
+    shown = torch.where(geometry.on_mesh & geometry.foreground, geometry.segment, -1)
+    shown = _hair_for_head(shown, geometry)
+    colours: list[Tensor | None] = []
+    for bone in range(len(BONE_NAMES)):
+        pixels = person[:, shown == bone]
+        colours.append(pixels.median(dim=1).values if pixels.shape[1] >= _ENOUGH else None)
+    everything = person[:, geometry.foreground]
+    resolved = [everything.mean(dim=1) if everything.numel() else person.mean(dim=(1, 2))]
+    for bone, parent in enumerate(BONE_PARENTS):
+        own, other = colours[bone], colours[_mirrored(bone)]
+        inherited = resolved[parent + 1]
+        resolved.append(own if own is not None else other if other is not None else inherited)
+    return torch.stack(resolved[1:])
+
+
+def _hair_for_head(shown: Tensor, geometry: SourceGeometry) -> Tensor:
+    head = BONE_NAMES.index("head")
+    rows = torch.nonzero((shown == head).any(dim=1)).flatten()
+    beside = ~geometry.on_mesh & geometry.foreground & (geometry.segment == head)
+    shown = torch.where(beside, head, shown)
+    if len(rows) == 0:
+        return shown
+    hairline = rows[0] + _HAIRLINE * (rows[-1] - rows[0])
+    below = torch.arange(len(shown), device=shown.device)[:, None] > hairline
+    face = (shown == head) & below & geometry.on_mesh
+    return torch.where(face, -1, shown)
+
+
+def _mirrored(bone: int) -> int:
+    name = BONE_NAMES[bone]
+    side, _, rest = name.partition("_")
+    other = {"left": "right", "right": "left"}.get(side)
+    return BONE_NAMES.index(f"{other}_{rest}") if other else bone
+
+
+def _smoothed(alpha: Float[Tensor, "t 1 h w"]) -> Float[Tensor, "t 1 h w"]:
+    """Soften the staircase of pixels that are in or out."""
+    taps = alpha.new_tensor([0.25, 0.5, 0.25])
+    kernel = (taps[:, None] * taps)[None, None]
+    return functional.conv2d(functional.pad(alpha, (1, 1, 1, 1), mode="replicate"), kernel)

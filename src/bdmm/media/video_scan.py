@@ -1,0 +1,97 @@
+"""A look through a whole video without decoding: its times, and whether it is complete."""
+
+import warnings
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.error import FFmpegError
+from jaxtyping import Int64
+
+from bdmm.errors import InputError, Notice
+from bdmm.media.timeline import Timeline, lay_timeline
+
+
+def scan_times(
+    path: Path, container: InputContainer, stream: av.VideoStream
+) -> tuple[Timeline, int]:
+    """Read every time stamp without decoding.
+
+    Args:
+        path: the file, for messages.
+        container: the opened file, at its beginning.
+        stream: its pictures.
+
+    Returns:
+        The constant rate laid over the times, and the number of frames stored.
+
+    Raises:
+        InputError: there are no frames, or most of the file is missing.
+    """
+    time_base = stream.time_base or Fraction(1, 1000)
+    claimed_count = stream.frames
+    claimed_span = _claimed_seconds(container, stream)
+    stamps: list[int | None] = []
+    packets = 0
+    try:
+        for packet in container.demux(stream):
+            if packet.size == 0:
+                continue
+            packets += 1
+            if not packet.is_discard:
+                stamps.append(packet.pts)
+    except FFmpegError:
+        pass  # what was read before the damage counts, judged below
+    if not stamps:
+        raise InputError(f"The video {path} has no frames.")
+    known = _ascending(stamps)
+    timeline = lay_timeline(
+        known, time_base, len(stamps), (stream.guessed_rate, stream.average_rate, stream.base_rate)
+    )
+    _check_complete(path, packets, timeline, claimed_count, claimed_span)
+    return timeline, len(stamps)
+
+
+def _claimed_seconds(container: InputContainer, stream: av.VideoStream) -> Fraction | None:
+    """Return how long the file says that its pictures are, if it does."""
+    if stream.duration and stream.time_base:
+        return stream.duration * stream.time_base
+    if "DURATION" in stream.metadata:  # Matroska: 00:00:01.333000000
+        try:
+            hours, minutes, seconds = stream.metadata["DURATION"].split(":")
+            return 3600 * int(hours) + 60 * int(minutes) + Fraction(seconds)
+        except ValueError:
+            return None
+    if container.duration and not container.streams.audio:
+        return Fraction(container.duration, av.time_base)
+    return None
+
+
+def _ascending(stamps: list[int | None]) -> Int64[np.ndarray, "n"] | None:
+    if any(stamp is None for stamp in stamps):
+        return None
+    return np.sort(np.array(stamps, dtype=np.int64))
+
+
+def _check_complete(
+    path: Path, packets: int, timeline: Timeline, count: int, span: Fraction | None
+) -> None:
+    """Refuse a file of which most is missing; tell of one whose end is missing."""
+    if count:
+        share = packets / count
+    elif span:
+        share = float((timeline.start_seconds + timeline.duration) / span)
+    else:
+        return
+    if share < 0.5:
+        raise InputError(
+            f"The video {path} is cut off: only {share:.0%} of it is there, so get it again."
+        )
+    if share < 0.95:
+        warnings.warn(
+            f"The video {path} is cut off: {share:.0%} of it is there and is used.",
+            Notice,
+            stacklevel=4,
+        )

@@ -1,0 +1,91 @@
+"""What joints don't do: a mild penalty on postures that a body cannot take."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from bdmm.body.model import BodyModel
+from bdmm.body.rotations import rotation_between
+from bdmm.records import BONE_NAMES, BONE_PARENTS
+from bdmm.shapes import Rotations
+
+STIFFNESS = {
+    "spine1": 2.0, "spine2": 2.0, "spine3": 2.0, "neck": 1.5, "head": 1.0, "collar": 4.0,
+    "shoulder": 0.02, "elbow": 0.02, "wrist": 1.0, "hand": 8.0,
+    "hip": 0.02, "knee": 0.02, "ankle": 0.5, "foot": 8.0, "pelvis": 0.0,
+}  # fmt: skip
+"""How strongly each bone is drawn to its rest direction (1 = one unit at 57 degrees)."""
+TWIST_LIMITS = {"hip": 0.7, "shoulder": 1.2, "knee": 0.35, "elbow": 1.2}
+"""Radians by which a limb's bone may turn about itself."""
+TWIST_WEIGHT = 10.0
+HINGE_WEIGHT = 10.0
+
+
+class PosePrior:
+    """Penalises twists, knees and elbows that bend the wrong way, and needless bends elsewhere.
+
+    Args:
+        body: the body, for the directions of its limbs in the identity pose.
+        shape: its shape components.
+    """
+
+    def __init__(self, body: BodyModel, shape: Float[Tensor, "s"]) -> None:
+        joints = body.joints(shape).detach()
+        children = {parent: bone for bone, parent in enumerate(BONE_PARENTS)}
+        self.stiffness = joints.new_tensor(
+            [STIFFNESS[name.removeprefix("left_").removeprefix("right_")] for name in BONE_NAMES]
+        )
+        limbs = [f"{side}_{part}" for part in TWIST_LIMITS for side in ("left", "right")]
+        self.limbs = [BONE_NAMES.index(name) for name in limbs]
+        tips = [children[bone] for bone in self.limbs]
+        axes = joints[tips] - joints[self.limbs]
+        self.axes = axes / axes.norm(dim=-1, keepdim=True)
+        limits = [TWIST_LIMITS[name.split("_")[1]] for name in limbs]
+        self.twist_cosines = torch.cos(joints.new_tensor(limits))
+        self._set_hinges(joints)
+
+    def _set_hinges(self, joints: Float[Tensor, "n 3"]) -> None:
+        """Note for knees and elbows the upper and lower bone, the axis, and the way they bend."""
+        names = ("left_knee", "right_knee", "left_elbow", "right_elbow")
+        self.hinges = [BONE_NAMES.index(name) for name in names]
+        children = {parent: bone for bone, parent in enumerate(BONE_PARENTS)}
+        lower, ways, across = [], [], []
+        for bone in self.hinges:
+            upper_way = joints[bone] - joints[BONE_PARENTS[bone]]
+            lower_way = joints[children[bone]] - joints[bone]
+            # Knees bend backwards (away from the camera at rest), elbows the way they already do.
+            bend = joints.new_tensor((0.0, 0.0, 1.0)) if "knee" in BONE_NAMES[bone] else lower_way
+            upper_way = upper_way / upper_way.norm()
+            bend = bend - (bend @ upper_way) * upper_way
+            bend = bend / bend.norm()
+            lower.append(lower_way / lower_way.norm())
+            ways.append(bend)
+            across.append(torch.linalg.cross(upper_way, bend))
+        self.lower, self.ways = torch.stack(lower), torch.stack(ways)
+        self.across = torch.stack(across)
+
+    def __call__(self, rotations: Rotations) -> Float[Tensor, "t"]:
+        """Return each frame's penalty, about 1 for one clearly wrong joint, times its weight.
+
+        Args:
+            rotations: ``t 24 3 3`` local rotations.
+        """
+        trace = rotations.diagonal(dim1=-2, dim2=-1).sum(-1)
+        bends = (3 - trace) @ self.stiffness
+        return bends + TWIST_WEIGHT * self.twists(rotations) + HINGE_WEIGHT * self.wrong_bends(rotations)
+
+    def twists(self, rotations: Rotations) -> Float[Tensor, "t"]:
+        """Return how far the limbs are twisted beyond their limits (1 - cosine, summed)."""
+        limbs = rotations[:, self.limbs]
+        turned = (limbs @ self.axes[..., None])[..., 0]
+        swing = rotation_between(self.axes, turned)
+        twist = (swing * limbs).sum((-2, -1))
+        cosine = (twist - 1) / 2
+        return (self.twist_cosines - cosine).clamp_min(0).sum(-1)
+
+    def wrong_bends(self, rotations: Rotations) -> Float[Tensor, "t"]:
+        """Return how far knees and elbows bend sideways or backwards (squared sines, summed)."""
+        lower = (rotations[:, self.hinges] @ self.lower[..., None])[..., 0]
+        backwards = -(lower * self.ways).sum(-1)
+        sideways = (lower * self.across).sum(-1)
+        return (backwards.clamp_min(0).square() + 0.3 * sideways.square()).sum(-1)

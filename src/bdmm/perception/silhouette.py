@@ -1,0 +1,117 @@
+"""How well a body fills the person's silhouette: a differentiable penalty and a plain overlap."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.nn import functional
+
+from bdmm.body.rasterize import rasterize
+from bdmm.perception.pose import Silhouette
+from bdmm.shapes import Faces
+
+CONTOUR_POINTS = 160
+OUTSIDE_SIGMA = 10.0
+"""Pixels outside of the silhouette at which a vertex's pull is halfway to fading out."""
+CONTOUR_SIGMA = 6.0
+"""The same for a rim point without body near it: hair, clothes and held things stay unfilled."""
+
+
+def spread_vertices(
+    vertices: Float[Tensor, "v 3"], spacing: float = 0.04
+) -> Int[Tensor, "p"]:
+    """Return indices of vertices about ``spacing`` metres apart: one for each cube that has any."""
+    cubes = (vertices / spacing).floor().long()
+    cubes = cubes - cubes.min(0).values
+    sides = cubes.max(0).values + 1
+    keys = (cubes[:, 0] * sides[1] + cubes[:, 1]) * sides[2] + cubes[:, 2]
+    order = torch.arange(len(vertices) - 1, -1, -1, device=vertices.device)
+    first = torch.full((int(keys.max()) + 1,), -1, device=vertices.device)
+    first[keys[order]] = order
+    return first[first >= 0]
+
+
+class SilhouetteTerm:
+    """A penalty on projected vertices against the silhouettes of some frames.
+
+    Args:
+        silhouettes: of ``m`` frames.
+        origin: (x, y) pixels of the frame at zero of the fit's coordinates.
+        unit: pixels of the frame per pixel of the fit.
+    """
+
+    def __init__(
+        self, silhouettes: Sequence[Silhouette], origin: Float[Tensor, "2"], unit: float
+    ) -> None:
+        fields, contours = [], []
+        size = max(max(one.foreground.shape) for one in silhouettes)
+        for one in silhouettes:
+            inside = (one.foreground[0].cpu().numpy() > 0.5).astype(np.uint8)
+            pad = ((0, size - inside.shape[0]), (0, size - inside.shape[1]))
+            inside = np.pad(inside, pad)
+            distance = cv2.distanceTransform(1 - inside, cv2.DIST_L2, 5)
+            fields.append(torch.from_numpy(distance) / (one.scale * unit))
+            points = torch.from_numpy(_contour(inside)) / one.scale
+            contours.append((points + torch.tensor(one.origin) - origin) / unit)
+        self.size = size
+        self.fields = torch.stack(fields)[:, None]
+        self.contours = torch.stack(contours)
+        scales = torch.tensor([one.scale for one in silhouettes])
+        self.scale = scales * unit
+        self.shift = (origin - torch.tensor([one.origin for one in silhouettes])) * scales[:, None]
+
+    def __call__(self, points: Float[Tensor, "m p 2"]) -> Float[Tensor, "m"]:
+        """Return each frame's penalty in squared pixels of the fit.
+
+        Args:
+            points: projected vertices in pixels of the fit.
+        """
+        cutting = points * self.scale[:, None, None] + self.shift[:, None]
+        grid = cutting * (2 / self.size) - 1
+        outside = functional.grid_sample(
+            self.fields, grid[:, :, None], padding_mode="border", align_corners=False
+        )[:, 0, :, 0]
+        nearest = torch.cdist(self.contours, points).min(dim=2).values
+        outside = fade(outside.square(), OUTSIDE_SIGMA)
+        return outside.mean(1) + fade(nearest.square(), CONTOUR_SIGMA).mean(1)
+
+
+def fade(squared: Float[Tensor, "*b"], sigma: float) -> Float[Tensor, "*b"]:
+    """Return Geman and McClure's robust loss of squared residuals: ``r^2 s^2 / (r^2 + s^2)``."""
+    return squared / (1 + squared / sigma**2)
+
+
+def overlap(
+    vertices: Float[Tensor, "m v 3"], faces: Faces, silhouettes: Sequence[Silhouette]
+) -> Float[Tensor, "m"]:
+    """Return intersection over union of the drawn body and each silhouette.
+
+    Args:
+        vertices: projected vertices (x, y, depth) in pixels of the frame.
+        faces: the body's faces.
+        silhouettes: one for each pose.
+    """
+    scores = []
+    for points, one in zip(vertices, silhouettes, strict=True):
+        flat = one.to_cutting(points[:, :2])
+        there = torch.cat((flat, points[:, 2:] * one.scale), dim=-1)[None]
+        height, width = one.foreground.shape[1:]
+        drawn = rasterize(there, faces, (height, width)).face[0] >= 0
+        scores.append(_intersection_over_union(drawn, one.foreground[0] > 0.5))
+    return torch.stack(scores)
+
+
+def _intersection_over_union(one: Bool[Tensor, "h w"], other: Bool[Tensor, "h w"]) -> Tensor:
+    return (one & other).sum() / (one | other).sum().clamp_min(1)
+
+
+def _contour(inside: np.ndarray) -> np.ndarray:
+    """Return evenly spread points on the largest piece's rim, ``p 2`` (x, y) in pixels."""
+    found, _ = cv2.findContours(inside, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    if not found:
+        return np.zeros((CONTOUR_POINTS, 2), np.float32)
+    longest = max(found, key=len)[:, 0].astype(np.float32) + 0.5
+    return longest[np.linspace(0, len(longest) - 1, CONTOUR_POINTS).round().astype(int)]

@@ -1,0 +1,28 @@
+import pytest
+
+from bdmm.inference.windows import schedule, with_next
+
+
+@pytest.mark.parametrize(("count", "lengths"), [(12, [6, 6]), (13, [6, 6, 1]), (5, [5]), (0, [])])
+def test_windows_cover_each_frame_once_and_the_last_is_shorter(count, lengths):
+    windows = list(schedule(count))
+    assert [w.stop - w.start for w in windows] == lengths
+    assert [i for w in windows for i in range(count)[w]] == list(range(count))
+
+
+def test_each_item_comes_with_the_one_after_it():
+    pairs = [(pair.item, pair.after) for pair in with_next("abc")]
+    assert pairs == [("a", "b"), ("b", "c"), ("c", None)]
+    assert list(with_next("")) == []
+
+
+def test_only_two_items_are_held():
+    made = []
+
+    def source():
+        for i in range(5):
+            made.append(i)
+            yield i
+
+    for pair in with_next(source()):
+        assert len(made) - pair.item <= 2

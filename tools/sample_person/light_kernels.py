@@ -1,0 +1,140 @@
+"""What one lamp adds to samples, strands and the floor: warp-lang kernels for the CPU."""
+
+import warp as wp
+
+_BIAS = wp.constant(0.006)
+_VEIL = wp.constant(0.012)  # depth in hair, metres, at which a third of the light is left
+
+
+@wp.func
+def _reach(
+    point: wp.vec3,
+    rotation: wp.mat33,
+    centre: wp.vec3,
+    scale: float,
+    solid: wp.array2d(dtype=wp.float32),
+    veil: wp.array2d(dtype=wp.float32),
+    bias: float,
+):
+    """Return the part of the lamp's light that gets to a point."""
+    side = solid.shape[0]
+    mapped = rotation * (point - centre) * scale
+    x = mapped[0] + 0.5 * float(side)
+    y = mapped[1] + 0.5 * float(side)
+    column = int(wp.floor(x))
+    row = int(wp.floor(y))
+    if column < 0 or row < 0 or column >= side or row >= side:
+        return 1.0
+    if mapped[2] > solid[row, column] + bias * scale:
+        return 0.0
+    cover = (mapped[2] - veil[row, column]) / scale - 0.002
+    if cover > 0.0:
+        return wp.exp(-cover / _VEIL)
+    return 1.0
+
+
+@wp.func
+def _clip(value: float):
+    return wp.min(wp.max(value, 0.0), 1.0)
+
+
+@wp.kernel(enable_backward=False)
+def surface(
+    towards: wp.vec3,
+    strength: wp.vec3,
+    rotation: wp.mat33,
+    centre: wp.vec3,
+    scale: float,
+    solid: wp.array2d(dtype=wp.float32),
+    veil: wp.array2d(dtype=wp.float32),
+    position: wp.array(dtype=wp.vec3),
+    normal: wp.array(dtype=wp.vec3),
+    view: wp.array(dtype=wp.vec3),
+    albedo: wp.array(dtype=wp.vec3),
+    gloss: wp.array(dtype=wp.vec3),
+    wrap: wp.array(dtype=wp.vec3),
+    total: wp.array(dtype=wp.vec3),
+):
+    """Diffuse light that wraps around edges, GGX reflection, and the light edge of cloth."""
+    i = wp.tid()
+    n = normal[i]
+    cosine = wp.dot(n, towards)
+    w = wrap[i]
+    if cosine < -wp.max(w[0], 0.3):
+        return
+    free = _reach(position[i], rotation, centre, scale, solid, veil, _BIAS)
+    if free <= 0.0:
+        return
+    v = view[i]
+    facing = wp.min(wp.max(wp.dot(n, v), 0.001), 1.0)
+    lit = _clip(cosine)
+    half = wp.normalize(v + towards)
+    nh = _clip(wp.dot(n, half))
+    vh = _clip(wp.dot(v, half))
+    alpha = gloss[i][0]
+    spread = nh * nh * (alpha * alpha - 1.0) + 1.0
+    peak = alpha * alpha / (spread * spread)
+    k = 0.5 * alpha
+    blocked = 4.0 * (lit * (1.0 - k) + k) * (facing * (1.0 - k) + k)
+    fresnel = gloss[i][1] + (1.0 - gloss[i][1]) * wp.pow(1.0 - vh, 5.0)
+    edge = gloss[i][2] * wp.pow(1.0 - facing, 3.0) * _clip(0.5 + 0.5 * cosine) * 0.5
+    shine = peak * fresnel / blocked * lit + edge
+    soft = wp.vec3(
+        wp.max(cosine + w[0], 0.0) / ((1.0 + w[0]) * (1.0 + w[0])),
+        wp.max(cosine + w[1], 0.0) / ((1.0 + w[1]) * (1.0 + w[1])),
+        wp.max(cosine + w[2], 0.0) / ((1.0 + w[2]) * (1.0 + w[2])),
+    )
+    light = wp.cw_mul(albedo[i], soft) + wp.vec3(shine, shine, shine)
+    total[i] = total[i] + wp.cw_mul(light, strength) * free
+
+
+@wp.kernel(enable_backward=False)
+def strand(
+    towards: wp.vec3,
+    strength: wp.vec3,
+    rotation: wp.mat33,
+    centre: wp.vec3,
+    scale: float,
+    solid: wp.array2d(dtype=wp.float32),
+    veil: wp.array2d(dtype=wp.float32),
+    position: wp.array(dtype=wp.vec3),
+    tangent: wp.array(dtype=wp.vec3),
+    view: wp.array(dtype=wp.vec3),
+    albedo: wp.array(dtype=wp.vec3),
+    total: wp.array(dtype=wp.vec3),
+):
+    """Hair after Kajiya and Kay: diffuse by the sine to the lamp, a white and a coloured gleam."""
+    i = wp.tid()
+    free = _reach(position[i], rotation, centre, scale, solid, veil, 0.012)
+    if free <= 0.0:
+        return
+    t = tangent[i]
+    along = wp.dot(t, towards)
+    across = wp.sqrt(wp.max(1.0 - along * along, 0.0))
+    seen = wp.dot(t, view[i])
+    sine = wp.sqrt(wp.max(1.0 - seen * seen, 0.0))
+    mirror = wp.max(across * sine - along * seen, 0.0)
+    white = 0.045 * wp.pow(mirror, 60.0)
+    warm = 0.65 * wp.pow(mirror, 14.0)
+    light = albedo[i] * (0.55 * across + warm) + wp.vec3(white, white, white)
+    total[i] = total[i] + wp.cw_mul(light, strength) * free
+
+
+@wp.kernel(enable_backward=False)
+def floor(
+    towards: wp.vec3,
+    strength: wp.vec3,
+    rotation: wp.mat33,
+    centre: wp.vec3,
+    scale: float,
+    solid: wp.array2d(dtype=wp.float32),
+    veil: wp.array2d(dtype=wp.float32),
+    position: wp.array(dtype=wp.vec3),
+    total: wp.array(dtype=wp.vec3),
+):
+    """What a level floor gets."""
+    i = wp.tid()
+    cosine = -towards[1]
+    if cosine > 0.0:
+        free = _reach(position[i], rotation, centre, scale, solid, veil, _BIAS)
+        total[i] = total[i] + strength * (cosine * free)
