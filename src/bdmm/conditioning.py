@@ -55,7 +55,7 @@ class Conditioner:
 
     def _frame(self, motion: Motion) -> tuple[Tensor, ...]:
         """Return the fields of `Conditions` for a motion of one frame."""
-        posed = self.body.vertices(motion.shape[None], motion.rotations)
+        posed = self.geometry.body.vertices(motion.shape[None], motion.rotations)
         vertices = project(posed, motion.scale, motion.translation)
         raster = rasterize(vertices, self.geometry.faces, motion.size)
         shrink = self.geometry.scale / motion.scale

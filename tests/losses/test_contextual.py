@@ -34,10 +34,10 @@ def test_chunks_change_neither_value_nor_gradients() -> None:
 
 
 def test_gradients_agree_with_differences() -> None:
-    generated = torch.randn(1, 4, 3, 2, dtype=torch.double, requires_grad=True)
-    target = torch.randn(1, 4, 2, 3, dtype=torch.double, requires_grad=True)
+    generated = torch.randn(1, 3, 2, 2, dtype=torch.double, requires_grad=True)
+    target = torch.randn(1, 3, 1, 3, dtype=torch.double, requires_grad=True)
     assert torch.autograd.gradcheck(
-        lambda a, b: contextual_loss(a, b, pairs=12), (generated, target)
+        lambda a, b: contextual_loss(a, b, pairs=8), (generated, target)
     )
 
 

@@ -182,6 +182,12 @@ def test_a_pth_that_is_no_table_of_tensors_is_refused(content: object, tmp_path:
         read_pth(tmp_path / "x.pth")
 
 
+def test_names_that_would_write_on_the_terminal_are_refused(tmp_path: Path) -> None:
+    torch.save({"\x1b[2J\nall is well": torch.zeros(1)}, tmp_path / "x.pth")
+    with pytest.raises(InputError, match="cannot be printed"):
+        read_tensors(tmp_path / "x.pth")
+
+
 def test_an_unwritable_place_is_an_error_in_a_sentence(
     generator: Generator, tmp_path: Path
 ) -> None:

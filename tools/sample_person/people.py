@@ -1,0 +1,179 @@
+"""The two sample people: who they are and what they wear."""
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from bdmm.body.model import PART_NAMES, AnnyBody
+from sample_person.camera import Hidden
+from sample_person.geometry import Figure, Layer, make_figure, vertex_normals
+from sample_person.hair import Haircut, brows, grow, growth, lashes
+from sample_person.render import Person
+from sample_person.shoes import paint_sole, paint_upper, shoes
+from sample_person.skin import Complexion, find_face, paint_eyes, paint_skin, skin_layers
+from sample_person.skirt import paint_skirt, skirt
+from sample_person.wardrobe import breton, jeans, paint_denim, paint_knit, sunrise, tshirt
+
+_MAN = (
+    1.38, -0.53, -0.98, 0.14, 0.16, -1.04, -1.81, -0.15, -0.89, -0.94,
+    -0.95, -0.68, -0.77, 0.26, 0.14, 0.86, 0.24, 0.46, -0.57, 0.2,
+)  # fmt: skip
+_WOMAN = (
+    0.4, 1.55, -1.26, 0.85, -0.11, -0.28, 0.3, 0.05, -0.26, 0.41,
+    0.55, -0.12, -0.69, -0.8, 0.49, -0.4, -0.82, 1.26, 1.02, 0.51,
+)  # fmt: skip
+
+
+def man(body: AnnyBody, fine: int = 2, strands: float = 1.0) -> Person:
+    """A man in a striped T-shirt, jeans and sneakers.
+
+    Args:
+        body: the shipped body.
+        fine: how often garments are divided.
+        strands: factor on the amount of hair.
+    """
+    figure = smiling(make_figure(body, np.array(_MAN)), 1.0)
+    look = Complexion(
+        skin=(0.50, 0.30, 0.215),
+        blush=(0.50, 0.17, 0.13),
+        lips=(0.40, 0.17, 0.14),
+        iris=(0.045, 0.065, 0.075),
+        beard=0.55,
+    )
+    brown = (0.050, 0.028, 0.017)
+    cut = Haircut(
+        count=int(26000 * strands),
+        points=12,
+        top=0.042,
+        sides=0.014,
+        comb=(-0.35, -0.35, 0.55),
+        lift=0.38,
+        weight=3.0,
+        curl=0.25,
+        parting=0.045,
+        part=0.25,
+        line=0.0,
+        colour=brown,
+    )
+    shirt = tshirt(figure, 0.075, 0.19, 1.0, fine)
+    trousers = jeans(figure, 0.02, 0.035, 0.016, fine)
+    layers = [*skin_layers(figure), shirt, trousers, *shoes(figure, 0.080)]
+    face = find_face(figure)
+
+    def skin(seen, camera):
+        dense = growth(figure, seen.coords[:, :3], cut)
+        return paint_skin(seen, camera, face, look, dense, tuple(np.array(brown) * 2.2))
+
+    paints = {
+        "skin": skin,
+        "eyes": lambda seen, camera: paint_eyes(seen, face, look, (0.0, 0.02)),
+        "shirt": partial(paint_knit, colours=breton, stitch=0.25),
+        "jeans": partial(
+            paint_denim, blue=(0.035, 0.060, 0.125), thread=(0.45, 0.22, 0.07), figure=figure
+        ),
+        "soles": partial(paint_sole, rubber=(0.72, 0.70, 0.66)),
+        "uppers": partial(
+            paint_upper, leather=(0.70, 0.69, 0.67), accent=(0.03, 0.06, 0.16), laces=(0.8, 0.8, 0.78)
+        ),
+    }
+    hair = [
+        (grow(figure, cut), brown),
+        (brows(figure, 1.0), tuple(np.array(brown) * 1.1)),
+        (lashes(figure, 0.0055), (0.008, 0.006, 0.005)),
+    ]
+    return Person(figure, layers, paints, hair, under(layers))
+
+
+def woman(body: AnnyBody, fine: int = 2, strands: float = 1.0) -> Person:
+    """A woman in a printed top, a dotted skirt and flat shoes; see `man`."""
+    figure = smiling(make_figure(body, np.array(_WOMAN)), 0.8)
+    look = Complexion(
+        skin=(0.27, 0.135, 0.080),
+        blush=(0.32, 0.10, 0.07),
+        lips=(0.24, 0.055, 0.050),
+        iris=(0.035, 0.018, 0.010),
+        lash=1.0,
+        eye_shadow=0.35,
+    )
+    black = (0.020, 0.013, 0.010)
+    cut = Haircut(
+        count=int(30000 * strands),
+        points=22,
+        top=0.215,
+        sides=0.185,
+        comb=(0.0, 0.25, 0.75),
+        lift=0.22,
+        weight=16.0,
+        curl=0.9,
+        parting=0.025,
+        part=0.9,
+        line=-0.002,
+        colour=black,
+    )
+    top = tshirt(figure, 0.045, 0.10, 0.55, fine)
+    below = skirt(figure, 0.115, 0.40, 0.085)
+    layers = [*skin_layers(figure), top, below, *shoes(figure, 0.058)]
+    face = find_face(figure)
+
+    def skin(seen, camera):
+        dense = growth(figure, seen.coords[:, :3], cut)
+        return paint_skin(seen, camera, face, look, dense, tuple(np.array(black) * 1.5))
+
+    paints = {
+        "skin": skin,
+        "eyes": lambda seen, camera: paint_eyes(seen, face, look, (0.0, 0.02)),
+        "shirt": partial(paint_knit, colours=sunrise, stitch=0.25),
+        "skirt": partial(paint_skirt, base=(0.018, 0.075, 0.085), dots=(0.70, 0.66, 0.56)),
+        "soles": partial(paint_sole, rubber=(0.25, 0.13, 0.07)),
+        "uppers": partial(
+            paint_upper, leather=(0.09, 0.03, 0.02), accent=(0.09, 0.03, 0.02), laces=(0.10, 0.035, 0.025)
+        ),
+    }
+    hair = [
+        (grow(figure, cut), black),
+        (brows(figure, 0.8), black),
+        (lashes(figure, 0.007), (0.005, 0.004, 0.004)),
+    ]
+    return Person(figure, layers, paints, hair, under(layers))
+
+
+def under(layers: list[Layer]) -> Hidden:
+    """Return which points lie under a garment for sure: well inside its hems."""
+    trees = {
+        layer.name: (cKDTree(layer.rest), layer.inside)
+        for layer in layers
+        if layer.inside is not None
+    }
+    covers = {"skin": list(trees), "jeans": ["shirt"], "shirt": [name for name in trees if name == "skirt"]}
+
+    def hidden(name: str, coords: np.ndarray) -> np.ndarray:
+        covered = np.zeros(len(coords), bool)
+        for cover in covers.get(name, ()):
+            tree, inside = trees[cover]
+            away, index = tree.query(coords[:, :3], distance_upper_bound=0.06)
+            found = np.isfinite(away)
+            covered[found] |= inside[index[found]] > (0.02 if name == "skin" else 0.03)
+        return covered
+
+    return hidden
+
+
+def smiling(figure: Figure, much: float) -> Figure:
+    """Lift the corners of the mouth and the cheeks a little."""
+    lips = figure.rest[figure.parts == PART_NAMES.index("lips")]
+    rest = figure.rest.copy()
+    for sign in (1, -1):
+        corner = lips[(lips[:, 0] * sign).argmax()]
+        cheek = corner + [0.016 * sign, -0.022, 0.004]
+        near = np.exp(-(((figure.rest - corner) / 0.011) ** 2).sum(axis=1) / 2)[:, None]
+        round_ = np.exp(-(((figure.rest - cheek) / 0.013) ** 2).sum(axis=1) / 2)[:, None]
+        rest += much * near * [0.0022 * sign, -0.0038, 0.0012]
+        rest += much * round_ * [0.0005 * sign, -0.0018, -0.0016]
+    return replace(figure, rest=rest, normals=vertex_normals(rest, figure.faces))
+
+
+def standing_height(figure: Figure) -> float:
+    """Return the height of the pelvis joint above bare soles at rest."""
+    return float(figure.rest[:, 1].max())

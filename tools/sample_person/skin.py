@@ -25,6 +25,8 @@ class Complexion:
     iris: tuple[float, float, float]
     beard: float = 0.0
     """How dark the shaven beard shows, 0 to 1."""
+    lash: float = 0.8
+    """How dark the edges of the upper lids are, 0 to 1."""
     eye_shadow: float = 0.0
     """How dark the lids are painted, 0 to 1."""
 
@@ -65,7 +67,7 @@ def skin_layers(figure: Figure) -> list[Layer]:
         masks.append(mask)
     coords = np.column_stack([figure.rest, *masks])
     of_eye = figure.body.face_parts.numpy() == PART_NAMES.index("eyes")
-    shod = figure.rest[:, 1] < figure.joints[7, 1] + 0.01
+    shod = figure.rest[:, 1] < figure.joints[7, 1] + 0.045
     skin = submesh(figure.faces[~of_eye], shod)
     return [
         Layer("skin", figure.rest, skin, figure.weights, coords),
@@ -116,21 +118,22 @@ def paint_skin(
         tone = _mix(tone, (0.10, 0.05, 0.05), look.eye_shadow * _lids(rest, face))
     if look.beard:
         tone = _mix(tone, np.array(look.skin) * [0.42, 0.44, 0.5], look.beard * _beard(rest, face, lips))
+    tone = _mix(tone, (0.012, 0.008, 0.007), look.lash * _lid_edge(rest, face))
     mouth = step(0.25, 0.6, lips)
     line = np.exp(-(((rest[:, 1] - face.mouth[1]) / 0.0012) ** 2)) * mouth
     tone = _mix(tone, look.lips, 0.85 * mouth)
-    tone = _mix(tone, np.array(look.lips) * 0.25, 0.7 * line)
+    tone = _mix(tone, np.array(look.lips) * 0.25, 0.5 * line)
     tone = _mix(tone, root, 0.9 * scalp)
-    height = 0.00025 * layered(rest * 300, 2) + 0.0004 * solid(rest * 90)
+    height = 0.00006 * layered(rest * 300, 2) + 0.0003 * solid(rest * 90)
     height = height + 0.0004 * mouth * solid(rest * [700, 90, 200])
     normal = Relief(camera, seen).bump(height * (1 - 0.5 * on_face))
-    oily = 0.42 + 0.10 * layered(rest * 60, 2) - 0.10 * mouth + 0.1 * hands
+    oily = 0.50 - 0.06 * on_face + 0.08 * layered(rest * 60, 2) - 0.10 * mouth + 0.1 * hands
     return Surface(
         albedo=tone.clip(0.005, 0.95),
         normal=normal,
         roughness=oily,
         gloss=np.full(len(rest), 0.028),
-        fuzz=np.full(len(rest), 0.06),
+        fuzz=np.full(len(rest), 0.03),
         wrap=np.tile([0.30, 0.12, 0.07], (len(rest), 1)),
     )
 
@@ -158,6 +161,15 @@ def _lids(rest: np.ndarray, face: Face) -> np.ndarray:
         away = (rest - eye) / face.radius
         ring = np.exp(-((away[:, 0] / 1.15) ** 4) - ((away[:, 1] + 0.15) / 0.75) ** 4)
         total += ring * (rest[:, 2] < eye[2])
+    return np.clip(total, 0, 1)
+
+
+def _lid_edge(rest: np.ndarray, face: Face) -> np.ndarray:
+    total = np.zeros(len(rest))
+    for eye in face.eyes:
+        away = (rest - eye) / face.radius
+        edge = step(1.13, 1.04, np.linalg.norm(away, axis=1)) * (away[:, 2] < -0.2)
+        total += edge * np.where(away[:, 1] < 0.05, 1.0, 0.35)
     return np.clip(total, 0, 1)
 
 

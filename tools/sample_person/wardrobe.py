@@ -17,6 +17,10 @@ Print = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 """(rest ``n 3``, limb ``n``, along ``n``) -> RGB linear albedo ``n 3``."""
 
 
+_TWILL = np.array([[420.0, 60, 0], [420, -60, 0], [420, 0, 60]])
+"""Stretches noise along the diagonal ribs of denim."""
+
+
 def joint(figure: Figure, name: str) -> np.ndarray:
     """Return a joint's rest position."""
     return figure.joints[BONE_NAMES.index(name)]
@@ -38,7 +42,8 @@ def tshirt(figure: Figure, hem: float, sleeve: float, loose: float, fine: int) -
         figure, ("shoulder", "elbow", "wrist", "hand"), "right"
     )
     low = step(neck[1] + 0.15, hem, y)
-    clearance = loose * (0.007 + 0.010 * low + 0.008 * step(0.3, 0.8, arm)) + 0.003
+    belly = np.exp(-(((y + 0.13) / 0.10) ** 2))
+    clearance = loose * (0.006 + 0.014 * belly + 0.003 * low + 0.004 * step(0.3, 0.8, arm)) + 0.003
     hand = np.isin(figure.parts, [PART_NAMES.index(name) for name in ("hands", "feet")])
     keep = ~hand & (y < hem + 0.12) & (y > neck[1] - 0.06)
     keep &= of_bones(figure, ("knee",), "left") + of_bones(figure, ("knee",), "right") < 0.2
@@ -49,16 +54,18 @@ def tshirt(figure: Figure, hem: float, sleeve: float, loose: float, fine: int) -
     slant = np.column_stack([rest[:, 0] * 7 + rest[:, 1] * 9, rest[:, 1] * 3, rest[:, 2] * 7])
     other = np.column_stack([rest[:, 0] * 7 - rest[:, 1] * 9, rest[:, 1] * 3, rest[:, 2] * 7 + 5])
     waist = np.exp(-(((rest[:, 1] + 0.03 - hem * 0.2) / 0.14) ** 2))
-    height = trunk * waist * 0.009 * (ridged(np.where(rest[:, :1] > 0, slant, other), 2) - 0.72)
+    height = trunk * waist * 0.014 * (ridged(np.where(rest[:, :1] > 0, slant, other), 2) - 0.72)
     turn = np.arctan2(rest[:, 0], -rest[:, 2])
     ripple = np.sin(turn * 7 + 2.2 * solid(rest * 5)) * solid(folds * 0.5 + 3)
-    height += trunk * step(hem - 0.25, hem, rest[:, 1]) * 0.006 * ripple
-    height += trunk * 0.004 * layered(folds, 2)
+    height += trunk * step(hem - 0.25, hem, rest[:, 1]) * 0.010 * ripple
+    height += trunk * 0.005 * layered(folds, 2)
+    pit = np.abs(rest[:, :2] * [1, 1] - 0) - [0.17, -joint(figure, "left_shoulder")[1] - 0.09]
+    drag = np.column_stack([np.arctan2(pit[:, 1], -pit[:, 0] - 0.05) * 7, rest[:, 2] * 6, pit[:, 0] * 3])
+    height += trunk * np.exp(-((pit / 0.10) ** 2).sum(axis=1)) * 0.012 * (ridged(drag, 2) - 0.7)
     ring = np.column_stack([fabric.along * 26, rest[:, 1] * 8, rest[:, 2] * 9])
-    height += limb * 0.005 * (ridged(ring, 2) - 0.7)
-    width = np.sqrt(((rest[:, [0, 2]] - [0, neck[2] - 0.008]) / [0.083, 0.076]) ** 2 @ [1, 1])
-    drop = (rest[:, 1] - neck[1] - 0.052 - 0.55 * (neck[2] - rest[:, 2]).clip(-0.05)) / 0.9
-    collar = np.maximum((width - 1) * 0.08, drop)
+    height += limb * 0.008 * (ridged(ring, 2) - 0.7)
+    bowl = 0.034 * (rest[:, 0] / 0.08) ** 2
+    collar = 0.93 * (rest[:, 1] + bowl - neck[1] - 0.030 - 0.42 * (neck[2] - rest[:, 2]))
     far = np.where(np.abs(fabric.limb) > 0.3, sleeve - fabric.along, 1.0)
     far = far + 0.3 * step(0.5, 0.3, np.abs(fabric.limb))
     below = hem - rest[:, 1] + 0.006 * solid(rest * 3)
@@ -92,8 +99,8 @@ def jeans(figure: Figure, waist: float, cuff: float, wide: float, fine: int) -> 
     star = np.column_stack(
         [np.arctan2(rest[:, 1] - 0.1, np.abs(rest[:, 0])) * 5, rest[:, 2] * 9, rest[:, 0] * 4]
     )
-    height = (0.004 * near_knee + 0.009 * near_cuff) * (ridged(bands, 2) - 0.68)
-    height += 0.004 * groin * (ridged(star, 2) - 0.7) + 0.003 * layered(rest * [10, 4, 10], 2)
+    height = (0.008 * near_knee + 0.014 * near_cuff) * (ridged(bands, 2) - 0.68)
+    height += 0.009 * groin * (ridged(star, 2) - 0.7) + 0.005 * layered(rest * [9, 5, 9], 2)
     inside = np.minimum(rest[:, 1] + waist, ankle - cuff - rest[:, 1])
     return finish("jeans", raise_folds(fabric, height), inside, rest)
 
@@ -123,12 +130,10 @@ def paint_denim(seen: Seen, camera: Camera, blue: tuple, thread: tuple, figure: 
     """Colour jeans: twill, faded thighs and knees, pockets, fly, side seams, stitched hems."""
     rest, hem = seen.coords[:, :3], seen.coords[:, 5]
     x, y, z = np.abs(rest[:, 0]), rest[:, 1], rest[:, 2]
-    twill = np.sin((rest[:, 0] + rest[:, 1] * 1.3 + rest[:, 2]) * 2400)
+    twill = layered(rest @ _TWILL, 2)
     thigh = np.exp(-(((x - 0.13) / 0.05) ** 2) - ((y - 0.24) / 0.17) ** 2) * step(0.03, -0.06, z)
     knee = np.exp(-(((y - joint(figure, "left_knee")[1]) / 0.10) ** 2)) * step(0.03, -0.05, z)
     wear = 0.55 * thigh + 0.30 * knee + 0.18 * layered(rest * 14, 3) + 0.10 * layered(rest * 160, 2)
-    whisker = ridged(np.column_stack([x * 18 - y * 10, y * 30 + x * 26, z * 6]), 1)
-    wear += 0.25 * step(0.85, 1.0, whisker) * np.exp(-(((y - 0.12) / 0.06) ** 2)) * (z < 0)
     faded = np.array(blue) * 2.1 + 0.045
     part = np.clip(wear, 0, 1)[:, None]
     tone = (np.array(blue) * (1 - part) + faded * part) * (1 + 0.10 * twill)[:, None]
@@ -160,12 +165,36 @@ def _cloth(seen: Seen, tone: np.ndarray, normal: np.ndarray, rough: float, fuzz:
     )  # fmt: skip
 
 
+def sunrise(rest: np.ndarray, limb: np.ndarray, along: np.ndarray) -> np.ndarray:
+    """A plain jersey with a printed emblem on the chest: a sun over waves."""
+    del limb, along
+    base = np.array([0.56, 0.17, 0.10])
+    tone = np.tile(base, (len(rest), 1))
+    x, y = rest[:, 0] / 0.075, (rest[:, 1] + 0.335) / 0.075
+    radius = np.hypot(x, y)
+    sun = step(1.0, 0.985, radius)
+    rays = step(1.28, 1.26, radius) * step(1.08, 1.10, radius)
+    rays *= step(-0.15, 0.0, np.cos(np.arctan2(y, x) * 18)) * (y < 0.25)
+    wave = y - 0.25 - 0.10 * np.sin(x * 7) - 0.28 * np.floor((y - 0.25 - 0.10 * np.sin(x * 7)) / 0.28)
+    sea = (y > 0.25 + 0.10 * np.sin(x * 7)) & (wave < 0.15)
+    sky = sun * (y < 0.25 + 0.10 * np.sin(x * 7))
+    front = rest[:, 2] < 0
+    tone = _print(tone, (0.80, 0.48, 0.10), sky * front)
+    tone = _print(tone, (0.80, 0.48, 0.10), rays * front)
+    return _print(tone, (0.62, 0.60, 0.52), sun * sea * front)
+
+
+def _print(tone: np.ndarray, ink: tuple, part: np.ndarray) -> np.ndarray:
+    return tone * (1 - part[:, None]) + np.array(ink) * part[:, None]
+
+
 def breton(rest: np.ndarray, limb: np.ndarray, along: np.ndarray) -> np.ndarray:
     """Navy stripes on ecru; the shoulders stay plain."""
     on_arm = np.abs(limb) > 0.42
     down = np.where(on_arm, along + 0.045, rest[:, 1] + 0.4)
     phase = (down / 0.038) % 1.0
     edge = step(0.0, 0.05, phase) * step(0.42, 0.37, phase)
-    stripe = edge * np.where(on_arm, along > 0.045, rest[:, 1] > -0.43)
-    ecru, navy = np.array([0.74, 0.69, 0.60]), np.array([0.022, 0.035, 0.085])
+    first = np.where(on_arm, 2, 0)
+    stripe = edge * (np.floor(down / 0.038) >= first)
+    ecru, navy = np.array([0.66, 0.61, 0.53]), np.array([0.022, 0.035, 0.085])
     return ecru * (1 - stripe[:, None]) + navy * stripe[:, None]

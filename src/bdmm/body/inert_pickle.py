@@ -69,7 +69,7 @@ class _Scalar(_Placeholder):
 class _Bytes(_Placeholder):
     def resolve(self) -> bytes:
         """Return bytes that Python 2's protocol wrote as text."""
-        return str(self.arguments[0]).encode("latin1")
+        return str(self.arguments[0] if self.arguments else "").encode("latin1")
 
 
 class _Dictionary(_Placeholder):
@@ -143,6 +143,8 @@ _NUMPY = {
 }
 _OTHER = {
     ("_codecs", "encode"): _Bytes,
+    ("builtins", "bytes"): _Bytes,
+    ("__builtin__", "bytes"): _Bytes,
     ("collections", "OrderedDict"): _Dictionary,
     ("copyreg", "_reconstructor"): _reconstruct_old,
     ("copy_reg", "_reconstructor"): _reconstruct_old,

@@ -55,27 +55,57 @@ def mesh_flow(
     height, width = geometry.size
     covered = raster.face >= 0
     at = torch.nonzero(covered, as_tuple=True)
-    face = raster.face[at]
+    face, weights = raster.face[at], raster.barycentric[at]
     bone = geometry.face_bones[face]
-    spot = (raster.barycentric[at][..., None] * geometry.corners[face]).sum(dim=1)
-    seen = _seen(geometry, spot, geometry.facing[face])
-    through = ~seen & _same_bone(geometry, spot, bone)
+    spot, seen, stand_in = _on_body(geometry, face, weights, bone)
 
     place = spot.new_full((*covered.shape, 2), torch.inf)
-    place[at] = spot[:, :2]
+    place[at] = spot
     segment = torch.full_like(raster.face, -1)
     segment[at] = bone
     state = torch.full_like(raster.face, PixelState.NONE)
     state[at] = torch.where(seen, int(PixelState.VISIBLE), int(PixelState.HIDDEN))
     filled = torch.zeros_like(covered)
-    filled[at] = through
+    filled[at] = stand_in
 
     at, spot = _extended(geometry, covered, place, segment, turns)
     place[at] = spot
     state[at] = int(PixelState.EXTENDED)
-    grid = place * (2 / spot.new_tensor([width, height])) - 1
+    grid = place * (2 / place.new_tensor([width, height])) - 1
     grid = torch.where(place.isinf(), NOWHERE, grid)
     return MeshFlow(source_grid=grid, state=state, filled=filled, segment=segment)
+
+
+def _on_body(
+    geometry: SourceGeometry,
+    face: Int[Tensor, "n"],
+    weights: Float[Tensor, "n 3"],
+    bone: Int[Tensor, "n"],
+) -> tuple[Float[Tensor, "n 2"], Bool[Tensor, "n"], Bool[Tensor, "n"]]:
+    """Return positions in the source, which of them are visible, which hidden ones are filled."""
+    spot = (weights[..., None] * geometry.corners[face]).sum(dim=1)
+    seen = _seen(geometry, spot, bone, geometry.facing[face])
+    visible = seen & _look_up(geometry.foreground, spot)[0]
+    hidden = torch.nonzero(~visible)[:, 0]
+    spot[hidden, :2] = _drawn_in(geometry, spot[hidden, :2])
+    copied = seen[hidden] | _same_bone(geometry, spot[hidden], bone[hidden])
+    stand_in = torch.zeros_like(seen)
+    stand_in[hidden] = copied
+
+    left = hidden[~copied]
+    twin = (weights[left][..., None] * geometry.twin_corners[face[left]]).sum(dim=1)
+    other = _OTHER_SIDE.to(bone.device)[bone[left]]
+    shown = _seen(geometry, twin, other, geometry.twin_facing[face[left]])
+    spot[left[shown], :2] = _drawn_in(geometry, twin[shown, :2])
+    stand_in[left[shown]] = True
+    return spot[:, :2], visible, stand_in
+
+
+def _drawn_in(geometry: SourceGeometry, spot: Float[Tensor, "n 2"]) -> Float[Tensor, "n 2"]:
+    """Move positions on the person's rim, or off it by little, to the nearest inner pixel."""
+    inner, _ = _look_up(geometry.inner, spot)
+    nearest, _ = _look_up(geometry.inner_at, spot)
+    return torch.where(inner[:, None], spot, nearest)
 
 
 def plane_turns(
@@ -107,21 +137,39 @@ def _look_up(
 
 
 def _seen(
-    geometry: SourceGeometry, spot: Float[Tensor, "n 3"], facing: Float[Tensor, "n"]
+    geometry: SourceGeometry,
+    spot: Float[Tensor, "n 3"],
+    bone: Int[Tensor, "n"],
+    facing: Float[Tensor, "n"],
 ) -> Bool[Tensor, "n"]:
+    """Return which points of the surface the source shows, the person's rim drawn in."""
     deepest, inside = _look_up(geometry.deepest, spot)
-    person, _ = _look_up(geometry.foreground, spot)
+    person, _ = _look_up(geometry.foreground, _drawn_in(geometry, spot[:, :2]))
     unhidden = spot[:, 2] <= deepest + geometry.pixels(DEPTH_SLACK)
-    return inside & person & unhidden & (facing > 0)
+    return inside & person & unhidden & (facing > 0) & ~_beside_limb(geometry, spot, bone)
+
+
+def _beside_limb(
+    geometry: SourceGeometry, spot: Float[Tensor, "n 3"], bone: Int[Tensor, "n"]
+) -> Bool[Tensor, "n"]:
+    """Return which points lie behind another part of the body or so close beside it to doubt."""
+    foremost, _ = _look_up(geometry.foremost, spot)
+    limb, _ = _look_up(geometry.foremost_bone, spot)
+    other = (limb >= 0) & ~_ADJACENT.to(bone.device)[bone, limb]
+    return other & (spot[:, 2] > foremost + geometry.pixels(DEPTH_SLACK))
 
 
 def _same_bone(
     geometry: SourceGeometry, spot: Float[Tensor, "n 3"], bone: Int[Tensor, "n"]
 ) -> Bool[Tensor, "n"]:
-    """Through-body fill: where the source shows the same bone, though another side of it."""
+    """Through-body fill: where the source shows the same bone or its neighbour, another side."""
     shown, inside = _look_up(geometry.segment, spot)
     inner, _ = _look_up(geometry.inner & geometry.on_mesh, spot)
-    return inside & inner & (shown == bone) & (bone != _HEAD)
+    near = (shown >= 0) & _ADJACENT.to(bone.device)[bone, shown]
+    body = (bone != _HEAD) & (shown != _HEAD)
+    shown_depth, _ = _look_up(geometry.deepest, spot)
+    front = torch.cat([spot[:, :2], shown_depth[:, None]], dim=1)
+    return inside & inner & body & near & ~_beside_limb(geometry, front, bone)
 
 
 def _extended(
@@ -146,7 +194,10 @@ def _extended(
     shown, inside = _look_up(geometry.segment, spot)
     free, _ = _look_up(geometry.foreground & ~geometry.on_mesh, spot)
     adjacent = _ADJACENT.to(bone.device)[bone, shown] & (shown >= 0)
-    kept = inside & free & adjacent
+    # Beside the body as far as in the target, or it is another outline that is met there.
+    beside, _ = _look_up(geometry.beside, spot)
+    same_outline = beside > 0.5 * away.norm(dim=-1) - 1.0
+    kept = inside & free & adjacent & same_outline
     return (frame[kept], row[kept], column[kept]), spot[kept]
 
 
@@ -168,4 +219,12 @@ def _adjacent_bones() -> Bool[Tensor, "n n"]:
     return adjacent
 
 
+def _other_sides() -> Int[Tensor, "n"]:
+    swapped = {"left": "right", "right": "left"}
+    parts = [name.partition("_") for name in BONE_NAMES]
+    names = [swapped.get(side, side) + dash + rest for side, dash, rest in parts]
+    return torch.tensor([BONE_NAMES.index(name) for name in names])
+
+
 _ADJACENT = _adjacent_bones()
+_OTHER_SIDE = _other_sides()

@@ -55,6 +55,14 @@ class BodyModel(Protocol):
         """Return the rest positions of the joints, where identity rotations leave them."""
         ...
 
+    def rest_vertices(self, shape: Shape) -> Float[Tensor, "*b2 v 3"]:
+        """Return the vertices of the identity pose."""
+        ...
+
+    def displaced(self, offsets: Float[Tensor, "v 3"]) -> "BodyModel":
+        """Return the body with its rest vertices moved by ``offsets``, metres."""
+        ...
+
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> "BodyModel":
         """Return the body on another device, in another floating type if one is given."""
         ...
@@ -139,6 +147,16 @@ class SkinnedBody:
     def rest_keypoints(self, shape: Shape) -> Float[Tensor, "*b2 k 3"]:
         """Return ``*b 29 3`` keypoints of the identity pose in metres."""
         return _linear(self._keypoints, self._keypoints_basis, shape)
+
+    def displaced(self, offsets: Float[Tensor, "v 3"]) -> "SkinnedBody":
+        """Return the body with its rest vertices moved: a person in clothes.
+
+        Joints stay; keypoints are those of the moved mesh.
+
+        Args:
+            offsets: ``v 3`` metres, in the axes of the identity pose.
+        """
+        return type(self)(self.name, {**self._tensors, "template": self.template + offsets})
 
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> "SkinnedBody":
         """Return the body on another device, in another floating type if one is given."""

@@ -4,7 +4,10 @@ import sys
 import time
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 
 def say(text: str) -> None:
@@ -73,7 +76,7 @@ class Report:
             sys.stderr.flush()
 
 
-def _bars():  # noqa: ANN202 - rich is imported only when a bar is shown
+def _bars() -> "Progress":
     from rich.console import Console
     from rich.progress import (
         BarColumn,

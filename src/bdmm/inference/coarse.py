@@ -11,8 +11,10 @@ from bdmm.kernels.warp import warp
 from bdmm.records import BONE_NAMES, BONE_PARENTS, Conditions, PixelState, Source
 from bdmm.shapes import Foreground, Frames, Image
 
-_PURE = 0.95
-"""Foreground from which on a pixel's colour is taken to be the person's alone."""
+_PURE = 0.7
+"""Foreground from which on a pixel may have the person's colour alone."""
+_RIM = 1 / 256
+"""Width of the rim in which the background shines through all the same, of the photo's side."""
 _ENOUGH = 12
 """Pixels that a bone must show in the photo to have a colour of its own."""
 _HAIRLINE = 0.35
@@ -62,7 +64,7 @@ def compose_coarse(
     base = push_pull(base * on_bone, on_bone.to(base))
     difference = torch.where(known, copied - base, 0.0)
     colour = base + push_pull(difference, known.to(base))
-    solid = torch.where(known, conditions.warped_foreground, 1.0) * body[:, None]
+    solid = torch.where(on_bone, 1.0, conditions.warped_foreground * body[:, None])
     alpha = _smoothed(solid)
     return (alpha * colour + (1 - alpha) * background).clamp(-1, 1)
 
@@ -72,8 +74,10 @@ def spread_person(image: Image, foreground: Foreground) -> Image:
 
     Without it the background's colour would come along at the person's rim.
     """
-    pure = (foreground > _PURE).to(image)
-    return push_pull(image[None], pure[None])[0]
+    rim = max(1, round(_RIM * min(image.shape[1:])))
+    doubtful = (foreground[None] < _PURE).to(image)
+    near = functional.max_pool2d(doubtful, 2 * rim + 1, stride=1, padding=rim)
+    return push_pull(image[None], 1 - near)[0]
 
 
 def bone_palette(person: Image, geometry: SourceGeometry) -> Float[Tensor, "n 3"]:

@@ -129,10 +129,9 @@ def _shipped(name: str) -> Driver:
 class _Known:
     """A motion that is at hand."""
 
-    sound = None
-
     def __init__(self, motion: Motion, name: str) -> None:
         self.name = name
+        self.sound: Sound | None = None
         self._motion = motion
 
     def motion(self, reading: Reading) -> Motion:
@@ -145,17 +144,46 @@ class _Video:
     def __init__(self, reader: VideoReader) -> None:
         self.name = str(reader.path)
         self.reader = reader
-        self.sound = (
-            Sound(reader.path, reader.timeline.start_seconds) if reader.has_audio else None
-        )
+        self.sound = Sound(reader.path, reader.timeline.start_seconds) if reader.has_audio else None
 
     def motion(self, reading: Reading) -> Motion:
-        return fit_sighting(self.look(reading), reading)
+        return _fitted(self.look(reading), reading)
 
     def look(self, reading: Reading) -> Sighting:
+        """Find the person in every frame."""
         stage = f"Looking at {Path(self.name).name}"
-        frames = counted(self.reader, stage, self.reader.frame_count, reading.progress)
+        frames = _counted(self.reader, stage, len(self.reader), reading.progress)
         sighting = MediaPipePose().detect(frames, self.reader.fps, reading.person)
         for note in sighting.notes:
-            warnings.warn(f"{self.name}: {note}", Notice, stacklevel=3)
+            warnings.warn(f"{self.name}: {note}", Notice, stacklevel=4)
         return sighting
+
+
+class _PoseFolder:
+    """Poses of an estimator that ran elsewhere, one JSON file per frame."""
+
+    def __init__(self, folder: Path, fps: Fraction) -> None:
+        self.name = str(folder)
+        self.sound: Sound | None = None
+        self._landmarks = read_openpose(folder, fps)
+
+    def motion(self, reading: Reading) -> Motion:
+        return _fitted(Sighting(self._landmarks), reading)
+
+
+def _fitted(sighting: Sighting, reading: Reading) -> Motion:
+    count = len(sighting.landmarks.found)
+    reading.progress("Fitting the body", 0, count)
+    motion = fit_motion(
+        sighting.landmarks, load_body(), sighting.silhouettes, smoothing=reading.smooth
+    )
+    reading.progress("Fitting the body", count, count)
+    return motion
+
+
+def _counted(
+    frames: Iterable[Picture], stage: str, total: int, progress: Progress
+) -> Iterator[Picture]:
+    for done, frame in enumerate(frames, start=1):
+        yield frame
+        progress(stage, done, total)

@@ -16,7 +16,7 @@ from bdmm.body.source_geometry import SourceGeometry
 from bdmm.config import NetworkConfig
 from bdmm.errors import InputError
 from bdmm.inference.coarse import CoarseRenderer
-from bdmm.inference.windows import WINDOW, WithNext, with_next
+from bdmm.inference.windows import WithNext, with_next
 from bdmm.network.decoder import FoldedStyle
 from bdmm.network.generator import Generator
 from bdmm.network.weights import load_weights
@@ -34,10 +34,12 @@ class Renderer(Protocol):
     Attributes:
         name: what the user is told.
         joints: keypoints that become pose heatmaps.
+        device: where it works.
     """
 
     name: str
     joints: tuple[int, ...]
+    device: torch.device
 
     def render(
         self,
@@ -58,10 +60,17 @@ class Renderer(Protocol):
 
 
 class Coarse:
-    """The photo's own pixels, warped; `CoarseRenderer`."""
+    """The photo's own pixels, warped; `CoarseRenderer`.
 
-    name = "coarse"
-    joints = COCO18
+    Args:
+        device: where it works.
+    """
+
+    name: str = "coarse"
+    joints: tuple[int, ...] = COCO18
+
+    def __init__(self, device: torch.device | str = "cpu") -> None:
+        self.device = torch.device(device)
 
     def render(
         self,
@@ -84,11 +93,12 @@ class Network:
         generator: with its weights, on the device where it shall run.
     """
 
-    name = "network"
+    name: str = "network"
 
     def __init__(self, generator: Generator) -> None:
         self.generator = generator.eval()
         self.joints = joints_of(generator.config)
+        self.device = next(generator.parameters()).device
 
     def render(
         self,
@@ -183,9 +193,7 @@ def pad_heatmaps(
     return functional.pad(heatmaps, (0, size[1] - width, 0, size[0] - height))
 
 
-def pad_grid(
-    grid: Float[Tensor, "t h w 2"], size: tuple[int, int]
-) -> Float[Tensor, "t h1 w1 2"]:
+def pad_grid(grid: Float[Tensor, "t h w 2"], size: tuple[int, int]) -> Float[Tensor, "t h1 w1 2"]:
     """Grow a grid to the right and below by nowhere, for a source grown likewise.
 
     Convention: normalised (x, y) positions; the same places of the picture before and after.

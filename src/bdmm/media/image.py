@@ -85,6 +85,12 @@ def write_image(path: str | Path, image: Picture, *, quality: int = 95) -> None:
         picture.save(part, quality=quality)
 
 
+def picture_size(image: Picture) -> tuple[int, int]:
+    """Return (height, width)."""
+    height, width = image.shape[:2]
+    return height, width
+
+
 def resize_image(image: Picture, size: tuple[int, int]) -> Picture:
     """Resample a picture with an anti-aliased filter.
 

@@ -68,6 +68,16 @@ def check_video_output(path: str | Path, inputs: Iterable[str | Path] = ()) -> P
     return path
 
 
+def check_quality(quality: int) -> None:
+    """Refuse a constant rate factor out of range.
+
+    Raises:
+        InputError: it is.
+    """
+    if not 0 <= quality <= 51:
+        raise InputError(f"The quality is {quality}; it must lie between 0 (best) and 51.")
+
+
 @contextmanager
 def create_video(
     path: str | Path,
@@ -97,8 +107,7 @@ def create_video(
         InputError: the path or quality is wrong, or writing failed.
     """
     path = check_video_output(path, () if sound_from is None else (sound_from,))
-    if not 0 <= quality <= 51:
-        raise InputError(f"The quality is {quality}; it must lie between 0 (best) and 51.")
+    check_quality(quality)
     with appearing(path, folder=not path.suffix) as part:
         writer = _open_writer(path, part, fps, quality)
         if sound_from is not None:

@@ -56,6 +56,8 @@ class ResidualBlock(nn.Module):
         self.conv2 = nn.Conv2d(channels_in, channels_out, 3, padding=1)
         self.skip = nn.Conv2d(channels_in, channels_out, 1)
         initialise(self, slope)
+        # The recurrences apply the skip to their own state: it must not grow, however often.
+        nn.init.orthogonal_(self.skip.weight)
 
     def forward(self, x: Features) -> Out:
         """Transform ``b channels_in h w`` into ``b channels_out h w``."""
@@ -190,7 +192,7 @@ class ToRGB(StyledLayer):
         """Build the layer."""
         super().__init__(ModulatedKernel(channels_in, 3, 1, style_size, demodulated=False))
         # Three branches of unit size have been added twice by now: start well inside the tanh.
-        nn.init.normal_(self.kernel.weight, std=0.2)
+        nn.init.normal_(self.kernel.weight, std=0.1)
 
     def forward(self, x: Features, folded: Folded) -> Out:
         """Map features to unbounded colours."""

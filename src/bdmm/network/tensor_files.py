@@ -63,12 +63,15 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     """Read named tensors from safetensors or ``.pth``, told apart by their first bytes.
 
     Raises:
-        InputError: as `read_safetensors` and `read_pth`.
+        InputError: as `read_safetensors` and `read_pth`, or a name cannot be printed.
     """
     _must_exist(path)
     with path.open("rb") as file:
         start = file.read(9)
-    return read_safetensors(path)[1] if start[8:9] == b"{" else read_pth(path)
+    tensors = read_safetensors(path)[1] if start[8:9] == b"{" else read_pth(path)
+    if not all(name.isprintable() for name in tensors):
+        raise InputError(f"{path} names its tensors with characters that cannot be printed.")
+    return tensors
 
 
 def write_safetensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from bdmm.config import NetworkConfig
 from bdmm.errors import InputError
@@ -76,7 +77,7 @@ def load_weights(path: str | Path) -> tuple[NetworkConfig, dict[str, Tensor]]:
 
 
 def load_all(path: str | Path) -> tuple[NetworkConfig, dict[str, Tensor]]:
-    """`load_weights` with what a conversion kept beside the network's own tensors."""
+    """Read as `load_weights` does, with what a conversion kept beside the network's tensors."""
     path = Path(path)
     path = path / FILE_NAME if path.is_dir() else path
     metadata, tensors = read_safetensors(path)
@@ -130,7 +131,7 @@ def write_released(path: str | Path, config: NetworkConfig, tensors: Mapping[str
 
 def shapes_of(config: NetworkConfig) -> dict[str, Shape]:
     """Return the name and shape of every tensor of a generator, without making the numbers."""
-    with torch.device("meta"):
+    with torch.device("meta"), _Undrawn():
         return {name: tuple(value.shape) for name, value in Generator(config).state_dict().items()}
 
 
@@ -142,6 +143,17 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
         total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         total.update(tensor.flatten().view(torch.uint8).numpy().data)
     return total.hexdigest()
+
+
+class _Undrawn(TorchFunctionMode):
+    """Leaves random numbers undrawn, for which the meta device would load a compiler for 2 s."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Call everything but ``normal_`` and the initialisers that are named after it."""
+        kwargs = kwargs or {}
+        if func.__name__.endswith("normal_"):
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
 
 
 def _refuse(path: Path, reason: str) -> NoReturn:

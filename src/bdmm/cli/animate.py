@@ -1,0 +1,151 @@
+"""`bdmm animate`: a photo and a motion to a video."""
+
+import dataclasses
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from bdmm.cli.report import Report, say
+from bdmm.errors import InputError
+from bdmm.media.output_file import check_output
+
+if TYPE_CHECKING:
+    from bdmm.inference.animate import Animation
+
+
+@dataclass(frozen=True)
+class Animate:
+    """Animate the person of a photo.
+
+    bdmm animate photo.jpg dance.mp4 -o out.mp4
+    bdmm animate photo.jpg --motion turn -o out.mp4
+    """
+
+    photo: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO")]
+    """Picture of one whole person."""
+    driver: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="[DRIVER]")] = None
+    """Who gives the motion: a video, a .motion file, a folder of OpenPose JSON files, or SMPL
+    parameters (.npz, .pkl)."""
+    _: dataclasses.KW_ONLY
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FILE")]
+    """Video to write: .mp4, .mov, .mkv, .webm or .gif; a name without a suffix becomes a folder of
+    PNG files."""
+    motion: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
+    """A shipped motion instead of a driver: dance, squat, star_jump, turn, walk, wave."""
+    size: int = 256
+    """Working resolution: pixels of the shorter side of the output."""
+    renderer: Literal["auto", "coarse", "network"] = "auto"
+    """coarse warps the photo's own pixels; network is the trained generator and needs --weights;
+    auto is network where there are weights."""
+    weights: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Trained weights, such as bdmm convert writes."""
+    background: Annotated[str | None, tyro.conf.arg(metavar="COLOUR|FILE")] = None
+    """Colour, picture or video behind the person, instead of the photo's own background."""
+    person: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
+    """Which of several people in the driver, from the left from 1 on; the largest otherwise."""
+    photo_person: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
+    """Which of several people in the photo, likewise."""
+    smooth: Annotated[float, tyro.conf.arg(metavar="FRAMES")] = 1.0
+    """How much the driver's motion is smoothed over time; 0 for not at all."""
+    root: Literal["relative", "absolute", "fixed"] = "relative"
+    """Where the person goes: relative moves from the photo's place as the driver moves, absolute
+    takes the driver's place in its frame, fixed stays."""
+    paste_back: bool = False
+    """Put the person back into the full-size photo."""
+    sheet: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Also write a contact sheet: the photo and some frames in one picture."""
+    sound: Literal["keep", "none"] = "keep"
+    """Whether the driver's sound is carried over."""
+    quality: int = 18
+    """Constant rate factor of the video, 0 (best) to 51."""
+    fps: Annotated[float | None, tyro.conf.arg(metavar="RATE")] = None
+    """Frames per second of a driver that doesn't tell: OpenPose JSON or SMPL parameters."""
+    device: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
+    """cpu, cuda, cuda:1 and so on; a GPU where there is one otherwise."""
+    seed: int = 0
+    """The same seed gives the same video."""
+    quiet: bool = False
+    """Show no progress."""
+
+    def run(self) -> None:
+        """Check everything that can be, animate, and say what was written.
+
+        Raises:
+            InputError: a mistake of the user's.
+        """
+        driving = self._driving()
+        from bdmm.media.video_writer import check_quality, check_video_output
+
+        inputs = [path for path in (self.photo, self.driver, self.weights) if path is not None]
+        check_video_output(self.output, inputs)
+        check_quality(self.quality)
+        self._check_sheet(inputs)
+        from bdmm.inference.animate import animate  # late, since torch takes seconds to import
+
+        with Report(self.quiet) as report:
+            frames = animate(
+                self.photo,
+                driving,
+                size=self.size,
+                renderer=self.renderer,
+                weights=self.weights,
+                background=self.background,
+                person=self.person,
+                photo_person=self.photo_person,
+                smooth=self.smooth,
+                root=self.root,
+                paste_back=self.paste_back,
+                fps=None if self.fps is None else Fraction(self.fps).limit_denominator(1001),
+                device=self.device,
+                seed=self.seed,
+                progress=report,
+            )
+            self._write(frames, report)
+        self._tell(frames, report.seconds)
+
+    def _driving(self) -> Path | str:
+        given = [one for one in (self.driver, self.motion) if one is not None]
+        if len(given) != 1:
+            raise InputError("Give either a driver or --motion NAME.")
+        return given[0]
+
+    def _check_sheet(self, inputs: list[Path]) -> None:
+        if self.sheet is not None:
+            check_output(self.sheet, (".png", ".jpg", ".jpeg", ".webp"), inputs)
+            if self.sheet.resolve() == self.output.resolve():
+                raise InputError("The contact sheet and the video need different names.")
+
+    def _write(self, frames: "Animation", report: Report) -> None:
+        from bdmm.media.contact_sheet import ContactSheet
+        from bdmm.media.image import write_image
+        from bdmm.media.video_writer import create_video
+
+        sound = frames.sound if self.sound == "keep" else None
+        sheet = ContactSheet(frames.photo, frames.frame_count)
+        with create_video(
+            self.output,
+            frames.fps,
+            sound_from=None if sound is None else sound.path,
+            sound_start=Fraction(0) if sound is None else sound.start,
+            quality=self.quality,
+        ) as video:
+            for frame in frames:
+                video.write(frame)
+                sheet.add(frame)
+            if self.sheet is not None:
+                write_image(self.sheet, sheet.picture())
+
+    def _tell(self, frames: "Animation", seconds: float) -> None:
+        height, width = frames.size
+        rate = float(frames.fps)
+        sound = " with sound" if frames.sound is not None and self.sound == "keep" else ""
+        say(
+            f"{self.output}: {frames.frame_count} frames of {width} x {height} at {rate:.5g} fps "
+            f"({frames.frame_count / rate:.1f} s){sound}, made by the {frames.renderer} renderer "
+            f"in {seconds:.1f} s."
+        )
+        if self.sheet is not None:
+            say(f"{self.sheet}: the contact sheet.")

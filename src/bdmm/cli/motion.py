@@ -1,0 +1,54 @@
+"""`bdmm motion`: a reusable motion out of a video."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from bdmm.cli.report import Report, say
+from bdmm.media.output_file import check_output
+
+
+@dataclass(frozen=True)
+class ExtractMotion:
+    """Extract the motion of a driver, for later use with bdmm animate.
+
+    bdmm motion dance.mp4 -o dance.motion
+    """
+
+    driver: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DRIVER")]
+    """A video, a folder of OpenPose JSON files, or SMPL parameters (.npz, .pkl)."""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FILE")]
+    """The .motion file to write."""
+    person: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
+    """Which of several people, from the left from 1 on; the largest otherwise."""
+    smooth: Annotated[float, tyro.conf.arg(metavar="FRAMES")] = 1.0
+    """How much the motion is smoothed over time; 0 for not at all."""
+    fps: Annotated[float | None, tyro.conf.arg(metavar="RATE")] = None
+    """Frames per second of OpenPose JSON or SMPL parameters, which don't tell."""
+    quiet: bool = False
+    """Show no progress."""
+
+    def run(self) -> None:
+        """Extract the motion and say what was found.
+
+        Raises:
+            InputError: a mistake of the user's.
+        """
+        check_output(self.output, (".motion",), [self.driver])
+        from bdmm.body.motion_file import save_motion
+        from bdmm.inference.driving import Reading, open_driver
+
+        rate = None if self.fps is None else Fraction(self.fps).limit_denominator(1001)
+        with Report(self.quiet) as report:
+            reading = Reading(self.person, self.smooth, report)
+            motion = open_driver(self.driver, rate).motion(reading)
+            save_motion(self.output, motion)
+        bridged = int(motion.flagged.sum())
+        note = f", {bridged} of them bridged" if bridged else ""
+        say(
+            f"{self.output}: {len(motion)} frames{note} at {float(motion.fps):.5g} fps, "
+            f"{self.output.stat().st_size / 1000:.0f} kB, in {report.seconds:.1f} s."
+        )

@@ -1,0 +1,147 @@
+"""The photo made ready: what of it is rendered, and how frames are put back into it."""
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import Float
+
+from bdmm.errors import InputError, Notice
+from bdmm.inference.driving import Progress
+from bdmm.inference.framing import View, check_photo, cut, feather, paste, person_view, whole_view
+from bdmm.media.image import Picture, picture_size, read_image, resize_image
+from bdmm.media.pixels import to_pictures
+from bdmm.perception.mediapipe_pose import MediaPipePose
+from bdmm.perception.pose import Sighting
+from bdmm.perception.source import prepare_source
+from bdmm.records import Source
+
+LARGEST_PASTE = 3840
+"""Longer side of a photo that a person is put back into; larger photos are scaled down."""
+_BORDER = 0.04
+"""Share of the cut's side over which a pasted frame fades out at the cut's border."""
+_GROWN = 9
+"""Working pixels by which the removed person's foreground is grown."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A photo and the part of it that is rendered.
+
+    Attributes:
+        photo: the photo at the size of the finished frames.
+        view: the part that is rendered, in pixels of ``photo``.
+        source: that part for the renderers, in working pixels.
+        underlay: the photo without the person, which frames are laid on; None where the frames
+            are finished as they are rendered.
+    """
+
+    photo: Picture
+    view: View
+    source: Source
+    underlay: Picture | None = None
+
+    def placed(self, frame: Picture, opacity: Float[np.ndarray, "h w"]) -> Picture:
+        """Put a rendered frame back into the photo.
+
+        Args:
+            frame: in working pixels.
+            opacity: where the frame shows the person.
+        """
+        assert self.underlay is not None
+        fade = feather(self.view.size, _BORDER * max(self.view.size))
+        return paste(self.underlay, frame, opacity * fade, self.view)
+
+
+def set_scene(
+    source: str | Path | Picture,
+    size: int,
+    person: int | None,
+    paste_back: bool,
+    progress: Progress,
+) -> Scene:
+    """Read the photo, choose what is rendered, and fit the body.
+
+    Args:
+        source: the photo's path, or ``h w 3`` RGB in 0..255.
+        size: working resolution.
+        person: which of several people, from the left from 1 on; the largest if None.
+        paste_back: render a square around the person and put it back into the full-size photo.
+        progress: is told the stage.
+
+    Raises:
+        InputError: the photo cannot be read or does not suit, or shows nobody.
+    """
+    photo, name = _read(source)
+    check_photo(photo, size)
+    progress(f"Looking at {name}", 0, 1)
+    scene = _pasted(photo, size, person) if paste_back else _whole(photo, size, person)
+    progress(f"Looking at {name}", 1, 1)
+    return scene
+
+
+def _read(source: str | Path | Picture) -> tuple[Picture, str]:
+    if not isinstance(source, np.ndarray):
+        return read_image(source), Path(source).name
+    if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3:
+        raise InputError(
+            "The photo must be an array of uint8 h w 3, RGB, not "
+            f"{source.dtype} {' '.join(map(str, source.shape))}."
+        )
+    return source, "the photo"
+
+
+def _whole(photo: Picture, size: int, person: int | None) -> Scene:
+    view = whole_view(picture_size(photo), size)
+    working = cut(photo, view)
+    height, width = view.size
+    return Scene(working, View(0, 0, width, height, view.size), _prepared(working, person))
+
+
+def _pasted(photo: Picture, size: int, person: int | None) -> Scene:
+    photo = _bounded(photo)
+    sighting = MediaPipePose().detect_photo(photo, person)
+    view = person_view(_box(sighting), size)
+    source = _prepared(cut(photo, view), None)
+    hole = _soft(source.foreground[0].cpu().numpy())
+    empty = to_pictures(source.background[None])[0]
+    return Scene(photo, view, source, paste(photo, empty, hole, view))
+
+
+def _prepared(working: Picture, person: int | None) -> Source:
+    return prepare_source(working, person)
+
+
+def _bounded(photo: Picture) -> Picture:
+    height, width = photo.shape[:2]
+    if max(height, width) <= LARGEST_PASTE:
+        return photo
+    shrink = LARGEST_PASTE / max(height, width)
+    rows, columns = round(height * shrink), round(width * shrink)
+    warnings.warn(
+        f"The photo is scaled to {columns} x {rows} pixels, the most that frames are put into.",
+        Notice,
+        stacklevel=5,
+    )
+    return resize_image(photo, (rows, columns))
+
+
+def _box(sighting: Sighting) -> tuple[float, float, float, float]:
+    """Return the (left, top, right, bottom) of the seen keypoints and of the foreground."""
+    keypoints = sighting.landmarks.keypoints[0]
+    points = keypoints[keypoints[:, 2] > 0.3, :2].numpy()
+    for silhouette in sighting.silhouettes:
+        rows, columns = np.nonzero(silhouette.foreground[0].numpy() > 0.5)
+        inside = np.stack([columns, rows], axis=1) + 0.5
+        points = np.concatenate([points, inside / silhouette.scale + silhouette.origin])
+    (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
+    return float(left), float(top), float(right), float(bottom)
+
+
+def _soft(foreground: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
+    """Grow a foreground and soften its rim."""
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * _GROWN + 1, 2 * _GROWN + 1))
+    grown = cv2.dilate((foreground > 0.2).astype(np.float32), disc)
+    return cv2.GaussianBlur(grown, (0, 0), _GROWN / 3)

@@ -1,0 +1,28 @@
+"""Between the 8-bit pictures of files and the frames in [-1, 1] of everything else."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from einops import rearrange
+from jaxtyping import UInt8
+
+from bdmm.media.image import Picture
+from bdmm.shapes import Frames
+
+
+def to_frames(pictures: Sequence[Picture], device: torch.device | str = "cpu") -> Frames:
+    """Return pictures of one size as frames.
+
+    Args:
+        pictures: RGB in 0..255.
+        device: where the frames shall be.
+    """
+    stacked = torch.from_numpy(np.stack(pictures)).to(device)
+    return rearrange(stacked, "t h w rgb -> t rgb h w").float() / 127.5 - 1
+
+
+def to_pictures(frames: Frames) -> UInt8[np.ndarray, "t h w 3"]:
+    """Return frames as pictures, rounded to the nearest level; what lies beyond is clipped."""
+    levels = ((frames.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    return rearrange(levels, "t rgb h w -> t h w rgb").contiguous().cpu().numpy()

@@ -1,0 +1,125 @@
+"""A photo made ready: the person's foreground, the background without them, the fitted body."""
+
+import math
+import warnings
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import UInt8
+
+from bdmm.body.model import BodyModel, load_body
+from bdmm.errors import InputError, Notice
+from bdmm.media.pixels import to_frames
+from bdmm.perception.background import remove_person
+from bdmm.perception.body_fit import fit_photo
+from bdmm.perception.foreground import clean_foreground
+from bdmm.perception.mediapipe_pose import MediaPipePose
+from bdmm.perception.pose import PoseEstimator, Sighting, Silhouette
+from bdmm.records import KEYPOINT_NAMES, Landmarks, Motion, Source
+
+Photo = UInt8[np.ndarray, "h w 3"]
+
+SEEN = 0.5
+"""Confidence from which a keypoint lies in the photo."""
+SMALLEST_PERSON = 32
+"""Pixels of the working image that a person must be tall."""
+
+
+def prepare_source(
+    image: Photo,
+    person: int | None = None,
+    detail: Photo | None = None,
+    estimator: PoseEstimator | None = None,
+    body: BodyModel | None = None,
+) -> Source:
+    """Find the person in a photo, cut them out, fill the background and fit the body.
+
+    What the user should know, such as which of several people was taken, is said in `Notice`
+    warnings.
+
+    Args:
+        image: the photo at the working resolution, RGB in 0..255.
+        person: which of several people, from the left from 1 on; the largest if None.
+        detail: the same picture with more pixels, in which the person is looked for.
+        estimator: `MediaPipePose` if None.
+        body: the shipped body if None.
+
+    Raises:
+        InputError: nobody is seen, or fewer people than ``person``, or they are cut off above
+            the knees, or too small.
+    """
+    estimator, body = estimator or MediaPipePose(), body or load_body()
+    sighting = estimator.detect_photo(image if detail is None else detail, person)
+    sighting = _at_size(sighting, image.shape[0], image.shape[1])
+    _require_whole_person(sighting.landmarks)
+    for note in sighting.notes:
+        _tell(note)
+    pose = fit_photo(sighting.landmarks, body, sighting.silhouettes)
+    _tell_what_is_missing(sighting.landmarks, pose)
+    soft = sighting.silhouettes[0].foreground[0].numpy()
+    foreground = clean_foreground(soft)
+    background = remove_person(image, foreground)
+    frames = to_frames([image, background])
+    return Source(frames[0], torch.from_numpy(foreground)[None], frames[1], pose)
+
+
+def faces_away(pose: Motion) -> bool:
+    """Tell whether the body of a one-frame motion shows its back, by more than a right angle."""
+    facing = pose.rotations[0, 0, 2, 2]
+    return bool(facing < math.cos(math.radians(100)))
+
+
+def _require_whole_person(landmarks: Landmarks) -> None:
+    seen = {
+        name
+        for name, confidence in zip(KEYPOINT_NAMES, landmarks.keypoints[0, :, 2], strict=True)
+        if confidence > SEEN
+    }
+    head = {"nose", "left_eye", "right_eye", "left_ear", "right_ear"}
+    if not {"left_shoulder", "right_shoulder"} & seen:
+        raise InputError(
+            "The person's shoulders are not seen: use a photo that shows them from head to knees."
+        )
+    if not {"left_hip", "right_hip"} & seen or not {"left_knee", "right_knee"} & seen:
+        raise InputError(
+            "The person is cut off above the knees: use a photo that shows them from head to knees,"
+            " better to the feet."
+        )
+    if not head & seen:
+        raise InputError("The person's head is not seen: use a photo that shows the whole person.")
+    sure = landmarks.keypoints[0, :, 2] > SEEN
+    rows = landmarks.keypoints[0, sure, 1]
+    if float(rows.max() - rows.min()) < SMALLEST_PERSON:
+        raise InputError(
+            f"The person is only {float(rows.max() - rows.min()):.0f} pixels tall at the working "
+            "resolution: crop the photo around them or raise the size."
+        )
+
+
+def _tell_what_is_missing(landmarks: Landmarks, pose: Motion) -> None:
+    confidence = dict(zip(KEYPOINT_NAMES, landmarks.keypoints[0, :, 2].tolist(), strict=True))
+    if max(confidence["left_ankle"], confidence["right_ankle"]) < SEEN:
+        _tell("The person's feet are not in the photo: they are missing in the video too.")
+    if faces_away(pose):
+        _tell("The person is seen from behind: the front, where it turns up, is made up.")
+
+
+def _tell(sentence: str) -> None:
+    warnings.warn(sentence, Notice, stacklevel=3)
+
+
+def _at_size(sighting: Sighting, height: int, width: int) -> Sighting:
+    """Bring a sighting of the same picture at another size to the working image's pixels."""
+    old_height, old_width = sighting.landmarks.size
+    if (old_height, old_width) == (height, width):
+        return sighting
+    keypoints = sighting.landmarks.keypoints.clone()
+    keypoints[..., 0] *= width / old_width
+    keypoints[..., 1] *= height / old_height
+    marks = sighting.landmarks
+    landmarks = Landmarks(keypoints, marks.keypoints_3d, marks.found, (height, width), marks.fps)
+    soft = sighting.silhouettes[0].foreground[0].numpy()
+    mode = cv2.INTER_AREA if height < old_height else cv2.INTER_LINEAR
+    small = torch.from_numpy(cv2.resize(soft, (width, height), interpolation=mode))[None]
+    return Sighting(landmarks, (Silhouette(0, small, (0.0, 0.0), 1.0),), sighting.notes)

@@ -1,0 +1,237 @@
+"""Shoes: a sole of the foot's outline and an upper lofted over the measured foot."""
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from bdmm.records import BONE_NAMES
+from sample_person.camera import Camera, Seen
+from sample_person.geometry import Figure, Layer
+from sample_person.light import Surface
+from sample_person.noise import layered, solid, step
+from sample_person.relief import Relief
+
+_RINGS = 56
+_AROUND = 40
+SOLE = 0.016
+"""How much the sole raises the person, metres."""
+
+
+def shoes(figure: Figure, height: float) -> list[Layer]:
+    """Return soles and uppers of both feet.
+
+    Args:
+        figure: who wears them.
+        height: of the collar above the floor at the heel, metres.
+
+    Coordinates of both: metres from the heel, metres sideways (outside positive), metres above
+    the floor, part of the length.
+    """
+    soles, uppers = [], []
+    for side, sign in (("left", 1.0), ("right", -1.0)):
+        sole, upper = _shoe(figure, side, sign, height)
+        soles.append(sole)
+        uppers.append(upper)
+    return [_both("soles", soles), _both("uppers", uppers)]
+
+
+def _both(name: str, pair: list[Layer]) -> Layer:
+    count = len(pair[0].rest)
+    return Layer(
+        name,
+        np.concatenate([shoe.rest for shoe in pair]),
+        np.concatenate([pair[0].faces, pair[1].faces + count]),
+        np.concatenate([shoe.weights for shoe in pair]),
+        np.concatenate([shoe.coords for shoe in pair]),
+        None
+        if pair[0].inside is None
+        else np.concatenate([shoe.inside for shoe in pair if shoe.inside is not None]),
+    )
+
+
+def _shoe(figure: Figure, side: str, sign: float, height: float) -> tuple[Layer, Layer]:
+    ankle = figure.joints[BONE_NAMES.index(f"{side}_ankle")]
+    toes = figure.joints[BONE_NAMES.index(f"{side}_foot")]
+    floor = figure.rest[:, 1].max()
+    forward = (toes - ankle) * [1, 0, 1]
+    forward /= np.linalg.norm(forward)
+    outward = np.array([-forward[2], 0, forward[0]])
+    outward *= np.sign(outward[0]) * sign
+    foot = figure.rest[(figure.rest[:, 0] * sign > 0) & (figure.rest[:, 1] > ankle[1] - 0.005)]
+    local = np.stack(
+        [(foot - ankle) @ forward, (foot - ankle) @ outward, floor - foot[:, 1]], axis=-1
+    )
+    heel = local[local[:, 2] < 0.05, 0].min()
+    length = local[:, 0].max() - heel + 0.016
+    start = heel - 0.007
+    along = (1 - np.cos(np.linspace(0, np.pi, _RINGS))) / 2
+    inner, outer, top = _measure(local, start + along * length, height, along)
+    shin = local[(local[:, 2] > 0.07)]
+    middle = float((shin[:, 1].min() + shin[:, 1].max()) / 2)
+    sole = _sole(along, inner, outer, length)
+    upper = _upper(along, inner, outer, top, height)
+    upper[0][:, 0] *= length
+    layers = []
+    for name, (points, faces) in (("soles", sole), ("uppers", upper)):
+        rest = (
+            ankle * [1, 0, 1]
+            + [0, floor, 0]
+            + (start + points[:, :1]) * forward
+            + points[:, 1:2] * outward
+            - points[:, 2:] * [0, 1, 0]
+        )
+        a, b, c = (rest[faces[:, k]] for k in range(3))
+        if (np.cross(b - a, c - a) * (a - rest.mean(axis=0))).sum() < 0:
+            faces = faces[:, ::-1].copy()
+        coords = np.column_stack([points, points[:, 0] / length])
+        bend = step(0, 1, (start + points[:, 0] - (toes - ankle) @ forward + 0.02) / 0.05)
+        weights = np.zeros((len(rest), len(BONE_NAMES)))
+        weights[:, BONE_NAMES.index(f"{side}_foot")] = bend
+        weights[:, BONE_NAMES.index(f"{side}_ankle")] = 1 - bend
+        opening = None
+        if name == "uppers":
+            opening = _opening(points, -start, middle)
+            coords = np.column_stack([coords, opening])
+        layers.append(Layer(name, rest, faces, weights, coords, opening))
+    return layers[0], layers[1]
+
+
+def _opening(points: np.ndarray, ankle: float, middle: float) -> np.ndarray:
+    """Return ``v`` distance outside the hole for the ankle, metres; negative inside the hole."""
+    round_ = np.hypot((points[:, 0] - ankle - 0.004) / 0.050, (points[:, 1] - middle) / 0.037)
+    return np.maximum((round_ - 1) * 0.045, 0.030 - points[:, 2])
+
+
+def _measure(
+    local: np.ndarray, stations: np.ndarray, height: float, along: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return inner edge, outer edge and top of the shoe at each station."""
+    inner, outer, top = (np.zeros(len(stations)) for _ in range(3))
+    for index, station in enumerate(stations):
+        low = local[(np.abs(local[:, 0] - station) < 0.014) & (local[:, 2] < 0.055)]
+        near = local[np.abs(local[:, 0] - station) < 0.014]
+        inner[index] = low[:, 1].min() if len(low) else np.nan
+        outer[index] = low[:, 1].max() if len(low) else np.nan
+        top[index] = near[:, 2].max() if len(near) else np.nan
+    for values in (inner, outer, top):
+        known = np.isfinite(values)
+        values[:] = np.interp(stations, stations[known], values[known])
+    middle, half = (inner + outer) / 2, (outer - inner) / 2
+    middle = gaussian_filter1d(middle, 5, mode="nearest")
+    half = gaussian_filter1d(half, 2.5, mode="nearest") + 0.007
+    # Rounded ends: the heel a half circle, the toe blunter.
+    ends = np.minimum(
+        np.sqrt(np.clip(1 - (1 - along / 0.13).clip(0) ** 2, 0, 1)),
+        np.clip(1 - ((along - 0.76) / 0.24).clip(0) ** 2.2, 0, 1) ** 0.5,
+    )
+    half = half.max() * 0.02 + half * ends
+    top = gaussian_filter1d(np.minimum(top + 0.007, height), 2.0, mode="nearest")
+    box = 0.054 * np.clip(1 - ((along - 0.66) / 0.34).clip(0) ** 2.4, 0, 1) ** 0.5 + 0.012
+    top = np.maximum(top * step(1.0, 0.80, along), box)
+    back = height * (0.80 + 0.20 * step(0.0, 0.05, along))
+    top = np.where(along < 0.30, np.maximum(top, back * step(0.44, 0.24, along)), top)
+    return middle - half, middle + half, gaussian_filter1d(top, 1.5, mode="nearest")
+
+
+def _sole(
+    along: np.ndarray, inner: np.ndarray, outer: np.ndarray, length: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Extrude the outline: from the floor up to a rim beside the upper."""
+    outline = np.stack(
+        [np.concatenate([along, along[::-1]]) * length, np.concatenate([outer, inner[::-1]])], -1
+    )
+    tangent = np.roll(outline, -1, axis=0) - np.roll(outline, 1, axis=0)
+    outward = np.stack([-tangent[:, 1], tangent[:, 0]], axis=-1)
+    outward = gaussian_filter1d(outward / np.linalg.norm(outward, axis=1).max(), 2, axis=0, mode="wrap")
+    outward /= np.linalg.norm(outward, axis=1, keepdims=True).clip(1e-9)
+    part = outline[:, 0] / length
+    spring = 0.016 * step(0.72, 1.0, part) ** 1.5 + 0.004 * step(0.10, 0.0, part)
+    profile = ((0.0, -0.006), (0.004, 0.001), (0.014, 0.0040), (0.026, 0.0035), (0.029, -0.002))
+    rings = [
+        np.column_stack([outline + grow * outward, height - SOLE + spring])
+        for height, grow in profile
+    ]
+    middle = np.concatenate([(inner + outer) / 2, (inner + outer)[::-1] / 2])
+    bottom = np.column_stack([outline[:, 0], middle, spring - SOLE + 0.001])
+    return _skin([bottom, *rings])
+
+
+def _upper(
+    along: np.ndarray, inner: np.ndarray, outer: np.ndarray, top: np.ndarray, height: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Arch from the inner to the outer edge at each station, superelliptic."""
+    turn = np.linspace(0, np.pi, _AROUND)
+    across = np.sign(np.cos(turn)) * np.abs(np.cos(turn)) ** 0.80
+    up = np.sin(turn) ** 0.72
+    points = []
+    for s, low, high, peak in zip(along, inner, outer, top, strict=True):
+        slim = 1 - 0.30 * up**2 * step(0.03, 0.055, peak)
+        y = (low + high) / 2 + (high - low) / 2 * across * slim
+        z = 0.004 + (peak - 0.004) * up
+        lean = s - 0.020 * step(0.10, 0.0, s) * (z / height)
+        points.append(np.stack([lean, y, z], axis=-1))
+    return _skin(points, closed=False)
+
+
+def _skin(rings: list[np.ndarray], closed: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """Join equal rings of points by faces."""
+    count, size = len(rings), len(rings[0])
+    index = np.arange(count * size).reshape(count, size)
+    ahead = np.roll(index, -1, axis=1) if closed else index[:, 1:]
+    here = index if closed else index[:, :-1]
+    a, b, c, d = here[:-1], here[1:], ahead[1:], ahead[:-1]
+    faces = np.stack([a, b, c, a, c, d], axis=-1).reshape(-1, 3)
+    return np.concatenate(rings), faces
+
+
+def paint_sole(seen: Seen, camera: Camera, rubber: tuple) -> Surface:
+    """Colour soles: rubber with a foxing line and a ribbed toe."""
+    s, _, z, part = seen.coords.T
+    line = np.exp(-(((z - 0.007) / 0.0009) ** 2))
+    ribs = 0.5 + 0.5 * np.sin(s * 1500)
+    toe = step(0.90, 0.95, part)
+    tone = np.array(rubber) * (1 - 0.35 * line - 0.12 * toe * ribs)[:, None]
+    tone = tone * (0.80 + 0.20 * step(-SOLE, -SOLE + 0.012, z))[:, None]
+    dirt = layered(seen.position * 90, 3)
+    tone = tone * (1 - 0.06 * dirt)[:, None]
+    count = len(s)
+    return Surface(
+        tone, Relief(camera, seen).bump(-0.0006 * line + 0.0002 * toe * ribs),
+        np.full(count, 0.5), np.full(count, 0.04), np.zeros(count), np.zeros((count, 3)),
+    )  # fmt: skip
+
+
+def paint_upper(seen: Seen, camera: Camera, leather: tuple, accent: tuple, laces: tuple) -> Surface:
+    """Colour uppers: panels with stitches, a heel tab, a tongue with laces, a padded collar."""
+    _, y, z, part, rim = seen.coords.T
+    count = len(y)
+    centre = y - 0.004
+    throat = step(0.30, 0.34, part) * step(0.66, 0.62, part)
+    tongue = throat * step(0.024, 0.021, np.abs(centre)) * step(0.035, 0.045, z)
+    rungs = (part - 0.33) / 0.055
+    lace = tongue * step(0.30, 0.22, np.abs(rungs - np.round(rungs) + 0.10 * np.sign(centre) * centre / 0.02))
+    lace *= step(0.026, 0.022, np.abs(centre))
+    swoosh = np.abs((z - 0.018) - 0.62 * (part - 0.34) * 0.16 - 0.010) - 0.006
+    stripe = step(0.001, -0.001, swoosh) * step(0.20, 0.26, part) * step(0.62, 0.52, part) * (1 - throat * (np.abs(centre) < 0.026))
+    heel = step(0.135, 0.125, part + 0.25 * (0.06 - z))
+    cap = np.abs(part - 0.78 - 0.9 * centre**2 / 0.02)
+    seams = np.exp(-((cap / 0.004) ** 2)) + np.exp(-(((part + 0.25 * (0.06 - z) - 0.13) / 0.004) ** 2))
+    edge = np.exp(-(((np.abs(centre) - 0.0245) / 0.0012) ** 2)) * throat * (z > 0.035)
+    seams = np.clip(seams + edge + np.exp(-(((rim - 0.0105) / 0.0008) ** 2)), 0, 1)
+    tone = np.tile(np.array(leather), (count, 1)) * (1 + 0.03 * layered(seen.coords[:, :3] * 120, 2))[:, None]
+    tone = _over(tone, accent, np.clip(stripe + heel, 0, 1))
+    tone = _over(tone, np.array(leather) * 0.72, tongue)
+    tone = _over(tone, laces, lace)
+    tone = _over(tone, accent, step(0.010, 0.008, rim))
+    tone = np.where(seen.back[:, None], np.array(leather) * 0.4, tone)
+    tone = tone * (1 - 0.35 * seams)[:, None]
+    height = 0.0015 * step(0, 0.005, rim) + 0.0012 * lace - 0.0007 * seams + 0.0006 * np.clip(stripe + heel, 0, 1) - 0.0012 * tongue
+    crease = np.sin(part * 260 + 2 * solid(seen.coords[:, :3] * 60)) * step(0.66, 0.70, part) * step(0.78, 0.74, part)
+    height = height + 0.0004 * crease * step(0.02, 0.04, z)
+    return Surface(
+        tone.clip(0.01, 0.9), Relief(camera, seen).bump(height),
+        0.5 + 0.25 * lace, np.full(count, 0.035), 0.05 + 0.1 * tongue, np.full((count, 3), 0.05),
+    )  # fmt: skip
+
+
+def _over(tone: np.ndarray, other, part: np.ndarray) -> np.ndarray:
+    return tone * (1 - part[:, None]) + np.asarray(other) * part[:, None]

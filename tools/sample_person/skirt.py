@@ -1,0 +1,107 @@
+"""A flared skirt: rings around hips and legs, with soft pleats."""
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+from scipy.spatial import ConvexHull
+
+from bdmm.records import BONE_NAMES
+from sample_person.camera import Camera, Seen
+from sample_person.cloth import of_bones
+from sample_person.geometry import Figure, Layer
+from sample_person.light import Surface
+from sample_person.noise import layered, solid, step
+from sample_person.relief import Relief
+
+_ROWS = 70
+_AROUND = 180
+
+
+def skirt(figure: Figure, waist: float, hem: float, flare: float) -> Layer:
+    """Cut a skirt.
+
+    Args:
+        figure: who wears it.
+        waist: metres above the pelvis joint.
+        hem: metres below it.
+        flare: metres that the hem stands off more than the hips.
+
+    Coordinates: rest position, angle, metres from the hem.
+    """
+    height = np.linspace(-waist, hem, _ROWS)
+    turn = np.arange(_AROUND) / _AROUND * 2 * np.pi
+    outward = np.stack([np.sin(turn), -np.cos(turn)], axis=-1)
+    arm = sum(of_bones(figure, ("shoulder", "elbow", "wrist", "hand"), side) for side in ("left", "right"))
+    body = figure.rest[np.asarray(arm) < 0.1]
+    radius = np.stack([_support(body, level, outward) for level in height])
+    radius = np.maximum.accumulate(gaussian_filter1d(radius, 1.5, axis=0), axis=0)
+    down = ((height + waist) / (hem + waist))[:, None]
+    radius = radius + 0.006 + 0.012 * down + flare * down**1.4
+    grid = np.stack(np.broadcast_arrays(np.cos(turn) * 1.3, height[:, None] * 0.6, np.sin(turn) * 1.3), -1)
+    drift = solid(grid.reshape(-1, 3) * 1.6).reshape(_ROWS, _AROUND)
+    pleats = np.cos(turn * 15 + 2.4 * drift) * 0.6 + np.cos(turn * 26 + 5 * drift) * 0.25
+    radius += 0.020 * pleats * step(0.05, 1.0, down)
+    rest = np.stack(
+        np.broadcast_arrays(radius * outward[:, 0], height[:, None], radius * outward[:, 1]), -1
+    ).reshape(-1, 3)
+    rest[:, 2] += _middle(body)
+    index = np.arange(_ROWS * _AROUND).reshape(_ROWS, _AROUND)
+    a, b = index[:-1], index[1:]
+    c, d = np.roll(b, -1, axis=1), np.roll(a, -1, axis=1)
+    faces = np.stack([a, d, c, a, c, b], axis=-1).reshape(-1, 3)
+    p, q, r = (rest[faces[_AROUND, k]] for k in range(3))
+    if np.cross(q - p, r - p) @ (p * [1, 0, 1]) < 0:
+        faces = faces[:, ::-1].copy()
+    weights = np.zeros((len(rest), len(BONE_NAMES)))
+    legs = 0.88 * step(0.0, 0.24, rest[:, 1])
+    left = step(-0.13, 0.13, rest[:, 0])
+    weights[:, BONE_NAMES.index("left_hip")] = legs * left
+    weights[:, BONE_NAMES.index("right_hip")] = legs * (1 - left)
+    trunk = step(-0.10, -0.02, rest[:, 1])
+    weights[:, 0] = (1 - legs) * trunk
+    weights[:, BONE_NAMES.index("spine1")] = (1 - legs) * (1 - trunk)
+    inside = np.minimum(hem - rest[:, 1], rest[:, 1] + waist) + 1e-4
+    turned = np.tile(turn, _ROWS)
+    coords = np.column_stack([rest, np.sin(turned), np.cos(turned), hem - rest[:, 1]])
+    return Layer("skirt", rest, faces, weights, coords, inside)
+
+
+def _middle(body: np.ndarray) -> float:
+    near = body[np.abs(body[:, 1]) < 0.05]
+    return float((near[:, 2].min() + near[:, 2].max()) / 2)
+
+
+def _support(body: np.ndarray, level: float, outward: np.ndarray) -> np.ndarray:
+    """Return how far the hull of a slice of the body reaches in each direction."""
+    piece = body[np.abs(body[:, 1] - level) < 0.03][:, [0, 2]] - [0, _middle(body)]
+    hull = piece[ConvexHull(piece).vertices]
+    ring = np.concatenate([hull, hull[:1]])
+    reach = np.zeros(len(outward))
+    for start, end in zip(ring[:-1], ring[1:], strict=True):
+        # Where the ray along `outward` crosses this edge of the hull.
+        edge = end - start
+        across = outward[:, 0] * edge[1] - outward[:, 1] * edge[0]
+        across = np.where(np.abs(across) < 1e-9, 1e-9, across)
+        distance = (start[0] * edge[1] - start[1] * edge[0]) / across
+        along = (start[0] * outward[:, 1] - start[1] * outward[:, 0]) / across
+        reach = np.where((along >= -1e-6) & (along <= 1 + 1e-6), np.maximum(reach, distance), reach)
+    return reach
+
+
+def paint_skirt(seen: Seen, camera: Camera, base: tuple, dots: tuple) -> Surface:
+    """Colour a skirt: dots in offset rows, a stitched hem, a waistband."""
+    rest, sine, cosine, hem = seen.coords[:, :3], *seen.coords[:, 3:6].T
+    turn = np.arctan2(sine, cosine)
+    row = np.floor(hem / 0.040)
+    column = turn * 0.26 / 0.046 + 0.5 * (row % 2)
+    gap = np.hypot((column - np.round(column)) * 0.046, (hem / 0.040 - row - 0.5) * 0.040)
+    spot = step(0.0088, 0.0076, gap) * (hem > 0.03)
+    tone = np.array(base) * (1 - spot)[:, None] + np.array(dots) * spot[:, None]
+    ends = np.exp(-(((hem - 0.020) / 0.0010) ** 2))
+    tone = tone * (1 - 0.3 * ends + 0.05 * layered(rest * 30, 2))[:, None]
+    tone = np.where(seen.back[:, None], tone * 0.45, tone)
+    height = 0.0010 * step(0, 0.003, hem) - 0.0006 * ends + 0.001 * layered(rest * [30, 12, 30], 2)
+    count = len(hem)
+    return Surface(
+        tone.clip(0.005, 0.9), Relief(camera, seen).bump(height), np.full(count, 0.7),
+        np.full(count, 0.03), np.full(count, 0.25), np.full((count, 3), 0.10),
+    )  # fmt: skip
