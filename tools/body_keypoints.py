@@ -14,6 +14,17 @@ COCO_NAMES = (
 )  # fmt: skip
 """Keypoints taken from anny's own regressors (its eyes need the eyeballs, which we drop)."""
 VERTICES_PER_KEYPOINT = 24
+ESTIMATOR_SHIFTS = {
+    "ear": (-0.010, 0.0, 0.0),
+    "hip": (0.0, -0.020, 0.0),
+    "knee": (-0.012, -0.008, 0.0),
+    "ankle": (0.0, -0.020, 0.0),
+    "heel": (-0.006, -0.024, 0.0),
+}
+"""From anny's regressors to where MediaPipe marks the same joints on rendered bodies (median of
+24 frontal and half-turned ones): metres outward, down, back."""
+TOWARDS = {"elbow": ("shoulder", 0.018), "pinky": ("wrist", 0.015)}
+"""The same for joints that sit nearer to another keypoint: which, and by how many metres."""
 
 
 def fit_point(target: Tensor, points: Tensor, allowed: Tensor) -> Tensor:
@@ -69,6 +80,14 @@ def keypoint_targets(
         targets[f"{side}_eye"] = heads[f"eye.{letter}"] + torch.tensor([0.0, 0.0, -0.010])
         targets[f"{side}_index"] = heads[f"{KNUCKLES[0]}.{letter}"]
         targets[f"{side}_pinky"] = heads[f"{KNUCKLES[3]}.{letter}"]
+        outward = 1.0 if side == "left" else -1.0
+        for part, (out, down, back) in ESTIMATOR_SHIFTS.items():
+            shift = torch.tensor([outward * out, down, back])
+            targets[f"{side}_{part}"] = targets[f"{side}_{part}"] + shift
+        for part, (other, distance) in TOWARDS.items():
+            way = targets[f"{side}_{other}"] - targets[f"{side}_{part}"]
+            step = distance * way / way.norm(dim=1, keepdim=True)
+            targets[f"{side}_{part}"] = targets[f"{side}_{part}"] + step
     return targets
 
 

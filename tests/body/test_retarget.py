@@ -75,13 +75,43 @@ def test_size_changes_are_carried_over_relatively():
     torch.testing.assert_close(out.scale / 60, torch.tensor([1.0, 0.5, 0.8, 1.2]))
 
 
-def test_growth_stops_near_the_photos_height():
-    driving = make_motion()
-    driving = replace(driving, scale=driving.scale * torch.tensor([1.0, 2.0, 4.0, 1.0]))
+def head_and_feet(motion: Motion) -> tuple[float, float]:
+    y = motion.translation[:, 1:] + motion.scale[:, None] * (
+        BODY.keypoints(motion.shape, motion.rotations)[..., 1]
+    )
+    return float(y[:, 0].min()), float(y.max())
+
+
+def growing(most: float) -> Motion:
+    """Nothing for two seconds, then coming closer and going back in two more."""
+    driving = make_motion(150)
+    growth = 1 + (most - 1) * torch.cat([torch.zeros(50), torch.linspace(0, torch.pi, 100).sin()])
+    return replace(driving, scale=driving.scale * growth)
+
+
+def test_coming_closer_stops_where_head_or_feet_would_leave_the_photo():
+    out = retarget(growing(4.0), make_motion(1))
+    top, bottom = head_and_feet(out)
+    assert top > 0
+    assert 230 < bottom < 1.031 * 256
+    assert out.scale[100] > 1.1 * out.scale[0]
+    torch.testing.assert_close(out.scale[:20], torch.full((20,), 100.0))
+    assert out.scale.diff().abs().max() < growing(4.0).scale.diff().abs().max()
+
+
+def test_coming_closer_with_room_to_spare_is_kept_as_it_is():
+    driving = growing(2.0)
+    source = make_motion(1, scale=40.0)
+    torch.testing.assert_close(retarget(driving, source).scale, 0.4 * driving.scale)
+
+
+def test_a_jump_is_lowered_rather_than_cut():
+    driving = make_motion(100)
+    driving.translation[40:60, 1] -= 100
     out = retarget(driving, make_motion(1))
-    joints = BODY.joints(out.shape)
-    assert float((joints[:, 1].amax() - joints[:, 1].amin()) * out.scale.amax()) < 1.11 * 256
-    assert out.scale[0] < out.scale[1] < out.scale[2]
+    top, _ = head_and_feet(out)
+    assert -8 < top < 20
+    torch.testing.assert_close(out.translation[:10], driving.translation[:10])
 
 
 def test_a_driver_that_starts_bent_still_stands_on_the_photos_ground():

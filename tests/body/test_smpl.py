@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.sparse
 import torch
 
 from bdmm.body.rotations import axis_angle_to_matrix
@@ -115,23 +116,12 @@ def test_batches_and_gradients_work(body: SmplBody):
     torch.testing.assert_close(both[1], points(shapes[1], vectors[1]))
 
 
-class Matrix:
-    """What scipy's compressed matrix looks like in a pickle."""
-
-    def __init__(self, dense: np.ndarray) -> None:
-        import scipy.sparse
-
-        self.matrix = scipy.sparse.csc_matrix(dense)
-
-    def __reduce__(self) -> str | tuple:
-        return self.matrix.__reduce_ex__(2)
-
-
 def test_a_pickle_of_the_same_arrays_gives_the_same_body(
     arrays: dict[str, np.ndarray], body: SmplBody, tmp_path: Path
 ):
     file = tmp_path / "model.pkl"
-    stored = {**arrays, "J_regressor": Matrix(arrays["J_regressor"]), "bs_type": "lrotmin"}
+    sparse = scipy.sparse.csc_matrix(arrays["J_regressor"])
+    stored = {**arrays, "J_regressor": sparse, "bs_type": "lrotmin"}
     file.write_bytes(pickle.dumps(stored, protocol=2))
     other = read_smpl(file)
     for name, tensor in body._tensors.items():

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from bdmm.config import PRESETS
-from bdmm.network.layers import conv_per_sample, styled_activation
+from bdmm.kernels.per_sample_conv import conv_per_sample
+from bdmm.network.layers import styled_activation
 from bdmm.network.motion_modulation import MotionModulation
 
 DMM = Path(__file__).resolve().parents[1] / "fixtures" / "dmm_block.npz"

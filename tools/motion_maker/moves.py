@@ -278,3 +278,27 @@ def star_jump(rig: Rig) -> Score:
     )
 
 
+
+
+def pause(rig: Rig) -> Score:
+    """Stand at ease for a photo, the arms a little away from the body: one frame, four times."""
+    frames = 4
+    feet = {
+        "left": planted(frames, 0.15, 0.10, 14 * DEGREE),
+        "right": planted(frames, -0.14, 0.12, -12 * DEGREE),
+    }
+
+    def aside(angle: float) -> Arm:
+        still = np.zeros(frames)
+        hand = columns(np.sin(angle) + still, -np.cos(angle), 0.16) * 0.95
+        return Arm(hand, columns(0.5 + still, -0.1, -1.0), still + _PALM_IN, still + 0.1)
+
+    still = np.zeros(frames)
+    return Score(
+        pelvis=columns(still + 0.012, rig.standing - 0.012, 0.0),
+        hips=columns(still, 0.02, -0.02),
+        spine=columns(still, -0.02, 0.03),
+        head=columns(still + 0.02, 0.03, 0.0),
+        feet=feet,
+        arms={"left": aside(0.36), "right": aside(0.40)},
+    )

@@ -26,6 +26,7 @@ class Haircut:
         curl: amplitude of waves.
         parting: x of the parting; strands are combed away from it by ``part``.
         part: strength of the parting.
+        volume: metres that the outermost strands stay off the head.
         line: metres by which the hairline lies above (positive) the usual one.
         colour: RGB linear albedo.
     """
@@ -41,6 +42,7 @@ class Haircut:
     parting: float
     part: float
     line: float
+    volume: float
     colour: tuple[float, float, float]
 
 
@@ -94,6 +96,7 @@ def grow(figure: Figure, cut: Haircut, seed: int = 0) -> Hair:
     heading = unit(comb * (1 - lift) + normals * lift)
     head = _head_tree(figure)
     clump = np.column_stack([solid(roots * 120 + 7), solid(roots * 120 + 31), solid(roots * 120 + 53)])
+    layer = cut.volume * random.random(len(roots)) ** 0.7
     points = [roots]
     step_length = (length / (cut.points - 1))[:, None]
     for index in range(1, cut.points):
@@ -101,7 +104,8 @@ def grow(figure: Figure, cut: Haircut, seed: int = 0) -> Hair:
         fall = cut.weight * length[:, None] * part * np.array([0, 1.0, 0])
         wave = cut.curl * np.sin(part * 9 + 6 * clump) * 0.6
         heading = unit(heading + (comb * (1 - lift) * 0.25 + fall + wave + 0.25 * clump * part) / (cut.points / 6))
-        points.append(_push_out(points[-1] + heading * step_length, head, 0.0015 + 0.010 * min(part * 3, 1) * min(1.0, cut.top / 0.06)))
+        off = 0.0015 + layer * min(part * 3, 1)
+        points.append(_push_out(points[-1] + heading * step_length, head, off))
         heading = unit(points[-1] - points[-2])
     tone = 0.85 + 0.30 * random.random(len(roots)) + 0.12 * solid(roots * 70)
     return Hair(np.stack(points, axis=1), tone)
@@ -116,7 +120,7 @@ def brows(figure: Figure, thick: float, seed: int = 1) -> Hair:
         count = int(170 * thick)
         s = random.beta(1.3, 1.5, count)
         x = np.abs(eye[0]) - 0.019 + 0.045 * s
-        arch = 0.0165 + 0.0030 * np.sin(np.pi * s**1.2) - 0.003 * np.clip(s - 0.6, 0, 1) / 0.4
+        arch = 0.0140 + 0.0055 * np.sin(np.pi * 0.85 * s**0.9)
         tall = 0.0032 * (1 - s) ** 0.6 + 0.0010
         y = eye[1] - arch + tall * (random.random(count) - 0.5) * 2 * min(thick, 1.2)
         lay = np.stack([0.35 + 0.8 * s, -0.75 + 1.1 * s, np.zeros(count)], axis=-1)
@@ -205,7 +209,7 @@ def _head_tree(figure: Figure) -> tuple[cKDTree, np.ndarray, np.ndarray]:
     return cKDTree(figure.rest[above]), figure.rest[above], figure.normals[above]
 
 
-def _push_out(points: np.ndarray, head: tuple, clearance: float) -> np.ndarray:
+def _push_out(points: np.ndarray, head: tuple, clearance: np.ndarray) -> np.ndarray:
     tree, surface, normals = head
     _, index = tree.query(points)
     off = ((points - surface[index]) * normals[index]).sum(-1)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 import warp as wp
@@ -189,6 +190,7 @@ def _hair_map(axes: np.ndarray, scene: Scene, side: int) -> np.ndarray:
         mapped = _to_map(axes, scene.hair, scene, side)
         cell = mapped[:, :2].astype(np.int32).clip(0, side - 1)
         np.minimum.at(depth, (cell[:, 1], cell[:, 0]), mapped[:, 2].astype(np.float32))
+        depth = cv2.erode(depth, np.ones((3, 3), np.uint8))
     return depth
 
 

@@ -1,5 +1,6 @@
 """The two sample people: who they are and what they wear."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -11,7 +12,7 @@ from sample_person.camera import Hidden
 from sample_person.geometry import Figure, Layer, make_figure, vertex_normals
 from sample_person.hair import Haircut, brows, grow, growth, lashes
 from sample_person.render import Person
-from sample_person.shoes import paint_sole, paint_upper, shoes
+from sample_person.shoes import paint_sole, paint_upper, shod, shoes
 from sample_person.skin import Complexion, find_face, paint_eyes, paint_skin, skin_layers
 from sample_person.skirt import paint_skirt, skirt
 from sample_person.wardrobe import breton, jeans, paint_denim, paint_knit, sunrise, tshirt
@@ -34,7 +35,7 @@ def man(body: AnnyBody, fine: int = 2, strands: float = 1.0) -> Person:
         fine: how often garments are divided.
         strands: factor on the amount of hair.
     """
-    figure = smiling(make_figure(body, np.array(_MAN)), 1.0)
+    figure = smiling(make_figure(body, np.array(_MAN)), 1.8)
     look = Complexion(
         skin=(0.50, 0.30, 0.215),
         blush=(0.50, 0.17, 0.13),
@@ -55,6 +56,7 @@ def man(body: AnnyBody, fine: int = 2, strands: float = 1.0) -> Person:
         parting=0.045,
         part=0.25,
         line=0.0,
+        volume=0.010,
         colour=brown,
     )
     shirt = tshirt(figure, 0.075, 0.19, 1.0, fine)
@@ -83,12 +85,12 @@ def man(body: AnnyBody, fine: int = 2, strands: float = 1.0) -> Person:
         (brows(figure, 1.0), tuple(np.array(brown) * 1.1)),
         (lashes(figure, 0.0055), (0.008, 0.006, 0.005)),
     ]
-    return Person(figure, layers, paints, hair, under(layers))
+    return Person(figure, layers, paints, hair, under(layers, shod(figure, 0.080)))
 
 
 def woman(body: AnnyBody, fine: int = 2, strands: float = 1.0) -> Person:
     """A woman in a printed top, a dotted skirt and flat shoes; see `man`."""
-    figure = smiling(make_figure(body, np.array(_WOMAN)), 0.8)
+    figure = smiling(make_figure(body, np.array(_WOMAN)), 1.8)
     look = Complexion(
         skin=(0.27, 0.135, 0.080),
         blush=(0.32, 0.10, 0.07),
@@ -104,12 +106,13 @@ def woman(body: AnnyBody, fine: int = 2, strands: float = 1.0) -> Person:
         top=0.215,
         sides=0.185,
         comb=(0.0, 0.25, 0.75),
-        lift=0.22,
-        weight=16.0,
-        curl=0.9,
-        parting=0.025,
+        lift=0.10,
+        weight=26.0,
+        curl=0.5,
+        parting=0.006,
         part=0.9,
         line=-0.002,
+        volume=0.020,
         colour=black,
     )
     top = tshirt(figure, 0.045, 0.10, 0.55, fine)
@@ -136,20 +139,20 @@ def woman(body: AnnyBody, fine: int = 2, strands: float = 1.0) -> Person:
         (brows(figure, 0.8), black),
         (lashes(figure, 0.007), (0.005, 0.004, 0.004)),
     ]
-    return Person(figure, layers, paints, hair, under(layers))
+    return Person(figure, layers, paints, hair, under(layers, shod(figure, 0.058)))
 
 
-def under(layers: list[Layer]) -> Hidden:
-    """Return which points lie under a garment for sure: well inside its hems."""
+def under(layers: list[Layer], in_shoe: Callable[[np.ndarray], np.ndarray]) -> Hidden:
+    """Return which points lie under a garment for sure: well inside its hems, or in a shoe."""
     trees = {
         layer.name: (cKDTree(layer.rest), layer.inside)
         for layer in layers
-        if layer.inside is not None
+        if layer.inside is not None and layer.name != "uppers"
     }
     covers = {"skin": list(trees), "jeans": ["shirt"], "shirt": [name for name in trees if name == "skirt"]}
 
     def hidden(name: str, coords: np.ndarray) -> np.ndarray:
-        covered = np.zeros(len(coords), bool)
+        covered = in_shoe(coords[:, :3]) if name == "skin" else np.zeros(len(coords), bool)
         for cover in covers.get(name, ()):
             tree, inside = trees[cover]
             away, index = tree.query(coords[:, :3], distance_upper_bound=0.06)

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from bdmm.records import BONE_NAMES
 from sample_person.camera import Camera, Hidden, Seen, look
 from sample_person.geometry import Figure, Layer, carry, pose, unit
 from sample_person.hair import Hair
 from sample_person.light import Lamps, Lit, Scene, Strands, Surface, illuminate
 from sample_person.studio import Backdrop, backdrop, develop, roll_out
-from bdmm.records import BONE_NAMES
 
 Paint = Callable[[Seen, Camera], Surface]
 
@@ -103,7 +103,7 @@ def photograph(
     middle = np.array([pelvis[0], -0.95, pelvis[2]])
     lit = illuminate(
         shot.lamps,
-        Scene(vertices, faces, strands.position, middle, camera.position),
+        Scene(vertices, faces, _between(hair), middle, camera.position),
         _concatenate(surfaces),
         np.concatenate([part.position for part in seen]),
         np.concatenate([part.normal for part in seen]),
@@ -150,6 +150,15 @@ def _as_strands(hair: list) -> Strands:
         shades = tone[:, None, None] * np.array(colour) * np.ones((1, points.shape[1], 1))
         albedo.append(shades.reshape(-1, 3))
     return Strands(*(np.concatenate(part) for part in (position, tangent, albedo)))
+
+
+def _between(hair: list) -> np.ndarray:
+    """Return points all along the strands, close enough to cast a shadow together."""
+    points = [np.zeros((0, 3))]
+    for strands, _, _ in hair[:1]:
+        for part in (0.0, 0.25, 0.5, 0.75):
+            points.append((strands[:, :-1] * (1 - part) + strands[:, 1:] * part).reshape(-1, 3))
+    return np.concatenate(points)
 
 
 def _draw_hair(

@@ -1,5 +1,8 @@
 """Shoes: a sole of the foot's outline and an upper lofted over the measured foot."""
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
@@ -34,6 +37,21 @@ def shoes(figure: Figure, height: float) -> list[Layer]:
     return [_both("soles", soles), _both("uppers", uppers)]
 
 
+def shod(figure: Figure, height: float) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a function that tells which points (``n 3``, at rest) are skin inside a shoe."""
+    lasts = [(sign, _last(figure, side, sign)) for side, sign in (("left", 1.0), ("right", -1.0))]
+
+    def within(rest: np.ndarray) -> np.ndarray:
+        covered = np.zeros(len(rest), bool)
+        for sign, last in lasts:
+            local = last.local(rest)
+            low = (rest[:, 0] * sign > 0) & (local[:, 2] < 0.055)
+            covered |= low & (_opening(local, last) > -0.001)
+        return covered
+
+    return within
+
+
 def _both(name: str, pair: list[Layer]) -> Layer:
     count = len(pair[0].rest)
     return Layer(
@@ -48,57 +66,89 @@ def _both(name: str, pair: list[Layer]) -> Layer:
     )
 
 
-def _shoe(figure: Figure, side: str, sign: float, height: float) -> tuple[Layer, Layer]:
+@dataclass(frozen=True)
+class _Last:
+    """A foot's own axes: forward from the ankle, outward, up from the bare sole."""
+
+    ankle: np.ndarray
+    forward: np.ndarray
+    outward: np.ndarray
+    floor: float
+    start: float
+    """Back end of the shoe along ``forward``, metres."""
+    length: float
+    hole: tuple[float, float, float, float]
+    """The ankle's outline above the shoe: middle and half size, forward and outward."""
+    toes: float
+    """Where the toes bend, along ``forward``."""
+    foot: np.ndarray
+
+    def local(self, points: np.ndarray) -> np.ndarray:
+        away = points - self.ankle
+        up = self.floor - points[:, 1]
+        return np.stack([away @ self.forward, away @ self.outward, up], axis=-1)
+
+    def world(self, points: np.ndarray) -> np.ndarray:
+        base = self.ankle * [1, 0, 1] + [0, self.floor, 0]
+        flat = points[:, :1] * self.forward + points[:, 1:2] * self.outward
+        return base + flat - points[:, 2:] * [0, 1, 0]
+
+
+def _last(figure: Figure, side: str, sign: float) -> _Last:
     ankle = figure.joints[BONE_NAMES.index(f"{side}_ankle")]
     toes = figure.joints[BONE_NAMES.index(f"{side}_foot")]
-    floor = figure.rest[:, 1].max()
     forward = (toes - ankle) * [1, 0, 1]
     forward /= np.linalg.norm(forward)
     outward = np.array([-forward[2], 0, forward[0]])
     outward *= np.sign(outward[0]) * sign
     foot = figure.rest[(figure.rest[:, 0] * sign > 0) & (figure.rest[:, 1] > ankle[1] - 0.005)]
-    local = np.stack(
-        [(foot - ankle) @ forward, (foot - ankle) @ outward, floor - foot[:, 1]], axis=-1
-    )
+    floor = float(figure.rest[:, 1].max())
+    last = _Last(ankle, forward, outward, floor, 0, 0, (0, 0, 1, 1), float((toes - ankle) @ forward), foot)
+    local = last.local(foot)
     heel = local[local[:, 2] < 0.05, 0].min()
-    length = local[:, 0].max() - heel + 0.016
-    start = heel - 0.007
+    shin = local[(local[:, 2] > 0.060) & (local[:, 0] < local[:, 0].min() + 0.13)]
+    low, high = shin[:, :2].min(axis=0), shin[:, :2].max(axis=0)
+    middle, half = (low + high) / 2, (high - low) / 2 + 0.004
+    return replace(
+        last,
+        start=float(heel - 0.007),
+        length=float(local[:, 0].max() - heel + 0.016),
+        hole=(float(middle[0]), float(middle[1]), float(half[0]), float(half[1])),
+        foot=local,
+    )
+
+
+def _shoe(figure: Figure, side: str, sign: float, height: float) -> tuple[Layer, Layer]:
+    last = _last(figure, side, sign)
     along = (1 - np.cos(np.linspace(0, np.pi, _RINGS))) / 2
-    inner, outer, top = _measure(local, start + along * length, height, along)
-    shin = local[(local[:, 2] > 0.07)]
-    middle = float((shin[:, 1].min() + shin[:, 1].max()) / 2)
-    sole = _sole(along, inner, outer, length)
+    inner, outer, top = _measure(last.foot, last.start + along * last.length, height, along)
+    sole = _sole(along, inner, outer, last.length)
     upper = _upper(along, inner, outer, top, height)
-    upper[0][:, 0] *= length
+    upper[0][:, 0] *= last.length
     layers = []
     for name, (points, faces) in (("soles", sole), ("uppers", upper)):
-        rest = (
-            ankle * [1, 0, 1]
-            + [0, floor, 0]
-            + (start + points[:, :1]) * forward
-            + points[:, 1:2] * outward
-            - points[:, 2:] * [0, 1, 0]
-        )
+        rest = last.world(points + [last.start, 0, 0])
         a, b, c = (rest[faces[:, k]] for k in range(3))
         if (np.cross(b - a, c - a) * (a - rest.mean(axis=0))).sum() < 0:
             faces = faces[:, ::-1].copy()
-        coords = np.column_stack([points, points[:, 0] / length])
-        bend = step(0, 1, (start + points[:, 0] - (toes - ankle) @ forward + 0.02) / 0.05)
+        coords = np.column_stack([points, points[:, 0] / last.length])
+        bend = step(0, 1, (last.start + points[:, 0] - last.toes + 0.02) / 0.05)
         weights = np.zeros((len(rest), len(BONE_NAMES)))
         weights[:, BONE_NAMES.index(f"{side}_foot")] = bend
         weights[:, BONE_NAMES.index(f"{side}_ankle")] = 1 - bend
         opening = None
         if name == "uppers":
-            opening = _opening(points, -start, middle)
+            opening = _opening(points + [last.start, 0, 0], last)
             coords = np.column_stack([coords, opening])
         layers.append(Layer(name, rest, faces, weights, coords, opening))
     return layers[0], layers[1]
 
 
-def _opening(points: np.ndarray, ankle: float, middle: float) -> np.ndarray:
+def _opening(local: np.ndarray, last: _Last) -> np.ndarray:
     """Return ``v`` distance outside the hole for the ankle, metres; negative inside the hole."""
-    round_ = np.hypot((points[:, 0] - ankle - 0.004) / 0.050, (points[:, 1] - middle) / 0.037)
-    return np.maximum((round_ - 1) * 0.045, 0.030 - points[:, 2])
+    x, y, half_x, half_y = last.hole
+    away = np.hypot((local[:, 0] - x) / half_x, (local[:, 1] - y) / half_y)
+    return np.maximum((away - 1) * half_y, 0.028 - local[:, 2])
 
 
 def _measure(

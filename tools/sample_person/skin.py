@@ -7,7 +7,7 @@ import numpy as np
 from bdmm.body.model import PART_NAMES
 from bdmm.records import BONE_NAMES
 from sample_person.camera import Camera, Seen
-from sample_person.geometry import Figure, Layer, submesh, unit
+from sample_person.geometry import Figure, Layer, unit
 from sample_person.light import Surface
 from sample_person.noise import layered, solid, step
 from sample_person.relief import Relief
@@ -58,7 +58,7 @@ def find_face(figure: Figure) -> Face:
 
 
 def skin_layers(figure: Figure) -> list[Layer]:
-    """Return the bare body and the eyeballs; the feet are left to the shoes."""
+    """Return the bare body and the eyeballs."""
     masks = []
     for name in _MASKS:
         mask = (figure.parts == PART_NAMES.index(name)).astype(float)
@@ -67,8 +67,7 @@ def skin_layers(figure: Figure) -> list[Layer]:
         masks.append(mask)
     coords = np.column_stack([figure.rest, *masks])
     of_eye = figure.body.face_parts.numpy() == PART_NAMES.index("eyes")
-    shod = figure.rest[:, 1] < figure.joints[7, 1] + 0.045
-    skin = submesh(figure.faces[~of_eye], shod)
+    skin = figure.faces[~of_eye]
     return [
         Layer("skin", figure.rest, skin, figure.weights, coords),
         eyeballs(figure),
@@ -191,7 +190,7 @@ def paint_eyes(seen: Seen, face: Face, look: Complexion, gaze: tuple[float, floa
     turn = np.arctan2(away[:, 1] - towards[1], away[:, 0] - towards[0])
     iris = np.array(look.iris) * (0.75 + 0.45 * np.abs(np.sin(9 * turn + 3 * np.sin(5 * turn))))[:, None]
     iris *= (0.6 + 0.8 * step(0.40, 0.20, angle))[:, None]
-    white = np.array([0.62, 0.57, 0.54]) * (1 - 0.3 * step(0.5, 1.0, angle))[:, None]
+    white = np.array([0.50, 0.455, 0.43]) * (1 - 0.3 * step(0.5, 1.0, angle))[:, None]
     tone = _mix(white, np.array(look.iris) * 0.18, step(0.44, 0.40, angle))
     tone = _mix(tone, iris, step(0.40, 0.36, angle))
     tone = _mix(tone, (0.004, 0.004, 0.004), step(0.18, 0.15, angle))

@@ -35,7 +35,7 @@ def skirt(figure: Figure, waist: float, hem: float, flare: float) -> Layer:
     radius = np.stack([_support(body, level, outward) for level in height])
     radius = np.maximum.accumulate(gaussian_filter1d(radius, 1.5, axis=0), axis=0)
     down = ((height + waist) / (hem + waist))[:, None]
-    radius = radius + 0.006 + 0.012 * down + flare * down**1.4
+    radius = radius + 0.017 + 0.006 * down + flare * down**1.4
     grid = np.stack(np.broadcast_arrays(np.cos(turn) * 1.3, height[:, None] * 0.6, np.sin(turn) * 1.3), -1)
     drift = solid(grid.reshape(-1, 3) * 1.6).reshape(_ROWS, _AROUND)
     pleats = np.cos(turn * 15 + 2.4 * drift) * 0.6 + np.cos(turn * 26 + 5 * drift) * 0.25

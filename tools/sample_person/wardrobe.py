@@ -62,6 +62,7 @@ def tshirt(figure: Figure, hem: float, sleeve: float, loose: float, fine: int) -
     pit = np.abs(rest[:, :2] * [1, 1] - 0) - [0.17, -joint(figure, "left_shoulder")[1] - 0.09]
     drag = np.column_stack([np.arctan2(pit[:, 1], -pit[:, 0] - 0.05) * 7, rest[:, 2] * 6, pit[:, 0] * 3])
     height += trunk * np.exp(-((pit / 0.10) ** 2).sum(axis=1)) * 0.012 * (ridged(drag, 2) - 0.7)
+    height *= min(1.0, 0.3 + 0.7 * loose)
     ring = np.column_stack([fabric.along * 26, rest[:, 1] * 8, rest[:, 2] * 9])
     height += limb * 0.008 * (ridged(ring, 2) - 0.7)
     bowl = 0.034 * (rest[:, 0] / 0.08) ** 2
@@ -168,7 +169,7 @@ def _cloth(seen: Seen, tone: np.ndarray, normal: np.ndarray, rough: float, fuzz:
 def sunrise(rest: np.ndarray, limb: np.ndarray, along: np.ndarray) -> np.ndarray:
     """A plain jersey with a printed emblem on the chest: a sun over waves."""
     del limb, along
-    base = np.array([0.56, 0.17, 0.10])
+    base = np.array([0.44, 0.105, 0.060])
     tone = np.tile(base, (len(rest), 1))
     x, y = rest[:, 0] / 0.075, (rest[:, 1] + 0.335) / 0.075
     radius = np.hypot(x, y)
@@ -179,8 +180,8 @@ def sunrise(rest: np.ndarray, limb: np.ndarray, along: np.ndarray) -> np.ndarray
     sea = (y > 0.25 + 0.10 * np.sin(x * 7)) & (wave < 0.15)
     sky = sun * (y < 0.25 + 0.10 * np.sin(x * 7))
     front = rest[:, 2] < 0
-    tone = _print(tone, (0.80, 0.48, 0.10), sky * front)
-    tone = _print(tone, (0.80, 0.48, 0.10), rays * front)
+    tone = _print(tone, (0.70, 0.40, 0.07), sky * front)
+    tone = _print(tone, (0.70, 0.40, 0.07), rays * front)
     return _print(tone, (0.62, 0.60, 0.52), sun * sea * front)
 
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn import functional
 
 from bdmm.body.nearest_pixel import nearest_pixel
 from bdmm.body.rasterize import Raster
-from bdmm.body.source_geometry import DEPTH_SLACK, REACH, SourceGeometry
+from bdmm.body.source_geometry import DEPTH_SLACK, REACH, Shown, SourceGeometry
 from bdmm.records import BONE_NAMES, BONE_PARENTS, PixelState
 from bdmm.shapes import Rotations
 
@@ -41,11 +42,15 @@ def mesh_flow(
     """Find the source position of every target pixel on the body or close to it.
 
     Convention:
-        Target to source. Positions are the same points of the body's surface. *Visible*: the face
-        looks to the camera in the source, nothing of the body hides it there, and the source shows
-        the person at that place. *Hidden*: the rest of the body. *Filled*: hidden, but the place
-        on the same bone that lies straight before or behind it can stand in (not on the head).
-        *Extended*: off the body, carried along rigidly by the nearest body pixel.
+        Target to source. Positions are the same points of the body's surface.
+
+        - *Visible*: the face looks to the camera in the source, nothing of the body hides it
+          there, and the source shows the person at that place.
+        - *Hidden*: the rest of the body. Of it, *filled* is what something else can stand in for:
+          the person's nearest place, for a point that just misses the person; else the place on
+          the same or the adjoining bone straight before or behind it (not on the head); else the
+          same two for the mirrored point, on the body's other side.
+        - *Extended*: off the body, carried along rigidly by the nearest body pixel.
 
     Args:
         geometry: the source.
@@ -57,14 +62,14 @@ def mesh_flow(
     at = torch.nonzero(covered, as_tuple=True)
     face, weights = raster.face[at], raster.barycentric[at]
     bone = geometry.face_bones[face]
-    spot, seen, stand_in = _on_body(geometry, face, weights, bone)
+    spot, visible, stand_in = _on_body(geometry, face, weights, bone)
 
     place = spot.new_full((*covered.shape, 2), torch.inf)
     place[at] = spot
     segment = torch.full_like(raster.face, -1)
     segment[at] = bone
     state = torch.full_like(raster.face, PixelState.NONE)
-    state[at] = torch.where(seen, int(PixelState.VISIBLE), int(PixelState.HIDDEN))
+    state[at] = torch.where(visible, int(PixelState.VISIBLE), int(PixelState.HIDDEN))
     filled = torch.zeros_like(covered)
     filled[at] = stand_in
 
@@ -74,38 +79,6 @@ def mesh_flow(
     grid = place * (2 / place.new_tensor([width, height])) - 1
     grid = torch.where(place.isinf(), NOWHERE, grid)
     return MeshFlow(source_grid=grid, state=state, filled=filled, segment=segment)
-
-
-def _on_body(
-    geometry: SourceGeometry,
-    face: Int[Tensor, "n"],
-    weights: Float[Tensor, "n 3"],
-    bone: Int[Tensor, "n"],
-) -> tuple[Float[Tensor, "n 2"], Bool[Tensor, "n"], Bool[Tensor, "n"]]:
-    """Return positions in the source, which of them are visible, which hidden ones are filled."""
-    spot = (weights[..., None] * geometry.corners[face]).sum(dim=1)
-    seen = _seen(geometry, spot, bone, geometry.facing[face])
-    visible = seen & _look_up(geometry.foreground, spot)[0]
-    hidden = torch.nonzero(~visible)[:, 0]
-    spot[hidden, :2] = _drawn_in(geometry, spot[hidden, :2])
-    copied = seen[hidden] | _same_bone(geometry, spot[hidden], bone[hidden])
-    stand_in = torch.zeros_like(seen)
-    stand_in[hidden] = copied
-
-    left = hidden[~copied]
-    twin = (weights[left][..., None] * geometry.twin_corners[face[left]]).sum(dim=1)
-    other = _OTHER_SIDE.to(bone.device)[bone[left]]
-    shown = _seen(geometry, twin, other, geometry.twin_facing[face[left]])
-    spot[left[shown], :2] = _drawn_in(geometry, twin[shown, :2])
-    stand_in[left[shown]] = True
-    return spot[:, :2], visible, stand_in
-
-
-def _drawn_in(geometry: SourceGeometry, spot: Float[Tensor, "n 2"]) -> Float[Tensor, "n 2"]:
-    """Move positions on the person's rim, or off it by little, to the nearest inner pixel."""
-    inner, _ = _look_up(geometry.inner, spot)
-    nearest, _ = _look_up(geometry.inner_at, spot)
-    return torch.where(inner[:, None], spot, nearest)
 
 
 def plane_turns(
@@ -126,50 +99,69 @@ def plane_turns(
     return shrink[:, None, None, None] * (left @ right)
 
 
-def _look_up(
-    picture: Tensor, spot: Float[Tensor, "n c"]
-) -> tuple[Tensor, Bool[Tensor, "n"]]:
-    """Return the picture's values at positions in pixels, and which of these lie inside of it."""
-    height, width = picture.shape[:2]
-    x, y = spot[:, 0].floor().long(), spot[:, 1].floor().long()
-    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    return picture[y.clamp(0, height - 1), x.clamp(0, width - 1)], inside
+def _on_body(
+    geometry: SourceGeometry,
+    face: Int[Tensor, "n"],
+    weights: Float[Tensor, "n 3"],
+    bone: Int[Tensor, "n"],
+) -> tuple[Float[Tensor, "n 2"], Bool[Tensor, "n"], Bool[Tensor, "n"]]:
+    """Return positions in the source, which of them are visible, which hidden ones are filled."""
+    spot, depth = _interpolated(geometry.corners, face, weights)
+    shown = geometry.at(spot)
+    seen = _seen(geometry, shown, depth, bone) & (geometry.facing[face] > 0)
+    visible = seen & shown.person
+    stand_in = torch.zeros_like(seen)
+
+    hidden = torch.nonzero(~visible)[:, 0]
+    spot[hidden] = torch.where(shown.inner[hidden, None], spot[hidden], shown.inner_at[hidden])
+    filled = seen[hidden] | _same_bone(geometry, geometry.at(spot[hidden]), bone[hidden])
+    stand_in[hidden] = filled
+
+    left = hidden[~filled]
+    other = _OTHER_SIDE.to(bone.device)[bone[left]]
+    twin, depth = _interpolated(geometry.twin_corners, face[left], weights[left])
+    shown = geometry.at(twin)
+    seen = _seen(geometry, shown, depth, other) & (geometry.twin_facing[face[left]] > 0)
+    twin = torch.where(shown.inner[:, None], twin, shown.inner_at)
+    filled = seen | _same_bone(geometry, geometry.at(twin), other)
+    spot[left[filled]] = twin[filled]
+    stand_in[left[filled]] = True
+    return spot, visible, stand_in
+
+
+def _interpolated(
+    corners: Float[Tensor, "f 3 3"], face: Int[Tensor, "n"], weights: Float[Tensor, "n 3"]
+) -> tuple[Float[Tensor, "n 2"], Float[Tensor, "n"]]:
+    point = (weights[..., None] * corners.index_select(0, face)).sum(dim=1)
+    return point[:, :2].contiguous(), point[:, 2]
 
 
 def _seen(
-    geometry: SourceGeometry,
-    spot: Float[Tensor, "n 3"],
-    bone: Int[Tensor, "n"],
-    facing: Float[Tensor, "n"],
+    geometry: SourceGeometry, shown: Shown, depth: Float[Tensor, "n"], bone: Int[Tensor, "n"]
 ) -> Bool[Tensor, "n"]:
-    """Return which points of the surface the source shows, the person's rim drawn in."""
-    deepest, inside = _look_up(geometry.deepest, spot)
-    person, _ = _look_up(geometry.foreground, _drawn_in(geometry, spot[:, :2]))
-    unhidden = spot[:, 2] <= deepest + geometry.pixels(DEPTH_SLACK)
-    return inside & person & unhidden & (facing > 0) & ~_beside_limb(geometry, spot, bone)
+    """Return which points of these depths the source shows, or would if its rim were drawn in."""
+    unhidden = depth <= shown.deepest + geometry.pixels(DEPTH_SLACK)
+    clear = ~_beside_limb(geometry, shown, depth, bone)
+    return shown.inside & shown.near_inner & unhidden & clear
 
 
 def _beside_limb(
-    geometry: SourceGeometry, spot: Float[Tensor, "n 3"], bone: Int[Tensor, "n"]
+    geometry: SourceGeometry, shown: Shown, depth: Float[Tensor, "n"], bone: Int[Tensor, "n"]
 ) -> Bool[Tensor, "n"]:
-    """Return which points lie behind another part of the body or so close beside it to doubt."""
-    foremost, _ = _look_up(geometry.foremost, spot)
-    limb, _ = _look_up(geometry.foremost_bone, spot)
-    other = (limb >= 0) & ~_ADJACENT.to(bone.device)[bone, limb]
-    return other & (spot[:, 2] > foremost + geometry.pixels(DEPTH_SLACK))
+    """Return which points lie behind another limb, or so close beside it that it may hide them."""
+    limb = shown.foremost_bone
+    other = (limb >= 0) & ~_CLOSE.to(bone.device)[bone, limb]
+    return other & (depth > shown.foremost + geometry.pixels(DEPTH_SLACK))
 
 
 def _same_bone(
-    geometry: SourceGeometry, spot: Float[Tensor, "n 3"], bone: Int[Tensor, "n"]
+    geometry: SourceGeometry, shown: Shown, bone: Int[Tensor, "n"]
 ) -> Bool[Tensor, "n"]:
     """Through-body fill: where the source shows the same bone or its neighbour, another side."""
-    shown, inside = _look_up(geometry.segment, spot)
-    inner, _ = _look_up(geometry.inner & geometry.on_mesh, spot)
-    near = (shown >= 0) & _ADJACENT.to(bone.device)[bone, shown]
-    body = (bone != _HEAD) & (shown != _HEAD)
-    shown_depth, _ = _look_up(geometry.deepest, spot)
-    front = torch.cat([spot[:, :2], shown_depth[:, None]], dim=1)
-    return inside & inner & body & near & ~_beside_limb(geometry, front, bone)
+    near = (shown.segment >= 0) & _ADJACENT.to(bone.device)[bone, shown.segment]
+    body = shown.on_mesh & (bone != _HEAD) & (shown.segment != _HEAD)
+    clear = ~_beside_limb(geometry, shown, shown.deepest, bone)
+    return shown.inside & shown.inner & near & body & clear
 
 
 def _extended(
@@ -180,36 +172,46 @@ def _extended(
     turns: Float[Tensor, "t n 2 2"],
 ) -> tuple[tuple[Tensor, ...], Float[Tensor, "n 2"]]:
     """Return (frame, row, column) of pixels beside the body, and their positions in the source."""
-    reach = max(1, round(geometry.pixels(REACH)))
-    top, left, near_row, near_column = _nearest_in_box(covered, reach)
-    beside = (near_row >= 0) & ~covered[
-        :, top : top + near_row.shape[1], left : left + near_row.shape[2]
-    ]
-    frame, row, column = torch.nonzero(beside, as_tuple=True)
-    near = frame, near_row[frame, row, column] + top, near_column[frame, row, column] + left
-    row, column = row + top, column + left
+    near, at = _beside(covered, max(1, round(geometry.pixels(REACH))))
     bone = segment[near]
-    away = torch.stack([column - near[2], row - near[1]], dim=-1).to(place)
-    spot = place[near] + (turns[frame, bone] @ away[..., None])[..., 0]
-    shown, inside = _look_up(geometry.segment, spot)
-    free, _ = _look_up(geometry.foreground & ~geometry.on_mesh, spot)
-    adjacent = _ADJACENT.to(bone.device)[bone, shown] & (shown >= 0)
+    away = torch.stack([at[2] - near[2], at[1] - near[1]], dim=-1).to(place)
+    turned = (turns[at[0], bone] * away[:, None, :]).sum(dim=-1)
+    spot = place[near] + turned
+    shown = geometry.at(spot)
+    free = shown.inside & shown.person & ~shown.on_mesh & (shown.segment >= 0)
     # Beside the body as far as in the target, or it is another outline that is met there.
-    beside, _ = _look_up(geometry.beside, spot)
-    same_outline = beside > 0.5 * away.norm(dim=-1) - 1.0
-    kept = inside & free & adjacent & same_outline
-    return (frame[kept], row[kept], column[kept]), spot[kept]
+    same_outline = shown.beside > 0.5 * away.norm(dim=-1) - 1.0
+    kept = free & same_outline & _ADJACENT.to(bone.device)[bone, shown.segment]
+    person = covered.clone()
+    person[tuple(index[kept] for index in at)] = True
+    kept &= _solid(person)[at]
+    return tuple(index[kept] for index in at), spot[kept]
 
 
-def _nearest_in_box(
+def _beside(
     covered: Bool[Tensor, "t h w"], reach: int
-) -> tuple[int, int, Int[Tensor, "t h1 w1"], Int[Tensor, "t h1 w1"]]:
-    """Look for the nearest covered pixels, only in the box that can be within reach of any."""
+) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """Return (frame, row, column) of covered pixels, and of those whose nearest they are.
+
+    The nearest ones are only looked for in the box that can be within reach of any.
+    """
     rows = torch.nonzero(covered.any(dim=2).any(dim=0)).flatten().tolist() or [0]
     columns = torch.nonzero(covered.any(dim=1).any(dim=0)).flatten().tolist() or [0]
     top, left = max(rows[0] - reach, 0), max(columns[0] - reach, 0)
     box = covered[:, top : rows[-1] + reach + 1, left : columns[-1] + reach + 1]
-    return top, left, *nearest_pixel(box, reach)
+    near_row, near_column = nearest_pixel(box, reach)
+    at = torch.nonzero((near_row >= 0) & ~box, as_tuple=True)
+    frame, row, column = at
+    return (frame, near_row[at] + top, near_column[at] + left), (frame, row + top, column + left)
+
+
+def _solid(region: Bool[Tensor, "t h w"]) -> Bool[Tensor, "t h w"]:
+    """Return where the region fills about half of a pixel's 5x5 surroundings: no crumbs, no threads."""
+    height, width = region.shape[1:]
+    padded = functional.pad(region.to(torch.uint8), (2, 2, 2, 2))
+    count = sum(padded[:, shift : shift + height] for shift in range(5))
+    count = sum(count[:, :, shift : shift + width] for shift in range(5))
+    return count >= 12
 
 
 def _adjacent_bones() -> Bool[Tensor, "n n"]:
@@ -227,4 +229,5 @@ def _other_sides() -> Int[Tensor, "n"]:
 
 
 _ADJACENT = _adjacent_bones()
+_CLOSE = _ADJACENT.float() @ _ADJACENT.float() > 0
 _OTHER_SIDE = _other_sides()

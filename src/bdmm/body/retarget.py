@@ -6,16 +6,23 @@ from typing import Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
 
 from bdmm.body.model import BodyModel, load_body
 from bdmm.errors import InputError
-from bdmm.records import BONE_NAMES, Motion
+from bdmm.records import BONE_NAMES, KEYPOINT_NAMES, Motion
 
 Root = Literal["relative", "absolute", "fixed"]
 _MARGIN = 0.08
-"""Share of the photo's sides that the pelvis keeps clear of when it travels."""
-_TALLEST = 1.1
-"""Height that the person may grow to by coming closer, as a share of the photo's height."""
+"""Share of the photo's width that the pelvis keeps clear of its sides when it travels."""
+_CUT = 0.03
+"""Share of the photo's height that may be cut off from head or feet."""
+_SKULL = 0.12
+"""Metres from the eyes to the top of the head."""
+_HEAD = [KEYPOINT_NAMES.index(name) for name in ("nose", "left_eye", "right_eye")]
+_STEPS = 20
+_CALM = 0.5
+"""Seconds over which being held back sets in."""
 
 
 def retarget(
@@ -28,8 +35,8 @@ def retarget(
 
     - ``relative``: where it goes from its first trusted frame on, in leg lengths, and how its size
       changes as it nears or leaves the camera. The start is the photo's place, feet on the photo's
-      ground however bent the driver's first frame is. Travel that would take the pelvis out of the
-      photo, or the person far beyond its height, is compressed as a whole.
+      ground however bent the driver's first frame is. Travel and growth that would take the head
+      or the feet out of the photo are held back; sideways travel that would take the pelvis out is compressed.
     - ``absolute``: its place in its own frame (pelvis across, lowest point down), the frame fitted
       into the photo; the size as in ``relative``.
     - ``fixed``: nothing else. The pelvis keeps its column, the lowest point the photo's ground.
@@ -52,44 +59,52 @@ def retarget(
     if root not in ("relative", "absolute", "fixed"):
         raise InputError(f"root must be relative, absolute or fixed, not {root!r}.")
     body = body or load_body(source.body)
-    start = _first_trusted(driving)
-    growth = torch.ones_like(driving.scale)
-    if root != "fixed":
-        growth = _bounded_growth(driving.scale / driving.scale[start], source, body)
     moved = replace(
-        driving, shape=source.shape, size=source.size, scale=source.scale * growth
+        driving,
+        shape=source.shape,
+        size=source.size,
+        scale=source.scale.expand(len(driving)),
+        translation=source.translation.expand(len(driving), 2),
     )
     place = {"relative": _relative, "absolute": _absolute, "fixed": _fixed}[root]
-    return replace(moved, translation=place(driving, source, moved, body))
+    return place(driving, source, moved, body)
 
 
-def _relative(driving: Motion, source: Motion, moved: Motion, body: BodyModel) -> Tensor:
+def _relative(driving: Motion, source: Motion, standing: Motion, body: BodyModel) -> Motion:
     start = _first_trusted(driving)
     legs = source.scale * _leg(source, body) / (driving.scale[start] * _leg(driving, body))
     travel = legs * (driving.translation - driving.translation[start])
     here = source.translation[0].clone()
     if _stands_in_photo(source, body):
-        here[1] = _ground(source, body) - _lowest(moved[start : start + 1], body)[0]
-    return here + _bounded_travel(travel, here, source.size)
+        here[1] = _ground(source, body) - _lowest(standing[start : start + 1], body)[0]
+    across = _share_across(travel[:, 0], here[0], source.size[1])
+    moved = replace(
+        standing,
+        scale=source.scale * driving.scale / driving.scale[start],
+        translation=here + travel * torch.stack([across, torch.ones_like(across)]),
+    )
+    return _kept_in_height(moved, replace(standing, translation=here.expand_as(travel)), body)
 
 
-def _absolute(driving: Motion, source: Motion, moved: Motion, body: BodyModel) -> Tensor:
+def _absolute(driving: Motion, source: Motion, standing: Motion, body: BodyModel) -> Motion:
     height, width = source.size
     driver_height, driver_width = driving.size
     fit = min(height / driver_height, width / driver_width)
     centre = driving.translation.new_tensor([driver_width, driver_height]) / 2
+    growth = driving.scale / driving.scale[_first_trusted(driving)]
+    moved = replace(standing, scale=source.scale * growth)
     spot = driving.translation.clone()
     spot[:, 1] += _lowest(driving, body)
     spot = (spot - centre) * fit + spot.new_tensor([width, height]) / 2
     spot[:, 1] -= _lowest(moved, body)
-    return spot
+    return replace(moved, translation=spot)
 
 
-def _fixed(driving: Motion, source: Motion, moved: Motion, body: BodyModel) -> Tensor:
-    place = source.translation.expand(len(driving), 2).clone()
+def _fixed(driving: Motion, source: Motion, standing: Motion, body: BodyModel) -> Motion:
+    place = standing.translation.clone()
     if _stands_in_photo(source, body):
-        place[:, 1] = _ground(source, body) - _lowest(moved, body)
-    return place
+        place[:, 1] = _ground(source, body) - _lowest(standing, body)
+    return replace(standing, translation=place)
 
 
 def _first_trusted(motion: Motion) -> int:
@@ -122,29 +137,50 @@ def _stands_in_photo(source: Motion, body: BodyModel) -> bool:
     return bool(_ground(source, body) <= 1.02 * source.size[0])
 
 
-def _bounded_travel(
-    travel: Float[Tensor, "t 2"], start: Float[Tensor, "2"], size: tuple[int, int]
-) -> Float[Tensor, "t 2"]:
-    """Compress travel along each axis so that the pelvis stays inside the photo."""
-    room = start.new_tensor([size[1], size[0]])
-    ahead = ((1 - _MARGIN) * room - start).clamp(min=0)
-    behind = (start - _MARGIN * room).clamp(min=0)
-    furthest, least = travel.amax(dim=0), travel.amin(dim=0)
-    factor = torch.minimum(
-        torch.where(furthest > ahead, ahead / furthest, 1.0),
-        torch.where(-least > behind, behind / -least, 1.0),
-    )
-    return travel * factor
+def _share_across(
+    travel: Float[Tensor, "t"], start: Float[Tensor, ""], width: int
+) -> Float[Tensor, ""]:
+    """Return the share of its sideways travel that keeps the pelvis inside the photo."""
+    right = ((1 - _MARGIN) * width - start).clamp(min=0)
+    left = (start - _MARGIN * width).clamp(min=0)
+    furthest, least = travel.amax(), -travel.amin()
+    share = torch.ones_like(start)
+    share = torch.where(furthest > right, right / furthest, share)
+    return torch.minimum(share, torch.where(least > left, left / least, share))
 
 
-def _bounded_growth(
-    growth: Float[Tensor, "t"], source: Motion, body: BodyModel
-) -> Float[Tensor, "t"]:
-    """Compress changes of size so that the person stays within the photo's height."""
-    joints = body.joints(source.shape)
-    height = source.scale[0] * (joints[:, 1].amax() - joints[:, 1].amin())
-    allowed = (_TALLEST * source.size[0] / height).clamp(min=1.0)
-    most = growth.amax()
-    if most <= allowed:
-        return growth
-    return growth ** (allowed.log() / most.log())
+def _kept_in_height(moved: Motion, standing: Motion, body: BodyModel) -> Motion:
+    """Go back from ``moved`` toward ``standing`` where head or feet would leave the photo.
+
+    How far is decided for each frame and changes slowly. What is out even standing is allowed.
+    """
+    points = body.keypoints(moved.shape, moved.rotations)[..., 1]
+    reach = torch.stack([points[:, _HEAD].amin(dim=1) - _SKULL, points.amax(dim=1)], dim=1)
+
+    def beyond(motion: Motion) -> Float[Tensor, "t 2"]:
+        edges = motion.translation[:, 1:] + motion.scale[:, None] * reach
+        return torch.stack([-edges[:, 0], edges[:, 1] - motion.size[0]], dim=1).clamp(min=0)
+
+    allowed = beyond(standing) + _CUT * moved.size[0]
+    share = torch.zeros_like(moved.scale)
+    for step in range(1, _STEPS + 1):
+        trial = torch.full_like(share, step / _STEPS)
+        fits = (beyond(_between(standing, moved, trial)) <= allowed).all(dim=1)
+        share = torch.where(fits, trial, share)
+    return _between(standing, moved, _calm(share, round(_CALM * float(moved.fps))))
+
+
+def _calm(share: Float[Tensor, "t"], radius: int) -> Float[Tensor, "t"]:
+    """Return a smooth curve below ``share``: the mean of neighbourhoods' least values."""
+    width = 2 * radius + 1
+    ends = (radius, radius)
+    least = -functional.max_pool1d(-functional.pad(share[None], ends, mode="replicate"), width, 1)
+    return functional.avg_pool1d(functional.pad(least, ends, mode="replicate"), width, 1)[0]
+
+
+def _between(standing: Motion, moved: Motion, share: Float[Tensor, "t"]) -> Motion:
+    """Return part of the way to ``moved`` in size and height; across it is ``moved``'s place."""
+    translation = moved.translation.clone()
+    translation[:, 1] = torch.lerp(standing.translation[:, 1], moved.translation[:, 1], share)
+    scale = standing.scale * (moved.scale / standing.scale) ** share
+    return replace(moved, scale=scale, translation=translation)

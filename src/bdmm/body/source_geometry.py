@@ -1,6 +1,7 @@
 """The source's side of the mesh flow: what is worked out once for each photo."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -21,72 +22,108 @@ DEPTH_SLACK = 0.045
 """Metres that a body point may lie behind the source's z-buffer and still count as seen."""
 REACH = 0.15
 """Metres around the body in which hair and loose clothes are looked for."""
-GUARD = 0.025
+GUARD = 0.02
 """Metres around a limb in which it may hide what the fit believes to be just beside it."""
 RIM = 0.04
 """Metres by which the body's rim may overlap the background around the person: the fit's error."""
 
 
+class Shown(NamedTuple):
+    """What the photo shows at ``n`` places; see `SourceGeometry.at`.
+
+    Attributes:
+        inside: whether the place lies in the photo; the rest is that of its nearest border pixel.
+        deepest: the largest depth of the body in the pixel's 3x3 neighbourhood, in pixels; +inf
+            where the body isn't near.
+        foremost: the least depth within `GUARD`, +inf where the body isn't near.
+        foremost_bone: the bone found there.
+        segment: bone of the body here or, off the body, of the nearest one; -1 beyond reach.
+        beside: distance in pixels to the body, 0 on it, +inf beyond reach.
+        on_mesh: whether the body is here.
+        person: whether the photo's foreground is here.
+        inner: whether it is here and all around.
+        inner_at: ``n 2`` centre (x, y) of the nearest inner pixel.
+        near_inner: whether that is within `RIM`.
+    """
+
+    inside: Bool[Tensor, "n"]
+    deepest: Float[Tensor, "n"]
+    foremost: Float[Tensor, "n"]
+    foremost_bone: Int[Tensor, "n"]
+    segment: Int[Tensor, "n"]
+    beside: Float[Tensor, "n"]
+    on_mesh: Bool[Tensor, "n"]
+    person: Bool[Tensor, "n"]
+    inner: Bool[Tensor, "n"]
+    inner_at: Float[Tensor, "n 2"]
+    near_inner: Bool[Tensor, "n"]
+
+
 @dataclass(frozen=True)
 class SourceGeometry:
-    """The fitted body of a photo as a picture and as a surface.
+    """The fitted body of a photo as a surface and as a picture.
 
     Attributes:
         body: the dressed body, which is also the one to pose for target frames.
+        faces: ``f 3`` int32 vertex indices.
         corners: ``f 3 3`` each face's three corners, (x, y, depth) in pixels of the photo.
         twin_corners: ``f 3 3`` those of the face on the other side of the body, left for right.
-        faces: ``f 3`` int32 vertex indices.
-        face_bones: ``f`` the bone that each face belongs to.
         facing: ``f`` cosine between a face's outward normal and the way to the camera.
         twin_facing: ``f`` the same for the face on the other side of the body.
+        face_bones: ``f`` the bone that each face belongs to.
         orientations: ``24 3 3`` each bone's orientation in the camera.
         scale: pixels per metre.
-        deepest: ``h w`` the largest depth of the body in each pixel's 3x3 neighbourhood, +inf
-            where the body isn't near.
-        foremost: ``h w`` the least depth within `GUARD` of each pixel, +inf where the body isn't
-            near, and
-        foremost_bone: ``h w`` the bone found there.
-        on_mesh: ``h w`` where the body is.
-        segment: ``h w`` bone of the body at each pixel or, off the body, of the nearest one; -1
-            beyond reach.
-        foreground: ``h w`` where the person is.
-        beside: ``h w`` distance in pixels to the nearest pixel of the body, +inf beyond reach.
-        inner: ``h w`` the person less one pixel all around.
-        inner_at: ``h w 2`` centre (x, y) of the nearest inner pixel; the pixel's own beyond reach.
+        size: (height, width) of the photo.
+        table: ``(h w) 11`` what `at` returns for each pixel.
     """
 
     body: BodyModel
+    faces: Int[Tensor, "f 3"]
     corners: Float[Tensor, "f 3 3"]
     twin_corners: Float[Tensor, "f 3 3"]
-    faces: Int[Tensor, "f 3"]
-    face_bones: Int[Tensor, "f"]
     facing: Float[Tensor, "f"]
     twin_facing: Float[Tensor, "f"]
+    face_bones: Int[Tensor, "f"]
     orientations: Float[Tensor, "n 3 3"]
     scale: float
-    deepest: Float[Tensor, "h w"]
-    foremost: Float[Tensor, "h w"]
-    foremost_bone: Int[Tensor, "h w"]
-    on_mesh: Bool[Tensor, "h w"]
-    segment: Int[Tensor, "h w"]
-    foreground: Bool[Tensor, "h w"]
-    beside: Float[Tensor, "h w"]
-    inner: Bool[Tensor, "h w"]
-    inner_at: Float[Tensor, "h w 2"]
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(height, width) of the photo."""
-        height, width = self.on_mesh.shape
-        return height, width
+    size: tuple[int, int]
+    table: Float[Tensor, "hw 11"]
 
     def pixels(self, metres: float) -> float:
         """Return a length on the person in pixels."""
         return metres * self.scale
 
+    def at(self, place: Float[Tensor, "n 2"]) -> Shown:
+        """Look up what the photo shows at positions (x, y) in pixels."""
+        height, width = self.size
+        x, y = place.floor().long().unbind(dim=1)
+        column, row = x.clamp(0, width - 1), y.clamp(0, height - 1)
+        found = self.table.index_select(0, row * width + column)
+        deepest, foremost, limb, segment, beside, on_mesh, person, inner, *_ = found.unbind(dim=1)
+        return Shown(
+            inside=(x == column) & (y == row),
+            deepest=deepest,
+            foremost=foremost,
+            foremost_bone=limb.long(),
+            segment=segment.long(),
+            beside=beside,
+            on_mesh=on_mesh > 0,
+            person=person > 0,
+            inner=inner > 0,
+            inner_at=found[:, 8:10],
+            near_inner=found[:, 10] > 0,
+        )
+
+    def everywhere(self) -> Shown:
+        """Return what the photo shows at all its pixels, row by row."""
+        height, width = self.size
+        row = torch.arange(height, device=self.table.device)[:, None].expand(height, width)
+        column = torch.arange(width, device=self.table.device).expand(height, width)
+        return self.at(torch.stack([column, row], dim=-1).view(-1, 2) + 0.5)
+
 
 def prepare_geometry(body: BodyModel, pose: Motion, foreground: Foreground) -> SourceGeometry:
-    """Draw the source's body and note what of it the photo shows.
+    """Dress and draw the source's body and note what of it the photo shows.
 
     Args:
         body: the body that ``pose`` belongs to, on the device to work on.
@@ -97,39 +134,54 @@ def prepare_geometry(body: BodyModel, pose: Motion, foreground: Foreground) -> S
     assert tuple(foreground.shape[1:]) == pose.size
     dressed = dress(body, pose, foreground)
     posed = dressed.vertices(pose.shape[None], pose.rotations)
-    vertices = project(posed, pose.scale, pose.translation)
-    raster = rasterize(vertices, body.faces, pose.size)
-    on_mesh = raster.face[0] >= 0
-    scale = float(pose.scale[0])
+    vertices = project(posed, pose.scale, pose.translation)[0]
+    corners = vertices[body.faces]
+    twin_corners = vertices[_twins(body)[body.faces]]
     face_bones = body.vertex_bones[body.faces].mode(dim=1).values
-    corners = vertices[0][body.faces]
-    twin_corners = vertices[0][_twins(body)[body.faces]]
-    person = foreground[0] > 0.5
-    inner = ~_grown(~person)
-    row, column, beside = _nearest(on_mesh, reach=1.5 * REACH * scale)
-    segment = torch.where(beside.isinf(), -1, face_bones[raster.face[0, row, column]])
-    foremost, place = _foremost(raster.depth[0], max(1, round(GUARD * scale)))
-    row, column, _ = _nearest(inner, reach=RIM * scale)
     return SourceGeometry(
         body=dressed,
+        faces=body.faces.to(torch.int32),
         corners=corners,
         twin_corners=twin_corners,
-        faces=body.faces.to(torch.int32),
-        face_bones=face_bones,
         facing=_facing(corners),
         twin_facing=-_facing(twin_corners),
+        face_bones=face_bones,
         orientations=chain(pose.rotations)[0],
-        scale=scale,
-        deepest=_deepest(raster.depth[0]),
-        foremost=foremost,
-        foremost_bone=segment.flatten()[place],
-        on_mesh=on_mesh,
-        segment=segment,
-        foreground=person,
-        beside=beside,
-        inner=inner,
-        inner_at=torch.stack([column, row], dim=-1) + 0.5,
+        scale=float(pose.scale[0]),
+        size=pose.size,
+        table=_table(vertices, body, face_bones, foreground[0] > 0.5, float(pose.scale[0])),
     )
+
+
+def _table(
+    vertices: Float[Tensor, "v 3"],
+    body: BodyModel,
+    face_bones: Int[Tensor, "f"],
+    person: Bool[Tensor, "h w"],
+    scale: float,
+) -> Float[Tensor, "hw 11"]:
+    height, width = person.shape
+    raster = rasterize(vertices[None], body.faces, (height, width))
+    face, depth = raster.face[0], raster.depth[0]
+    row, column, beside = _nearest(face >= 0, reach=1.5 * REACH * scale)
+    segment = torch.where(beside.isinf(), -1, face_bones[face[row, column]])
+    foremost, place = _foremost(depth, max(1, round(GUARD * scale)))
+    inner = ~_grown(~person)
+    row, column, away = _nearest(inner, reach=RIM * scale)
+    columns = [
+        _deepest(depth),
+        foremost,
+        segment.flatten()[place],
+        segment,
+        beside,
+        face >= 0,
+        person,
+        inner,
+        column + 0.5,
+        row + 0.5,
+        ~away.isinf(),
+    ]
+    return torch.stack([values.float().flatten() for values in columns], dim=1)
 
 
 def _twins(body: BodyModel) -> Int[Tensor, "v"]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from bdmm.cli.rates import as_rate
 from bdmm.cli.report import Report, say
 from bdmm.errors import InputError
 from bdmm.media.output_file import check_output
@@ -61,7 +62,7 @@ class Animate:
     """Whether the driver's sound is carried over."""
     quality: int = 18
     """Constant rate factor of the video, 0 (best) to 51."""
-    fps: Annotated[float | None, tyro.conf.arg(metavar="RATE")] = None
+    fps: Annotated[float, tyro.conf.arg(metavar="RATE")] = 25.0
     """Frames per second of a driver that doesn't tell: OpenPose JSON or SMPL parameters."""
     device: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """cpu, cuda, cuda:1 and so on; a GPU where there is one otherwise."""
@@ -98,7 +99,7 @@ class Animate:
                 smooth=self.smooth,
                 root=self.root,
                 paste_back=self.paste_back,
-                fps=None if self.fps is None else Fraction(self.fps).limit_denominator(1001),
+                fps=as_rate(self.fps),
                 device=self.device,
                 seed=self.seed,
                 progress=report,

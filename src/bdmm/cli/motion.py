@@ -1,12 +1,12 @@
 """`bdmm motion`: a reusable motion out of a video."""
 
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
+from bdmm.cli.rates import as_rate
 from bdmm.cli.report import Report, say
 from bdmm.media.output_file import check_output
 
@@ -26,7 +26,7 @@ class ExtractMotion:
     """Which of several people, from the left from 1 on; the largest otherwise."""
     smooth: Annotated[float, tyro.conf.arg(metavar="FRAMES")] = 1.0
     """How much the motion is smoothed over time; 0 for not at all."""
-    fps: Annotated[float | None, tyro.conf.arg(metavar="RATE")] = None
+    fps: Annotated[float, tyro.conf.arg(metavar="RATE")] = 25.0
     """Frames per second of OpenPose JSON or SMPL parameters, which don't tell."""
     quiet: bool = False
     """Show no progress."""
@@ -41,10 +41,9 @@ class ExtractMotion:
         from bdmm.body.motion_file import save_motion
         from bdmm.inference.driving import Reading, open_driver
 
-        rate = None if self.fps is None else Fraction(self.fps).limit_denominator(1001)
         with Report(self.quiet) as report:
-            reading = Reading(self.person, self.smooth, report)
-            motion = open_driver(self.driver, rate).motion(reading)
+            reading = Reading(self.person, self.smooth, as_rate(self.fps), report)
+            motion = open_driver(self.driver, reading).motion()
             save_motion(self.output, motion)
         bridged = int(motion.flagged.sum())
         note = f", {bridged} of them bridged" if bridged else ""

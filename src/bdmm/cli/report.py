@@ -4,7 +4,7 @@ import sys
 import time
 from contextlib import ExitStack
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -36,7 +36,7 @@ class Report:
         self._stage = ""
         self._begun = time.monotonic()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Report":
         """Begin to measure time."""
         if self._bars:
             self._progress = self._stack.enter_context(_bars())

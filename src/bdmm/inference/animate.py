@@ -16,7 +16,7 @@ from bdmm.body.retarget import Root, retarget
 from bdmm.conditioning import Conditioner
 from bdmm.errors import InputError
 from bdmm.inference.backdrop import Backdrop, open_backdrop
-from bdmm.inference.driving import Progress, Reading, Sound, open_driver
+from bdmm.inference.driving import DEFAULT_RATE, Progress, Reading, Sound, open_driver
 from bdmm.inference.framing import check_size
 from bdmm.inference.renderers import Coarse, Renderer, load_network, opacity
 from bdmm.inference.scene import Scene, set_scene
@@ -83,17 +83,17 @@ def animate(
         InputError: a mistake of the user's, in one sentence.
     """
     tell = progress or (lambda stage, done, total: None)
-    reading = Reading(person, smooth, tell)
+    reading = Reading(person, smooth, DEFAULT_RATE if fps is None else fps, tell)
     check_size(size)
     if root not in get_args(Root):
         raise InputError(f"The root is {root!r}; it must be one of {', '.join(get_args(Root))}.")
     maker = _choose_renderer(renderer, weights, _device(device))
     backdrop = _open_background(background, paste_back)
-    driver = open_driver(motion, fps)
+    driver = open_driver(motion, reading)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         scene = set_scene(source, size, photo_person, paste_back, tell)
-        driving = driver.motion(reading)
+        driving = driver.motion()
     moved = retarget(driving, scene.source.pose, root)
     return Animation(scene, moved, maker, backdrop, driver.sound, tell)
 

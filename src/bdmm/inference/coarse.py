@@ -1,11 +1,11 @@
 """The coarse renderer: the photo's own pixels warped onto the motion, no network."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from bdmm.body.source_geometry import SourceGeometry
+from bdmm.body.source_geometry import Shown, SourceGeometry
 from bdmm.kernels.push_pull import push_pull
 from bdmm.kernels.warp import warp
 from bdmm.records import BONE_NAMES, BONE_PARENTS, Conditions, PixelState, Source
@@ -15,9 +15,10 @@ _PURE = 0.7
 """Foreground from which on a pixel may have the person's colour alone."""
 _RIM = 1 / 256
 """Width of the rim in which the background shines through all the same, of the photo's side."""
+_HEAD = BONE_NAMES.index("head")
 _ENOUGH = 12
 """Pixels that a bone must show in the photo to have a colour of its own."""
-_HAIRLINE = 0.35
+_HAIRLINE = 0.22
 """Share of the head's height in the photo, from the top, that stands for the hair."""
 
 
@@ -62,8 +63,10 @@ def compose_coarse(
     base = palette[conditions.segment.clamp(min=0)].movedim(-1, 1)
     on_bone = (conditions.segment >= 0)[:, None]
     base = push_pull(base * on_bone, on_bone.to(base))
-    difference = torch.where(known, copied - base, 0.0)
-    colour = base + push_pull(difference, known.to(base))
+    # A head's back and top keep the hair's colour: no face next to it shines through.
+    head = (conditions.segment == _HEAD)[:, None]
+    shading = push_pull(torch.where(known, copied - base, 0.0), (known & ~head).to(base))
+    colour = torch.where(known, copied, torch.where(head, base, base + shading))
     solid = torch.where(on_bone, 1.0, conditions.warped_foreground * body[:, None])
     alpha = _smoothed(solid)
     return (alpha * colour + (1 - alpha) * background).clamp(-1, 1)
@@ -86,32 +89,32 @@ def bone_palette(person: Image, geometry: SourceGeometry) -> Float[Tensor, "n 3"
     The median of the bone's pixels; of the other side's bone, else of the parent, where the photo
     shows too few. The head's is that of the hair: unseen parts of a head are its back and top.
     """
-    shown = torch.where(geometry.on_mesh & geometry.foreground, geometry.segment, -1)
-    shown = _hair_for_head(shown, geometry)
-    colours: list[Tensor | None] = []
-    for bone in range(len(BONE_NAMES)):
-        pixels = person[:, shown == bone]
-        colours.append(pixels.median(dim=1).values if pixels.shape[1] >= _ENOUGH else None)
-    everything = person[:, geometry.foreground]
-    resolved = [everything.mean(dim=1) if everything.numel() else person.mean(dim=(1, 2))]
-    for bone, parent in enumerate(BONE_PARENTS):
-        own, other = colours[bone], colours[_mirrored(bone)]
+    shown = geometry.everywhere()
+    bone = torch.where(shown.on_mesh & shown.person, shown.segment, -1)
+    bone = _hair_for_head(bone, shown, person.shape[2])
+    colours = person.flatten(1)
+    medians: list[Tensor | None] = []
+    for index in range(len(BONE_NAMES)):
+        pixels = colours[:, bone == index]
+        medians.append(pixels.median(dim=1).values if pixels.shape[1] >= _ENOUGH else None)
+    everything = colours[:, shown.person]
+    resolved = [(everything if everything.numel() else colours).mean(dim=1)]
+    for index, parent in enumerate(BONE_PARENTS):
+        own, other = medians[index], medians[_mirrored(index)]
         inherited = resolved[parent + 1]
         resolved.append(own if own is not None else other if other is not None else inherited)
     return torch.stack(resolved[1:])
 
 
-def _hair_for_head(shown: Tensor, geometry: SourceGeometry) -> Tensor:
-    head = BONE_NAMES.index("head")
-    rows = torch.nonzero((shown == head).any(dim=1)).flatten()
-    beside = ~geometry.on_mesh & geometry.foreground & (geometry.segment == head)
-    shown = torch.where(beside, head, shown)
-    if len(rows) == 0:
-        return shown
-    hairline = rows[0] + _HAIRLINE * (rows[-1] - rows[0])
-    below = torch.arange(len(shown), device=shown.device)[:, None] > hairline
-    face = (shown == head) & below & geometry.on_mesh
-    return torch.where(face, -1, shown)
+def _hair_for_head(bone: Int[Tensor, "n"], shown: Shown, width: int) -> Int[Tensor, "n"]:
+    """Leave of the head only its top, and add what stands beside it."""
+    beside = ~shown.on_mesh & shown.person & (shown.segment == _HEAD)
+    row = torch.arange(len(bone), device=bone.device) // width
+    rows = row[bone == _HEAD]
+    if len(rows) > 0:
+        hairline = rows[0] + _HAIRLINE * (rows[-1] - rows[0])
+        bone = torch.where((bone == _HEAD) & (row > hairline), -1, bone)
+    return torch.where(beside, _HEAD, bone)
 
 
 def _mirrored(bone: int) -> int:

@@ -12,6 +12,7 @@ from bdmm.body.motion_file import load_motion
 from bdmm.body.motion_library import load_shipped, shipped_motions
 from bdmm.errors import InputError, Notice
 from bdmm.media.image import Picture
+from bdmm.media.timeline import MAX_RATE
 from bdmm.media.video_reader import VideoReader
 from bdmm.perception.body_fit import fit_motion
 from bdmm.perception.mediapipe_pose import MediaPipePose
@@ -38,11 +39,13 @@ class Reading:
     Attributes:
         person: which of several people, from the left from 1 on; the largest if None.
         smooth: standard deviation in frames of the smoothing over time, 0 for none.
+        fps: frames per second of folders of poses and SMPL parameters, which don't tell.
         progress: is told how far it is.
     """
 
     person: int | None = None
     smooth: float = 1.0
+    fps: Fraction = DEFAULT_RATE
     progress: Progress = lambda stage, done, total: None
 
     def __post_init__(self) -> None:
@@ -53,6 +56,11 @@ class Reading:
             )
         if self.person is not None and self.person < 1:
             raise InputError(f"The person is {self.person}; people are counted from 1 on.")
+        if not 0 < self.fps <= MAX_RATE:
+            raise InputError(
+                f"The rate is {float(self.fps):g} frames per second; it must be above 0 and at "
+                f"most {float(MAX_RATE):g}."
+            )
 
 
 @dataclass(frozen=True)
@@ -73,14 +81,12 @@ class Driver(Protocol):
     """Something opened and checked that a motion can be had from.
 
     Attributes:
-        name: what it is called in messages.
-        sound: its sound, if any.
+        sound: what goes with the motion, if anything.
     """
 
-    name: str
     sound: Sound | None
 
-    def motion(self, reading: Reading) -> Motion:
+    def motion(self) -> Motion:
         """Return the motion, on the mover's own body; for a video this is the long work.
 
         Raises:
@@ -89,86 +95,110 @@ class Driver(Protocol):
         ...
 
 
-def open_driver(driving: str | Path | Motion, fps: Fraction | None = None) -> Driver:
+def open_driver(driving: str | Path | Motion, reading: Reading) -> Driver:
     """Open a driver and check what can be checked at once.
 
     Args:
         driving: the path of a video, a ``.motion`` file, a folder of OpenPose's or SMPL's JSON
             files or a file of SMPL parameters; the name of a shipped motion; or a motion.
-        fps: frames per second of folders of poses and SMPL parameters, which don't tell.
+        reading: how it is read.
 
     Raises:
         InputError: it is none of these, or cannot be read.
     """
-    rate = DEFAULT_RATE if fps is None else fps
-    if rate <= 0:
-        raise InputError(f"The rate is {float(rate):g} frames per second; it must be above 0.")
     if isinstance(driving, Motion):
-        return _Known(driving, "the motion")
+        return KnownMotion(driving)
     path = Path(driving)
     if not path.exists():
-        return _shipped(str(driving))
-    if path.is_dir():
-        return _PoseFolder(path, rate)
+        return KnownMotion(_shipped(str(driving)))
     if path.suffix.lower() == ".motion":
-        return _Known(load_motion(path), str(path))
-    if path.suffix.lower() in SMPL_SUFFIXES:
-        return _Known(read_smpl_motion(path, load_body(), rate), str(path))
-    return _Video(VideoReader(path, max_side=MAX_SIDE))
+        return KnownMotion(load_motion(path))
+    if path.is_dir() and _holds_openpose(path):
+        return PoseFolder(path, reading)
+    if path.is_dir() or path.suffix.lower() in SMPL_SUFFIXES:
+        return KnownMotion(read_smpl_motion(path, load_body(), reading.fps))
+    return VideoDriver(path, reading)
 
 
-def _shipped(name: str) -> Driver:
+class KnownMotion:
+    """A motion that is at hand."""
+
+    def __init__(self, motion: Motion) -> None:
+        self.sound: Sound | None = None
+        self._motion = motion
+
+    def motion(self) -> Motion:
+        """Return it."""
+        return self._motion
+
+
+class VideoDriver:
+    """A video in which a person must be found.
+
+    Attributes:
+        frames: its frames, as large as they are looked at.
+    """
+
+    def __init__(self, path: str | Path, reading: Reading, max_side: int = MAX_SIDE) -> None:
+        self.frames = VideoReader(path, max_side=max_side)
+        start = self.frames.timeline.start_seconds
+        self.sound = Sound(self.frames.path, start) if self.frames.has_audio else None
+        self._reading = reading
+
+    def motion(self) -> Motion:
+        """Look at the video and fit the body."""
+        return self.fit(self.look())
+
+    def look(self) -> Sighting:
+        """Find the person in every frame.
+
+        Raises:
+            InputError: nobody is seen, or fewer people than asked for.
+        """
+        name, progress = self.frames.path.name, self._reading.progress
+        frames = _counted(self.frames, f"Looking at {name}", len(self.frames), progress)
+        sighting = MediaPipePose().detect(frames, self.frames.fps, self._reading.person)
+        for note in sighting.notes:
+            warnings.warn(f"{name}: {note}", Notice, stacklevel=3)
+        return sighting
+
+    def fit(self, sighting: Sighting) -> Motion:
+        """Fit the body to what `look` saw.
+
+        Raises:
+            InputError: nobody is seen for more than a second.
+        """
+        return _fitted(sighting, self._reading)
+
+
+class PoseFolder:
+    """Poses of an estimator that ran elsewhere, one OpenPose JSON file per frame."""
+
+    def __init__(self, folder: Path, reading: Reading) -> None:
+        self.sound: Sound | None = None
+        self._landmarks = read_openpose(folder, reading.fps, person=reading.person)
+        self._reading = reading
+
+    def motion(self) -> Motion:
+        """Fit the body."""
+        return _fitted(Sighting(self._landmarks), self._reading)
+
+
+def _shipped(name: str) -> Motion:
     if name in shipped_motions():
-        return _Known(load_shipped(name), name)
+        return load_shipped(name)
     raise InputError(
         f"There is no file {name} and no shipped motion of that name; the shipped ones are "
         f"{', '.join(shipped_motions())}."
     )
 
 
-class _Known:
-    """A motion that is at hand."""
-
-    def __init__(self, motion: Motion, name: str) -> None:
-        self.name = name
-        self.sound: Sound | None = None
-        self._motion = motion
-
-    def motion(self, reading: Reading) -> Motion:
-        return self._motion
-
-
-class _Video:
-    """A video that must be looked at."""
-
-    def __init__(self, reader: VideoReader) -> None:
-        self.name = str(reader.path)
-        self.reader = reader
-        self.sound = Sound(reader.path, reader.timeline.start_seconds) if reader.has_audio else None
-
-    def motion(self, reading: Reading) -> Motion:
-        return _fitted(self.look(reading), reading)
-
-    def look(self, reading: Reading) -> Sighting:
-        """Find the person in every frame."""
-        stage = f"Looking at {Path(self.name).name}"
-        frames = _counted(self.reader, stage, len(self.reader), reading.progress)
-        sighting = MediaPipePose().detect(frames, self.reader.fps, reading.person)
-        for note in sighting.notes:
-            warnings.warn(f"{self.name}: {note}", Notice, stacklevel=4)
-        return sighting
-
-
-class _PoseFolder:
-    """Poses of an estimator that ran elsewhere, one JSON file per frame."""
-
-    def __init__(self, folder: Path, fps: Fraction) -> None:
-        self.name = str(folder)
-        self.sound: Sound | None = None
-        self._landmarks = read_openpose(folder, fps)
-
-    def motion(self, reading: Reading) -> Motion:
-        return _fitted(Sighting(self._landmarks), reading)
+def _holds_openpose(folder: Path) -> bool:
+    """Tell OpenPose's files, which hold people, from those of SMPL parameters."""
+    first = min(folder.glob("*.json"), default=None)
+    if first is None:
+        raise InputError(f"The folder {folder} holds no JSON files of poses.")
+    return b'"people"' in first.read_bytes() or first.name.endswith("_keypoints.json")
 
 
 def _fitted(sighting: Sighting, reading: Reading) -> Motion:

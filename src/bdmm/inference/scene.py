@@ -1,7 +1,7 @@
 """The photo made ready: what of it is rendered, and how frames are put back into it."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -14,12 +14,13 @@ from bdmm.inference.framing import View, check_photo, cut, feather, paste, perso
 from bdmm.media.image import Picture, picture_size, read_image, resize_image
 from bdmm.media.pixels import to_pictures
 from bdmm.perception.mediapipe_pose import MediaPipePose
-from bdmm.perception.pose import Sighting
 from bdmm.perception.source import prepare_source
 from bdmm.records import Source
 
 LARGEST_PASTE = 3840
 """Longer side of a photo that a person is put back into; larger photos are scaled down."""
+DETAIL = 1280
+"""Longer side of the picture in which the person is looked for."""
 _BORDER = 0.04
 """Share of the cut's side over which a pasted frame fades out at the cut's border."""
 _GROWN = 9
@@ -74,6 +75,8 @@ def set_scene(
     Raises:
         InputError: the photo cannot be read or does not suit, or shows nobody.
     """
+    if person is not None and person < 1:
+        raise InputError(f"The photo's person is {person}; people are counted from 1 on.")
     photo, name = _read(source)
     check_photo(photo, size)
     progress(f"Looking at {name}", 0, 1)
@@ -96,46 +99,49 @@ def _read(source: str | Path | Picture) -> tuple[Picture, str]:
 def _whole(photo: Picture, size: int, person: int | None) -> Scene:
     view = whole_view(picture_size(photo), size)
     working = cut(photo, view)
+    source = prepare_source(working, person, bounded(photo, DETAIL))
     height, width = view.size
-    return Scene(working, View(0, 0, width, height, view.size), _prepared(working, person))
+    return Scene(working, View(0, 0, width, height, view.size), source)
 
 
 def _pasted(photo: Picture, size: int, person: int | None) -> Scene:
-    photo = _bounded(photo)
-    sighting = MediaPipePose().detect_photo(photo, person)
-    view = person_view(_box(sighting), size)
-    source = _prepared(cut(photo, view), None)
-    hole = _soft(source.foreground[0].cpu().numpy())
+    height, width = picture_size(photo)
+    photo = bounded(photo, LARGEST_PASTE)
+    if picture_size(photo) != (height, width):
+        _tell_reduced(photo)
+    view = person_view(_box(photo, person), size)
+    detail = cut(photo, replace(view, size=(min(view.height, DETAIL), min(view.width, DETAIL))))
+    source = prepare_source(cut(photo, view), detail=detail)
+    hole = _soft(source.foreground[0].numpy())
     empty = to_pictures(source.background[None])[0]
     return Scene(photo, view, source, paste(photo, empty, hole, view))
 
 
-def _prepared(working: Picture, person: int | None) -> Source:
-    return prepare_source(working, person)
+def bounded(photo: Picture, side: int) -> Picture:
+    """Return a picture scaled down so that its longer side is at most ``side``."""
+    height, width = picture_size(photo)
+    shrink = min(side / max(height, width), 1)
+    return resize_image(photo, (max(round(height * shrink), 1), max(round(width * shrink), 1)))
 
 
-def _bounded(photo: Picture) -> Picture:
-    height, width = photo.shape[:2]
-    if max(height, width) <= LARGEST_PASTE:
-        return photo
-    shrink = LARGEST_PASTE / max(height, width)
-    rows, columns = round(height * shrink), round(width * shrink)
+def _tell_reduced(photo: Picture) -> None:
+    height, width = picture_size(photo)
     warnings.warn(
-        f"The photo is scaled to {columns} x {rows} pixels, the most that frames are put into.",
+        f"The photo is scaled to {width} x {height} pixels, the most that frames are put into.",
         Notice,
         stacklevel=5,
     )
-    return resize_image(photo, (rows, columns))
 
 
-def _box(sighting: Sighting) -> tuple[float, float, float, float]:
-    """Return the (left, top, right, bottom) of the seen keypoints and of the foreground."""
+def _box(photo: Picture, person: int | None) -> tuple[float, float, float, float]:
+    """Return the (left, top, right, bottom) of the person's keypoints and foreground."""
+    smaller = bounded(photo, DETAIL)
+    sighting = MediaPipePose().detect_photo(smaller, person)
     keypoints = sighting.landmarks.keypoints[0]
-    points = keypoints[keypoints[:, 2] > 0.3, :2].numpy()
-    for silhouette in sighting.silhouettes:
-        rows, columns = np.nonzero(silhouette.foreground[0].numpy() > 0.5)
-        inside = np.stack([columns, rows], axis=1) + 0.5
-        points = np.concatenate([points, inside / silhouette.scale + silhouette.origin])
+    rows, columns = np.nonzero(sighting.silhouettes[0].foreground[0].numpy() > 0.5)
+    inside = np.stack([columns, rows], axis=1) + 0.5
+    points = np.concatenate([keypoints[keypoints[:, 2] > 0.5, :2].numpy(), inside])
+    points = points * (photo.shape[0] / smaller.shape[0])
     (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
     return float(left), float(top), float(right), float(bottom)
 

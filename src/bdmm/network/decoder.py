@@ -9,16 +9,15 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from bdmm.config import NetworkConfig
+from bdmm.kernels.per_sample_conv import Out, conv_per_sample
 from bdmm.network.layers import (
     AnyScale,
     Folded,
     ModulatedKernel,
-    Out,
     StyledConv,
     StyledLayer,
     StyledUp,
     ToRGB,
-    conv_per_sample,
     styled_activation,
 )
 from bdmm.network.motion_modulation import MotionModulation
@@ -119,7 +118,7 @@ class PlainModulation(StyledLayer):
     def forward(self, propagated: Features, decoded: Features, folded: Folded) -> Out:
         """Convolve the propagated features; the decoder's are not looked at."""
         del decoded
-        return styled_activation(conv_per_sample(propagated, *folded))
+        return styled_activation(conv_per_sample(propagated, *folded, self.twin))
 
 
 def _branch(width: int, config: NetworkConfig) -> StyledLayer:

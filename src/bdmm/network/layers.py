@@ -12,12 +12,16 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from bdmm.kernels.per_sample_conv import (
+    Out,
+    Twin,
+    conv_per_sample,
+    transposed_conv_per_sample,
+)
 from bdmm.shapes import Features, Style
 
 AnyScale = Float[Tensor, "b _ _ _"]
 """Features of any width and size, where several scales meet."""
-Out = Float[Tensor, "b o ho wo"]
-"""Features of another width or size than those that came in."""
 
 STYLED_SLOPE = 0.2
 STYLED_GAIN = math.sqrt(2)
@@ -141,6 +145,8 @@ def demodulate(kernel: Float[Tensor, "b o i k k"]) -> Float[Tensor, "b o i k k"]
 class StyledLayer(nn.Module):
     """What all styled layers share: a modulated kernel, a bias, and the folding of styles."""
 
+    twin: Twin = "fast"
+    """Which implementation of its convolution runs."""
     gain = STYLED_GAIN
     """Gain of the activation. It is folded into what comes before: gain LR(x) = LR(gain x)."""
 
@@ -168,7 +174,7 @@ class StyledConv(StyledLayer):
 
     def forward(self, x: Features, folded: Folded) -> Out:
         """Convolve, keeping the resolution."""
-        return styled_activation(conv_per_sample(x, *folded))
+        return styled_activation(conv_per_sample(x, *folded, self.twin))
 
 
 class StyledUp(StyledLayer):
@@ -180,7 +186,8 @@ class StyledUp(StyledLayer):
 
     def forward(self, x: Features, folded: Folded) -> Out:
         """Convolve ``b c h w`` into ``b channels_out 2h 2w``."""
-        return styled_activation(blur(transposed_conv_per_sample(x, folded.kernel), folded.bias))
+        doubled = transposed_conv_per_sample(x, folded.kernel, self.twin)
+        return styled_activation(blur(doubled, folded.bias))
 
 
 class ToRGB(StyledLayer):
@@ -196,43 +203,12 @@ class ToRGB(StyledLayer):
 
     def forward(self, x: Features, folded: Folded) -> Out:
         """Map features to unbounded colours."""
-        return conv_per_sample(x, *folded)
+        return conv_per_sample(x, *folded, self.twin)
 
 
 def styled_activation(x: Features) -> Features:
     """Apply the leaky ReLU of styled layers; its gain sits in the folded kernel and bias."""
     return functional.leaky_relu(x, STYLED_SLOPE, inplace=True)
-
-
-def conv_per_sample(
-    x: Features, kernel: Float[Tensor, "b o i k k"], bias: Float[Tensor, "o"]
-) -> Out:
-    """Convolve every sample with its own kernel, keeping the resolution."""
-    batch, padding = len(x), kernel.shape[-1] // 2
-    if batch == 1:
-        return functional.conv2d(x, kernel[0], bias, padding=padding)
-    out = functional.conv2d(
-        x.flatten(0, 1)[None],
-        kernel.flatten(0, 1),
-        bias.repeat(batch),
-        padding=padding,
-        groups=batch,
-    )
-    return out[0].unflatten(0, (batch, -1))
-
-
-def transposed_conv_per_sample(x: Features, kernel: Float[Tensor, "b o i k k"]) -> Out:
-    """Convolve every sample with its own kernel, transposed with stride 2: h -> 2h + 1."""
-    batch = len(x)
-    swapped = kernel.transpose(1, 2)
-    if batch == 1:
-        # On a CPU this layout is up to five times as fast for transposed convolutions.
-        x = x.contiguous(memory_format=torch.channels_last)
-        return functional.conv_transpose2d(x, swapped[0], stride=2)
-    out = functional.conv_transpose2d(
-        x.flatten(0, 1)[None], swapped.flatten(0, 1), stride=2, groups=batch
-    )
-    return out[0].unflatten(0, (batch, -1))
 
 
 def blur(x: Features, bias: Float[Tensor, "c"]) -> Out:

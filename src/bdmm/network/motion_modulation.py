@@ -1,7 +1,5 @@
 """Deformable Motion Modulation, the paper's main block (section 3.1, figure 2, equations 2-4)."""
 
-from typing import Literal
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -9,10 +7,10 @@ from torch.nn import functional
 
 from bdmm.config import NetworkConfig
 from bdmm.kernels.modulated_deform_conv import modulated_deform_conv
+from bdmm.kernels.per_sample_conv import Out
 from bdmm.network.layers import (
     Folded,
     ModulatedKernel,
-    Out,
     StyledLayer,
     initialise,
     styled_activation,
@@ -28,9 +26,6 @@ class MotionModulation(StyledLayer):
     Motion offsets and motion masks are regressed from the decoder's features beside the propagated
     ones; the kernel is applied to the propagated ones.
     """
-
-    twin: Literal["fast", "reference"] = "fast"
-    """Which implementation of the deformable convolution runs."""
 
     def __init__(
         self,

@@ -138,7 +138,9 @@ def _hinge(
     points: Points, rest: Points, upper: tuple[str, str], lower: tuple[str, str]
 ) -> Float[Tensor, "t 3 3"]:
     seen = frame(_way(points, upper), _way(points, lower))
-    return seen @ frame(_way(rest, upper), _way(rest, lower)).mT
+    # A T-pose has no bend of its own; its arms bend to the front.
+    front = 0.05 * rest.new_tensor((0.0, 0.0, -1.0))
+    return seen @ frame(_way(rest, upper), _way(rest, lower) + front).mT
 
 
 def _bend(points: Points, upper: tuple[str, str], lower: tuple[str, str]) -> Float[Tensor, "t"]:

@@ -7,6 +7,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -16,7 +17,8 @@ import torch
 from jaxtyping import Float
 
 from bdmm.errors import InputError
-from bdmm.perception.pose import FrameArray, Sighting, Silhouette
+from bdmm.perception.foreground import largest_piece
+from bdmm.perception.pose import FrameArray, PackedSilhouettes, Sighting, Silhouette
 from bdmm.perception.tracking import (
     Person,
     Window,
@@ -38,8 +40,9 @@ SEARCH_EVERY = 10
 """While nobody has been seen yet, every how many frames small people are searched too."""
 DETECTION_CONFIDENCE = 0.15
 """Low, for kicks and turned backs; what is no person is sorted out by the landmarks afterwards."""
-SILHOUETTE_SIZE = 256
-SILHOUETTES = 12
+SILHOUETTE_SIZE = 160
+SILHOUETTE_MARGIN = 1.3
+"""Side of a stored silhouette, in sizes of the person."""
 
 _LANDMARKS = {
     "nose": (0,), "neck": (11, 12), "mid_hip": (23, 24),
@@ -65,7 +68,7 @@ class MediaPipePose:
     ) -> Sighting:
         """Follow one person through a clip; see `PoseEstimator.detect`."""
         seen: list[Person | None] = []
-        thinner = _Thinner(SILHOUETTES)
+        silhouettes = PackedSilhouettes()
         size = (0, 0)
         with _Solution(static=False) as track, _Solution(static=True) as search:
             tracker = _Tracker(track, search, person)
@@ -73,14 +76,15 @@ class MediaPipePose:
                 frame = np.ascontiguousarray(frame)
                 size = frame.shape[:2]
                 one = tracker.step(frame)
-                if one is not None and thinner.wants(index):
-                    thinner.add(index, _silhouette(index, one))
-                seen.append(None if one is None else _without_foreground(one))
+                if one is not None:
+                    silhouettes.append(_silhouette(index, one))
+                    one = replace(one, foreground=one.foreground[:1, :1].copy())
+                seen.append(one)
         if not seen:
             raise InputError("The driving clip has no frames.")
         if all(one is None for one in seen):
             raise InputError(f"Nobody is seen in any of the {len(seen)} frames.")
-        return Sighting(_landmarks(seen, size, fps), tuple(thinner.chosen()), tracker.notes)
+        return Sighting(_landmarks(seen, size, fps), silhouettes, tracker.notes)
 
     def detect_photo(self, photo: FrameArray, person: int | None = None) -> Sighting:
         """Find one person in a photo; see `PoseEstimator.detect_photo`."""
@@ -146,28 +150,6 @@ class _Tracker:
         return None
 
 
-class _Thinner:
-    """Keeps at most twice ``count`` evenly spread items of a stream of unknown length."""
-
-    def __init__(self, count: int) -> None:
-        self.count, self.stride = count, 1
-        self.kept: dict[int, Silhouette] = {}
-
-    def wants(self, index: int) -> bool:
-        return index % self.stride == 0
-
-    def add(self, index: int, item: Silhouette) -> None:
-        self.kept[index] = item
-        if len(self.kept) > 2 * self.count:
-            self.stride *= 2
-            self.kept = {i: kept for i, kept in self.kept.items() if i % self.stride == 0}
-
-    def chosen(self) -> list[Silhouette]:
-        items = list(self.kept.values())
-        picks = np.linspace(0, len(items) - 1, min(self.count, len(items))).round().astype(int)
-        return [items[i] for i in picks]
-
-
 def _look(solution: Any, frame: FrameArray, window: Window, static: bool) -> Person | None:
     """Run the network on a window of a frame; None where it sees nobody."""
     picture = cut(frame, window, PHOTO_LARGEST if static else CLIP_LARGEST)
@@ -213,16 +195,21 @@ def _landmarks(people: list[Person | None], size: tuple[int, ...], fps: Fraction
     return Landmarks(torch.from_numpy(flat), torch.from_numpy(world), found, (height, width), fps)
 
 
-def _without_foreground(one: Person) -> Person:
-    return Person(one.keypoints, one.keypoints_3d, np.zeros((1, 1), np.float32), one.window)
-
-
 def _silhouette(index: int, one: Person) -> Silhouette:
-    size = min(SILHOUETTE_SIZE, one.foreground.shape[0])
-    small = cv2.resize(one.foreground, (size, size), interpolation=cv2.INTER_AREA)
-    origin = (float(one.window.x), float(one.window.y))
-    foreground = torch.from_numpy(small.clip(0, 1))[None]
-    return Silhouette(index, foreground, origin, size / one.window.side)
+    """Cut the person out of the window's foreground, at a size that doesn't depend on theirs."""
+    cells = one.foreground.shape[0] / one.window.side
+    x, y = one.centre
+    side = SILHOUETTE_MARGIN * one.size
+    origin = x - side / 2, y - side / 2
+    scale = SILHOUETTE_SIZE / side
+    # Pixel centres: cell + 0.5 = ((pixel + 0.5) / scale + origin - window) * cells.
+    step = cells / scale
+    shift = [(o - w) * cells + 0.5 * step - 0.5 for o, w in zip(origin, one.window[:2], strict=True)]
+    to_cells = np.array([[step, 0, shift[0]], [0, step, shift[1]]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    cutting = cv2.warpAffine(one.foreground, to_cells, (SILHOUETTE_SIZE,) * 2, flags=flags)
+    inside = largest_piece(cutting > 0.5).astype(np.float32)
+    return Silhouette(index, torch.from_numpy(inside)[None], origin, scale)
 
 
 def _on_photo(one: Person, size: tuple[int, ...]) -> torch.Tensor:

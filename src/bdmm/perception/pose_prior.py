@@ -53,8 +53,10 @@ class PosePrior:
         for bone in self.hinges:
             upper_way = joints[bone] - joints[BONE_PARENTS[bone]]
             lower_way = joints[children[bone]] - joints[bone]
-            # Knees bend backwards (away from the camera at rest), elbows the way they already do.
-            bend = joints.new_tensor((0.0, 0.0, 1.0)) if "knee" in BONE_NAMES[bone] else lower_way
+            # Knees bend to the back (away from the camera at rest); elbows the way they already do,
+            # which in a T-pose is none, and then to the front.
+            back = joints.new_tensor((0.0, 0.0, 1.0))
+            bend = back if "knee" in BONE_NAMES[bone] else lower_way - 0.05 * back
             upper_way = upper_way / upper_way.norm()
             bend = bend - (bend @ upper_way) * upper_way
             bend = bend / bend.norm()

@@ -13,7 +13,7 @@ from bdmm.body.rasterize import rasterize
 from bdmm.perception.pose import Silhouette
 from bdmm.shapes import Faces
 
-CONTOUR_POINTS = 160
+CONTOUR_POINTS = 120
 OUTSIDE_SIGMA = 10.0
 """Pixels outside of the silhouette at which a vertex's pull is halfway to fading out."""
 CONTOUR_SIGMA = 6.0

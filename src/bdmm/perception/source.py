@@ -6,7 +6,7 @@ import warnings
 import cv2
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
 
 from bdmm.body.model import BodyModel, load_body
 from bdmm.errors import InputError, Notice
@@ -24,6 +24,10 @@ SEEN = 0.5
 """Confidence from which a keypoint lies in the photo."""
 SMALLEST_PERSON = 32
 """Pixels of the working image that a person must be tall."""
+CUT_TOP = 0.5
+"""Share of the foreground's greatest width on the top border from which the head is missing."""
+CUT_SIDE = 0.3
+"""Share of the foreground's height on a side border from which half of the person is missing."""
 
 
 def prepare_source(
@@ -52,7 +56,8 @@ def prepare_source(
     estimator, body = estimator or MediaPipePose(), body or load_body()
     sighting = estimator.detect_photo(image if detail is None else detail, person)
     sighting = _at_size(sighting, image.shape[0], image.shape[1])
-    _require_whole_person(sighting.landmarks)
+    _require_keypoints(sighting.landmarks)
+    _require_uncut(sighting.silhouettes[0].foreground[0].numpy() > 0.5)
     for note in sighting.notes:
         _tell(note)
     pose = fit_photo(sighting.landmarks, body, sighting.silhouettes)
@@ -70,7 +75,25 @@ def faces_away(pose: Motion) -> bool:
     return bool(facing < math.cos(math.radians(100)))
 
 
-def _require_whole_person(landmarks: Landmarks) -> None:
+def _require_uncut(inside: Bool[np.ndarray, "h w"]) -> None:
+    """Check that the photo's border doesn't cut through a wide part of the foreground.
+
+    Estimators imagine keypoints of what is cut off; the foreground doesn't lie.
+    """
+    rows, columns = inside.sum(1), inside.sum(0)
+    if rows[0] > CUT_TOP * rows.max():
+        raise InputError(
+            "The person is cut off at the photo's top: use a photo that shows the head too."
+        )
+    for column, side in ((0, "left"), (-1, "right")):
+        if columns[column] > CUT_SIDE * max(1, (rows > 0).sum()):
+            raise InputError(
+                f"The person is cut off at the photo's {side} side: use a photo that shows them "
+                "whole."
+            )
+
+
+def _require_keypoints(landmarks: Landmarks) -> None:
     seen = {
         name
         for name, confidence in zip(KEYPOINT_NAMES, landmarks.keypoints[0, :, 2], strict=True)

@@ -12,6 +12,7 @@ from bdmm.errors import InputError
 from bdmm.perception.pose import FrameArray
 
 MAX_PEOPLE = 8
+SMALLEST_WINDOW = 64
 SURE = 0.5
 """Confidence from which a keypoint counts as seen."""
 
@@ -205,10 +206,12 @@ def _search_windows(frame: FrameArray, thorough: bool) -> list[list[Window]]:
     levels = [[everything]]
     for parts in (1, 2, 4) if thorough else (1,):
         side = min(height, width) // parts
+        if side < SMALLEST_WINDOW:
+            break
         windows = [
             Window(x, y, side) for y in _starts(height, side) for x in _starts(width, side)
         ]
-        if side >= 64 and windows != [everything]:
+        if windows != [everything]:
             levels.append(windows)
     return levels
 

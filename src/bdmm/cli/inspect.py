@@ -1,0 +1,87 @@
+"""`bdmm inspect`: what the system saw in a photo or a video."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from bdmm.cli.report import Report, say, warn
+from bdmm.errors import InputError
+
+_PHOTOS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".jp2", ".ppm")
+
+
+@dataclass(frozen=True)
+class Inspect:
+    """Show what is seen in a photo or a driving video: keypoints, body, foreground.
+
+    bdmm inspect photo.jpg
+    bdmm inspect dance.mp4 -o seen.mp4
+    """
+
+    input: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")]
+    """A photo or a video."""
+    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
+    """Picture or video to write; NAME_seen.png or NAME_seen.mp4 in the current folder otherwise."""
+    person: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
+    """Which of several people, from the left from 1 on; the largest otherwise."""
+    smooth: Annotated[float, tyro.conf.arg(metavar="FRAMES")] = 1.0
+    """How much a video's motion is smoothed over time; 0 for not at all."""
+    quiet: bool = False
+    """Show no progress."""
+
+    def run(self) -> None:
+        """Look, and draw what was seen.
+
+        Raises:
+            InputError: a mistake of the user's.
+        """
+        if not self.input.is_file():
+            raise InputError(f"The file {self.input} does not exist or is not a file.")
+        if self.input.suffix.lower() in _PHOTOS:
+            self._photo()
+        else:
+            self._video()
+
+    def _photo(self) -> None:
+        from bdmm.media.image import IMAGE_SUFFIXES, write_image
+        from bdmm.media.output_file import check_output
+
+        output = self.output or Path(f"{self.input.stem}_seen.png")
+        check_output(output, IMAGE_SUFFIXES, [self.input])
+        from bdmm.inference.inspection import inspect_photo
+
+        picture, notes = inspect_photo(self.input, self.person)
+        write_image(output, picture)
+        for note in notes:
+            warn(note)
+        say(f"{output}: the photo, its foreground, the keypoints and the fitted body.")
+
+    def _video(self) -> None:
+        from bdmm.media.video_writer import check_video_output, create_video
+
+        output = self.output or Path(f"{self.input.stem}_seen.mp4")
+        check_video_output(output, [self.input])
+        from bdmm.inference.driving import Reading, VideoDriver
+        from bdmm.inference.inspection import SIDE, VideoInspection
+
+        with Report(self.quiet) as report:
+            reading = Reading(self.person, self.smooth, progress=report)
+            pictures = VideoInspection(VideoDriver(self.input, reading, SIDE), report)
+            with create_video(output, pictures.fps) as video:
+                for picture in pictures:
+                    video.write(picture)
+        flagged = pictures.motion.flagged.nonzero().flatten().tolist()
+        say(f"{output}: {pictures.frame_count} frames; bridged: {_runs(flagged) or 'none'}.")
+
+
+def _runs(frames: list[int]) -> str:
+    """Say frame numbers as runs: 3, 7 to 9."""
+    runs: list[list[int]] = []
+    for frame in frames:
+        if runs and frame == runs[-1][1] + 1:
+            runs[-1][1] = frame
+        else:
+            runs.append([frame, frame])
+    return ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in runs)

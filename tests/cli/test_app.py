@@ -1,0 +1,68 @@
+import subprocess
+import sys
+
+import pytest
+
+import bdmm as package
+from bdmm.cli.inspect import _runs
+from bdmm.cli.rates import as_rate
+from bdmm.errors import InputError
+
+
+def test_help_needs_no_heavy_import():
+    """Help comes at once: torch takes seconds to import."""
+    code = (
+        "import sys\n"
+        "from bdmm.cli.app import main\n"
+        "try:\n    main(['animate', '--help'])\nexcept SystemExit: pass\n"
+        "heavy = {'torch', 'mediapipe', 'cv2', 'av', 'scipy', 'warp'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "--paste-back" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["animate", "motion", "inspect", "convert", "version"])
+def test_every_command_explains_itself(bdmm, command):
+    outcome = bdmm(command, "--help")
+    assert outcome.code == 0
+    assert "usage: bdmm" in outcome.out
+
+
+def test_the_version(bdmm):
+    for arguments in (["version"], ["--version"]):
+        outcome = bdmm(*arguments)
+        assert (outcome.code, outcome.out) == (0, f"bdmm {package.__version__}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "Expected one of"),
+        (["anmate"], "Available subcommands: animate"),
+        (["animate", "a.jpg", "b.mp4"], "--output"),
+        (["animate", "a.jpg", "b.mp4", "-o", "c.mp4", "--renderer", "corse"], "'coarse'"),
+        (["animate", "a.jpg", "b.mp4", "-o", "c.mp4", "--root", "up"], "'relative'"),
+        (["animate", "a.jpg", "b.mp4", "-o", "c.mp4", "--siz", "9"], "Perhaps you meant"),
+        (["animate", "a.jpg", "b.mp4", "-o", "c.mp4", "--size", "big"], "--size"),
+    ],
+)
+def test_unknown_options_and_values_end_with_2_and_a_hint(bdmm, arguments, words):
+    outcome = bdmm(*arguments)
+    assert outcome.code == 2
+    assert words in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+def test_frame_numbers_are_said_as_runs():
+    assert _runs([]) == ""
+    assert _runs([3, 7, 8, 9, 12]) == "3, 7 to 9, 12"
+
+
+def test_rates_are_meant_exactly():
+    assert [str(as_rate(rate)) for rate in (29.97, 23.976, 25.0, 59.94, 12.5, 30.0)] == [
+        "30000/1001", "24000/1001", "25", "60000/1001", "25/2", "30"
+    ]  # fmt: skip
+    with pytest.raises(InputError):
+        as_rate(float("nan"))

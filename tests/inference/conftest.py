@@ -1,0 +1,66 @@
+"""A person drawn from the body asset, whose fit is known exactly."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+
+from bdmm.body.camera import project
+from bdmm.body.model import AnnyBody, load_body
+from bdmm.body.motion_library import load_shipped
+from bdmm.body.rasterize import rasterize
+from bdmm.body.retarget import retarget
+from bdmm.inference.framing import View
+from bdmm.inference.scene import Scene
+from bdmm.media.pixels import to_pictures
+from bdmm.records import BONE_NAMES, Motion, Source
+
+SIZE = (120, 90)
+
+
+@pytest.fixture(scope="session")
+def body() -> AnnyBody:
+    return load_body()
+
+
+@pytest.fixture(scope="session")
+def source(body: AnnyBody) -> Source:
+    """Each bone in a colour of its own before a grey ramp."""
+    height, width = SIZE
+    pose = Motion(
+        rotations=torch.eye(3).expand(1, len(BONE_NAMES), 3, 3).clone(),
+        scale=torch.tensor([58.0]),
+        translation=torch.tensor([[44.0, 56.0]]),
+        shape=torch.zeros(body.shape_size),
+        flagged=torch.zeros(1, dtype=torch.bool),
+        size=SIZE,
+        fps=Fraction(1),
+    )
+    vertices = project(body.vertices(pose.shape, pose.rotations), pose.scale, pose.translation)
+    face = rasterize(vertices, body.faces, SIZE).face[0]
+    colours = torch.rand(len(BONE_NAMES), 3, generator=torch.Generator().manual_seed(3)) * 2 - 1
+    bones = body.vertex_bones[body.faces[face.clamp(min=0), 0]]
+    covered = face >= 0
+    background = torch.linspace(-0.2, 0.4, width).expand(3, height, width).clone()
+    image = torch.where(covered, colours[bones].permute(2, 0, 1), background)
+    return Source(image, covered.float()[None], background, pose)
+
+
+@pytest.fixture(scope="session")
+def scene(source: Source) -> Scene:
+    height, width = SIZE
+    return Scene(to_pictures(source.image[None])[0], View(0, 0, width, height, SIZE), source)
+
+
+@pytest.fixture(scope="session")
+def pasted_scene(source: Source) -> Scene:
+    """The same picture in the middle of a larger photo, at half the photo's resolution."""
+    photo = np.random.default_rng(0).integers(60, 90, (320, 300, 3)).astype(np.uint8)
+    return Scene(photo, View(50, 30, 180, 240, SIZE), source, underlay=photo.copy())
+
+
+@pytest.fixture(scope="session")
+def motion(source: Source) -> Motion:
+    """Thirteen frames of a shipped walk: two windows and one frame."""
+    return retarget(load_shipped("walk"), source.pose)[:13]

@@ -1,0 +1,152 @@
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+
+import bdmm
+from bdmm.body.retarget import retarget
+from bdmm.config import NetworkConfig
+from bdmm.errors import InputError
+from bdmm.inference.animate import Animation, animate
+from bdmm.inference.backdrop import open_backdrop
+from bdmm.inference.renderers import Coarse, Network
+from bdmm.network.generator import Generator
+
+SMALL = NetworkConfig(joints=18, feeds_back=True, widths=(4, 6, 8), style_widths=(4, 6, 8, 8))
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(0)
+    return Network(Generator(SMALL))
+
+
+def test_the_photos_own_pose_gives_the_photo(scene, source, body):
+    still = retarget(replace(source.pose, fps=Fraction(30)), source.pose, body=body)
+    (frame,) = Animation(scene, still, Coarse())
+    inside = source.foreground[0].bool().numpy()
+    away = np.abs(frame.astype(int) - scene.photo).mean(axis=2)
+    assert np.median(away[inside]) < 3  # but for the rims of the bones, a pixel wide
+    assert np.median(away[~inside]) == 0
+
+
+@pytest.mark.parametrize("renderer", ["coarse", "network"])
+def test_as_many_frames_as_the_motion_has(scene, motion, network, renderer):
+    maker = network if renderer == "network" else Coarse()
+    clip = Animation(scene, motion, maker)
+    frames = list(clip)
+    assert clip.renderer == renderer
+    assert len(frames) == len(clip) == clip.frame_count == 13
+    assert {frame.shape for frame in frames} == {(120, 90, 3)}
+    assert {frame.dtype for frame in frames} == {np.dtype(np.uint8)}
+    assert (clip.size, clip.fps) == ((120, 90), motion.fps)
+    assert len({frame.tobytes() for frame in frames}) == 13
+    with pytest.raises(StopIteration):
+        next(clip)
+
+
+def test_a_frame_does_not_depend_on_how_the_clip_is_cut(scene, motion):
+    whole = list(Animation(scene, motion, Coarse()))
+    part = list(Animation(scene, motion[4:], Coarse()))
+    assert all(np.array_equal(a, b) for a, b in zip(whole[4:], part, strict=True))
+
+
+@pytest.mark.parametrize("renderer", ["coarse", "network"])
+def test_the_same_call_gives_the_same_frames(scene, motion, network, renderer):
+    maker = network if renderer == "network" else Coarse()
+    first, second = (list(Animation(scene, motion, maker)) for _ in range(2))
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_frames_are_made_as_they_are_asked_for(scene, motion, network, monkeypatch):
+    made = []
+    conditioner = "bdmm.conditioning.Conditioner.__call__"
+    original = bdmm.conditioning.Conditioner.__call__
+
+    def watched(self, part):
+        made.append(len(part))
+        return original(self, part)
+
+    monkeypatch.setattr(conditioner, watched)
+    clip = Animation(scene, motion, network)
+    assert made == []
+    next(clip)
+    assert made == [6, 6]  # the window, and the one that it looks ahead to
+    list(clip)
+    assert made == [6, 6, 1]
+
+
+def test_another_background_replaces_the_photos_own(scene, motion):
+    clip = Animation(scene, motion[:2], Coarse(), open_backdrop("#102030"))
+    frames = list(clip)
+    for corner in ((2, 2), (2, -3), (-3, 2)):
+        assert frames[0][corner].tolist() == [0x10, 0x20, 0x30]
+    usual = next(Animation(scene, motion[:2], Coarse()))
+    middle = np.s_[40:60, 38:50]
+    assert np.abs(frames[0][middle].astype(int) - usual[middle]).mean() < 3
+
+
+def test_a_network_is_put_before_another_background_too(scene, motion, network):
+    frame = next(Animation(scene, motion[:2], network, open_backdrop("#102030")))
+    assert frame[2, 2].tolist() == [0x10, 0x20, 0x30]
+    middle = np.s_[40:60, 38:50]
+    plain = next(Animation(scene, motion[:2], network))
+    assert np.array_equal(frame[middle], plain[middle])
+
+
+def test_pasting_back_touches_only_the_surroundings_of_the_person(pasted_scene, motion):
+    clip = Animation(pasted_scene, motion[:3], Coarse())
+    assert clip.size == (320, 300)
+    for frame in clip:
+        changed = (frame != pasted_scene.photo).any(axis=2)
+        assert changed[150:250, 120:160].mean() > 0.5
+        rows, columns = changed.nonzero()
+        assert (rows.min(), columns.min()) >= (30, 50)
+        assert rows.max() < 270
+        assert columns.max() < 230
+        assert changed.mean() < 0.35
+
+
+def test_progress_is_told(scene, motion):
+    told = []
+    list(Animation(scene, motion, Coarse(), progress=lambda *step: told.append(step)))
+    assert told == [("Rendering", i, 13) for i in range(1, 14)]
+
+
+def test_the_package_exports_it():
+    assert bdmm.animate is animate
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"size": 0}, "The size is 0"),
+        ({"size": 255}, "even number"),
+        ({"renderer": "corse"}, "auto, coarse, network"),
+        ({"renderer": "network"}, "needs trained weights"),
+        ({"renderer": "coarse", "weights": "w.safetensors"}, "takes no weights"),
+        ({"weights": "missing.safetensors"}, "missing.safetensors"),
+        ({"root": "sideways"}, "relative, absolute, fixed"),
+        ({"smooth": -1.0}, "smoothing is -1"),
+        ({"smooth": float("nan")}, "smoothing is nan"),
+        ({"person": 0}, "counted from 1"),
+        ({"photo_person": 0}, "counted from 1"),
+        ({"fps": Fraction(0)}, "0 frames per second"),
+        ({"background": "no such colour"}, "neither a file nor a colour"),
+        ({"background": "white", "paste_back": True}, "excludes another background"),
+        ({"device": "abacus"}, "abacus cannot be used"),
+        ({"motion": "no_such_motion"}, "there is no file .* dance, squat"),
+        ({"source": "missing.jpg"}, "missing.jpg does not exist"),
+        ({"source": np.zeros((1, 1, 3), np.uint8)}, "1 x 1 pixels"),
+        ({"source": np.zeros((9, 9), np.uint8)}, "uint8 h w 3"),
+        ({"source": np.zeros((64, 400, 3), np.uint8)}, "at most 4 times"),
+    ],
+)
+def test_mistakes_are_told_before_the_work(options, words, monkeypatch):
+    monkeypatch.setattr("bdmm.inference.scene.prepare_source", None)
+    monkeypatch.setattr("bdmm.inference.scene.MediaPipePose", None)
+    given = {"source": np.zeros((300, 300, 3), np.uint8), "motion": "turn", **options}
+    with pytest.raises(InputError, match="(?i)" + words):
+        animate(**given)
