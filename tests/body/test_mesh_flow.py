@@ -115,10 +115,10 @@ def test_a_limb_hidden_in_the_source_is_copied_from_the_other_side(photo, standi
     """Seen from the side, the far arm is behind the body; the near arm stands in for it."""
     geometry, flow_to = photo(yaw=torch.pi / 2)
     flow = flow_to(standing())
-    arms = {
-        side: flow.segment == BONE_NAMES.index(f"{side}_elbow") for side in ("left", "right")
+    arms = {side: flow.segment == BONE_NAMES.index(f"{side}_elbow") for side in ("left", "right")}
+    seen = {
+        side: (flow.state[arm] == PixelState.VISIBLE).float().mean() for side, arm in arms.items()
     }
-    seen = {side: (flow.state[arm] == PixelState.VISIBLE).float().mean() for side, arm in arms.items()}
     far = min(seen, key=lambda side: float(seen[side]))
     assert seen[far] < 0.3
     copied = arms[far] & flow.filled
@@ -155,7 +155,9 @@ def test_what_is_worn_beyond_the_dressed_body_is_carried_along(photo, standing):
     extended = flow.state == PixelState.EXTENDED
     assert extended.any()
     moved = (pixels_of(flow) - centres(flow))[extended]
-    torch.testing.assert_close(moved, torch.tensor([-4.0, -2.0]).expand_as(moved), atol=1e-3, rtol=0)
+    torch.testing.assert_close(
+        moved, torch.tensor([-4.0, -2.0]).expand_as(moved), atol=1e-3, rtol=0
+    )
     assert wide.at(pixels_of(flow)[extended]).person.all()
     assert not wide.at(pixels_of(flow)[extended]).on_mesh.any()
 

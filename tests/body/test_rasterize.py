@@ -32,7 +32,9 @@ def random_mesh(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
 @pytest.mark.parametrize("seed", range(12))
 def test_twins_agree_exactly_on_random_meshes(seed):
     vertices, faces = random_mesh(seed)
-    assert_equal(rasterize(vertices, faces, (50, 70), "warp"), rasterize_ref(vertices, faces, (50, 70)))
+    assert_equal(
+        rasterize(vertices, faces, (50, 70), "warp"), rasterize_ref(vertices, faces, (50, 70))
+    )
 
 
 def test_twins_agree_exactly_on_a_posed_body():

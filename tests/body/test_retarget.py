@@ -76,8 +76,9 @@ def test_size_changes_are_carried_over_relatively():
 
 
 def head_and_feet(motion: Motion) -> tuple[float, float]:
-    y = motion.translation[:, 1:] + motion.scale[:, None] * (
-        BODY.keypoints(motion.shape, motion.rotations)[..., 1]
+    y = (
+        motion.translation[:, 1:]
+        + motion.scale[:, None] * (BODY.keypoints(motion.shape, motion.rotations)[..., 1])
     )
     return float(y[:, 0].min()), float(y.max())
 

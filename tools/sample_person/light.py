@@ -149,13 +149,14 @@ def illuminate(
     ground = [_vectors(floor)]
     sums = [wp.zeros(len(array[0]), dtype=wp.vec3, device="cpu") for array in (skin, hair, ground)]
     triangles = torch.from_numpy(scene.faces.astype(np.int32))
+    locks = _vectors(scene.hair)
     for towards, strength in zip(lamps.towards, lamps.strength, strict=True):
         axes = _axes(towards)
         solid = _depth_map(axes, scene, triangles, side)
-        veil = _hair_map(axes, scene, side)
+        place = [wp.mat33(*axes.T.ravel()), wp.vec3(*scene.centre), float(side / (2 * REACH))]
+        veil = _hair_map(place, locks, side)
         common = [
-            wp.vec3(*towards), wp.vec3(*strength), wp.mat33(*axes.T.ravel()),
-            wp.vec3(*scene.centre), float(side / (2 * REACH)),
+            wp.vec3(*towards), wp.vec3(*strength), *place,
             wp.array(solid, dtype=wp.float32, device="cpu"),
             wp.array(veil, dtype=wp.float32, device="cpu"),
         ]  # fmt: skip
@@ -184,14 +185,11 @@ def _depth_map(
     return rasterize(points, triangles, (side, side)).depth[0].numpy()
 
 
-def _hair_map(axes: np.ndarray, scene: Scene, side: int) -> np.ndarray:
-    depth = np.full((side, side), np.inf, np.float32)
-    if len(scene.hair):
-        mapped = _to_map(axes, scene.hair, scene, side)
-        cell = mapped[:, :2].astype(np.int32).clip(0, side - 1)
-        np.minimum.at(depth, (cell[:, 1], cell[:, 0]), mapped[:, 2].astype(np.float32))
-        depth = cv2.erode(depth, np.ones((3, 3), np.uint8))
-    return depth
+def _hair_map(place: list, hair: wp.array, side: int) -> np.ndarray:
+    nearest = wp.full((side, side), np.inf, dtype=wp.float32, device="cpu")
+    if len(hair):
+        wp.launch(light_kernels.hair_depth, len(hair), inputs=[*place, hair, nearest], device="cpu")
+    return cv2.erode(nearest.numpy(), np.ones((3, 3), np.uint8))
 
 
 def _axes(towards: np.ndarray) -> np.ndarray:

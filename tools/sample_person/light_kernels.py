@@ -3,7 +3,7 @@
 import warp as wp
 
 _BIAS = wp.constant(0.006)
-_VEIL = wp.constant(0.012)  # depth in hair, metres, at which a third of the light is left
+_VEIL = wp.constant(0.016)  # depth in hair, metres, at which a third of the light is left
 
 
 @wp.func
@@ -29,8 +29,25 @@ def _reach(
         return 0.0
     cover = (mapped[2] - veil[row, column]) / scale - 0.002
     if cover > 0.0:
-        return wp.exp(-cover / _VEIL)
+        return wp.max(wp.exp(-cover / _VEIL), 0.06)
     return 1.0
+
+
+@wp.kernel(enable_backward=False)
+def hair_depth(
+    rotation: wp.mat33,
+    centre: wp.vec3,
+    scale: float,
+    points: wp.array(dtype=wp.vec3),
+    nearest: wp.array2d(dtype=wp.float32),
+):
+    """Keep the least depth of the points of hair in each cell of a lamp's map."""
+    side = nearest.shape[0]
+    mapped = rotation * (points[wp.tid()] - centre) * scale
+    column = int(wp.floor(mapped[0] + 0.5 * float(side)))
+    row = int(wp.floor(mapped[1] + 0.5 * float(side)))
+    if column >= 0 and row >= 0 and column < side and row < side:
+        wp.atomic_min(nearest, row, column, mapped[2])
 
 
 @wp.func

@@ -35,10 +35,10 @@ def man(body: AnnyBody, fine: int = 2, strands: float = 1.0) -> Person:
         fine: how often garments are divided.
         strands: factor on the amount of hair.
     """
-    figure = smiling(make_figure(body, np.array(_MAN)), 1.8)
+    figure = friendly(make_figure(body, np.array(_MAN)), 1.5, 0.0012)
     look = Complexion(
-        skin=(0.50, 0.30, 0.215),
-        blush=(0.50, 0.17, 0.13),
+        skin=(0.44, 0.262, 0.185),
+        blush=(0.45, 0.155, 0.115),
         lips=(0.40, 0.17, 0.14),
         iris=(0.045, 0.065, 0.075),
         beard=0.55,
@@ -75,9 +75,13 @@ def man(body: AnnyBody, fine: int = 2, strands: float = 1.0) -> Person:
         "jeans": partial(
             paint_denim, blue=(0.035, 0.060, 0.125), thread=(0.45, 0.22, 0.07), figure=figure
         ),
-        "soles": partial(paint_sole, rubber=(0.72, 0.70, 0.66)),
+        "soles": partial(paint_sole, rubber=(0.66, 0.64, 0.59), line=(0.03, 0.055, 0.14)),
         "uppers": partial(
-            paint_upper, leather=(0.70, 0.69, 0.67), accent=(0.03, 0.06, 0.16), laces=(0.8, 0.8, 0.78)
+            paint_upper,
+            leather=(0.60, 0.585, 0.55),
+            accent=(0.03, 0.055, 0.14),
+            tongue=(0.05, 0.08, 0.17),
+            laces=(0.72, 0.71, 0.68),
         ),
     }
     hair = [
@@ -90,7 +94,7 @@ def man(body: AnnyBody, fine: int = 2, strands: float = 1.0) -> Person:
 
 def woman(body: AnnyBody, fine: int = 2, strands: float = 1.0) -> Person:
     """A woman in a printed top, a dotted skirt and flat shoes; see `man`."""
-    figure = smiling(make_figure(body, np.array(_WOMAN)), 1.8)
+    figure = friendly(make_figure(body, np.array(_WOMAN)), 1.2, 0.0018)
     look = Complexion(
         skin=(0.27, 0.135, 0.080),
         blush=(0.32, 0.10, 0.07),
@@ -129,9 +133,13 @@ def woman(body: AnnyBody, fine: int = 2, strands: float = 1.0) -> Person:
         "eyes": lambda seen, camera: paint_eyes(seen, face, look, (0.0, 0.02)),
         "shirt": partial(paint_knit, colours=sunrise, stitch=0.25),
         "skirt": partial(paint_skirt, base=(0.018, 0.075, 0.085), dots=(0.70, 0.66, 0.56)),
-        "soles": partial(paint_sole, rubber=(0.25, 0.13, 0.07)),
+        "soles": partial(paint_sole, rubber=(0.25, 0.13, 0.07), line=(0.12, 0.06, 0.03)),
         "uppers": partial(
-            paint_upper, leather=(0.09, 0.03, 0.02), accent=(0.09, 0.03, 0.02), laces=(0.10, 0.035, 0.025)
+            paint_upper,
+            leather=(0.09, 0.03, 0.02),
+            accent=(0.055, 0.018, 0.012),
+            tongue=(0.08, 0.027, 0.018),
+            laces=(0.11, 0.04, 0.028),
         ),
     }
     hair = [
@@ -163,8 +171,28 @@ def under(layers: list[Layer], in_shoe: Callable[[np.ndarray], np.ndarray]) -> H
     return hidden
 
 
-def smiling(figure: Figure, much: float) -> Figure:
-    """Lift the corners of the mouth and the cheeks a little."""
+def friendly(figure: Figure, smile: float, lids: float) -> Figure:
+    """Lift the corners of the mouth and the cheeks, and let the upper lids rest on the irises.
+
+    Args:
+        figure: with a blank face.
+        smile: 1 a slight one.
+        lids: metres by which the upper lids sink.
+    """
+    face = find_face(figure)
+    rest = _smile(figure, smile)
+    for eye in face.eyes:
+        away = (rest - eye) / face.radius
+        near = np.exp(-((away[:, 0] / 0.95) ** 4) - ((away[:, 1] + 0.45) / 0.55) ** 4)
+        near *= (away[:, 2] < -0.3) & (np.linalg.norm(away, axis=1) > 1.005)
+        rest[:, 1] += lids * near
+        distance = np.linalg.norm(rest - eye, axis=1)
+        inside = (near > 0.02) & (distance < 1.03 * face.radius)
+        rest[inside] = eye + (rest[inside] - eye) * (1.03 * face.radius / distance[inside])[:, None]
+    return replace(figure, rest=rest, normals=vertex_normals(rest, figure.faces))
+
+
+def _smile(figure: Figure, much: float) -> np.ndarray:
     lips = figure.rest[figure.parts == PART_NAMES.index("lips")]
     rest = figure.rest.copy()
     for sign in (1, -1):
@@ -174,9 +202,4 @@ def smiling(figure: Figure, much: float) -> Figure:
         round_ = np.exp(-(((figure.rest - cheek) / 0.013) ** 2).sum(axis=1) / 2)[:, None]
         rest += much * near * [0.0022 * sign, -0.0038, 0.0012]
         rest += much * round_ * [0.0005 * sign, -0.0018, -0.0016]
-    return replace(figure, rest=rest, normals=vertex_normals(rest, figure.faces))
-
-
-def standing_height(figure: Figure) -> float:
-    """Return the height of the pelvis joint above bare soles at rest."""
-    return float(figure.rest[:, 1].max())
+    return rest

@@ -14,6 +14,7 @@ from sample_person.relief import Relief
 
 _ROWS = 70
 _AROUND = 180
+_DOTS = 30
 
 
 def skirt(figure: Figure, waist: float, hem: float, flare: float) -> Layer:
@@ -25,7 +26,8 @@ def skirt(figure: Figure, waist: float, hem: float, flare: float) -> Layer:
         hem: metres below it.
         flare: metres that the hem stands off more than the hips.
 
-    Coordinates: rest position, angle, metres from the hem.
+    Coordinates: rest position, sine and cosine of the angle, metres from the hem and from the
+    waist.
     """
     height = np.linspace(-waist, hem, _ROWS)
     turn = np.arange(_AROUND) / _AROUND * 2 * np.pi
@@ -35,7 +37,7 @@ def skirt(figure: Figure, waist: float, hem: float, flare: float) -> Layer:
     radius = np.stack([_support(body, level, outward) for level in height])
     radius = np.maximum.accumulate(gaussian_filter1d(radius, 1.5, axis=0), axis=0)
     down = ((height + waist) / (hem + waist))[:, None]
-    radius = radius + 0.017 + 0.006 * down + flare * down**1.4
+    radius = radius + 0.014 + 0.009 * down + flare * down**1.4
     grid = np.stack(np.broadcast_arrays(np.cos(turn) * 1.3, height[:, None] * 0.6, np.sin(turn) * 1.3), -1)
     drift = solid(grid.reshape(-1, 3) * 1.6).reshape(_ROWS, _AROUND)
     pleats = np.cos(turn * 15 + 2.4 * drift) * 0.6 + np.cos(turn * 26 + 5 * drift) * 0.25
@@ -61,7 +63,7 @@ def skirt(figure: Figure, waist: float, hem: float, flare: float) -> Layer:
     weights[:, BONE_NAMES.index("spine1")] = (1 - legs) * (1 - trunk)
     inside = np.minimum(hem - rest[:, 1], rest[:, 1] + waist) + 1e-4
     turned = np.tile(turn, _ROWS)
-    coords = np.column_stack([rest, np.sin(turned), np.cos(turned), hem - rest[:, 1]])
+    coords = np.column_stack([rest, np.sin(turned), np.cos(turned), hem - rest[:, 1], rest[:, 1] + waist])
     return Layer("skirt", rest, faces, weights, coords, inside)
 
 
@@ -89,17 +91,23 @@ def _support(body: np.ndarray, level: float, outward: np.ndarray) -> np.ndarray:
 
 def paint_skirt(seen: Seen, camera: Camera, base: tuple, dots: tuple) -> Surface:
     """Colour a skirt: dots in offset rows, a stitched hem, a waistband."""
-    rest, sine, cosine, hem = seen.coords[:, :3], *seen.coords[:, 3:6].T
+    rest, sine, cosine, hem, top = seen.coords[:, :3], *seen.coords[:, 3:7].T
     turn = np.arctan2(sine, cosine)
-    row = np.floor(hem / 0.040)
-    column = turn * 0.26 / 0.046 + 0.5 * (row % 2)
-    gap = np.hypot((column - np.round(column)) * 0.046, (hem / 0.040 - row - 0.5) * 0.040)
-    spot = step(0.0088, 0.0076, gap) * (hem > 0.03)
+    radius = rest[:, 0] * sine - rest[:, 2] * cosine
+    row = np.floor(hem / 0.046)
+    column = turn / (2 * np.pi) * _DOTS + 0.5 * (row % 2)
+    gap = np.hypot(
+        (column - np.round(column)) * 2 * np.pi / _DOTS * radius, (hem / 0.046 - row - 0.5) * 0.046
+    )
+    size = 0.0062 + 0.0035 * step(0.13, 0.26, radius)
+    band = step(-0.001, 0.001, top - 0.030)
+    spot = step(1.0, 0.90, gap / size) * (hem > 0.028) * band
     tone = np.array(base) * (1 - spot)[:, None] + np.array(dots) * spot[:, None]
-    ends = np.exp(-(((hem - 0.020) / 0.0010) ** 2))
+    tone = tone * (0.75 + 0.25 * band)[:, None]
+    ends = np.exp(-(((hem - 0.020) / 0.0010) ** 2)) + np.exp(-(((top - 0.030) / 0.0009) ** 2))
     tone = tone * (1 - 0.3 * ends + 0.05 * layered(rest * 30, 2))[:, None]
     tone = np.where(seen.back[:, None], tone * 0.45, tone)
-    height = 0.0010 * step(0, 0.003, hem) - 0.0006 * ends + 0.001 * layered(rest * [30, 12, 30], 2)
+    height = 0.0010 * step(0, 0.003, hem) - 0.0014 * band - 0.0006 * ends + 0.001 * layered(rest * [30, 12, 30], 2)
     count = len(hem)
     return Surface(
         tone.clip(0.005, 0.9), Relief(camera, seen).bump(height), np.full(count, 0.7),

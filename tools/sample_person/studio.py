@@ -81,12 +81,25 @@ def backdrop(paper: Paper, back: Backdrop, light: np.ndarray) -> np.ndarray:
         np.array(back.floor) * (front * (1 - wall))[:, None]
         + np.array(back.wall) * (spot * wall)[:, None]
     )
+    grid = [side // paper.coarse for side in camera.size]
     lit = np.ones_like(colour)
     lit[paper.near] = light
+    lit = _blend_lamps(paper, lit.reshape(*grid, 3).astype(np.float32)).reshape(-1, 3)
     colour *= 1 - (1 - lit) * (1 - 0.6 * wall)[:, None]
-    grid = [side // paper.coarse for side in camera.size]
     picture = colour.reshape(*grid, 3).astype(np.float32)
     return cv2.resize(picture, camera.size[::-1], interpolation=cv2.INTER_LINEAR)
+
+
+def _blend_lamps(paper: Paper, lit: np.ndarray) -> np.ndarray:
+    """Blur shadows the more the further they lie from the person: lamps are few, light is not."""
+    metre = paper.camera.focal / -paper.camera.position[2] / paper.coarse
+    points = paper.rays * (paper.behind - paper.camera.position[2])[:, None]
+    away = np.hypot(points[:, 0], paper.behind).reshape(lit.shape[:2])
+    for radius, start in ((0.015, 0.25), (0.05, 0.6)):
+        soft = cv2.GaussianBlur(lit, (0, 0), radius * metre, sigmaY=0.6 * radius * metre)
+        part = step(start, start + 0.5, away)[..., None].astype(np.float32)
+        lit = lit * (1 - part) + soft * part
+    return lit
 
 
 def develop(linear: np.ndarray, grain: float, seed: int = 0) -> np.ndarray:

@@ -43,7 +43,7 @@ def tshirt(figure: Figure, hem: float, sleeve: float, loose: float, fine: int) -
     )
     low = step(neck[1] + 0.15, hem, y)
     belly = np.exp(-(((y + 0.13) / 0.10) ** 2))
-    clearance = loose * (0.006 + 0.014 * belly + 0.003 * low + 0.004 * step(0.3, 0.8, arm)) + 0.003
+    clearance = step(neck[1] - 0.02, neck[1] + 0.10, y) * loose * (0.006 + 0.014 * belly + 0.003 * low + 0.004 * step(0.3, 0.8, arm)) + 0.003
     hand = np.isin(figure.parts, [PART_NAMES.index(name) for name in ("hands", "feet")])
     keep = ~hand & (y < hem + 0.12) & (y > neck[1] - 0.06)
     keep &= of_bones(figure, ("knee",), "left") + of_bones(figure, ("knee",), "right") < 0.2
@@ -54,7 +54,9 @@ def tshirt(figure: Figure, hem: float, sleeve: float, loose: float, fine: int) -
     slant = np.column_stack([rest[:, 0] * 7 + rest[:, 1] * 9, rest[:, 1] * 3, rest[:, 2] * 7])
     other = np.column_stack([rest[:, 0] * 7 - rest[:, 1] * 9, rest[:, 1] * 3, rest[:, 2] * 7 + 5])
     waist = np.exp(-(((rest[:, 1] + 0.03 - hem * 0.2) / 0.14) ** 2))
-    height = trunk * waist * 0.014 * (ridged(np.where(rest[:, :1] > 0, slant, other), 2) - 0.72)
+    mixed = step(-0.06, 0.06, rest[:, 0] + 0.05 * solid(rest * 6))
+    creases = ridged(slant, 2) * mixed + ridged(other, 2) * (1 - mixed)
+    height = trunk * waist * 0.016 * (creases - 0.70)
     turn = np.arctan2(rest[:, 0], -rest[:, 2])
     ripple = np.sin(turn * 7 + 2.2 * solid(rest * 5)) * solid(folds * 0.5 + 3)
     height += trunk * step(hem - 0.25, hem, rest[:, 1]) * 0.010 * ripple
@@ -100,8 +102,8 @@ def jeans(figure: Figure, waist: float, cuff: float, wide: float, fine: int) -> 
     star = np.column_stack(
         [np.arctan2(rest[:, 1] - 0.1, np.abs(rest[:, 0])) * 5, rest[:, 2] * 9, rest[:, 0] * 4]
     )
-    height = (0.008 * near_knee + 0.014 * near_cuff) * (ridged(bands, 2) - 0.68)
-    height += 0.009 * groin * (ridged(star, 2) - 0.7) + 0.005 * layered(rest * [9, 5, 9], 2)
+    height = (0.011 * near_knee + 0.020 * near_cuff) * (ridged(bands, 2) - 0.68)
+    height += 0.014 * groin * (ridged(star, 2) - 0.7) + 0.005 * layered(rest * [9, 5, 9], 2)
     inside = np.minimum(rest[:, 1] + waist, ankle - cuff - rest[:, 1])
     return finish("jeans", raise_folds(fabric, height), inside, rest)
 

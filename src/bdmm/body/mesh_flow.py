@@ -154,9 +154,7 @@ def _beside_limb(
     return other & (depth > shown.foremost + geometry.pixels(DEPTH_SLACK))
 
 
-def _same_bone(
-    geometry: SourceGeometry, shown: Shown, bone: Int[Tensor, "n"]
-) -> Bool[Tensor, "n"]:
+def _same_bone(geometry: SourceGeometry, shown: Shown, bone: Int[Tensor, "n"]) -> Bool[Tensor, "n"]:
     """Through-body fill: where the source shows the same bone or its neighbour, another side."""
     near = (shown.segment >= 0) & _ADJACENT.to(bone.device)[bone, shown.segment]
     body = shown.on_mesh & (bone != _HEAD) & (shown.segment != _HEAD)
@@ -206,11 +204,11 @@ def _beside(
 
 
 def _solid(region: Bool[Tensor, "t h w"]) -> Bool[Tensor, "t h w"]:
-    """Return where the region fills about half of a pixel's 5x5 surroundings: no crumbs, no threads."""
+    """Return where the region fills half of a pixel's 5x5 surroundings: no crumbs, no threads."""
     height, width = region.shape[1:]
     padded = functional.pad(region.to(torch.uint8), (2, 2, 2, 2))
-    count = sum(padded[:, shift : shift + height] for shift in range(5))
-    count = sum(count[:, :, shift : shift + width] for shift in range(5))
+    rows = torch.stack([padded[:, shift : shift + height] for shift in range(5)]).sum(dim=0)
+    count = torch.stack([rows[:, :, shift : shift + width] for shift in range(5)]).sum(dim=0)
     return count >= 12
 
 

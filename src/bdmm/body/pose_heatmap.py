@@ -11,7 +11,7 @@ from bdmm.records import COCO18
 from bdmm.shapes import Keypoints
 
 SIGMA = 6 / 256
-"""Standard deviation of a Gaussian as a share of the picture's shorter side (paper: 6 px at 256)."""
+"""Standard deviation of a Gaussian, of the picture's shorter side (the paper's 6 px at 256)."""
 
 
 def pose_heatmaps(

@@ -86,9 +86,7 @@ def _has_warp() -> bool:
     return importlib.util.find_spec("warp") is not None
 
 
-def rasterize_ref(
-    vertices: Float[Tensor, "t v 3"], faces: Faces, size: tuple[int, int]
-) -> Raster:
+def rasterize_ref(vertices: Float[Tensor, "t v 3"], faces: Faces, size: tuple[int, int]) -> Raster:
     """Draw a mesh into a z-buffer with plain PyTorch: the specification of `rasterize`."""
     points = fixed_point(vertices)
     keys = torch.stack([_z_buffer_ref(frame, faces, size) for frame in points])

@@ -5,6 +5,11 @@ in ``WARP_CACHE_PATH``, in warp-lang's own cache folder, or, where neither can b
 folder of this user beside the temporary files.
 """
 
+# A kernel's language looks like Python but has types of its own.
+# pyright: reportInvalidTypeForm=false, reportIndexIssue=false, reportAssignmentType=false
+# pyright: reportOperatorIssue=false, reportGeneralTypeIssues=false, reportArgumentType=false
+# pyright: reportCallIssue=false
+
 import contextlib
 import os
 import tempfile
@@ -202,14 +207,18 @@ def draw(
         wp.from_torch(faces.contiguous(), dtype=wp.vec3i),
     ]
     wp_keys = wp.from_torch(keys)
-    where = {"device": wp.device_from_torch(device)}
+    wp_device = wp.device_from_torch(device)
     wp.launch(
-        _draw_faces, (len(points), len(faces)), inputs=[*mesh, *size], outputs=[wp_keys], **where
+        _draw_faces,
+        dim=(len(points), len(faces)),
+        inputs=[*mesh, *size],
+        outputs=[wp_keys],
+        device=wp_device,
     )
     outputs = [
         wp.from_torch(face),
         wp.from_torch(depth),
         wp.from_torch(barycentric, dtype=wp.vec3f),
     ]
-    wp.launch(_resolve_pixels, shape, inputs=[*mesh, wp_keys], outputs=outputs, **where)
+    wp.launch(_resolve_pixels, shape, inputs=[*mesh, wp_keys], outputs=outputs, device=wp_device)
     return face, depth, barycentric

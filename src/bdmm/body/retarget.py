@@ -36,7 +36,8 @@ def retarget(
     - ``relative``: where it goes from its first trusted frame on, in leg lengths, and how its size
       changes as it nears or leaves the camera. The start is the photo's place, feet on the photo's
       ground however bent the driver's first frame is. Travel and growth that would take the head
-      or the feet out of the photo are held back; sideways travel that would take the pelvis out is compressed.
+      or the feet out of the photo are held back while they would; sideways travel that would take
+      the pelvis out is compressed as a whole.
     - ``absolute``: its place in its own frame (pelvis across, lowest point down), the frame fitted
       into the photo; the size as in ``relative``.
     - ``fixed``: nothing else. The pelvis keeps its column, the lowest point the photo's ground.

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 from torch import Tensor
 from torch.nn import functional
 
@@ -188,7 +188,7 @@ def _twins(body: BodyModel) -> Int[Tensor, "v"]:
     """Return for each vertex the one nearest to its mirror image, on the body's other side."""
     rest = body.rest_vertices(body.faces.new_zeros(body.shape_size, dtype=torch.float32))
     points = rest.cpu().double().numpy()
-    nearest = cKDTree(points).query(points * [-1.0, 1.0, 1.0])[1]
+    nearest = KDTree(points).query(points * [-1.0, 1.0, 1.0])[1]
     return torch.from_numpy(nearest).to(body.faces)
 
 

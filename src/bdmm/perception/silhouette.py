@@ -13,7 +13,9 @@ from bdmm.body.rasterize import rasterize
 from bdmm.perception.pose import Silhouette
 from bdmm.shapes import Faces
 
-CONTOUR_POINTS = 120
+CONTOUR_POINTS = 160
+LOOK_UP_EVERY = 5
+"""Calls after which the rim's nearest vertices are looked up again."""
 OUTSIDE_SIGMA = 10.0
 """Pixels outside of the silhouette at which a vertex's pull is halfway to fading out."""
 CONTOUR_SIGMA = 6.0
@@ -61,6 +63,8 @@ class SilhouetteTerm:
         self.contours = torch.stack(contours)
         scales = torch.tensor([one.scale for one in silhouettes])
         self.scale = scales * unit
+        self._calls = 0
+        self._partners = torch.zeros(len(self.contours), CONTOUR_POINTS, dtype=torch.long)
         self.shift = (origin - torch.tensor([one.origin for one in silhouettes])) * scales[:, None]
 
     def __call__(self, points: Float[Tensor, "m p 2"]) -> Float[Tensor, "m"]:
@@ -74,9 +78,17 @@ class SilhouetteTerm:
         outside = functional.grid_sample(
             self.fields, grid[:, :, None], padding_mode="border", align_corners=False
         )[:, 0, :, 0]
-        nearest = torch.cdist(self.contours, points).min(dim=2).values
+        missed = (self.contours - self._nearest(points)).square().sum(-1)
         outside = fade(outside.square(), OUTSIDE_SIGMA)
-        return outside.mean(1) + fade(nearest.square(), CONTOUR_SIGMA).mean(1)
+        return outside.mean(1) + fade(missed, CONTOUR_SIGMA).mean(1)
+
+    def _nearest(self, points: Float[Tensor, "m p 2"]) -> Float[Tensor, "m q 2"]:
+        """Return the vertex nearest to each rim point; which one that is is looked up rarely."""
+        if self._calls % LOOK_UP_EVERY == 0:
+            with torch.no_grad():
+                self._partners = torch.cdist(self.contours, points).argmin(dim=2)
+        self._calls += 1
+        return points.gather(1, self._partners[..., None].expand(-1, -1, 2))
 
 
 def fade(squared: Float[Tensor, "*b"], sigma: float) -> Float[Tensor, "*b"]:

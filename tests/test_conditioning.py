@@ -1,0 +1,131 @@
+from collections.abc import Callable
+from dataclasses import fields, replace
+from fractions import Fraction
+
+import pytest
+import torch
+from torch.nn import functional
+
+from bdmm.body.camera import project
+from bdmm.body.model import AnnyBody, load_body
+from bdmm.body.rasterize import rasterize
+from bdmm.body.rotations import axis_angle_to_matrix
+from bdmm.conditioning import Conditioner
+from bdmm.records import BODY25, COCO18, KEYPOINT_NAMES, Conditions, Motion, PixelState, Source
+
+SIZE = (128, 96)
+
+
+@pytest.fixture(scope="module")
+def body() -> AnnyBody:
+    return load_body()
+
+
+@pytest.fixture(scope="module")
+def move(body: AnnyBody) -> Callable[[list[float]], Motion]:
+    """Return a function that makes a motion of one frame for each turn about the vertical axis."""
+
+    def make(turns: list[float]) -> Motion:
+        rotations = torch.eye(3).repeat(len(turns), 24, 1, 1)
+        upright = torch.tensor([[0.0, turn, 0.0] for turn in turns])
+        rotations[:, 0] = axis_angle_to_matrix(upright)
+        step = torch.arange(len(turns))[:, None] * torch.tensor([1.3, 0.4])
+        return Motion(
+            rotations=rotations,
+            scale=torch.full((len(turns),), 60.0) + torch.arange(len(turns)),
+            translation=torch.tensor([48.0, 56.0]) + step,
+            shape=torch.zeros(body.shape_size),
+            flagged=torch.zeros(len(turns), dtype=torch.bool),
+            size=SIZE,
+            fps=Fraction(25),
+        )
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def source(body: AnnyBody, move) -> Source:
+    pose = move([0.0])
+    vertices = project(body.vertices(pose.shape, pose.rotations), pose.scale, pose.translation)
+    person = (rasterize(vertices, body.faces, SIZE).face >= 0).float()
+    foreground = functional.avg_pool2d(person, 3, stride=1, padding=1)
+    image = torch.rand(3, *SIZE, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    return Source(image, foreground, torch.zeros(3, *SIZE), pose)
+
+
+@pytest.fixture(scope="module")
+def conditioner(body: AnnyBody, source: Source) -> Conditioner:
+    return Conditioner(body, source)
+
+
+@pytest.fixture(scope="module")
+def turning(move) -> Motion:
+    return move([0.0, 0.4, 1.5, 2.4, torch.pi])
+
+
+def test_every_field_has_one_row_per_frame(conditioner, turning):
+    conditions = conditioner(turning)
+    assert len(conditions) == 5
+    assert conditions.pose_heatmaps.shape == (5, 18, *SIZE)
+    assert conditions.source_grid.shape == (5, *SIZE, 2)
+    assert conditions.warped_foreground.shape == (5, 1, *SIZE)
+    for name in ("state", "filled", "segment"):
+        assert getattr(conditions, name).shape == (5, *SIZE)
+
+
+@pytest.mark.parametrize("cuts", [[0, 2, 5], [0, 1, 4, 5]])
+def test_joined_slices_equal_the_whole_bit_for_bit(conditioner, turning, cuts):
+    whole = conditioner(turning)
+    parts = [conditioner(turning[a:b]) for a, b in zip(cuts, cuts[1:], strict=False)]
+    for field in fields(Conditions):
+        joined = torch.cat([getattr(part, field.name) for part in parts])
+        assert torch.equal(getattr(whole, field.name), joined), field.name
+
+
+def test_heatmaps_peak_at_the_bodys_keypoints(body, conditioner, turning):
+    conditions = conditioner(turning[:1])
+    points = body.keypoints(turning.shape, turning.rotations[:1])
+    points = project(points, turning.scale[:1], turning.translation[:1])[0]
+    for place, joint in enumerate(COCO18):
+        row, column = divmod(int(conditions.pose_heatmaps[0, place].argmax()), SIZE[1])
+        assert abs(column + 0.5 - float(points[joint, 0])) <= 0.501
+        assert abs(row + 0.5 - float(points[joint, 1])) <= 0.501
+
+
+def test_a_face_seen_from_behind_is_missing(conditioner, turning):
+    maps = conditioner(turning).pose_heatmaps
+    nose, eyes = 0, slice(14, 16)
+    assert maps[0, nose].max() > 0.5
+    assert (maps[0, eyes].amax(dim=(1, 2)) > 0.5).all()
+    assert maps[4, nose].max() == 0
+    assert maps[4, eyes].max() == 0
+    wrists = [COCO18.index(KEYPOINT_NAMES.index(f"{side}_wrist")) for side in ("left", "right")]
+    assert (maps[4, wrists].amax(dim=(1, 2)) > 0.5).all()
+
+
+def test_the_released_networks_joints_can_be_asked_for(body, source, turning):
+    maps = Conditioner(body, source, BODY25)(turning[:1]).pose_heatmaps
+    assert maps.shape[1] == 25
+
+
+def test_the_warped_foreground_is_the_photos_at_the_sources_own_pose(conditioner, source, turning):
+    conditions = conditioner(turning[:1])
+    visible = conditions.state[0] == PixelState.VISIBLE
+    assert visible.sum() > 500
+    difference = (conditions.warped_foreground - source.foreground)[0, 0]
+    assert difference[visible].abs().max() < 2e-3
+    assert (conditions.warped_foreground[0, 0][conditions.state[0] == PixelState.NONE] == 0).all()
+
+
+def test_what_cannot_be_seen_shrinks_with_turning(conditioner, turning):
+    state = conditioner(turning).state
+    visible = (state == PixelState.VISIBLE).sum(dim=(1, 2))
+    assert (visible.diff() < 0).all()
+    assert visible[-1] == 0
+
+
+def test_a_motion_of_another_size_or_body_is_our_mistake(body, conditioner, source, turning):
+    with pytest.raises(AssertionError):
+        conditioner(replace(turning, size=(64, 64)))
+    with pytest.raises(AssertionError):
+        Conditioner(body, replace(source, pose=replace(source.pose, body="smpl")))

@@ -1,0 +1,82 @@
+"""Photos x drivers on one contact sheet, to be looked at.
+
+    python tools/cross_sheet.py photos/ dance.mp4 turn -o sheet.png
+
+Each row is a photo; each driver (a video, a .motion file, or the name of a shipped motion) adds a
+few evenly spread frames. A photo that is refused gets its sentence printed, and an empty row.
+"""
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import bdmm
+from bdmm.errors import InputError
+from bdmm.inference.driving import Reading, open_driver
+from bdmm.media.image import Picture, read_image, resize_image, write_image
+from bdmm.records import Motion
+
+_CELL = 256
+_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("drivers", nargs="+")
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--frames", type=int, default=4, help="frames shown per driver")
+    parser.add_argument("--weights", type=Path)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    motions = [spread(_motion(driver), options.frames) for driver in options.drivers]
+    photos = sorted(p for p in options.photos.iterdir() if p.suffix.lower() in _SUFFIXES)
+    rows = []
+    for photo in photos:
+        cells = [read_image(photo)]
+        for motion in motions:
+            cells += animated(photo, motion, options.weights)
+        rows.append(np.concatenate([fit_cell(cell) for cell in cells], 1))
+        width = max(row.shape[1] for row in rows)
+        padded = [np.pad(r, ((0, 0), (0, width - r.shape[1]), (0, 0))) for r in rows]
+        write_image(options.output, np.concatenate(padded))
+    print(f"{len(photos)} photos x {len(motions)} drivers: {options.output}")
+
+
+def _motion(driver: str) -> Motion:
+    path = Path(driver)
+    return open_driver(path if path.exists() else driver, Reading()).motion()
+
+
+def spread(motion: Motion, count: int) -> Motion:
+    """Return the motion's first frame and others evenly spread over it, ``count`` in all."""
+    chosen = torch.linspace(0, len(motion) - 1, count).round().long()
+    parts = ("rotations", "scale", "translation", "flagged")
+    return dataclasses.replace(motion, **{name: getattr(motion, name)[chosen] for name in parts})
+
+
+def animated(photo: Path, motion: Motion, weights: Path | None) -> list[Picture]:
+    """Return the frames, or black ones after printing why there are none."""
+    try:
+        return list(bdmm.animate(photo, motion, size=_CELL, weights=weights))
+    except InputError as error:
+        print(f"{photo.name}: {error}")
+        return [np.zeros((_CELL, _CELL, 3), np.uint8)] * len(motion)
+
+
+def fit_cell(picture: Picture) -> Picture:
+    """Return the picture scaled into a square cell, on grey."""
+    height, width = picture.shape[:2]
+    factor = _CELL / max(height, width)
+    small = resize_image(picture, (max(round(height * factor), 1), max(round(width * factor), 1)))
+    cell = np.full((_CELL, _CELL, 3), 128, np.uint8)
+    top, left = (_CELL - small.shape[0]) // 2, (_CELL - small.shape[1]) // 2
+    cell[top : top + small.shape[0], left : left + small.shape[1]] = small
+    return cell
+
+
+if __name__ == "__main__":
+    main()
