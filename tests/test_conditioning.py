@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from dataclasses import fields, replace
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 import torch
@@ -76,7 +77,7 @@ def test_every_field_has_one_row_per_frame(conditioner, turning):
 @pytest.mark.parametrize("cuts", [[0, 2, 5], [0, 1, 4, 5]])
 def test_joined_slices_equal_the_whole_bit_for_bit(conditioner, turning, cuts):
     whole = conditioner(turning)
-    parts = [conditioner(turning[a:b]) for a, b in zip(cuts, cuts[1:], strict=False)]
+    parts = [conditioner(turning[a:b]) for a, b in pairwise(cuts)]
     for field in fields(Conditions):
         joined = torch.cat([getattr(part, field.name) for part in parts])
         assert torch.equal(getattr(whole, field.name), joined), field.name

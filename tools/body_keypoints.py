@@ -111,7 +111,8 @@ KEYPOINT_BONES = {
 
 Joints ride on the bones before and after them, not on the skin, which gives way when they bend.
 """
-CARRIED_BY_PALM = ("index", "pinky")
+CARRIED_BY_FIRST = ("index", "pinky", "ankle")
+"""Knuckles ride on the palm, ankles (the malleoli, above the joint) on the shank alone."""
 MIDPOINTS = {"neck": "shoulder", "mid_hip": "hip"}
 
 
@@ -131,7 +132,7 @@ def carrier_shares() -> Tensor:
         sides = ("left", "right") if name in MIDPOINTS else (None,)
         for side in sides:
             bones = allowed_bones(f"{side}_{MIDPOINTS[name]}" if side else name)
-            bones = bones[:1] if name.endswith(CARRIED_BY_PALM) else bones
+            bones = bones[:1] if name.endswith(CARRIED_BY_FIRST) else bones
             for bone in bones:
                 shares[row, BONE_NAMES.index(bone)] += 1 / len(bones) / len(sides)
     return shares

@@ -76,10 +76,10 @@ def save_jpeg(path: Path, picture: np.ndarray) -> None:
 
 
 def clip(path: Path) -> None:
-    person = woman(load_body(), fine=1, strands=0.6)
+    person = woman(load_body(), fine=1, strands=0.25)
     rig = stand_up(person.figure)
     rotations, pelvis = perform(rig, dance(rig))
-    shot = Shot((384, 288), 152, 352, 2, studio_lamps(0.35), _SAND, grain=0.003, side=512)
+    shot = Shot((384, 288), 152, 352, 2, studio_lamps(0.25), _SAND, grain=0.003, side=512)
     part = path.with_name(f".{path.name}.part")
     with av.open(str(part), "w", format="mp4") as file:
         video = file.add_stream("libx264", rate=_FPS, options={"crf": "22", "preset": "slow"})

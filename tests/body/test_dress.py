@@ -58,9 +58,7 @@ def test_held_things_are_not_worn(body, standing, draw):
     foreground = outline(draw, body, pose)
     hand = draw(body, pose).face[0]
     hands = body.vertex_bones[body.faces[hand.clamp(min=0), 0]] == BONE_NAMES.index("left_hand")
-    row, column = (
-        x.float().mean().long() for x in torch.nonzero(hands & (hand >= 0), as_tuple=True)
-    )
+    row, column = torch.nonzero(hands & (hand >= 0)).float().mean(dim=0).long().tolist()
     foreground[0, row - 8 : row + 8, column - 6 : column + 10] = 1
     offset = moved_by(body, dress(body, pose, foreground), pose)
     on_hand = body.vertex_bones == BONE_NAMES.index("left_hand")

@@ -3,7 +3,6 @@ import io
 import os
 import pickle
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -82,7 +81,7 @@ def hostile(target: Path) -> dict[str, bytes]:
         "exec": Runs(exec, command),
         "open": Runs(open, str(target), "w"),
         "popen": Runs(subprocess.check_call, ["touch", str(target)]),
-        "getattr": Runs(getattr, os, "system") if sys.platform == "none" else Runs(eval, command),
+        "eval": Runs(eval, command),
         "numpy": Runs(np.save, str(target), 1),
         "fromfile": Runs(np.fromfile, str(target)),
         "loads": Runs(pickle.loads, pickle.dumps(Runs(os.system, f"touch {target}"))),

@@ -163,7 +163,7 @@ def test_what_is_worn_beyond_the_dressed_body_is_carried_along(photo, standing):
 
 
 def test_frames_do_not_influence_each_other(body, front, standing, draw):
-    geometry, flow_to = front
+    _, flow_to = front
     motions = [standing(yaw, (yaw, 0.0)) for yaw in (0.0, 0.9, 2.0)]
     joined = Motion(
         **{

@@ -23,13 +23,13 @@ def assert_equal(one: Raster, other: Raster) -> None:
 def random_mesh(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Random triangles, some off the picture; every second mesh on a grid, so edges hit centres."""
     generator = torch.Generator().manual_seed(seed)
-    vertices = torch.randn(3, 60, 3, generator=generator) * torch.tensor([30, 30, 20]) + 30
+    vertices = 20 * torch.randn(3, 60, 3, generator=generator) + 30
     if seed % 2:
         vertices = (2 * vertices).round() / 2
-    return vertices, torch.randint(0, 60, (200, 3), generator=generator)
+    return vertices, torch.randint(0, 60, (80, 3), generator=generator)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(8))
 def test_twins_agree_exactly_on_random_meshes(seed):
     vertices, faces = random_mesh(seed)
     assert_equal(
@@ -60,7 +60,7 @@ def test_degenerate_and_absurd_faces_are_left_out(twin):
         [[-MAX_XY, 0, -9], [8, 0, -9], [8, 8, -9]],
         [[0, 0, -5000], [8, 0, -9], [0, 8, -9]],
     ]
-    vertices = torch.tensor(bad + [good]).view(1, -1, 3)
+    vertices = torch.tensor([*bad, good]).view(1, -1, 3)
     faces = torch.arange(vertices.shape[1]).view(-1, 3)
     seen = rasterize(vertices, faces, (8, 8), twin).face
     assert set(seen.unique().tolist()) == {-1, len(bad)}
@@ -152,6 +152,7 @@ def test_positions_are_rounded_to_fixed_steps():
     assert points.tolist() == [[[XY_STEPS // 2, 1, 512]]]
 
 
+@pytest.mark.slow
 def test_kernels_compile_where_no_cache_folder_can_be_written(tmp_path):
     program = (
         "import torch; from bdmm.body.rasterize import rasterize;"

@@ -1,12 +1,16 @@
-"""Running the command line inside the test's own process."""
+"""Running the command line inside the test's own process, with or without looking at photos."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from bdmm.body.motion_file import save_motion
+from bdmm.body.motion_library import load_shipped
 from bdmm.cli.app import main
+from bdmm.media.image import resize_image, write_image
 
 
 @dataclass(frozen=True)
@@ -47,3 +51,23 @@ def bdmm(
         return Outcome(code, printed.out, printed.err, new)
 
     return run
+
+
+@pytest.fixture
+def quick_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a picture that is taken to show a person without being looked at."""
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    from quick_source import prepare_quickly
+
+    monkeypatch.setattr("bdmm.inference.scene.prepare_source", prepare_quickly)
+    monkeypatch.setattr("bdmm.inference.scene._box", lambda *_: (80.0, 100.0, 120.0, 180.0))
+    noise = np.random.default_rng(0).integers(0, 255, (30, 20, 3)).astype(np.uint8)
+    write_image(tmp_path / "photo.png", resize_image(noise, (300, 200)))
+    return tmp_path / "photo.png"
+
+
+@pytest.fixture
+def short_motion(tmp_path: Path) -> Path:
+    """Return a motion of 8 frames: a window and a rest."""
+    save_motion(tmp_path / "short.motion", load_shipped("wave")[:8])
+    return tmp_path / "short.motion"

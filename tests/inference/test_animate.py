@@ -1,6 +1,7 @@
 from dataclasses import replace
 from fractions import Fraction
 
+import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -145,6 +146,7 @@ def test_the_package_exports_it():
     ],
 )
 def test_mistakes_are_told_before_the_work(options, words, monkeypatch):
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # users have no type checker
     monkeypatch.setattr("bdmm.inference.scene.prepare_source", None)
     monkeypatch.setattr("bdmm.inference.scene.MediaPipePose", None)
     given = {"source": np.zeros((300, 300, 3), np.uint8), "motion": "turn", **options}

@@ -81,7 +81,7 @@ def test_the_back_of_the_head_has_the_hairs_colour(source, conditioner, render):
 
 def test_painted_pixels_stay_near_the_persons_colours(source, conditioner, render):
     frames = render(
-        conditioner(turned(source.pose, torch.pi)), torch.full((3, *source.pose.size), -1)
+        conditioner(turned(source.pose, torch.pi)), torch.full((3, *source.pose.size), -1.0)
     )
     body = conditioner(turned(source.pose, torch.pi)).segment[0] >= 0
     colours = source.image[:, source.foreground[0] > 0.5]

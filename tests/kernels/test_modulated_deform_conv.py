@@ -71,6 +71,10 @@ def test_twins_agree_over_many_chunks_in_single_precision() -> None:
     fast = modulated_deform_conv(features, offsets, masks, kernel)
     reference = modulated_deform_conv(features, offsets, masks, kernel, twin="reference")
     torch.testing.assert_close(fast, reference, rtol=0, atol=3e-4)
+    last = features.contiguous(memory_format=torch.channels_last)
+    fast = modulated_deform_conv(last, offsets, masks, kernel)
+    torch.testing.assert_close(fast, reference, rtol=0, atol=3e-4)
+    assert fast.is_contiguous(memory_format=torch.channels_last)
 
 
 @pytest.mark.parametrize("conv", TWINS)

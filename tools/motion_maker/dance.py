@@ -68,7 +68,19 @@ def _during(start: float, end: float) -> np.ndarray:
 
 
 def _twist() -> np.ndarray:
-    keys = {0: 0, 4: 0, 8: 0, 8.5: 14, 9: 14, 9.5: -14, 10: -14, 10.5: 14, 11: 14, 11.5: -12, 11.9: 0}
+    keys = {
+        0: 0,
+        4: 0,
+        8: 0,
+        8.5: 14,
+        9: 14,
+        9.5: -14,
+        10: -14,
+        10.5: 14,
+        11: 14,
+        11.5: -12,
+        11.9: 0,
+    }
     return through(_FRAMES, _beats(keys), 2.0)
 
 

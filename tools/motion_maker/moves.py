@@ -251,7 +251,8 @@ def star_jump(rig: Rig) -> Score:
     half = 0.10 + 0.27 * open_
     point = np.tile(
         through(
-            period, {0: 0, 4: 0.1, 7: 0.65, 12: 0.5, 15: 0.1, 18: 0, 21: 0.15, 24: 0.6, 29: 0.4, 33: 0},
+            period,
+            {0: 0, 4: 0.1, 7: 0.65, 12: 0.5, 15: 0.1, 18: 0, 21: 0.15, 24: 0.6, 29: 0.4, 33: 0},
             0.8,
         ),
         tiles,
@@ -276,8 +277,6 @@ def star_jump(rig: Rig) -> Score:
         feet=feet,
         arms={"left": arm, "right": arm},
     )
-
-
 
 
 def pause(rig: Rig) -> Score:

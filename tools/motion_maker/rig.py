@@ -160,9 +160,9 @@ def _place_foot(rig: Rig, side: str, foot: Foot, turned: dict[str, np.ndarray]) 
     tip = flat @ Rotation.from_rotvec(foot.pitch[:, None] * across).as_matrix()
     turned[f"{side}_ankle"] = tip
     on_toes = np.clip(1 - foot.ball[:, 1] / 0.04, 0, 1) * (foot.pitch > 0)
-    turned[f"{side}_foot"] = tip @ Rotation.from_rotvec(
-        (-foot.pitch * on_toes)[:, None] * across
-    ).as_matrix()
+    turned[f"{side}_foot"] = (
+        tip @ Rotation.from_rotvec((-foot.pitch * on_toes)[:, None] * across).as_matrix()
+    )
     heel = rig.heel[side]
     pivot = np.where((foot.pitch > 0)[:, None], ball, heel)
     base = foot.ball + [0, ball[1], 0] + (flat @ (pivot - ball)[..., None])[..., 0]

@@ -84,7 +84,10 @@ def divide(fabric: Fabric, times: int = 1) -> Fabric:
         a, b, c = fabric.faces.T
         ab, bc, ca = middle.T
         faces = np.concatenate(
-            [np.stack(corner, -1) for corner in ((a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca))]
+            [
+                np.stack(corner, -1)
+                for corner in ((a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca))
+            ]
         )
         rows = np.repeat(np.arange(len(unique)), 2)
         halves = sparse.csr_matrix(
@@ -96,9 +99,7 @@ def divide(fabric: Fabric, times: int = 1) -> Fabric:
         inner = ~_border(faces, len(rest))
         for weight in (0.5, 0.25):
             rest = np.where(inner[:, None], rest + weight * (smoother @ rest - rest), rest)
-        fabric = Fabric(
-            rest, faces, grow @ fabric.weights, grow @ fabric.limb, grow @ fabric.along
-        )
+        fabric = Fabric(rest, faces, grow @ fabric.weights, grow @ fabric.limb, grow @ fabric.along)
     return fabric
 
 

@@ -95,7 +95,9 @@ def grow(figure: Figure, cut: Haircut, seed: int = 0) -> Hair:
     lift = cut.lift * (0.35 + 0.65 * crown)[:, None]
     heading = unit(comb * (1 - lift) + normals * lift)
     head = _head_tree(figure)
-    clump = np.column_stack([solid(roots * 120 + 7), solid(roots * 120 + 31), solid(roots * 120 + 53)])
+    clump = np.column_stack(
+        [solid(roots * 120 + 7), solid(roots * 120 + 31), solid(roots * 120 + 53)]
+    )
     layer = cut.volume * random.random(len(roots)) ** 0.7
     points = [roots]
     step_length = (length / (cut.points - 1))[:, None]
@@ -103,7 +105,10 @@ def grow(figure: Figure, cut: Haircut, seed: int = 0) -> Hair:
         part = index / (cut.points - 1)
         fall = cut.weight * length[:, None] * part * np.array([0, 1.0, 0])
         wave = cut.curl * np.sin(part * 9 + 6 * clump) * 0.6
-        heading = unit(heading + (comb * (1 - lift) * 0.25 + fall + wave + 0.25 * clump * part) / (cut.points / 6))
+        heading = unit(
+            heading
+            + (comb * (1 - lift) * 0.25 + fall + wave + 0.25 * clump * part) / (cut.points / 6)
+        )
         off = 0.0015 + layer * min(part * 3, 1)
         points.append(_push_out(points[-1] + heading * step_length, head, off))
         heading = unit(points[-1] - points[-2])
@@ -120,11 +125,13 @@ def brows(figure: Figure, thick: float, seed: int = 1) -> Hair:
         count = int(170 * thick)
         s = random.beta(1.3, 1.5, count)
         x = np.abs(eye[0]) - 0.019 + 0.045 * s
-        arch = 0.0140 + 0.0055 * np.sin(np.pi * 0.85 * s**0.9)
+        arch = 0.0152 + 0.0048 * np.sin(np.pi * 0.85 * s**0.9)
         tall = 0.0032 * (1 - s) ** 0.6 + 0.0010
         y = eye[1] - arch + tall * (random.random(count) - 0.5) * 2 * min(thick, 1.2)
         lay = np.stack([0.35 + 0.8 * s, -0.75 + 1.1 * s, np.zeros(count)], axis=-1)
-        strands.append(_lay(figure, np.stack([x * sign, y], -1), lay * [sign, 1, 1], 0.0075, random))
+        strands.append(
+            _lay(figure, np.stack([x * sign, y], -1), lay * [sign, 1, 1], 0.0075, random)
+        )
     both = np.concatenate(strands)
     return Hair(both, 0.75 + 0.4 * random.random(len(both)))
 
@@ -177,7 +184,9 @@ def _lay(
         _, index = tree.query(place, k=6)
         weight = 1 / (np.linalg.norm(surface[index][..., :2] - place[:, None], axis=-1) + 1e-4)
         weight /= weight.sum(axis=1, keepdims=True)
-        base, normal = (np.einsum("nk,nki->ni", weight, values[index]) for values in (surface, normals))
+        base, normal = (
+            np.einsum("nk,nki->ni", weight, values[index]) for values in (surface, normals)
+        )
         slope = ((place - base[:, :2]) * normal[:, :2]).sum(-1) / np.minimum(normal[:, 2], -0.3)
         z = base[:, 2] - slope
         points.append(np.column_stack([place, z - 0.0008 - 0.0015 * np.sin(np.pi * part)]))
@@ -190,7 +199,9 @@ def _roots(
     """Scatter roots over the skin of the head, as densely as hair grows."""
     of_head = figure.weights[:, BONE_NAMES.index("head")] > 0.3
     of_head |= figure.weights[:, BONE_NAMES.index("neck")] > 0.3
-    of_head &= ~np.isin(figure.parts, [PART_NAMES.index(name) for name in ("eyes", "mouth", "lips", "ears")])
+    of_head &= ~np.isin(
+        figure.parts, [PART_NAMES.index(name) for name in ("eyes", "mouth", "lips", "ears")]
+    )
     faces = figure.faces[of_head[figure.faces].all(axis=1)]
     a, b, c = (figure.rest[faces[:, k]] for k in range(3))
     area = np.linalg.norm(np.cross(b - a, c - a), axis=1)

@@ -170,7 +170,9 @@ def illuminate(
 
 
 def _vectors(values: np.ndarray) -> wp.array:
-    return wp.array(np.ascontiguousarray(values, np.float32).reshape(-1, 3), dtype=wp.vec3, device="cpu")
+    return wp.array(
+        np.ascontiguousarray(values, np.float32).reshape(-1, 3), dtype=wp.vec3, device="cpu"
+    )
 
 
 def _to_map(axes: np.ndarray, points: np.ndarray, scene: Scene, side: int) -> np.ndarray:
@@ -178,9 +180,7 @@ def _to_map(axes: np.ndarray, points: np.ndarray, scene: Scene, side: int) -> np
     return mapped + np.array([side / 2, side / 2, 0])
 
 
-def _depth_map(
-    axes: np.ndarray, scene: Scene, triangles: torch.Tensor, side: int
-) -> np.ndarray:
+def _depth_map(axes: np.ndarray, scene: Scene, triangles: torch.Tensor, side: int) -> np.ndarray:
     points = torch.from_numpy(_to_map(axes, scene.vertices, scene, side))[None].float()
     return rasterize(points, triangles, (side, side)).depth[0].numpy()
 

@@ -150,6 +150,10 @@ def woman(body: AnnyBody, fine: int = 2, strands: float = 1.0) -> Person:
     return Person(figure, layers, paints, hair, under(layers, shod(figure, 0.058)))
 
 
+_DEEP = {"skin": 0.02, "jeans": 0.03, "shirt": 0.008}
+"""Metres within a garment's hems at which what is under it is not drawn any more."""
+
+
 def under(layers: list[Layer], in_shoe: Callable[[np.ndarray], np.ndarray]) -> Hidden:
     """Return which points lie under a garment for sure: well inside its hems, or in a shoe."""
     trees = {
@@ -157,15 +161,20 @@ def under(layers: list[Layer], in_shoe: Callable[[np.ndarray], np.ndarray]) -> H
         for layer in layers
         if layer.inside is not None and layer.name != "uppers"
     }
-    covers = {"skin": list(trees), "jeans": ["shirt"], "shirt": [name for name in trees if name == "skirt"]}
+    covers = {
+        "skin": list(trees),
+        "jeans": ["shirt"],
+        "shirt": [name for name in trees if name == "skirt"],
+    }
 
     def hidden(name: str, coords: np.ndarray) -> np.ndarray:
         covered = in_shoe(coords[:, :3]) if name == "skin" else np.zeros(len(coords), bool)
         for cover in covers.get(name, ()):
             tree, inside = trees[cover]
-            away, index = tree.query(coords[:, :3], distance_upper_bound=0.06)
-            found = np.isfinite(away)
-            covered[found] |= inside[index[found]] > (0.02 if name == "skin" else 0.03)
+            away, index = tree.query(coords[:, :3], k=4, distance_upper_bound=0.06)
+            near = 1 / (away + 1e-4)
+            depth = (near * np.append(inside, 0)[index]).sum(axis=1) / near.sum(axis=1).clip(1e-9)
+            covered |= np.isfinite(away[:, 0]) & (depth > _DEEP[name])
         return covered
 
     return hidden

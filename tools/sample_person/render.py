@@ -1,13 +1,14 @@
 """Draw a dressed person in a pose in the studio."""
 
+import functools
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from bdmm.records import BONE_NAMES
 from sample_person.camera import Camera, Hidden, Seen, look
-from sample_person.geometry import Figure, Layer, carry, pose, unit
+from sample_person.geometry import Figure, Layer, carry, pose, submesh, unit
 from sample_person.hair import Hair
 from sample_person.light import Lamps, Lit, Scene, Strands, Surface, illuminate
 from sample_person.studio import Backdrop, backdrop, develop, roll_out
@@ -30,7 +31,17 @@ class Person:
     paints: dict[str, Paint]
     hair: list[tuple[Hair, tuple[float, float, float]]]
     hidden: Hidden
-    solids: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @functools.cached_property
+    def solid(self) -> list[np.ndarray]:
+        """Faces of each layer that cast shadows: what is worn, and not what lies under it."""
+        faces = []
+        for layer in self.layers:
+            casts = ~self.hidden(layer.name, layer.coords)
+            if layer.inside is not None:
+                casts &= layer.inside > 0
+            faces.append(submesh(layer.faces, casts))
+        return faces
 
 
 @dataclass(frozen=True)
@@ -120,10 +131,7 @@ def photograph(
 
 def _solid(person: Person, posed: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     faces, count = [], 0
-    for layer, vertices in zip(person.layers, posed, strict=True):
-        own = layer.faces
-        if layer.inside is not None:
-            own = own[(layer.inside[own] > 0).all(axis=1)]
+    for own, vertices in zip(person.solid, posed, strict=True):
         faces.append(own + count)
         count += len(vertices)
     return np.concatenate(posed), np.concatenate(faces)

@@ -39,14 +39,17 @@ def shoes(figure: Figure, height: float) -> list[Layer]:
 
 def shod(figure: Figure, height: float) -> Callable[[np.ndarray], np.ndarray]:
     """Return a function that tells which points (``n 3``, at rest) are skin inside a shoe."""
-    lasts = [(sign, _last(figure, side, sign)) for side, sign in (("left", 1.0), ("right", -1.0))]
+    lasts = [
+        (sign, _last(figure, side, sign, height)) for side, sign in (("left", 1.0), ("right", -1.0))
+    ]
 
     def within(rest: np.ndarray) -> np.ndarray:
         covered = np.zeros(len(rest), bool)
         for sign, last in lasts:
             local = last.local(rest)
             low = (rest[:, 0] * sign > 0) & (local[:, 2] < 0.055)
-            covered |= low & (_opening(local, last) > -0.001)
+            flat = np.minimum(local, [np.inf, np.inf, 0.8 * last.brim])
+            covered |= low & (_opening(flat, last) > -0.001)
         return covered
 
     return within
@@ -79,6 +82,8 @@ class _Last:
     length: float
     hole: tuple[float, float, float, float]
     """The ankle's outline above the shoe: middle and half size, forward and outward."""
+    brim: float
+    """Height of the collar at the heel."""
     toes: float
     """Where the toes bend, along ``forward``."""
     foot: np.ndarray
@@ -94,7 +99,7 @@ class _Last:
         return base + flat - points[:, 2:] * [0, 1, 0]
 
 
-def _last(figure: Figure, side: str, sign: float) -> _Last:
+def _last(figure: Figure, side: str, sign: float, height: float) -> _Last:
     ankle = figure.joints[BONE_NAMES.index(f"{side}_ankle")]
     toes = figure.joints[BONE_NAMES.index(f"{side}_foot")]
     forward = (toes - ankle) * [1, 0, 1]
@@ -103,7 +108,18 @@ def _last(figure: Figure, side: str, sign: float) -> _Last:
     outward *= np.sign(outward[0]) * sign
     foot = figure.rest[(figure.rest[:, 0] * sign > 0) & (figure.rest[:, 1] > ankle[1] - 0.005)]
     floor = float(figure.rest[:, 1].max())
-    last = _Last(ankle, forward, outward, floor, 0, 0, (0, 0, 1, 1), float((toes - ankle) @ forward), foot)
+    last = _Last(
+        ankle,
+        forward,
+        outward,
+        floor,
+        0,
+        0,
+        (0, 0, 1, 1),
+        0.8 * height,
+        float((toes - ankle) @ forward),
+        foot,
+    )
     local = last.local(foot)
     heel = local[local[:, 2] < 0.05, 0].min()
     shin = local[(local[:, 2] > 0.060) & (local[:, 0] < local[:, 0].min() + 0.13)]
@@ -119,7 +135,7 @@ def _last(figure: Figure, side: str, sign: float) -> _Last:
 
 
 def _shoe(figure: Figure, side: str, sign: float, height: float) -> tuple[Layer, Layer]:
-    last = _last(figure, side, sign)
+    last = _last(figure, side, sign, height)
     along = (1 - np.cos(np.linspace(0, np.pi, _RINGS))) / 2
     inner, outer, top = _measure(last.foot, last.start + along * last.length, height, along)
     sole = _sole(along, inner, outer, last.length)
@@ -148,7 +164,9 @@ def _opening(local: np.ndarray, last: _Last) -> np.ndarray:
     """Return ``v`` distance outside the hole for the ankle, metres; negative inside the hole."""
     x, y, half_x, half_y = last.hole
     away = np.hypot((local[:, 0] - x) / half_x, (local[:, 1] - y) / half_y)
-    return np.maximum((away - 1) * half_y, 0.028 - local[:, 2])
+    hole = np.maximum((away - 1) * half_y, 0.028 - local[:, 2])
+    brim = last.brim - local[:, 2] + 0.5 * (local[:, 0] - x).clip(0)
+    return np.minimum(hole, brim)
 
 
 def _measure(
@@ -191,7 +209,9 @@ def _sole(
     )
     tangent = np.roll(outline, -1, axis=0) - np.roll(outline, 1, axis=0)
     outward = np.stack([-tangent[:, 1], tangent[:, 0]], axis=-1)
-    outward = gaussian_filter1d(outward / np.linalg.norm(outward, axis=1).max(), 2, axis=0, mode="wrap")
+    outward = gaussian_filter1d(
+        outward / np.linalg.norm(outward, axis=1).max(), 2, axis=0, mode="wrap"
+    )
     outward /= np.linalg.norm(outward, axis=1, keepdims=True).clip(1e-9)
     part = outline[:, 0] / length
     spring = 0.016 * step(0.72, 1.0, part) ** 1.5 + 0.004 * step(0.10, 0.0, part)
@@ -252,7 +272,9 @@ def paint_sole(seen: Seen, camera: Camera, rubber: tuple, line: tuple) -> Surfac
     )  # fmt: skip
 
 
-def paint_upper(seen: Seen, camera: Camera, leather: tuple, accent: tuple, tongue: tuple, laces: tuple) -> Surface:
+def paint_upper(
+    seen: Seen, camera: Camera, leather: tuple, accent: tuple, tongue: tuple, laces: tuple
+) -> Surface:
     """Colour uppers: panels with stitches, a heel tab, a tongue with laces, a padded collar."""
     _, y, z, part, rim = seen.coords.T
     count = len(y)
@@ -260,25 +282,49 @@ def paint_upper(seen: Seen, camera: Camera, leather: tuple, accent: tuple, tongu
     throat = step(0.28, 0.30, part) * step(0.70, 0.68, part - 6.0 * centre**2)
     wide = 0.017 + 0.010 * step(0.70, 0.30, part)
     under = throat * step(wide, wide - 0.0015, np.abs(centre)) * (z > 0.030)
-    rungs = (part - 0.34) / 0.062 - 1.5 * np.abs(centre) + 6 * centre * np.sign(np.sin((part - 0.34) / 0.062 * np.pi))
+    rungs = (
+        (part - 0.34) / 0.062
+        - 1.5 * np.abs(centre)
+        + 6 * centre * np.sign(np.sin((part - 0.34) / 0.062 * np.pi))
+    )
     lace = throat * step(0.27, 0.20, np.abs(rungs - np.round(rungs))) * (z > 0.030)
     lace *= step(wide + 0.004, wide + 0.002, np.abs(centre)) * (part > 0.31)
     swoosh = np.abs((z - 0.018) - 0.62 * (part - 0.34) * 0.16 - 0.010) - 0.006
-    stripe = step(0.001, -0.001, swoosh) * step(0.20, 0.26, part) * step(0.62, 0.52, part) * (1 - throat * (np.abs(centre) < 0.026))
+    stripe = (
+        step(0.001, -0.001, swoosh)
+        * step(0.20, 0.26, part)
+        * step(0.62, 0.52, part)
+        * (1 - throat * (np.abs(centre) < 0.026))
+    )
     heel = step(0.135, 0.125, part + 0.25 * (0.06 - z))
     cap = np.abs(part - 0.78 - 0.9 * centre**2 / 0.02)
-    seams = np.exp(-((cap / 0.004) ** 2)) + np.exp(-(((part + 0.25 * (0.06 - z) - 0.13) / 0.004) ** 2))
+    seams = np.exp(-((cap / 0.004) ** 2)) + np.exp(
+        -(((part + 0.25 * (0.06 - z) - 0.13) / 0.004) ** 2)
+    )
     edge = np.exp(-(((np.abs(centre) - wide - 0.006) / 0.0010) ** 2)) * throat * (z > 0.035)
     seams = np.clip(seams + edge + np.exp(-(((rim - 0.0105) / 0.0008) ** 2)), 0, 1)
-    tone = np.tile(np.array(leather), (count, 1)) * (1 + 0.03 * layered(seen.coords[:, :3] * 120, 2))[:, None]
+    tone = (
+        np.tile(np.array(leather), (count, 1))
+        * (1 + 0.03 * layered(seen.coords[:, :3] * 120, 2))[:, None]
+    )
     tone = _over(tone, accent, np.clip(stripe + heel, 0, 1))
     tone = _over(tone, tongue, under)
     tone = _over(tone, laces, lace)
     tone = _over(tone, accent, step(0.010, 0.008, rim))
     tone = np.where(seen.back[:, None], np.array(leather) * 0.4, tone)
     tone = tone * (1 - 0.35 * seams)[:, None]
-    height = 0.0015 * step(0, 0.005, rim) + 0.0022 * lace - 0.0007 * seams + 0.0006 * np.clip(stripe + heel, 0, 1) - 0.0014 * under
-    crease = np.sin(part * 260 + 2 * solid(seen.coords[:, :3] * 60)) * step(0.66, 0.70, part) * step(0.78, 0.74, part)
+    height = (
+        0.0015 * step(0, 0.005, rim)
+        + 0.0022 * lace
+        - 0.0007 * seams
+        + 0.0006 * np.clip(stripe + heel, 0, 1)
+        - 0.0014 * under
+    )
+    crease = (
+        np.sin(part * 260 + 2 * solid(seen.coords[:, :3] * 60))
+        * step(0.66, 0.70, part)
+        * step(0.78, 0.74, part)
+    )
     height = height + 0.0004 * crease * step(0.02, 0.04, z)
     return Surface(
         tone.clip(0.01, 0.9), Relief(camera, seen).bump(height),

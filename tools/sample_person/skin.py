@@ -45,7 +45,9 @@ def find_face(figure: Figure) -> Face:
     """Measure a figure's face."""
     eyes, radii = [], []
     for sign in (1, -1):
-        ball = figure.rest[(figure.parts == PART_NAMES.index("eyes")) & (figure.rest[:, 0] * sign > 0)]
+        ball = figure.rest[
+            (figure.parts == PART_NAMES.index("eyes")) & (figure.rest[:, 0] * sign > 0)
+        ]
         system = np.column_stack([2 * ball, np.ones(len(ball))])
         solved = np.linalg.lstsq(system, (ball**2).sum(axis=1), rcond=None)[0]
         eyes.append(solved[:3])
@@ -79,15 +81,19 @@ def eyeballs(figure: Figure) -> Layer:
     face = find_face(figure)
     ring, around = np.mgrid[0:25, 0:48]
     polar, turn = ring.ravel() / 24 * np.pi, around.ravel() / 48 * 2 * np.pi
-    ball = np.stack([np.sin(polar) * np.cos(turn), np.sin(polar) * np.sin(turn), -np.cos(polar)], -1)
+    ball = np.stack(
+        [np.sin(polar) * np.cos(turn), np.sin(polar) * np.sin(turn), -np.cos(polar)], -1
+    )
     index = np.arange(25 * 48).reshape(25, 48)
     a, b = index[:-1], index[1:]
     c, d = np.roll(b, -1, axis=1), np.roll(a, -1, axis=1)
     quads = np.stack([a, b, c, a, c, d], axis=-1).reshape(-1, 3)
     rest = np.concatenate([eye + 0.97 * face.radius * ball for eye in face.eyes])
     faces = np.concatenate([quads, quads + len(ball)])
-    if (np.cross(ball[quads[60, 1]] - ball[quads[60, 0]], ball[quads[60, 2]] - ball[quads[60, 0]])
-            @ ball[quads[60, 0]]) < 0:
+    if (
+        np.cross(ball[quads[60, 1]] - ball[quads[60, 0]], ball[quads[60, 2]] - ball[quads[60, 0]])
+        @ ball[quads[60, 0]]
+    ) < 0:
         faces = faces[:, ::-1].copy()
     weights = np.zeros((len(rest), len(BONE_NAMES)))
     weights[:, BONE_NAMES.index("head")] = 1
@@ -116,7 +122,9 @@ def paint_skin(
     if look.eye_shadow:
         tone = _mix(tone, (0.10, 0.05, 0.05), look.eye_shadow * _lids(rest, face))
     if look.beard:
-        tone = _mix(tone, np.array(look.skin) * [0.42, 0.44, 0.5], look.beard * _beard(rest, face, lips))
+        tone = _mix(
+            tone, np.array(look.skin) * [0.42, 0.44, 0.5], look.beard * _beard(rest, face, lips)
+        )
     tone = _mix(tone, (0.012, 0.008, 0.007), look.lash * _lid_edge(rest, face))
     mouth = step(0.25, 0.6, lips)
     line = np.exp(-(((rest[:, 1] - face.mouth[1]) / 0.0012) ** 2)) * mouth
@@ -146,9 +154,9 @@ def _warmth(rest: np.ndarray, face: Face, ears: np.ndarray, hands: np.ndarray) -
     """Where blood shows: cheeks, nose, ears, knuckles."""
     x, y, z = np.abs(rest[:, 0]), rest[:, 1], rest[:, 2]
     eye = face.eyes[0]
-    cheek = np.exp(
-        -(((x - eye[0] * 1.25) / 0.020) ** 2) - ((y - eye[1] - 0.036) / 0.017) ** 2
-    ) * (z < eye[2] + 0.05)
+    cheek = np.exp(-(((x - eye[0] * 1.25) / 0.020) ** 2) - ((y - eye[1] - 0.036) / 0.017) ** 2) * (
+        z < eye[2] + 0.05
+    )
     nose = np.exp(-(((rest - face.nose) / 0.014) ** 2).sum(axis=1))
     knuckles = hands * step(0.2, 0.7, solid(rest * 55) * 0.5 + 0.4)
     return np.clip(0.75 * cheek + 0.7 * nose + 0.65 * ears + 0.35 * knuckles, 0, 1)
@@ -188,7 +196,10 @@ def paint_eyes(seen: Seen, face: Face, look: Complexion, gaze: tuple[float, floa
     towards = unit(np.array([gaze[0], gaze[1], -1.0]))
     angle = np.arccos(np.clip(away @ towards, -1, 1))
     turn = np.arctan2(away[:, 1] - towards[1], away[:, 0] - towards[0])
-    iris = np.array(look.iris) * (0.75 + 0.45 * np.abs(np.sin(9 * turn + 3 * np.sin(5 * turn))))[:, None]
+    iris = (
+        np.array(look.iris)
+        * (0.75 + 0.45 * np.abs(np.sin(9 * turn + 3 * np.sin(5 * turn))))[:, None]
+    )
     iris *= (0.6 + 0.8 * step(0.40, 0.20, angle))[:, None]
     white = np.array([0.50, 0.455, 0.43]) * (1 - 0.3 * step(0.5, 1.0, angle))[:, None]
     tone = _mix(white, np.array(look.iris) * 0.18, step(0.44, 0.40, angle))

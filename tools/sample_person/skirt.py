@@ -2,7 +2,7 @@
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
-from scipy.spatial import ConvexHull
+from scipy.spatial import ConvexHull, cKDTree
 
 from bdmm.records import BONE_NAMES
 from sample_person.camera import Camera, Seen
@@ -32,13 +32,17 @@ def skirt(figure: Figure, waist: float, hem: float, flare: float) -> Layer:
     height = np.linspace(-waist, hem, _ROWS)
     turn = np.arange(_AROUND) / _AROUND * 2 * np.pi
     outward = np.stack([np.sin(turn), -np.cos(turn)], axis=-1)
-    arm = sum(of_bones(figure, ("shoulder", "elbow", "wrist", "hand"), side) for side in ("left", "right"))
+    arm = sum(
+        of_bones(figure, ("shoulder", "elbow", "wrist", "hand"), side) for side in ("left", "right")
+    )
     body = figure.rest[np.asarray(arm) < 0.1]
     radius = np.stack([_support(body, level, outward) for level in height])
     radius = np.maximum.accumulate(gaussian_filter1d(radius, 1.5, axis=0), axis=0)
     down = ((height + waist) / (hem + waist))[:, None]
     radius = radius + 0.014 + 0.009 * down + flare * down**1.4
-    grid = np.stack(np.broadcast_arrays(np.cos(turn) * 1.3, height[:, None] * 0.6, np.sin(turn) * 1.3), -1)
+    grid = np.stack(
+        np.broadcast_arrays(np.cos(turn) * 1.3, height[:, None] * 0.6, np.sin(turn) * 1.3), -1
+    )
     drift = solid(grid.reshape(-1, 3) * 1.6).reshape(_ROWS, _AROUND)
     pleats = np.cos(turn * 15 + 2.4 * drift) * 0.6 + np.cos(turn * 26 + 5 * drift) * 0.25
     radius += 0.020 * pleats * step(0.05, 1.0, down)
@@ -58,12 +62,18 @@ def skirt(figure: Figure, waist: float, hem: float, flare: float) -> Layer:
     left = step(-0.13, 0.13, rest[:, 0])
     weights[:, BONE_NAMES.index("left_hip")] = legs * left
     weights[:, BONE_NAMES.index("right_hip")] = legs * (1 - left)
-    trunk = step(-0.10, -0.02, rest[:, 1])
-    weights[:, 0] = (1 - legs) * trunk
-    weights[:, BONE_NAMES.index("spine1")] = (1 - legs) * (1 - trunk)
+    weights[:, 0] = 1 - legs
+    # From the hips up it moves with the body under it, so that it and the top stay together.
+    trunk = np.flatnonzero(np.asarray(arm) < 0.1)
+    _, near = cKDTree(figure.rest[trunk]).query(rest, k=12)
+    own = figure.weights[trunk][near].mean(axis=1)
+    part = step(0.05, -0.02, rest[:, 1])[:, None]
+    weights = weights * (1 - part) + own * part
     inside = np.minimum(hem - rest[:, 1], rest[:, 1] + waist) + 1e-4
     turned = np.tile(turn, _ROWS)
-    coords = np.column_stack([rest, np.sin(turned), np.cos(turned), hem - rest[:, 1], rest[:, 1] + waist])
+    coords = np.column_stack(
+        [rest, np.sin(turned), np.cos(turned), hem - rest[:, 1], rest[:, 1] + waist]
+    )
     return Layer("skirt", rest, faces, weights, coords, inside)
 
 
@@ -107,7 +117,12 @@ def paint_skirt(seen: Seen, camera: Camera, base: tuple, dots: tuple) -> Surface
     ends = np.exp(-(((hem - 0.020) / 0.0010) ** 2)) + np.exp(-(((top - 0.030) / 0.0009) ** 2))
     tone = tone * (1 - 0.3 * ends + 0.05 * layered(rest * 30, 2))[:, None]
     tone = np.where(seen.back[:, None], tone * 0.45, tone)
-    height = 0.0010 * step(0, 0.003, hem) - 0.0014 * band - 0.0006 * ends + 0.001 * layered(rest * [30, 12, 30], 2)
+    height = (
+        0.0010 * step(0, 0.003, hem)
+        - 0.0014 * band
+        - 0.0006 * ends
+        + 0.001 * layered(rest * [30, 12, 30], 2)
+    )
     count = len(hem)
     return Surface(
         tone.clip(0.005, 0.9), Relief(camera, seen).bump(height), np.full(count, 0.7),

@@ -43,7 +43,12 @@ def tshirt(figure: Figure, hem: float, sleeve: float, loose: float, fine: int) -
     )
     low = step(neck[1] + 0.15, hem, y)
     belly = np.exp(-(((y + 0.13) / 0.10) ** 2))
-    clearance = step(neck[1] - 0.02, neck[1] + 0.10, y) * loose * (0.006 + 0.014 * belly + 0.003 * low + 0.004 * step(0.3, 0.8, arm)) + 0.003
+    clearance = (
+        step(neck[1] - 0.02, neck[1] + 0.10, y)
+        * loose
+        * (0.006 + 0.014 * belly + 0.003 * low + 0.004 * step(0.3, 0.8, arm))
+        + 0.003
+    )
     hand = np.isin(figure.parts, [PART_NAMES.index(name) for name in ("hands", "feet")])
     keep = ~hand & (y < hem + 0.12) & (y > neck[1] - 0.06)
     keep &= of_bones(figure, ("knee",), "left") + of_bones(figure, ("knee",), "right") < 0.2
@@ -62,7 +67,9 @@ def tshirt(figure: Figure, hem: float, sleeve: float, loose: float, fine: int) -
     height += trunk * step(hem - 0.25, hem, rest[:, 1]) * 0.010 * ripple
     height += trunk * 0.005 * layered(folds, 2)
     pit = np.abs(rest[:, :2] * [1, 1] - 0) - [0.17, -joint(figure, "left_shoulder")[1] - 0.09]
-    drag = np.column_stack([np.arctan2(pit[:, 1], -pit[:, 0] - 0.05) * 7, rest[:, 2] * 6, pit[:, 0] * 3])
+    drag = np.column_stack(
+        [np.arctan2(pit[:, 1], -pit[:, 0] - 0.05) * 7, rest[:, 2] * 6, pit[:, 0] * 3]
+    )
     height += trunk * np.exp(-((pit / 0.10) ** 2).sum(axis=1)) * 0.012 * (ridged(drag, 2) - 0.7)
     height *= min(1.0, 0.3 + 0.7 * loose)
     ring = np.column_stack([fabric.along * 26, rest[:, 1] * 8, rest[:, 2] * 9])
@@ -117,7 +124,12 @@ def paint_knit(seen: Seen, camera: Camera, colours: Print, stitch: float) -> Sur
         colours: its print.
         stitch: how dark the stitches are, 0 to 1.
     """
-    rest, limb, along, hem = seen.coords[:, :3], seen.coords[:, 3], seen.coords[:, 4], seen.coords[:, 5]
+    rest, limb, along, hem = (
+        seen.coords[:, :3],
+        seen.coords[:, 3],
+        seen.coords[:, 4],
+        seen.coords[:, 5],
+    )
     tone = colours(rest, limb, along)
     armhole = np.exp(-(((np.abs(limb) - 0.42) / 0.035) ** 2)) * (rest[:, 1] < -0.25)
     seam = np.exp(-(((hem - 0.019) / 0.0011) ** 2)) + 0.8 * armhole
@@ -145,9 +157,9 @@ def paint_denim(seen: Seen, camera: Camera, blue: tuple, thread: tuple, figure: 
     side = np.exp(-(((z - out) / 0.0018) ** 2)) * (leg > 0.2) * (x > 0.10 + 0.12 * y.clip(0, 0.8))
     pocket_line = np.hypot((x - 0.205) / 0.075, (y + 0.055) / 0.095) - 1
     pocket = np.exp(-((pocket_line / 0.022) ** 2)) * (z < out) * (y > -0.07)
-    fly = (np.exp(-(((x - 0.0) / 0.0012) ** 2)) + np.exp(-(((rest[:, 0] - 0.028) / 0.0014) ** 2))) * (
-        (y < 0.085) & (z < 0)
-    )
+    fly = (
+        np.exp(-(((x - 0.0) / 0.0012) ** 2)) + np.exp(-(((rest[:, 0] - 0.028) / 0.0014) ** 2))
+    ) * ((y < 0.085) & (z < 0))
     ends = np.exp(-(((hem - 0.022) / 0.0013) ** 2))
     lines = np.clip(side + pocket + fly + ends, 0, 1)
     dashes = 0.55 + 0.45 * np.sign(np.sin((rest @ np.array([1.0, 1.0, 1.0])) * 1100))
@@ -178,7 +190,9 @@ def sunrise(rest: np.ndarray, limb: np.ndarray, along: np.ndarray) -> np.ndarray
     sun = step(1.0, 0.985, radius)
     rays = step(1.28, 1.26, radius) * step(1.08, 1.10, radius)
     rays *= step(-0.15, 0.0, np.cos(np.arctan2(y, x) * 18)) * (y < 0.25)
-    wave = y - 0.25 - 0.10 * np.sin(x * 7) - 0.28 * np.floor((y - 0.25 - 0.10 * np.sin(x * 7)) / 0.28)
+    wave = (
+        y - 0.25 - 0.10 * np.sin(x * 7) - 0.28 * np.floor((y - 0.25 - 0.10 * np.sin(x * 7)) / 0.28)
+    )
     sea = (y > 0.25 + 0.10 * np.sin(x * 7)) & (wave < 0.15)
     sky = sun * (y < 0.25 + 0.10 * np.sin(x * 7))
     front = rest[:, 2] < 0

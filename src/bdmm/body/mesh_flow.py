@@ -11,7 +11,6 @@ from bdmm.body.nearest_pixel import nearest_pixel
 from bdmm.body.rasterize import Raster
 from bdmm.body.source_geometry import DEPTH_SLACK, REACH, Shown, SourceGeometry
 from bdmm.records import BONE_NAMES, BONE_PARENTS, PixelState
-from bdmm.shapes import Rotations
 
 NOWHERE = -2.0
 """Grid position of pixels of which nothing is known: far outside the source, so it samples zero."""
@@ -82,7 +81,7 @@ def mesh_flow(
 
 
 def plane_turns(
-    source: Rotations, target: Rotations, shrink: Float[Tensor, "t"]
+    source: Float[Tensor, "n 3 3"], target: Float[Tensor, "t n 3 3"], shrink: Float[Tensor, "t"]
 ) -> Float[Tensor, "t n 2 2"]:
     """Return how each bone's outline turns within the picture, from target to source.
 
@@ -101,10 +100,10 @@ def plane_turns(
 
 def _on_body(
     geometry: SourceGeometry,
-    face: Int[Tensor, "n"],
-    weights: Float[Tensor, "n 3"],
-    bone: Int[Tensor, "n"],
-) -> tuple[Float[Tensor, "n 2"], Bool[Tensor, "n"], Bool[Tensor, "n"]]:
+    face: Int[Tensor, "m"],
+    weights: Float[Tensor, "m 3"],
+    bone: Int[Tensor, "m"],
+) -> tuple[Float[Tensor, "m 2"], Bool[Tensor, "m"], Bool[Tensor, "m"]]:
     """Return positions in the source, which of them are visible, which hidden ones are filled."""
     spot, depth = _interpolated(geometry.corners, face, weights)
     shown = geometry.at(spot)
@@ -130,15 +129,15 @@ def _on_body(
 
 
 def _interpolated(
-    corners: Float[Tensor, "f 3 3"], face: Int[Tensor, "n"], weights: Float[Tensor, "n 3"]
-) -> tuple[Float[Tensor, "n 2"], Float[Tensor, "n"]]:
+    corners: Float[Tensor, "f 3 3"], face: Int[Tensor, "m"], weights: Float[Tensor, "m 3"]
+) -> tuple[Float[Tensor, "m 2"], Float[Tensor, "m"]]:
     point = (weights[..., None] * corners.index_select(0, face)).sum(dim=1)
     return point[:, :2].contiguous(), point[:, 2]
 
 
 def _seen(
-    geometry: SourceGeometry, shown: Shown, depth: Float[Tensor, "n"], bone: Int[Tensor, "n"]
-) -> Bool[Tensor, "n"]:
+    geometry: SourceGeometry, shown: Shown, depth: Float[Tensor, "m"], bone: Int[Tensor, "m"]
+) -> Bool[Tensor, "m"]:
     """Return which points of these depths the source shows, or would if its rim were drawn in."""
     unhidden = depth <= shown.deepest + geometry.pixels(DEPTH_SLACK)
     clear = ~_beside_limb(geometry, shown, depth, bone)
@@ -146,15 +145,15 @@ def _seen(
 
 
 def _beside_limb(
-    geometry: SourceGeometry, shown: Shown, depth: Float[Tensor, "n"], bone: Int[Tensor, "n"]
-) -> Bool[Tensor, "n"]:
+    geometry: SourceGeometry, shown: Shown, depth: Float[Tensor, "m"], bone: Int[Tensor, "m"]
+) -> Bool[Tensor, "m"]:
     """Return which points lie behind another limb, or so close beside it that it may hide them."""
     limb = shown.foremost_bone
     other = (limb >= 0) & ~_CLOSE.to(bone.device)[bone, limb]
     return other & (depth > shown.foremost + geometry.pixels(DEPTH_SLACK))
 
 
-def _same_bone(geometry: SourceGeometry, shown: Shown, bone: Int[Tensor, "n"]) -> Bool[Tensor, "n"]:
+def _same_bone(geometry: SourceGeometry, shown: Shown, bone: Int[Tensor, "m"]) -> Bool[Tensor, "m"]:
     """Through-body fill: where the source shows the same bone or its neighbour, another side."""
     near = (shown.segment >= 0) & _ADJACENT.to(bone.device)[bone, shown.segment]
     body = shown.on_mesh & (bone != _HEAD) & (shown.segment != _HEAD)
@@ -168,7 +167,7 @@ def _extended(
     place: Float[Tensor, "t h w 2"],
     segment: Int[Tensor, "t h w"],
     turns: Float[Tensor, "t n 2 2"],
-) -> tuple[tuple[Tensor, ...], Float[Tensor, "n 2"]]:
+) -> tuple[tuple[Tensor, ...], Float[Tensor, "m 2"]]:
     """Return (frame, row, column) of pixels beside the body, and their positions in the source."""
     near, at = _beside(covered, max(1, round(geometry.pixels(REACH))))
     bone = segment[near]
@@ -207,9 +206,10 @@ def _solid(region: Bool[Tensor, "t h w"]) -> Bool[Tensor, "t h w"]:
     """Return where the region fills half of a pixel's 5x5 surroundings: no crumbs, no threads."""
     height, width = region.shape[1:]
     padded = functional.pad(region.to(torch.uint8), (2, 2, 2, 2))
-    rows = torch.stack([padded[:, shift : shift + height] for shift in range(5)]).sum(dim=0)
-    count = torch.stack([rows[:, :, shift : shift + width] for shift in range(5)]).sum(dim=0)
-    return count >= 12
+    for dim, length in ((1, height), (2, width)):
+        parts = [padded.narrow(dim, shift, length) for shift in range(5)]
+        padded = torch.stack(parts).sum(dim=0, dtype=torch.uint8)
+    return padded >= 12
 
 
 def _adjacent_bones() -> Bool[Tensor, "n n"]:

@@ -227,8 +227,6 @@ def read_body(name: str, path: Path) -> AnnyBody:
     keypoint_weights.scatter_add_(
         1, stored["keypoint_vertices"].long(), stored["keypoint_weights"].float()
     )
-
-    keypoint_bones = stored.get("keypoint_bones", keypoint_weights @ weights)
     tensors = {
         "template": stored["template"],
         "shape_basis": stored["shape_basis"].float(),
@@ -236,7 +234,7 @@ def read_body(name: str, path: Path) -> AnnyBody:
         "joints_basis": stored["joints_basis"],
         "weights": weights,
         "keypoint_weights": keypoint_weights,
-        "keypoint_bones": keypoint_bones,
+        "keypoint_bones": stored["keypoint_bones"],
         "faces": stored["faces"].long(),
         "t_pose": stored["t_pose"],
         "uv": stored["uv"].float() / 65535,

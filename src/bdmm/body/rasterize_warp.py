@@ -5,16 +5,12 @@ in ``WARP_CACHE_PATH``, in warp-lang's own cache folder, or, where neither can b
 folder of this user beside the temporary files.
 """
 
-# A kernel's language looks like Python but has types of its own.
-# pyright: reportInvalidTypeForm=false, reportIndexIssue=false, reportAssignmentType=false
-# pyright: reportOperatorIssue=false, reportGeneralTypeIssues=false, reportArgumentType=false
-# pyright: reportCallIssue=false
-
 import contextlib
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import no_type_check
 
 import torch
 import warp as wp
@@ -25,9 +21,9 @@ from bdmm.body.rasterize import EMPTY, MAX_XY, MAX_Z, XY_STEPS, Z_STEPS
 
 
 def _start_quietly() -> None:
-    wp.config.quiet = True
-    if hasattr(wp.config, "log_level"):
-        wp.config.log_level = 40
+    for name, value in {"quiet": True, "log_level": 40}.items():
+        if hasattr(wp.config, name):
+            setattr(wp.config, name, value)
     with contextlib.nullcontext() if torch.cuda.is_available() else _silenced():
         try:
             wp.init()
@@ -78,6 +74,7 @@ _Z_STEPS = wp.constant(wp.float32(Z_STEPS))
 _BITS = wp.constant(wp.int32(XY_STEPS.bit_length() - 1))
 
 
+@no_type_check
 @wp.kernel(enable_backward=False)
 def _draw_faces(
     points: wp.array2d(dtype=wp.vec3i),
@@ -149,6 +146,7 @@ def _draw_faces(
         w2 += down2
 
 
+@no_type_check
 @wp.kernel(enable_backward=False)
 def _resolve_pixels(
     points: wp.array2d(dtype=wp.vec3i),

@@ -29,7 +29,7 @@ RIM = 0.04
 
 
 class Shown(NamedTuple):
-    """What the photo shows at ``n`` places; see `SourceGeometry.at`.
+    """What the photo shows at ``m`` places; see `SourceGeometry.at`.
 
     Attributes:
         inside: whether the place lies in the photo; the rest is that of its nearest border pixel.
@@ -42,21 +42,21 @@ class Shown(NamedTuple):
         on_mesh: whether the body is here.
         person: whether the photo's foreground is here.
         inner: whether it is here and all around.
-        inner_at: ``n 2`` centre (x, y) of the nearest inner pixel.
+        inner_at: ``m 2`` centre (x, y) of the nearest inner pixel.
         near_inner: whether that is within `RIM`.
     """
 
-    inside: Bool[Tensor, "n"]
-    deepest: Float[Tensor, "n"]
-    foremost: Float[Tensor, "n"]
-    foremost_bone: Int[Tensor, "n"]
-    segment: Int[Tensor, "n"]
-    beside: Float[Tensor, "n"]
-    on_mesh: Bool[Tensor, "n"]
-    person: Bool[Tensor, "n"]
-    inner: Bool[Tensor, "n"]
-    inner_at: Float[Tensor, "n 2"]
-    near_inner: Bool[Tensor, "n"]
+    inside: Bool[Tensor, "m"]
+    deepest: Float[Tensor, "m"]
+    foremost: Float[Tensor, "m"]
+    foremost_bone: Int[Tensor, "m"]
+    segment: Int[Tensor, "m"]
+    beside: Float[Tensor, "m"]
+    on_mesh: Bool[Tensor, "m"]
+    person: Bool[Tensor, "m"]
+    inner: Bool[Tensor, "m"]
+    inner_at: Float[Tensor, "m 2"]
+    near_inner: Bool[Tensor, "m"]
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class SourceGeometry:
         """Return a length on the person in pixels."""
         return metres * self.scale
 
-    def at(self, place: Float[Tensor, "n 2"]) -> Shown:
+    def at(self, place: Float[Tensor, "m 2"]) -> Shown:
         """Look up what the photo shows at positions (x, y) in pixels."""
         height, width = self.size
         x, y = place.floor().long().unbind(dim=1)

@@ -5,7 +5,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import tyro
 
@@ -33,6 +33,7 @@ COMMANDS = {
 }
 
 
+@runtime_checkable
 class Command(Protocol):
     """The options of a subcommand, and what it does."""
 

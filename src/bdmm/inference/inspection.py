@@ -5,16 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional
 
 from bdmm.body.model import load_body
 from bdmm.errors import InputError
 from bdmm.inference.driving import Progress, VideoDriver
 from bdmm.inference.overlay import draw_body, draw_keypoints, mark_flagged, tint_foreground
 from bdmm.inference.scene import bounded
+from bdmm.kernels.warp import warp
 from bdmm.media.image import Picture, picture_size, read_image
 from bdmm.perception.body_fit import fit_photo
 from bdmm.perception.foreground import clean_foreground
@@ -106,5 +105,4 @@ def on_frame(silhouette: Silhouette, size: tuple[int, int]) -> Float[Tensor, "h 
     places = silhouette.to_cutting(points)
     cut_height, cut_width = silhouette.foreground.shape[-2:]
     grid = 2 * places / torch.tensor([cut_width, cut_height]) - 1
-    foreground = rearrange(silhouette.foreground, "1 h w -> 1 1 h w")
-    return functional.grid_sample(foreground, grid[None], align_corners=False)[0, 0]
+    return warp(silhouette.foreground[None], grid[None])[0, 0]

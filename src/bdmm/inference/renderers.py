@@ -178,7 +178,7 @@ def padded_size(size: tuple[int, int], step: int, least: int) -> tuple[int, int]
     return height, width
 
 
-def pad_image(image: Image, size: tuple[int, int]) -> Image:
+def pad_image(image: Image, size: tuple[int, int]) -> Float[Tensor, "3 h1 w1"]:
     """Grow a picture to the right and below by repeating its rim."""
     height, width = image.shape[-2:]
     grow = (0, size[1] - width, 0, size[0] - height)

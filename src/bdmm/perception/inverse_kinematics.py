@@ -159,5 +159,3 @@ def _between(first: Tensor, second: Tensor, weight: Tensor | float) -> Float[Ten
     if not isinstance(weight, Tensor):
         weight = first.new_full((len(first),), weight)
     return interpolate(first, second, weight)
-
-

@@ -3,10 +3,7 @@
 The model (BlazePose, complexity 1) lies inside MediaPipe's wheel: nothing is downloaded.
 """
 
-import contextlib
-import os
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -17,7 +14,9 @@ import torch
 from jaxtyping import Float
 
 from bdmm.errors import InputError
+from bdmm.perception.facing import find_mix_ups, mirror_depth
 from bdmm.perception.foreground import largest_piece
+from bdmm.perception.mediapipe_solution import FaceSolution, PoseSolution
 from bdmm.perception.pose import FrameArray, PackedSilhouettes, Sighting, Silhouette
 from bdmm.perception.tracking import (
     Person,
@@ -38,8 +37,8 @@ CLIP_LARGEST = 448
 PHOTO_LARGEST = 1024
 SEARCH_EVERY = 10
 """While nobody has been seen yet, every how many frames small people are searched too."""
-DETECTION_CONFIDENCE = 0.15
-"""Low, for kicks and turned backs; what is no person is sorted out by the landmarks afterwards."""
+FACE_EVERY = 3
+"""Every how many frames a face is looked for, to tell front from back."""
 SILHOUETTE_SIZE = 160
 SILHOUETTE_MARGIN = 1.3
 """Side of a stored silhouette, in sizes of the person."""
@@ -70,7 +69,12 @@ class MediaPipePose:
         seen: list[Person | None] = []
         silhouettes = PackedSilhouettes()
         size = (0, 0)
-        with _Solution(static=False) as track, _Solution(static=True) as search:
+        faces: list[float] = []
+        with (
+            PoseSolution(static=False) as track,
+            PoseSolution(static=True) as search,
+            FaceSolution() as face,
+        ):
             tracker = _Tracker(track, search, person)
             for index, frame in enumerate(frames):
                 frame = np.ascontiguousarray(frame)
@@ -79,17 +83,19 @@ class MediaPipePose:
                 if one is not None:
                     silhouettes.append(_silhouette(index, one))
                     one = replace(one, foreground=one.foreground[:1, :1].copy())
+                asked = index % FACE_EVERY == 0 and one is not None
+                faces.append(face.score(frame, one.keypoints) if asked else np.nan)
                 seen.append(one)
         if not seen:
             raise InputError("The driving clip has no frames.")
         if all(one is None for one in seen):
             raise InputError(f"Nobody is seen in any of the {len(seen)} frames.")
-        return Sighting(_landmarks(seen, size, fps), silhouettes, tracker.notes)
+        return Sighting(_landmarks(seen, size, fps, faces), silhouettes, tracker.notes)
 
     def detect_photo(self, photo: FrameArray, person: int | None = None) -> Sighting:
         """Find one person in a photo; see `PoseEstimator.detect_photo`."""
         photo = np.ascontiguousarray(photo)
-        with _Solution(static=True) as search:
+        with PoseSolution(static=True) as search:
             people = find_people(photo, lambda frame, window: _look(search, frame, window, True))
         if not people:
             raise InputError("Nobody is seen in the photo: use one that shows a whole person.")
@@ -186,10 +192,18 @@ def _convert(
     return keypoints, keypoints_3d
 
 
-def _landmarks(people: list[Person | None], size: tuple[int, ...], fps: Fraction) -> Landmarks:
+def _landmarks(
+    people: list[Person | None],
+    size: tuple[int, ...],
+    fps: Fraction,
+    faces: list[float] | None = None,
+) -> Landmarks:
     nobody = np.zeros((len(KEYPOINT_NAMES), 3), np.float32)
     flat = np.stack([nobody if one is None else one.keypoints for one in people])
     world = np.stack([nobody if one is None else one.keypoints_3d for one in people])
+    if faces is not None:
+        mixed = find_mix_ups(world, np.array(faces))
+        flat[mixed], world[mixed] = mirror_depth(flat[mixed], world[mixed])
     found = torch.tensor([one is not None for one in people])
     height, width = size[:2]
     return Landmarks(torch.from_numpy(flat), torch.from_numpy(world), found, (height, width), fps)
@@ -204,7 +218,9 @@ def _silhouette(index: int, one: Person) -> Silhouette:
     scale = SILHOUETTE_SIZE / side
     # Pixel centres: cell + 0.5 = ((pixel + 0.5) / scale + origin - window) * cells.
     step = cells / scale
-    shift = [(o - w) * cells + 0.5 * step - 0.5 for o, w in zip(origin, one.window[:2], strict=True)]
+    shift = [
+        (o - w) * cells + 0.5 * step - 0.5 for o, w in zip(origin, one.window[:2], strict=True)
+    ]
     to_cells = np.array([[step, 0, shift[0]], [0, step, shift[1]]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     cutting = cv2.warpAffine(one.foreground, to_cells, (SILHOUETTE_SIZE,) * 2, flags=flags)
@@ -221,62 +237,3 @@ def _on_photo(one: Person, size: tuple[int, ...]) -> torch.Tensor:
     left, top, right, bottom = max(x, 0), max(y, 0), min(x + side, width), min(y + side, height)
     photo[top:bottom, left:right] = soft[top - y : bottom - y, left - x : right - x]
     return torch.from_numpy(photo.clip(0, 1))[None]
-
-
-_NOTHING = np.zeros((64, 64, 3), np.uint8)
-
-
-class _Solution:
-    """MediaPipe's pose solution, with its C++ part's chatter kept off the terminal."""
-
-    def __init__(self, static: bool) -> None:
-        with _quiet():
-            from mediapipe.python.solutions.pose import Pose
-
-            self._pose = Pose(
-                static_image_mode=static,
-                model_complexity=1,
-                smooth_landmarks=False,
-                smooth_segmentation=False,
-                enable_segmentation=True,
-                min_detection_confidence=DETECTION_CONFIDENCE,
-            )
-            self._pose.process(_NOTHING)
-        self._talks = 2
-
-    def __enter__(self) -> "_Solution":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with _quiet():
-            self._pose.close()
-
-    def process(self, picture: FrameArray) -> Any:
-        """Run the network; the first pictures after a start, and the first person, are talked about."""
-        if self._talks <= 0:
-            return self._pose.process(picture)
-        with _quiet():
-            result = self._pose.process(picture)
-        self._talks -= result.pose_landmarks is not None
-        return result
-
-    def reset(self) -> None:
-        """Forget where the person was."""
-        with _quiet():
-            self._pose.reset()
-            self._pose.process(_NOTHING)
-        self._talks = 2
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Send the process's standard error to nowhere for a moment, C++ included."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with open(os.devnull, "w") as nowhere:  # noqa: PTH123
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol, overload
+from typing import Protocol, overload, runtime_checkable
 
 import numpy as np
 import torch
@@ -84,6 +84,7 @@ class Sighting:
     notes: tuple[str, ...] = ()
 
 
+@runtime_checkable
 class PoseEstimator(Protocol):
     """Finds one person in frames. Implemented by `MediaPipePose`."""
 

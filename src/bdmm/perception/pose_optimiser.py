@@ -105,7 +105,7 @@ class PoseOptimiser:
         self.evidence, self.body, self.shape, self.weights = evidence, body, shape, weights
         self.prior = PosePrior(body, shape)
         rest = torch.eye(3, dtype=shape.dtype, device=shape.device).expand(len(BONE_NAMES), 3, 3)
-        self.watched: Int[Tensor, "p"] = spread_vertices(body.vertices(shape, rest))
+        self.watched: Int[Tensor, p] = spread_vertices(body.vertices(shape, rest))
         self.outlined = [one.frame for one in evidence.silhouettes]
         self.outline = None
         if evidence.silhouettes:

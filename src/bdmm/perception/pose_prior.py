@@ -74,7 +74,11 @@ class PosePrior:
         """
         trace = rotations.diagonal(dim1=-2, dim2=-1).sum(-1)
         bends = (3 - trace) @ self.stiffness
-        return bends + TWIST_WEIGHT * self.twists(rotations) + HINGE_WEIGHT * self.wrong_bends(rotations)
+        return (
+            bends
+            + TWIST_WEIGHT * self.twists(rotations)
+            + HINGE_WEIGHT * self.wrong_bends(rotations)
+        )
 
     def twists(self, rotations: Rotations) -> Float[Tensor, "t"]:
         """Return how far the limbs are twisted beyond their limits (1 - cosine, summed)."""

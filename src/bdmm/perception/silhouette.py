@@ -22,9 +22,7 @@ CONTOUR_SIGMA = 6.0
 """The same for a rim point without body near it: hair, clothes and held things stay unfilled."""
 
 
-def spread_vertices(
-    vertices: Float[Tensor, "v 3"], spacing: float = 0.04
-) -> Int[Tensor, "p"]:
+def spread_vertices(vertices: Float[Tensor, "v 3"], spacing: float = 0.04) -> Int[Tensor, "p"]:
     """Return indices of vertices about ``spacing`` metres apart: one for each cube that has any."""
     cubes = (vertices / spacing).floor().long()
     cubes = cubes - cubes.min(0).values

@@ -140,6 +140,9 @@ def _neighbours(
     places = torch.arange(count, device=good.device)
     before = torch.where(good, places, -1).cummax(0).values
     after = torch.where(good, places, count).flip(0).cummin(0).values.flip(0)
-    before, after = torch.where(before < 0, after, before), torch.where(after >= count, before, after)
+    before, after = (
+        torch.where(before < 0, after, before),
+        torch.where(after >= count, before, after),
+    )
     weight = (places - before) / (after - before).clamp_min(1)
     return before, after, weight.clamp(0, 1).to(torch.float32)

@@ -208,9 +208,7 @@ def _search_windows(frame: FrameArray, thorough: bool) -> list[list[Window]]:
         side = min(height, width) // parts
         if side < SMALLEST_WINDOW:
             break
-        windows = [
-            Window(x, y, side) for y in _starts(height, side) for x in _starts(width, side)
-        ]
+        windows = [Window(x, y, side) for y in _starts(height, side) for x in _starts(width, side)]
         if windows != [everything]:
             levels.append(windows)
     return levels

@@ -1,0 +1,33 @@
+"""A stand-in for looking at a photo, so that the rest of the path can be tested in seconds."""
+
+from fractions import Fraction
+
+import numpy as np
+import torch
+
+from bdmm.body.camera import project
+from bdmm.body.model import load_body
+from bdmm.body.rasterize import rasterize
+from bdmm.media.pixels import to_frames
+from bdmm.records import BONE_NAMES, Motion, Source
+
+
+def prepare_quickly(
+    image: np.ndarray, person: int | None = None, detail: np.ndarray | None = None
+) -> Source:
+    """Take it that a person of mean shape stands in the middle of any picture."""
+    height, width = image.shape[:2]
+    body = load_body()
+    pose = Motion(
+        rotations=torch.eye(3).expand(1, len(BONE_NAMES), 3, 3).clone(),
+        scale=torch.tensor([0.48 * height]),
+        translation=torch.tensor([[width / 2, 0.47 * height]]),
+        shape=torch.zeros(body.shape_size),
+        flagged=torch.zeros(1, dtype=torch.bool),
+        size=(height, width),
+        fps=Fraction(1),
+    )
+    vertices = project(body.vertices(pose.shape, pose.rotations), pose.scale, pose.translation)
+    covered = rasterize(vertices, body.faces, (height, width)).face >= 0
+    (frame,) = to_frames([image])
+    return Source(frame, covered.float(), torch.zeros_like(frame), pose)
