@@ -35,6 +35,12 @@ def _clip(frames: int, batch: int = 1) -> tuple[Tensor, Tensor, Tensor]:
     return source, poses, grids
 
 
+def _alone(clip: tuple[Tensor, Tensor, Tensor], i: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Take one clip out of a batch."""
+    source, poses, grids = clip
+    return source[i : i + 1], poses[i : i + 1], grids[i : i + 1]
+
+
 def _window(
     generator: Generator,
     clip: tuple[Tensor, Tensor, Tensor],
@@ -104,6 +110,7 @@ def test_the_state_is_a_value() -> None:
     generator, clip = _generator(_config()), _clip(4)
     _, state = _window(generator, clip, 0, 2)
     kept = detached(state)
+    assert kept.last_generated is not None
     copies = [value.clone() for value in (kept.structural, *kept.forward, kept.last_generated)]
     once, _ = _window(generator, clip, 2, 4, state)
     again, _ = _window(generator, clip, 2, 4, kept)
@@ -136,7 +143,7 @@ def test_clips_of_a_batch_do_not_touch_each_other() -> None:
     together, state = _window(generator, clip, 0, 2)
     later, _ = _window(generator, clip, 2, 3, state)
     for i in range(2):
-        alone_clip = tuple(value[i : i + 1] for value in clip)
+        alone_clip = _alone(clip, i)
         alone, alone_state = _window(generator, alone_clip, 0, 2)
         torch.testing.assert_close(together[i : i + 1], alone)
         torch.testing.assert_close(
@@ -149,7 +156,8 @@ def test_clips_of_a_batch_do_not_touch_each_other() -> None:
 def test_every_ablation_runs_and_trains_all_that_it_has(preset: str, switch: str | None) -> None:
     config = _config(preset, **({switch: False} if switch else {}))
     generator, clip = _generator(config).float(), _clip(3)
-    clip = tuple(value.float() for value in clip)
+    source, poses, grids = clip
+    clip = source.float(), poses.float(), grids.float()
     frames, state = _window(generator, clip, 0, 2)
     more, _ = _window(generator, clip, 2, 3, detached(state))
     assert frames.shape == (1, 2, 3, HEIGHT, WIDTH)

@@ -5,7 +5,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bdmm.network.layers import EncoderBlock, ResidualBlock, StyledConv, StyledLayer, StyledUp, ToRGB
+from bdmm.network.layers import (
+    EncoderBlock,
+    ResidualBlock,
+    StyledConv,
+    StyledLayer,
+    StyledUp,
+    ToRGB,
+)
 
 BLOCKS = Path(__file__).resolve().parents[1] / "fixtures" / "blocks.npz"
 PARTS = {

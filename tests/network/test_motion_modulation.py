@@ -1,5 +1,6 @@
 import dataclasses
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -36,7 +37,7 @@ def golden() -> dict[str, Tensor]:
 
 @pytest.mark.parametrize("twin", ["fast", "reference"])
 def test_the_block_and_its_gradients_equal_the_published_ones(
-    golden: dict[str, Tensor], twin: str
+    golden: dict[str, Tensor], twin: Literal["fast", "reference"]
 ) -> None:
     block = MotionModulation(12, 10, 20, 14, CONFIG).double()
     block.twin = twin
@@ -46,8 +47,7 @@ def test_the_block_and_its_gradients_equal_the_published_ones(
     block.load_state_dict(state)
 
     inputs = {
-        name: golden[f"in_{name}"].requires_grad_()
-        for name in ("feature", "style", "flow_feature")
+        name: golden[f"in_{name}"].requires_grad_() for name in ("feature", "style", "flow_feature")
     }
     offsets, masks = block.motion(inputs["flow_feature"])
     out = block.deform(inputs["feature"], offsets, masks, block.fold(inputs["style"]))

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from bdmm.network.acceleration import accelerate
 from bdmm.network.generator import Generator
 from bdmm.network.released import from_released, network_tensors, released_shapes
 
@@ -80,10 +81,14 @@ def test_a_batch_of_two_clips(shared: Callable[[str], Path]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("accelerated", [False, True])
 @pytest.mark.parametrize("joints", [25, 18])
-def test_two_windows_in_single_precision(shared: Callable[[str], Path], joints: int) -> None:
+def test_two_windows_in_single_precision(
+    shared: Callable[[str], Path], joints: int, accelerated: bool
+) -> None:
     golden = _recording(shared(f"fixtures/official/generator_{joints}ch_128.npz"), torch.float32)
     generator = _generator(joints, torch.float32)
+    generator = accelerate(generator) if accelerated else generator
     first, second = _two_windows(generator, golden)
     _equal(first, golden["out_images_window1"], 5e-3)
     _equal(second, golden["out_images_window2"], 5e-3)
@@ -108,7 +113,9 @@ def test_what_lies_between_in_single_precision(shared: Callable[[str], Path]) ->
         backward = generator.backward_propagation(inside, after)
         _equal(torch.stack(list(forward[0]), 1), golden["mid_forward64"], 2e-3)
         _equal(torch.stack(list(backward[0]), 1), golden["mid_backward64_in_time_order"], 2e-3)
-        _, state = generator(source, golden["in_pose"][:, :6], grids[:, 1:7], grids[:, 0], grids[:, 7])
+        _, state = generator(
+            source, golden["in_pose"][:, :6], grids[:, 1:7], grids[:, 0], grids[:, 7]
+        )
     _equal(state.structural, golden["out_struct_state_window1"], 2e-2)
     _equal(state.forward[0], golden["out_forward64_state_window1"], 2e-3)
     _equal(state.forward[1][:, :16], golden["out_forward128_state_window1_ch0to16"], 2e-3)

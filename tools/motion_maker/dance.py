@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from motion_maker.arms import columns
 from motion_maker.curves import late, soften, through
 from motion_maker.footwork import balance, lean, stepping
-from motion_maker.moves import DEGREE, columns
+from motion_maker.moves import DEGREE
 from motion_maker.rig import Arm, Foot, Rig, Score
 
 _BEAT = 15

@@ -1,5 +1,7 @@
 """Feet that stay where they are put, and the pelvis that follows the weight."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from motion_maker.curves import ease, soften
@@ -19,7 +21,7 @@ def planted(frames: int, x: float, z: float, yaw: float) -> Foot:
 
 
 def stepping(
-    frames: int, start: tuple[float, float, float], steps: list[Step], height: float = 0.07
+    frames: int, start: tuple[float, float, float], steps: Sequence[Step], height: float = 0.07
 ) -> Foot:
     """Stand, and go to new places in steps.
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from motion_maker.arms import PALM_IN, columns, hanging, sideways
 from motion_maker.curves import late, soften, through, wave
 from motion_maker.footwork import balance, planted, stepping
 from motion_maker.rig import Arm, Foot, Rig, Score
@@ -9,31 +10,6 @@ from motion_maker.rig import Arm, Foot, Rig, Score
 DEGREE = np.pi / 180
 _STANCE = 0.115
 _TOES_OUT = 9 * DEGREE
-_PALM_IN = -0.35
-
-
-def columns(*parts: np.ndarray | float) -> np.ndarray:
-    """Stack curves (or constants) as the columns of one array."""
-    return np.stack(np.broadcast_arrays(*parts), axis=-1).astype(float)
-
-
-def hanging(frames: int, swing: np.ndarray | float = 0.0, out: np.ndarray | float = 0.0) -> Arm:
-    """Let an arm hang; ``swing`` brings it forward and ``out`` aside, radians."""
-    swing = np.zeros(frames) + swing
-    reach = 0.955 - 0.06 * np.clip(swing, 0, 1)
-    down = np.cos(swing + 0.09)
-    hand = columns(np.sin(0.19 + out), -down * np.cos(0.19 + out), np.sin(swing + 0.09))
-    elbow = columns(np.full(frames, 0.28), -0.1, -1.0)
-    still = np.zeros(frames)
-    return Arm(hand * reach[:, None], elbow, still + _PALM_IN, still + 0.12)
-
-
-def sideways(angle: np.ndarray, reach: float = 0.96, forward: float = 0.10) -> Arm:
-    """Raise an arm in the body's plane; ``angle`` from hanging (0) to straight up (pi)."""
-    hand = columns(np.sin(angle), -np.cos(angle), forward) * reach
-    up = np.clip(angle / np.pi, 0, 1)
-    elbow = columns(0.55 + 0.3 * up, -0.1 - 0.5 * np.sin(angle), -1.0 + 0.4 * up)
-    return Arm(hand, elbow, np.zeros_like(angle), 0.1 + 0 * angle)
 
 
 def turn(rig: Rig) -> Score:
@@ -119,7 +95,7 @@ def _swinging(forward: np.ndarray) -> Arm:
     swing = 0.10 + 0.44 * forward
     base = hanging(len(forward), swing, -0.05 - 0.06 * np.clip(forward, 0, 1))
     bent = 1 - 0.05 - 0.07 * np.clip(late(forward, 2), -0.4, 1)
-    return Arm(base.hand * bent[:, None], base.elbow, _PALM_IN + 0.15 * forward, base.bend)
+    return Arm(base.hand * bent[:, None], base.elbow, PALM_IN + 0.15 * forward, base.bend)
 
 
 def _treadmill(phase: np.ndarray, step: float, facing: float, x: float, yaw: float) -> Foot:
@@ -290,7 +266,7 @@ def pause(rig: Rig) -> Score:
     def aside(angle: float) -> Arm:
         still = np.zeros(frames)
         hand = columns(np.sin(angle) + still, -np.cos(angle), 0.16) * 0.95
-        return Arm(hand, columns(0.5 + still, -0.1, -1.0), still + _PALM_IN, still + 0.1)
+        return Arm(hand, columns(0.5 + still, -0.1, -1.0), still + PALM_IN, still + 0.1)
 
     still = np.zeros(frames)
     return Score(

@@ -138,5 +138,5 @@ def _draw(
 
 
 def _take(seen: Seen, keep: np.ndarray) -> Seen:
-    arrays = (seen.row, seen.column, seen.position, seen.normal, seen.coords, seen.inside)
-    return Seen(seen.name, *(array[keep] for array in arrays), seen.back[keep])
+    arrays = {name: value[keep] for name, value in vars(seen).items() if name != "name"}
+    return Seen(seen.name, **arrays)

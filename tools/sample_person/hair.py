@@ -1,9 +1,9 @@
-"""Hair as strands that grow from the scalp, bend under a comb and gravity, and stay off the head."""
+"""Hair as strands that grow from the scalp, bend under comb and weight, and stay off the head."""
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from bdmm.body.model import PART_NAMES
 from bdmm.records import BONE_NAMES
@@ -174,7 +174,7 @@ def _lay(
     face = figure.rest[:, 2] < figure.joints[BONE_NAMES.index("head"), 2]
     face &= figure.rest[:, 1] < figure.joints[BONE_NAMES.index("head"), 1]
     face &= figure.parts != PART_NAMES.index("eyes")
-    tree = cKDTree(figure.rest[face][:, :2])
+    tree = KDTree(figure.rest[face][:, :2])
     surface, normals = figure.rest[face], figure.normals[face]
     points = []
     direction = unit(along + 0.18 * random.normal(size=along.shape) * [1, 1, 0])
@@ -214,10 +214,10 @@ def _roots(
     return roots[keep][: cut.count], normals[keep][: cut.count]
 
 
-def _head_tree(figure: Figure) -> tuple[cKDTree, np.ndarray, np.ndarray]:
+def _head_tree(figure: Figure) -> tuple[KDTree, np.ndarray, np.ndarray]:
     above = figure.rest[:, 1] < figure.joints[BONE_NAMES.index("left_shoulder"), 1] + 0.12
     above &= np.abs(figure.rest[:, 0]) < 0.2
-    return cKDTree(figure.rest[above]), figure.rest[above], figure.normals[above]
+    return KDTree(figure.rest[above]), figure.rest[above], figure.normals[above]
 
 
 def _push_out(points: np.ndarray, head: tuple, clearance: np.ndarray) -> np.ndarray:

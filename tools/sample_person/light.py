@@ -8,7 +8,7 @@ import torch
 import warp as wp
 
 from bdmm.body.rasterize import rasterize
-from sample_person import light_kernels
+from sample_person import kernels
 from sample_person.geometry import unit
 
 REACH = 1.3
@@ -137,9 +137,10 @@ def illuminate(
     """
     start = position + 0.003 * plain
     view = unit(scene.eye - position)
+    gloss = np.column_stack([surface.roughness.clip(0.05, 1) ** 2, surface.gloss, surface.fuzz])
     skin = [
         _vectors(start), _vectors(surface.normal), _vectors(view), _vectors(surface.albedo),
-        _vectors(np.column_stack([surface.roughness.clip(0.05, 1) ** 2, surface.gloss, surface.fuzz])),
+        _vectors(gloss),
         _vectors(surface.wrap),
     ]  # fmt: skip
     hair = [
@@ -160,8 +161,8 @@ def illuminate(
             wp.array(solid, dtype=wp.float32, device="cpu"),
             wp.array(veil, dtype=wp.float32, device="cpu"),
         ]  # fmt: skip
-        kernels = (light_kernels.surface, light_kernels.strand, light_kernels.floor)
-        for kernel, arrays, total in zip(kernels, (skin, hair, ground), sums, strict=True):
+        adding = (kernels.surface, kernels.strand, kernels.floor)
+        for kernel, arrays, total in zip(adding, (skin, hair, ground), sums, strict=True):
             if len(arrays[0]):
                 wp.launch(kernel, len(arrays[0]), inputs=[*common, *arrays, total], device="cpu")
     surface_light, strand_light, floor_light = (total.numpy().reshape(-1, 3) for total in sums)
@@ -188,8 +189,8 @@ def _depth_map(axes: np.ndarray, scene: Scene, triangles: torch.Tensor, side: in
 def _hair_map(place: list, hair: wp.array, side: int) -> np.ndarray:
     nearest = wp.full((side, side), np.inf, dtype=wp.float32, device="cpu")
     if len(hair):
-        wp.launch(light_kernels.hair_depth, len(hair), inputs=[*place, hair, nearest], device="cpu")
-    return cv2.erode(nearest.numpy(), np.ones((3, 3), np.uint8))
+        wp.launch(kernels.hair_depth, len(hair), inputs=[*place, hair, nearest], device="cpu")
+    return cv2.erode(np.asarray(nearest.numpy(), np.float32), np.ones((3, 3), np.uint8))
 
 
 def _axes(towards: np.ndarray) -> np.ndarray:

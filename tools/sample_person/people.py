@@ -5,14 +5,15 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from bdmm.body.model import PART_NAMES, AnnyBody
 from sample_person.camera import Hidden
 from sample_person.geometry import Figure, Layer, make_figure, vertex_normals
 from sample_person.hair import Haircut, brows, grow, growth, lashes
 from sample_person.render import Person
-from sample_person.shoes import paint_sole, paint_upper, shod, shoes
+from sample_person.shoe_paint import paint_sole, paint_upper
+from sample_person.shoes import shod, shoes
 from sample_person.skin import Complexion, find_face, paint_eyes, paint_skin, skin_layers
 from sample_person.skirt import paint_skirt, skirt
 from sample_person.wardrobe import breton, jeans, paint_denim, paint_knit, sunrise, tshirt
@@ -157,7 +158,7 @@ _DEEP = {"skin": 0.02, "jeans": 0.03, "shirt": 0.008}
 def under(layers: list[Layer], in_shoe: Callable[[np.ndarray], np.ndarray]) -> Hidden:
     """Return which points lie under a garment for sure: well inside its hems, or in a shoe."""
     trees = {
-        layer.name: (cKDTree(layer.rest), layer.inside)
+        layer.name: (KDTree(layer.rest), layer.inside)
         for layer in layers
         if layer.inside is not None and layer.name != "uppers"
     }
@@ -206,7 +207,7 @@ def _smile(figure: Figure, much: float) -> np.ndarray:
     rest = figure.rest.copy()
     for sign in (1, -1):
         corner = lips[(lips[:, 0] * sign).argmax()]
-        cheek = corner + [0.016 * sign, -0.022, 0.004]
+        cheek = corner + np.array([0.016 * sign, -0.022, 0.004])
         near = np.exp(-(((figure.rest - corner) / 0.011) ** 2).sum(axis=1) / 2)[:, None]
         round_ = np.exp(-(((figure.rest - cheek) / 0.013) ** 2).sum(axis=1) / 2)[:, None]
         rest += much * near * [0.0022 * sign, -0.0038, 0.0012]

@@ -1,8 +1,10 @@
 """A flared skirt: rings around hips and legs, with soft pleats."""
 
+from itertools import pairwise
+
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
-from scipy.spatial import ConvexHull, cKDTree
+from scipy.spatial import ConvexHull, KDTree
 
 from bdmm.records import BONE_NAMES
 from sample_person.camera import Camera, Seen
@@ -65,7 +67,7 @@ def skirt(figure: Figure, waist: float, hem: float, flare: float) -> Layer:
     weights[:, 0] = 1 - legs
     # From the hips up it moves with the body under it, so that it and the top stay together.
     trunk = np.flatnonzero(np.asarray(arm) < 0.1)
-    _, near = cKDTree(figure.rest[trunk]).query(rest, k=12)
+    _, near = KDTree(figure.rest[trunk]).query(rest, k=12)
     own = figure.weights[trunk][near].mean(axis=1)
     part = step(0.05, -0.02, rest[:, 1])[:, None]
     weights = weights * (1 - part) + own * part
@@ -88,7 +90,7 @@ def _support(body: np.ndarray, level: float, outward: np.ndarray) -> np.ndarray:
     hull = piece[ConvexHull(piece).vertices]
     ring = np.concatenate([hull, hull[:1]])
     reach = np.zeros(len(outward))
-    for start, end in zip(ring[:-1], ring[1:], strict=True):
+    for start, end in pairwise(ring):
         # Where the ray along `outward` crosses this edge of the hull.
         edge = end - start
         across = outward[:, 0] * edge[1] - outward[:, 1] * edge[0]

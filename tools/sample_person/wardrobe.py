@@ -138,6 +138,7 @@ def paint_knit(seen: Seen, camera: Camera, colours: Print, stitch: float) -> Sur
     tone = np.where(seen.back[:, None], tone * 0.55, tone)
     height = 0.0012 * step(0, 0.004, hem) - 0.0010 * seam - 0.0008 * armhole
     height += 0.0012 * (ridged(rest * [38, 30, 38], 2) - 0.6) + 0.00012 * solid(rest * 700)
+    height += 0.0045 * layered(rest * [12, 8, 12] + 3, 2)
     return _cloth(seen, tone, Relief(camera, seen).bump(height), 0.85, 0.35)
 
 
@@ -168,7 +169,9 @@ def paint_denim(seen: Seen, camera: Camera, blue: tuple, thread: tuple, figure: 
     tone = tone * (1 - 0.6 * stitched)[:, None] + np.array(thread) * 0.6 * stitched[:, None]
     tone = np.where(seen.back[:, None], tone * 0.5, tone)
     height = 0.0015 * step(0, 0.004, hem) - 0.0009 * lines + 0.0001 * twill
-    height += 0.0008 * (ridged(rest * [45, 35, 45], 2) - 0.6)
+    height += 0.0010 * (ridged(rest * [45, 35, 45], 2) - 0.6) + 0.004 * layered(
+        rest * [17, 11, 17], 2
+    )
     return _cloth(seen, tone.clip(0.01, 0.9), Relief(camera, seen).bump(height), 0.8, 0.18)
 
 

@@ -107,13 +107,13 @@ def _on_body(
     """Return positions in the source, which of them are visible, which hidden ones are filled."""
     spot, depth = _interpolated(geometry.corners, face, weights)
     shown = geometry.at(spot)
-    seen = _seen(geometry, shown, depth, bone) & (geometry.facing[face] > 0)
-    visible = seen & shown.person
-    stand_in = torch.zeros_like(seen)
+    visible = _seen(geometry, shown, depth, bone) & (geometry.facing[face] > 0)
+    missed = ~(visible & shown.person)
+    spot[missed] = torch.where(shown.inner[missed, None], spot[missed], shown.inner_at[missed])
+    stand_in = torch.zeros_like(visible)
 
     hidden = torch.nonzero(~visible)[:, 0]
-    spot[hidden] = torch.where(shown.inner[hidden, None], spot[hidden], shown.inner_at[hidden])
-    filled = seen[hidden] | _same_bone(geometry, geometry.at(spot[hidden]), bone[hidden])
+    filled = _same_bone(geometry, geometry.at(spot[hidden]), bone[hidden])
     stand_in[hidden] = filled
 
     left = hidden[~filled]

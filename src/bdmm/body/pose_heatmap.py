@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import torch
-from einops import einsum
 from jaxtyping import Float
 from torch import Tensor
 
@@ -35,7 +34,7 @@ def pose_heatmaps(
     down = _bell(points[..., 1], height, sigma)
     across = _bell(points[..., 0], width, sigma)
     present = (points[..., 2] > 0).to(points.dtype)
-    return einsum(down * present[..., None], across, "t k h, t k w -> t k h w")
+    return (down * present[..., None])[..., :, None] * across[..., None, :]
 
 
 def _bell(centre: Float[Tensor, "t k"], length: int, sigma: float) -> Float[Tensor, "t k n"]:

@@ -22,7 +22,7 @@ DEPTH_SLACK = 0.045
 """Metres that a body point may lie behind the source's z-buffer and still count as seen."""
 REACH = 0.15
 """Metres around the body in which hair and loose clothes are looked for."""
-GUARD = 0.02
+GUARD = 0.012
 """Metres around a limb in which it may hide what the fit believes to be just beside it."""
 RIM = 0.04
 """Metres by which the body's rim may overlap the background around the person: the fit's error."""

@@ -63,8 +63,11 @@ def _at_height(picture: Picture, height: int) -> Picture:
 
 
 def _columns(count: int, aspect: float) -> int:
-    """Return the number of columns that makes the sheet nearest to 16:9."""
-    return min(
-        range(1, count + 1),
-        key=lambda n: abs(math.log(n * aspect / math.ceil(count / n) * 9 / 16)),
-    )
+    """Return the number of columns that makes the sheet near to 16:9 with few places empty."""
+
+    def unsightly(columns: int) -> float:
+        rows = math.ceil(count / columns)
+        shape = abs(math.log(columns * aspect / rows * 9 / 16))
+        return shape + 1.5 * (rows * columns - count) / count
+
+    return min(range(1, count + 1), key=unsightly)

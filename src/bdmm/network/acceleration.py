@@ -8,7 +8,7 @@ from bdmm.kernels.winograd_conv import winograd_conv, winograd_kernel
 from bdmm.network.generator import Generator
 from bdmm.shapes import Features
 
-_LEAST_INPUTS, _LEAST_OUTPUTS = 128, 64
+_LEAST_WIDTH = 128
 """Narrower layers lose more by the transforms than they gain."""
 
 
@@ -55,5 +55,5 @@ def accelerate(generator: Generator) -> Generator:
 
 
 def _gains(conv: nn.Conv2d) -> bool:
-    wide = conv.in_channels >= _LEAST_INPUTS and conv.out_channels >= _LEAST_OUTPUTS
+    wide = min(conv.in_channels, conv.out_channels) >= _LEAST_WIDTH
     return wide and conv.kernel_size == (3, 3) and conv.stride == (1, 1)

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import cv2
 import numpy as np
@@ -45,7 +45,7 @@ class PoseSolution:
             self._pose.process(_NOTHING)
         self._talks = 2
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "PoseSolution":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -79,7 +79,7 @@ class FaceSolution:
             self._faces = FaceDetection(model_selection=0, min_detection_confidence=0.01)
             self._faces.process(_NOTHING)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "FaceSolution":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn import functional
 
 from bdmm.body.rasterize import rasterize
+from bdmm.kernels.warp import warp
 from bdmm.perception.pose import Silhouette
 from bdmm.shapes import Faces
 
@@ -72,10 +72,9 @@ class SilhouetteTerm:
             points: projected vertices in pixels of the fit.
         """
         cutting = points * self.scale[:, None, None] + self.shift[:, None]
-        grid = cutting * (2 / self.size) - 1
-        outside = functional.grid_sample(
-            self.fields, grid[:, :, None], padding_mode="border", align_corners=False
-        )[:, 0, :, 0]
+        rim = 1 - 1 / self.size  # the centre of the last pixel: beyond it the field goes on
+        grid = (cutting * (2 / self.size) - 1).clamp(-rim, rim)
+        outside = warp(self.fields, grid[:, :, None])[:, 0, :, 0]
         missed = (self.contours - self._nearest(points)).square().sum(-1)
         outside = fade(outside.square(), OUTSIDE_SIGMA)
         return outside.mean(1) + fade(missed, CONTOUR_SIGMA).mean(1)

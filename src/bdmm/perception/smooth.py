@@ -70,7 +70,7 @@ def gaps(good: Flags) -> list[tuple[int, int]]:
     """Return the runs of frames that aren't good as (first, one past the last)."""
     edges = torch.diff(good.int(), prepend=torch.ones(1, dtype=torch.int32, device=good.device))
     starts = (edges == -1).nonzero()[:, 0].tolist()
-    ends = (edges == 1).nonzero()[:, 0].tolist() + [len(good)]
+    ends = [*(edges == 1).nonzero()[:, 0].tolist(), len(good)]
     return list(zip(starts, ends, strict=False))
 
 
