@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from motion_maker.dance import dance
 from motion_maker.moves import greet, squat, star_jump, turn, walk
-from motion_maker.rig import BONE, SIDES, TO_CAMERA, Rig, perform
+from motion_maker.rig import Rig, perform, stand_up
 
 from bdmm.body.model import AnnyBody, load_body
 from bdmm.body.motion_file import save_motion
@@ -34,19 +34,10 @@ _GROUND = 490.0
 _FPS = Fraction(30)
 
 
-def stand_up(body: AnnyBody) -> Rig:
-    """Return the mean body's rest joints and heels in person axes, its soles on the ground."""
+def mean_body(body: AnnyBody) -> Rig:
+    """Return the rig of the body whose shape components are all zero."""
     shape = torch.zeros(body.shape_size)
-    vertices = body.rest_vertices(shape).double().numpy() * TO_CAMERA
-    joints = body.joints(shape).double().numpy() * TO_CAMERA
-    ground = np.array([0, vertices[:, 1].min(), 0])
-    vertices, joints = vertices - ground, joints - ground
-    heels = {}
-    for side, sign in SIDES.items():
-        sole = vertices[(vertices[:, 0] * sign > 0) & (vertices[:, 1] < 0.02)]
-        heels[side] = sole[sole[:, 2].argmin()] * [1, 0, 1]
-    assert joints[BONE["left_hip"], 0] > 0
-    return Rig(joints, heels)
+    return stand_up(body.rest_vertices(shape).double().numpy(), body.joints(shape).double().numpy())
 
 
 def record(rig: Rig, name: str) -> Motion:
@@ -69,7 +60,7 @@ def record(rig: Rig, name: str) -> Motion:
 
 def main(folder: Path = FOLDER) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    rig = stand_up(load_body())
+    rig = mean_body(load_body())
     for name in MOVES:
         path = folder / f"{name}.motion"
         motion = record(rig, name)

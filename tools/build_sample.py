@@ -22,8 +22,7 @@ import numpy as np
 import torch
 from motion_maker.dance import dance
 from motion_maker.moves import pause
-from motion_maker.rig import SIDES, TO_CAMERA, Rig, perform
-from sample_person.geometry import Figure
+from motion_maker.rig import TO_CAMERA, perform, stand_up
 from sample_person.people import man, woman
 from sample_person.render import Shot, photograph
 from sample_person.shoes import SOLE
@@ -36,17 +35,6 @@ _BLUE = Backdrop(wall=(0.42, 0.47, 0.50), floor=(0.45, 0.44, 0.43))
 _SAND = Backdrop(wall=(0.50, 0.43, 0.36), floor=(0.46, 0.42, 0.38))
 _FPS, _FRAMES, _BEAT = 30, 90, 15
 _RATE = 44100
-
-
-def stand_up(figure: Figure) -> Rig:
-    """Return a figure's joints and heels in person axes, its bare soles on the ground."""
-    ground = np.array([0, (figure.rest * TO_CAMERA)[:, 1].min(), 0])
-    rest, joints = figure.rest * TO_CAMERA - ground, figure.joints * TO_CAMERA - ground
-    heels = {}
-    for side, sign in SIDES.items():
-        sole = rest[(rest[:, 0] * sign > 0) & (rest[:, 1] < 0.02)]
-        heels[side] = sole[sole[:, 2].argmin()] * [1, 0, 1]
-    return Rig(joints, heels)
 
 
 def in_scene(pelvis: np.ndarray) -> np.ndarray:
@@ -62,7 +50,7 @@ def photos(folder: Path) -> None:
     }
     for name, (who, how) in shot.items():
         person = who(body)
-        rig = stand_up(person.figure)
+        rig = stand_up(person.figure.rest, person.figure.joints)
         rotations, pelvis = perform(rig, pause(rig))
         picture = photograph(person, rotations[0], in_scene(pelvis)[0], how)
         save_jpeg(folder / name, picture)
@@ -77,7 +65,7 @@ def save_jpeg(path: Path, picture: np.ndarray) -> None:
 
 def clip(path: Path) -> None:
     person = woman(load_body(), fine=1, strands=0.25)
-    rig = stand_up(person.figure)
+    rig = stand_up(person.figure.rest, person.figure.joints)
     rotations, pelvis = perform(rig, dance(rig))
     shot = Shot((384, 288), 152, 352, 2, studio_lamps(0.25), _SAND, grain=0.003, side=512)
     part = path.with_name(f".{path.name}.part")

@@ -81,6 +81,24 @@ class Rig:
         return float(self.leg + ankle[1] + self.joints[0, 1] - hip[1])
 
 
+def stand_up(rest: np.ndarray, joints: np.ndarray) -> Rig:
+    """Put a body's soles on the ground.
+
+    Args:
+        rest: ``v 3`` vertices of the identity pose in camera axes, metres.
+        joints: ``24 3`` the same for joints.
+    """
+    rest, joints = rest * TO_CAMERA, joints * TO_CAMERA
+    ground = np.array([0, rest[:, 1].min(), 0])
+    rest, joints = rest - ground, joints - ground
+    heels = {}
+    for side, sign in SIDES.items():
+        sole = rest[(rest[:, 0] * sign > 0) & (rest[:, 1] < 0.02)]
+        heels[side] = sole[sole[:, 2].argmin()] * [1, 0, 1]
+    assert joints[BONE["left_hip"], 0] > 0
+    return Rig(joints, heels)
+
+
 def euler(angles: np.ndarray) -> np.ndarray:
     """Turn ``t 3`` (yaw, pitch, roll) into ``t 3 3`` rotations in person axes."""
     return Rotation.from_euler("YXZ", angles * [1, 1, -1]).as_matrix()
@@ -139,7 +157,9 @@ def _frame(along: np.ndarray, hinge: np.ndarray) -> np.ndarray:
     return np.stack([along, hinge, np.cross(along, hinge)], axis=-1)
 
 
-def _bend(reach: np.ndarray, pole: np.ndarray, upper: float, lower: float) -> np.ndarray:
+def _bend(
+    reach: np.ndarray, pole: np.ndarray, upper: float, lower: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Find the middle joint of two bones that span ``reach`` and bend towards ``pole``."""
     distance = np.linalg.norm(reach, axis=-1, keepdims=True)
     along = reach / distance.clip(1e-9)

@@ -98,7 +98,7 @@ def grow(figure: Figure, cut: Haircut, seed: int = 0) -> Hair:
     clump = np.column_stack(
         [solid(roots * 120 + 7), solid(roots * 120 + 31), solid(roots * 120 + 53)]
     )
-    layer = cut.volume * random.random(len(roots)) ** 0.7
+    layer = cut.volume * (0.3 + 0.7 * crown) * random.random(len(roots)) ** 0.7
     points = [roots]
     step_length = (length / (cut.points - 1))[:, None]
     for index in range(1, cut.points):

@@ -49,7 +49,7 @@ def man(body: AnnyBody, fine: int = 2, strands: float = 1.0) -> Person:
         count=int(26000 * strands),
         points=12,
         top=0.042,
-        sides=0.014,
+        sides=0.009,
         comb=(-0.35, -0.35, 0.55),
         lift=0.38,
         weight=3.0,
@@ -87,7 +87,7 @@ def man(body: AnnyBody, fine: int = 2, strands: float = 1.0) -> Person:
     }
     hair = [
         (grow(figure, cut), brown),
-        (brows(figure, 1.0), tuple(np.array(brown) * 1.1)),
+        (brows(figure, 0.85), tuple(np.array(brown) * 1.5)),
         (lashes(figure, 0.0055), (0.008, 0.006, 0.005)),
     ]
     return Person(figure, layers, paints, hair, under(layers, shod(figure, 0.080)))

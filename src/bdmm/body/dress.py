@@ -25,7 +25,9 @@ INWARD = 0.05
 """Metres that it may be moved in."""
 BARE_OUTWARD = 0.02
 """Metres that hands and feet may be moved out: what is beyond is held, or is the fit's error."""
-_BARE = ("left_hand", "right_hand", "left_foot", "right_foot")
+_BARE = [
+    bone for bone, name in enumerate(BONE_NAMES) if name.endswith(("_wrist", "_hand", "_foot"))
+]
 _BARE_REST = 1.0
 _STEP = 0.5
 """Pixels between the places that are looked at along a normal."""
@@ -49,7 +51,7 @@ def dress(body: BodyModel, pose: Motion, foreground: Foreground) -> BodyModel:
     on_mesh = rasterize(points[None], body.faces, pose.size).face[0] >= 0
     pixels = float(pose.scale[0])
     gap, known = _gaps(points[:, :2], normals, on_mesh, foreground[0] > 0.5, pixels)
-    bare = _belongs(body.vertex_bones, _BARE)
+    bare = torch.isin(body.vertex_bones, body.vertex_bones.new_tensor(_BARE))
     known &= ~bare | (gap < BARE_OUTWARD * pixels)
     offset = _spread(gap / pixels, known, torch.where(bare, _BARE_REST, _REST), body.faces)
     rest = body.rest_vertices(pose.shape)
@@ -99,10 +101,6 @@ def _gaps(
         known |= begins
         into = into & ~begins
     return gap, known
-
-
-def _belongs(bones: Int[Tensor, "v"], names: tuple[str, ...]) -> Bool[Tensor, "v"]:
-    return torch.isin(bones, bones.new_tensor([BONE_NAMES.index(name) for name in names]))
 
 
 def _spread(

@@ -15,17 +15,20 @@ from bdmm.body.model import BodyModel
 from bdmm.body.nearest_pixel import nearest_pixel
 from bdmm.body.rasterize import rasterize
 from bdmm.body.rotations import chain
-from bdmm.records import Motion
+from bdmm.records import BONE_NAMES, Motion
 from bdmm.shapes import Foreground
 
 DEPTH_SLACK = 0.045
 """Metres that a body point may lie behind the source's z-buffer and still count as seen."""
-REACH = 0.15
+REACH = 0.1
 """Metres around the body in which hair and loose clothes are looked for."""
 GUARD = 0.012
 """Metres around a limb in which it may hide what the fit believes to be just beside it."""
+HAND_GUARD = 0.035
+"""The same around hands, whose fingers the fit doesn't know."""
 RIM = 0.04
 """Metres by which the body's rim may overlap the background around the person: the fit's error."""
+_HANDS = [bone for bone, name in enumerate(BONE_NAMES) if name.endswith(("_wrist", "_hand"))]
 
 
 class Shown(NamedTuple):
@@ -35,7 +38,8 @@ class Shown(NamedTuple):
         inside: whether the place lies in the photo; the rest is that of its nearest border pixel.
         deepest: the largest depth of the body in the pixel's 3x3 neighbourhood, in pixels; +inf
             where the body isn't near.
-        foremost: the least depth within `GUARD`, +inf where the body isn't near.
+        foremost: the least depth within `GUARD` (of a hand: `HAND_GUARD`), +inf where the body
+            isn't near.
         foremost_bone: the bone found there.
         segment: bone of the body here or, off the body, of the nearest one; -1 beyond reach.
         beside: distance in pixels to the body, 0 on it, +inf beyond reach.
@@ -166,6 +170,11 @@ def _table(
     row, column, beside = _nearest(face >= 0, reach=1.5 * REACH * scale)
     segment = torch.where(beside.isinf(), -1, face_bones[face[row, column]])
     foremost, place = _foremost(depth, max(1, round(GUARD * scale)))
+    hands = torch.isin(segment, segment.new_tensor(_HANDS))
+    hand_depth = torch.where(hands, depth, torch.inf)
+    hand, hand_place = _foremost(hand_depth, max(1, round(HAND_GUARD * scale)))
+    place = torch.where(hand < foremost, hand_place, place)
+    foremost = torch.minimum(hand, foremost)
     inner = ~_grown(~person)
     row, column, away = _nearest(inner, reach=RIM * scale)
     columns = [

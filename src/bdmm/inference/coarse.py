@@ -1,7 +1,7 @@
 """The coarse renderer: the photo's own pixels warped onto the motion, no network."""
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
@@ -16,6 +16,11 @@ _PURE = 0.7
 _RIM = 1 / 256
 """Width of the rim in which the background shines through all the same, of the photo's side."""
 _HEAD = BONE_NAMES.index("head")
+_ALIKE = 0.3
+"""Difference from its bone's colour beyond which a pixel tells of other cloth, not of the light."""
+_UNLIKE_SKIN = 0.7
+"""Difference from a hand's colour beyond which a pixel isn't of the hand."""
+_HANDS = [bone for bone, name in enumerate(BONE_NAMES) if name.endswith(("_wrist", "_hand"))]
 _ENOUGH = 12
 """Pixels that a bone must show in the photo to have a colour of its own."""
 _HAIRLINE = 0.22
@@ -63,9 +68,14 @@ def compose_coarse(
     base = palette[conditions.segment.clamp(min=0)].movedim(-1, 1)
     on_bone = (conditions.segment >= 0)[:, None]
     base = push_pull(base * on_bone, on_bone.to(base))
+    difference = torch.where(known, copied - base, 0.0)
+    unlike = difference.square().sum(dim=1, keepdim=True)
+    # The fit doesn't know fingers: where it lays them on clothes, these are no part of the hand.
+    known &= ~_belongs(conditions.segment, _HANDS) | (unlike < _UNLIKE_SKIN**2)
     # A head's back and top keep the hair's colour: no face next to it shines through.
-    head = (conditions.segment == _HEAD)[:, None]
-    shading = push_pull(torch.where(known, copied - base, 0.0), (known & ~head).to(base))
+    head = _belongs(conditions.segment, [_HEAD])
+    alike = torch.exp(-unlike / _ALIKE**2)
+    shading = push_pull(difference, alike * (known & ~head))
     colour = torch.where(known, copied, torch.where(head, base, base + shading))
     solid = torch.where(on_bone, 1.0, conditions.warped_foreground * body[:, None])
     alpha = _smoothed(solid)
@@ -122,6 +132,10 @@ def _mirrored(bone: int) -> int:
     side, _, rest = name.partition("_")
     other = {"left": "right", "right": "left"}.get(side)
     return BONE_NAMES.index(f"{other}_{rest}") if other else bone
+
+
+def _belongs(segment: Int[Tensor, "t h w"], bones: list[int]) -> Bool[Tensor, "t 1 h w"]:
+    return torch.isin(segment, segment.new_tensor(bones))[:, None]
 
 
 def _smoothed(alpha: Float[Tensor, "t 1 h w"]) -> Float[Tensor, "t 1 h w"]:

@@ -55,10 +55,9 @@ def inspect_photo(path: str | Path, person: int | None = None) -> tuple[Picture,
 
 
 class VideoInspection:
-    """What was seen in a video; iterate over it for pictures: keypoints left, body right.
+    """What was seen in a video, as pictures: foreground and keypoints left, body right.
 
-    The foreground tints the few frames in which it was kept, those that the body's shape comes
-    from. Frames whose pose was bridged have a red rim.
+    Frames whose pose was bridged have a red rim.
 
     Args:
         driver: the opened video.
@@ -80,11 +79,13 @@ class VideoInspection:
         """Decode the video again and draw on it."""
         body = load_body()
         keypoints = self._sighting.landmarks.keypoints
-        silhouettes = {one.frame: one for one in self._sighting.silhouettes}
+        silhouettes = iter(self._sighting.silhouettes)
+        silhouette = next(silhouettes, None)
         for i, frame in enumerate(self._frames):
             left = frame
-            if i in silhouettes:
-                left = tint_foreground(left, on_frame(silhouettes[i], picture_size(frame)))
+            if silhouette is not None and silhouette.frame == i:
+                left = tint_foreground(left, on_frame(silhouette, picture_size(frame)))
+                silhouette = next(silhouettes, None)
             left = draw_keypoints(left, keypoints[i])
             right = draw_body(frame, self.motion[i : i + 1], body)
             picture = np.concatenate([left, right], axis=1)

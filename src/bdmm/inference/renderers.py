@@ -122,7 +122,7 @@ class Network:
 
     def _window(
         self,
-        photo: Float[Tensor, "1 3 h w"],
+        photo: Float[Tensor, "1 3 h1 w1"],
         window: WithNext[Conditions],
         state: PropagationState | None,
         folded: FoldedStyle,

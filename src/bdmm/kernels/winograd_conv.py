@@ -30,8 +30,8 @@ def _transforms() -> tuple[Float[Tensor, "36 36"], Float[Tensor, "36 9"], Float[
         output[:, i] = point ** np.arange(4)
     tile[5] = np.poly(_POINTS)[::-1]
     kernel[5, 2] = output[3, 5] = 1
-    both_axes = (torch.from_numpy(np.kron(one, one)) for one in (tile, kernel, output))
-    return tuple(both_axes)
+    on_tile, on_kernel, on_output = (np.kron(one, one) for one in (tile, kernel, output))
+    return torch.from_numpy(on_tile), torch.from_numpy(on_kernel), torch.from_numpy(on_output)
 
 
 _TO_POINTS, _KERNEL_TO_POINTS, _FROM_POINTS = _transforms()

@@ -30,14 +30,36 @@ class WinogradConv(nn.Module):
         return winograd_conv(x, self.kernel, self.bias)
 
 
+class ChannelsLastNorm(nn.Module):
+    """An instance norm for features that lie channels last.
+
+    PyTorch's own is quick in that layout, but on a CPU it loses three digits where the mean is
+    larger than the deviation.
+    """
+
+    gain: torch.Tensor
+    bias: torch.Tensor
+
+    def __init__(self, norm: nn.GroupNorm) -> None:
+        """Take gain and bias from ``norm``, whose groups are single channels."""
+        super().__init__()
+        self.epsilon = norm.eps
+        self.register_buffer("gain", norm.weight.detach()[:, None, None])
+        self.register_buffer("bias", norm.bias.detach()[:, None, None])
+
+    def forward(self, x: Features) -> Features:
+        """Normalise each channel of each sample."""
+        centred = x - x.mean((2, 3), keepdim=True)
+        variance = centred.square().mean((2, 3), keepdim=True)
+        return torch.addcmul(self.bias, centred, self.gain * (variance + self.epsilon).rsqrt())
+
+
 def accelerate(generator: Generator) -> Generator:
     """Exchange the wide convolutions of a generator that lies on a CPU for Winograd's.
 
-    All others get channels-last weights, so that features stay in that layout throughout.
-
-    Frames stay within 6e-4 of what they were. The generator is changed in place; afterwards it can
-    neither be trained nor saved. On other devices nothing is changed: their libraries choose such
-    methods themselves.
+    All features then lie channels last. Frames stay within 6e-4 of what they were. The generator is
+    changed in place; afterwards it can neither be trained nor saved. On other devices nothing is
+    changed: their libraries choose such methods themselves.
 
     Args:
         generator: with its final weights, on its final device.
@@ -48,7 +70,9 @@ def accelerate(generator: Generator) -> Generator:
     if next(generator.parameters()).device.type == "cpu":
         for module in list(generator.modules()):
             for name, child in module.named_children():
-                if isinstance(child, nn.Conv2d) and _gains(child):
+                if isinstance(child, nn.GroupNorm):
+                    setattr(module, name, ChannelsLastNorm(child))
+                elif isinstance(child, nn.Conv2d) and _gains(child):
                     setattr(module, name, WinogradConv(child))
         generator.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     return generator.eval()

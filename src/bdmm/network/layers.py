@@ -73,12 +73,12 @@ class ResidualBlock(nn.Module):
 def instance_norm(channels: int) -> nn.GroupNorm:
     """Build an instance norm with gain and bias: a group norm of single channels.
 
-    On a CPU it is twice as fast as what PyTorch calls instance norm.
+    On a CPU that is four times as fast as what PyTorch calls instance norm.
     """
     return nn.GroupNorm(channels, channels)
 
 
-def normalise(x: Features, norm: nn.GroupNorm, slope: float) -> Features:
+def normalise(x: Features, norm: nn.Module, slope: float) -> Features:
     """Give every channel zero mean and unit variance, its gain and bias, and the leaky ReLU."""
     return functional.leaky_relu(norm(x), slope, inplace=True)
 
@@ -95,7 +95,7 @@ def initialise(block: nn.Module, slope: float) -> None:
 class Folded(NamedTuple):
     """A styled layer made ready for one batch of styles: what its `forward` convolves with."""
 
-    kernel: Float[Tensor, "b i o k k"]
+    kernel: Float[Tensor, "b o i k k"]
     bias: Float[Tensor, "o"]
 
 

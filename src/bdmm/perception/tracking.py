@@ -183,7 +183,8 @@ def describe_choice(people: Sequence[Person], person: int | None) -> tuple[str, 
     """Return a note for the user where several people were seen and none was asked for."""
     if len(people) < 2 or person is not None:
         return ()
-    number = list(people).index(choose(people, None)) + 1
+    chosen = choose(people, None)
+    number = 1 + next(place for place, one in enumerate(people) if one is chosen)
     return (f"{len(people)} people are seen; the largest is taken, number {number} from the left.",)
 
 

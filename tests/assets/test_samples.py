@@ -1,0 +1,72 @@
+"""What ships to be tried out: sample people that the pose estimator finds, and a clip with sound."""
+
+from pathlib import Path
+
+import av
+import mediapipe as mp
+import numpy as np
+import pytest
+from PIL import Image
+
+SAMPLES = Path(__file__).resolve().parents[2] / "src/bdmm/assets/samples"
+CLIP = SAMPLES / "dance.mp4"
+# Of MediaPipe's landmarks: nose, shoulders, elbows, wrists, hips, knees, ankles.
+MAIN = (0, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
+
+
+def _landmarks(picture: np.ndarray, pose) -> np.ndarray:
+    """Return ``33 3`` (x, y in [0, 1], visibility)."""
+    found = pose.process(picture).pose_landmarks
+    assert found is not None
+    return np.array([(mark.x, mark.y, mark.visibility) for mark in found.landmark])
+
+
+def _frames() -> list[np.ndarray]:
+    with av.open(str(CLIP)) as file:
+        return [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
+
+
+@pytest.mark.parametrize("name", ["person.jpg", "person2.jpg"])
+def test_the_person_in_a_sample_photo_is_found_whole(name: str) -> None:
+    picture = np.asarray(Image.open(SAMPLES / name))
+    assert picture.shape == (1024, 768, 3)
+    assert (SAMPLES / name).stat().st_size < 400_000
+    with mp.solutions.pose.Pose(static_image_mode=True, enable_segmentation=True) as pose:
+        marks = _landmarks(picture, pose)
+        foreground = pose.process(picture).segmentation_mask > 0.5
+    assert marks[MAIN, 2].min() > 0.8
+    assert marks[:, :2].min() > 0.02
+    assert marks[:, :2].max() < 0.98
+    left, right = marks[[11, 13, 15, 23, 25, 27], 0], marks[[12, 14, 16, 24, 26, 28], 0]
+    assert (left > right).all(), "faces the camera"
+    pixels = (marks[MAIN, :2] * [768, 1024]).astype(int)
+    assert foreground[pixels[:, 1], pixels[:, 0]].all()
+    assert 0.08 < foreground.mean() < 0.4
+
+
+def test_the_clip_has_its_length_rate_and_sound() -> None:
+    assert CLIP.stat().st_size < 600_000
+    with av.open(str(CLIP)) as file:
+        video, sound = file.streams.video[0], file.streams.audio[0]
+        assert video.average_rate == 30
+        assert video.height == 384
+        assert sound.duration * sound.time_base == pytest.approx(3.0, abs=0.06)
+        samples = np.concatenate([frame.to_ndarray()[0] for frame in file.decode(sound)])
+    assert len(_frames()) == 90
+    loudness = np.abs(samples[: 3 * 44100]).reshape(-1, 441).max(axis=1)
+    assert loudness.max() > 0.1, "beeps"
+    assert np.median(loudness) < 0.3 * loudness.max(), "and silence between them"
+
+
+def test_the_dancer_is_found_in_frames_all_over_the_clip() -> None:
+    with mp.solutions.pose.Pose(static_image_mode=True) as pose:
+        for frame in _frames()[::18]:
+            assert _landmarks(frame, pose)[MAIN, 2].mean() > 0.8
+
+
+@pytest.mark.slow
+def test_the_dancer_is_found_in_every_frame() -> None:
+    with mp.solutions.pose.Pose(static_image_mode=False) as pose:
+        marks = np.stack([_landmarks(frame, pose) for frame in _frames()])
+    assert marks[:, MAIN, 2].mean(axis=1).min() > 0.8
+    assert np.abs(np.diff(marks[:, MAIN, :2], axis=0)).max() < 0.15

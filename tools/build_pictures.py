@@ -1,0 +1,59 @@
+"""Makes the pictures of the README: the sample people, and frames of the motions that ship.
+
+python tools/build_pictures.py            # writes docs/images/demo.jpg
+"""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import bdmm
+from bdmm.body.motion_library import load_shipped
+from bdmm.media.image import Picture, read_image, resize_image, write_image
+from bdmm.records import Motion
+
+_ROOT = Path(__file__).resolve().parents[1]
+_SAMPLES = _ROOT / "src" / "bdmm" / "assets" / "samples"
+_HEIGHT = 384
+_MOMENTS = (
+    ("wave", 0.5),
+    ("walk", 0.3),
+    ("dance", 0.35),
+    ("dance", 0.6),
+    ("squat", 0.5),
+    ("star_jump", 0.3),
+)
+"""Motion, and the moment of it that is shown."""
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    rows = [row(_SAMPLES / name) for name in ("person.jpg", "person2.jpg")]
+    target = _ROOT / "docs" / "images" / "demo.jpg"
+    target.parent.mkdir(exist_ok=True)
+    write_image(target, np.concatenate(rows), quality=88)
+    print(target.relative_to(_ROOT))
+
+
+def row(photo: Path) -> Picture:
+    """Return the photo and its person at the chosen moments, side by side."""
+    picture = read_image(photo)
+    width = round(picture.shape[1] * _HEIGHT / picture.shape[0]) // 2 * 2
+    cells = [picture]
+    for name, moment in _MOMENTS:
+        frames = list(bdmm.animate(photo, moments(load_shipped(name), moment), size=width))
+        cells.append(frames[-1])
+    return np.concatenate([resize_image(cell, (_HEIGHT, width)) for cell in cells], 1)
+
+
+def moments(motion: Motion, moment: float) -> Motion:
+    """Return the first frame, which tells where the motion starts, and the one at ``moment``."""
+    chosen = [0, round(moment * (len(motion) - 1))]
+    parts = ("rotations", "scale", "translation", "flagged")
+    return dataclasses.replace(motion, **{name: getattr(motion, name)[chosen] for name in parts})
+
+
+if __name__ == "__main__":
+    main()
