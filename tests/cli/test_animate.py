@@ -1,8 +1,12 @@
+from fractions import Fraction
+from importlib.resources import as_file, files
+
+import av
 import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from bdmm.media.image import read_image
+from bdmm.media.image import read_image, resize_image
 from bdmm.media.video_reader import VideoReader
 
 SMALL = ("--size", "96", "--quiet")
@@ -50,3 +54,56 @@ def test_other_kinds_of_files_and_backgrounds(bdmm, quick_photo, short_motion, s
     assert bdmm("animate", quick_photo, *options, *SMALL).code == 0
     first = next(iter(VideoReader(f"out.{suffix}")))
     assert np.abs(first[3, 3].astype(int) - (10, 90, 30)).max() <= 6
+
+
+def packets(path):
+    with av.open(str(path)) as container:
+        return [bytes(packet) for packet in container.demux(audio=0) if packet.size]
+
+
+def driver_with_sound(path, frames, fps):
+    """Write pictures, and noise for sound, as a camera would."""
+    rng = np.random.default_rng(0)
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("libx264", rate=fps)
+        stream.height, stream.width = frames[0].shape[:2]
+        sound = output.add_stream("aac", rate=48_000, layout="mono")
+        for frame in frames:
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(frame)))
+        output.mux(stream.encode(None))
+        samples = rng.normal(0, 0.2, (1, int(48_000 * len(frames) / fps))).astype(np.float32)
+        piece = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
+        piece.sample_rate = 48_000
+        output.mux(sound.encode(piece))
+        output.mux(sound.encode(None))
+
+
+def test_a_driving_video_gives_its_frame_count_rate_and_sound(bdmm, quick_photo, tmp_path):
+    with as_file(files("bdmm.assets") / "samples" / "person.jpg") as path:
+        person = resize_image(read_image(path), (320, 240))
+    frames = [np.roll(person, 2 * i, axis=1) for i in range(9)]
+    driver_with_sound(tmp_path / "dance.mp4", frames, Fraction(30_000, 1001))
+    outcome = bdmm("animate", quick_photo, "dance.mp4", "-o", "out.mp4", *SMALL)
+    assert outcome.code == 0
+    assert "9 frames of 96 x 144 at 29.97 fps (0.3 s) with sound" in outcome.out
+    video = VideoReader("out.mp4")
+    assert (video.frame_count, video.fps) == (9, Fraction(30_000, 1001))
+    assert packets("out.mp4") == packets("dance.mp4")
+
+
+@pytest.mark.slow
+def test_inspection_of_a_video(bdmm, tmp_path):
+    with as_file(files("bdmm.assets") / "samples" / "person.jpg") as path:
+        person = resize_image(read_image(path), (320, 240))
+    frames = [np.roll(person, 2 * i, axis=1) for i in range(9)]
+    driver_with_sound(tmp_path / "dance.mp4", frames, Fraction(30))
+    outcome = bdmm("inspect", "dance.mp4")
+    assert outcome.code == 0
+    assert "dance_seen.mp4: 9 frames; bridged: none." in outcome.out
+    seen = VideoReader("dance_seen.mp4")
+    assert (seen.frame_count, seen.size) == (9, (320, 480))
+    first = next(iter(seen)).astype(int)
+    for half in (first[:, :240], first[:, 240:]):
+        changed = np.abs(half - person).max(axis=2) > 30
+        assert 0.03 < changed.mean() < 0.5
+        assert changed[:, 80:160].sum() > 0.6 * changed.sum()

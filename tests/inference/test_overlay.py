@@ -33,8 +33,8 @@ def test_keypoints_lie_where_they_were_seen_in_the_colour_of_their_side():
     assert tuple(picture[100, 60]) == LEFT
     assert (picture[:20] == 128).all()
     rows, columns = (picture != 128).any(axis=2).nonzero()
-    assert sorted(set(columns // 30)) == [0, 1, 2] or set(columns // 40) == {0, 1}
-    assert set(rows // 50) == {0, 1, 2}
+    near = [np.hypot(rows - y + 0.5, columns - x + 0.5) <= 4 for x, y, _ in places.values()]
+    assert np.logical_or(*near).all()
 
 
 def test_the_body_covers_its_own_foreground(source, body):

@@ -81,7 +81,7 @@ class Weights:
     smooth: float = 0.2
     prior: float = 2.0
     shape: float = 1.0
-    silhouette: float = 10.0
+    silhouette: float = 60.0
     steady_scale: float = 2e4
 
 
