@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
+# Workers run side by side: more threads than cores make tests up to ten times slower.
+torch.set_num_threads(1)
+
 ROOT = Path(__file__).resolve().parents[1]
 
 

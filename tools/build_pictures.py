@@ -22,8 +22,8 @@ _MOMENTS = (
     ("walk", 0.3),
     ("dance", 0.35),
     ("dance", 0.6),
-    ("squat", 0.5),
-    ("star_jump", 0.3),
+    ("squat", 0.24),
+    ("star_jump", 0.1),
 )
 """Motion, and the moment of it that is shown."""
 

@@ -132,7 +132,7 @@ def shade(
     corners = points[body.faces]
     normals = torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     light = (-normals[:, 2] / normals.norm(dim=-1).clamp_min(1e-9)).clamp(0, 1) * 200 + 40
-    face = rasterize(points[None], body.faces, tile.shape[:2]).face[0]
+    face = rasterize(points[None], body.faces, (SHEET_HEIGHT, SHEET_HEIGHT)).face[0]
     inside = (face >= 0).numpy()
     result = tile.astype(np.float32)
     result[inside] = 0.4 * result[inside] + 0.6 * light[face.clamp_min(0)].numpy()[inside, None]

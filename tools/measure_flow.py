@@ -82,8 +82,11 @@ def print_speed(body: AnnyBody, frames: int = 12) -> None:
     faces = body.faces.to(torch.int32)
     foreground = (rasterize(vertices[:1], faces, motion.size).face >= 0).float()
     image = torch.zeros(3, *motion.size)
-    conditioner = Conditioner(body, Source(image, foreground, image, pose))
+    source = Source(image, foreground, image, pose)
+    conditioner = Conditioner(body, source)
     geometry = conditioner.geometry
+    renderer = CoarseRenderer(source, geometry)
+    conditions = conditioner(motion)
     rasters = [rasterize(one[None], faces, motion.size) for one in vertices]
     turns = plane_turns(geometry.orientations, chain(motion.rotations), motion.scale / pose.scale)
     print(f"{motion.size[1]}x{motion.size[0]}, {len(faces)} faces, ms per frame:")
@@ -95,6 +98,7 @@ def print_speed(body: AnnyBody, frames: int = 12) -> None:
         frames,
     )
     report("all conditions", lambda: conditioner(motion), frames)
+    report("coarse picture", lambda: renderer(conditions, image), frames)
 
 
 def turning(body: AnnyBody, frames: int) -> Motion:

@@ -107,3 +107,18 @@ def test_inspection_of_a_video(bdmm, tmp_path):
         changed = np.abs(half - person).max(axis=2) > 30
         assert 0.03 < changed.mean() < 0.5
         assert changed[:, 80:160].sum() > 0.6 * changed.sum()
+
+
+@pytest.mark.slow
+def test_a_real_look_at_a_photo_that_the_person_is_put_back_into(bdmm, short_motion):
+    with as_file(files("bdmm.assets") / "samples" / "person.jpg") as path:
+        photo = read_image(path)
+        options = ["-o", "frames", "--paste-back", "--size", "128", "--quiet"]
+        outcome = bdmm("animate", path, short_motion, *options)
+    assert outcome.code == 0
+    assert "as sharp as the photo" in outcome.err
+    frame = read_image("frames/000001.png")
+    assert frame.shape == photo.shape
+    away = np.abs(frame.astype(int) - photo).max(axis=2)
+    assert (away[:, :60] == 0).mean() > 0.95
+    assert 0.02 < (away > 20).mean() < 0.4

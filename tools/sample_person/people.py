@@ -151,7 +151,7 @@ def woman(body: AnnyBody, fine: int = 2, strands: float = 1.0) -> Person:
     return Person(figure, layers, paints, hair, under(layers, shod(figure, 0.058)))
 
 
-_DEEP = {"skin": 0.02, "jeans": 0.03, "shirt": 0.008}
+_DEEP = {"skin": 0.02, "jeans": 0.012, "shirt": 0.006}
 """Metres within a garment's hems at which what is under it is not drawn any more."""
 
 

@@ -66,9 +66,9 @@ def tshirt(figure: Figure, hem: float, sleeve: float, loose: float, fine: int) -
     ripple = np.sin(turn * 7 + 2.2 * solid(rest * 5)) * solid(folds * 0.5 + 3)
     height += trunk * step(hem - 0.25, hem, rest[:, 1]) * 0.010 * ripple
     height += trunk * 0.005 * layered(folds, 2)
-    pit = np.abs(rest[:, :2] * [1, 1] - 0) - [0.17, -joint(figure, "left_shoulder")[1] - 0.09]
+    pit = np.abs(rest[:, :2]) - [0.17, -joint(figure, "left_shoulder")[1] - 0.09]
     drag = np.column_stack(
-        [np.arctan2(pit[:, 1], -pit[:, 0] - 0.05) * 7, rest[:, 2] * 6, pit[:, 0] * 3]
+        [np.arctan2(pit[:, 1], 0.04 - pit[:, 0]) * 7, rest[:, 2] * 6, pit[:, 0] * 3]
     )
     height += trunk * np.exp(-((pit / 0.10) ** 2).sum(axis=1)) * 0.012 * (ridged(drag, 2) - 0.7)
     height *= min(1.0, 0.3 + 0.7 * loose)

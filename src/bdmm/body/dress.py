@@ -7,7 +7,7 @@ then holds for the dressed person, in every pose.
 """
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from scipy.sparse import coo_array, diags_array
 from scipy.sparse.linalg import splu
 from torch import Tensor

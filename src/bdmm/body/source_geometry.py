@@ -24,7 +24,7 @@ REACH = 0.1
 """Metres around the body in which hair and loose clothes are looked for."""
 GUARD = 0.012
 """Metres around a limb in which it may hide what the fit believes to be just beside it."""
-HAND_GUARD = 0.035
+HAND_GUARD = 0.03
 """The same around hands, whose fingers the fit doesn't know."""
 RIM = 0.04
 """Metres by which the body's rim may overlap the background around the person: the fit's error."""

@@ -61,25 +61,51 @@ def compose_coarse(
         conditions: of the frames to make.
         background: one picture for all frames or one for each, RGB in [-1, 1].
     """
-    frames = len(conditions)
-    copied = warp(person.expand(frames, -1, -1, -1), conditions.source_grid)
-    body = conditions.state != PixelState.NONE
-    known = (body & ((conditions.state != PixelState.HIDDEN) | conditions.filled))[:, None]
-    base = palette[conditions.segment.clamp(min=0)].movedim(-1, 1)
-    on_bone = (conditions.segment >= 0)[:, None]
+    frames = background.expand(len(conditions), -1, -1, -1).clone()
+    for t, state in enumerate(conditions.state):
+        rows, columns = _box(state != PixelState.NONE)
+        box = (slice(t, t + 1), rows, columns)
+        grid, segment = conditions.source_grid[box], conditions.segment[box]
+        body = (state != PixelState.NONE)[None, rows, columns][:, None]
+        hidden = (state == PixelState.HIDDEN)[None, rows, columns] & ~conditions.filled[box]
+        colour = _colours(person, palette, grid, segment, body & ~hidden[:, None])
+        soft = conditions.warped_foreground[t : t + 1, :, rows, columns] * body
+        alpha = _smoothed(torch.where((segment >= 0)[:, None], 1.0, soft))
+        there = frames[t : t + 1, :, rows, columns]
+        frames[t : t + 1, :, rows, columns] = alpha * colour + (1 - alpha) * there
+    return frames.clamp(-1, 1)
+
+
+def _box(region: Bool[Tensor, "h w"], margin: int = 2) -> tuple[slice, slice]:
+    """Return the rows and columns that hold the region and a margin around it."""
+    spans = []
+    for dim in (1, 0):
+        used = torch.nonzero(region.any(dim=dim)).flatten().tolist() or [0]
+        spans.append(slice(max(used[0] - margin, 0), used[-1] + margin + 1))
+    return spans[0], spans[1]
+
+
+def _colours(
+    person: Image,
+    palette: Float[Tensor, "n 3"],
+    grid: Float[Tensor, "b h1 w1 2"],
+    segment: Int[Tensor, "b h1 w1"],
+    known: Bool[Tensor, "b 1 h1 w1"],
+) -> Float[Tensor, "b 3 h1 w1"]:
+    """Return the person's colours: copied where known, painted elsewhere."""
+    copied = warp(person[None], grid)
+    on_bone = (segment >= 0)[:, None]
+    base = palette[segment.clamp(min=0)].movedim(-1, 1)
     base = push_pull(base * on_bone, on_bone.to(base))
     difference = torch.where(known, copied - base, 0.0)
     unlike = difference.square().sum(dim=1, keepdim=True)
     # The fit doesn't know fingers: where it lays them on clothes, these are no part of the hand.
-    known &= ~_belongs(conditions.segment, _HANDS) | (unlike < _UNLIKE_SKIN**2)
+    known = known & (~_belongs(segment, _HANDS) | (unlike < _UNLIKE_SKIN**2))
     # A head's back and top keep the hair's colour: no face next to it shines through.
-    head = _belongs(conditions.segment, [_HEAD])
+    head = _belongs(segment, [_HEAD])
     alike = torch.exp(-unlike / _ALIKE**2)
     shading = push_pull(difference, alike * (known & ~head))
-    colour = torch.where(known, copied, torch.where(head, base, base + shading))
-    solid = torch.where(on_bone, 1.0, conditions.warped_foreground * body[:, None])
-    alpha = _smoothed(solid)
-    return (alpha * colour + (1 - alpha) * background).clamp(-1, 1)
+    return torch.where(known, copied, torch.where(head, base, base + shading))
 
 
 def spread_person(image: Image, foreground: Foreground) -> Image:
@@ -134,11 +160,11 @@ def _mirrored(bone: int) -> int:
     return BONE_NAMES.index(f"{other}_{rest}") if other else bone
 
 
-def _belongs(segment: Int[Tensor, "t h w"], bones: list[int]) -> Bool[Tensor, "t 1 h w"]:
+def _belongs(segment: Int[Tensor, "b h w"], bones: list[int]) -> Bool[Tensor, "b 1 h w"]:
     return torch.isin(segment, segment.new_tensor(bones))[:, None]
 
 
-def _smoothed(alpha: Float[Tensor, "t 1 h w"]) -> Float[Tensor, "t 1 h w"]:
+def _smoothed(alpha: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 1 h w"]:
     """Soften the staircase of pixels that are in or out."""
     taps = alpha.new_tensor([0.25, 0.5, 0.25])
     kernel = (taps[:, None] * taps)[None, None]

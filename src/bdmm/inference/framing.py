@@ -21,7 +21,7 @@ LEAST_SIDE = 32
 """A photo whose shorter side has fewer pixels shows nobody."""
 WIDEST = 4.0
 """A photo's longer side is at most this many times the shorter one."""
-PERSON_MARGIN = 1.8
+PERSON_MARGIN = 1.5
 """Side of the square cut around the person, in sizes of the person."""
 
 

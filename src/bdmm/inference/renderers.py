@@ -17,6 +17,7 @@ from bdmm.config import NetworkConfig
 from bdmm.errors import InputError
 from bdmm.inference.coarse import CoarseRenderer
 from bdmm.inference.windows import WithNext, with_next
+from bdmm.network.acceleration import accelerate
 from bdmm.network.decoder import FoldedStyle
 from bdmm.network.generator import Generator
 from bdmm.network.weights import load_weights
@@ -157,7 +158,7 @@ def load_network(weights: str | Path, device: torch.device | str = "cpu") -> Net
     joints_of(config)
     generator = Generator(config)
     generator.load_state_dict(tensors)
-    return Network(generator.to(device))
+    return Network(accelerate(generator.to(device)))
 
 
 def joints_of(config: NetworkConfig) -> tuple[int, ...]:

@@ -10,7 +10,16 @@ from jaxtyping import Float
 
 from bdmm.errors import InputError, Notice
 from bdmm.inference.driving import Progress
-from bdmm.inference.framing import View, check_photo, cut, feather, paste, person_view, whole_view
+from bdmm.inference.framing import (
+    SIZES,
+    View,
+    check_photo,
+    cut,
+    feather,
+    paste,
+    person_view,
+    whole_view,
+)
 from bdmm.media.image import Picture, picture_size, read_image, resize_image
 from bdmm.media.pixels import to_pictures
 from bdmm.perception.mediapipe_pose import MediaPipePose
@@ -21,6 +30,8 @@ LARGEST_PASTE = 3840
 """Longer side of a photo that a person is put back into; larger photos are scaled down."""
 DETAIL = 1280
 """Longer side of the picture in which the person is looked for."""
+COARSEST_PASTE = 3.0
+"""A rendered person that is enlarged more than this when put back is told of."""
 _BORDER = 0.04
 """Share of the cut's side over which a pasted frame fades out at the cut's border."""
 _GROWN = 9
@@ -108,8 +119,16 @@ def _pasted(photo: Picture, size: int, person: int | None) -> Scene:
     height, width = picture_size(photo)
     photo = bounded(photo, LARGEST_PASTE)
     if picture_size(photo) != (height, width):
-        _tell_reduced(photo)
+        _tell(
+            f"The photo is reduced to {photo.shape[1]} x {photo.shape[0]} pixels, the most that "
+            "frames are put into."
+        )
     view = person_view(_box(photo, person), size)
+    if view.height > COARSEST_PASTE * size:
+        _tell(
+            f"The person is rendered at {size / view.height:.0%} of the photo's own size; a size "
+            f"near {min(view.height // 2 * 2, SIZES[1])} is as sharp as the photo."
+        )
     detail = cut(photo, replace(view, size=(min(view.height, DETAIL), min(view.width, DETAIL))))
     source = prepare_source(cut(photo, view), detail=detail)
     hole = _soft(source.foreground[0].numpy())
@@ -124,13 +143,8 @@ def bounded(photo: Picture, side: int) -> Picture:
     return resize_image(photo, (max(round(height * shrink), 1), max(round(width * shrink), 1)))
 
 
-def _tell_reduced(photo: Picture) -> None:
-    height, width = picture_size(photo)
-    warnings.warn(
-        f"The photo is scaled to {width} x {height} pixels, the most that frames are put into.",
-        Notice,
-        stacklevel=5,
-    )
+def _tell(sentence: str) -> None:
+    warnings.warn(sentence, Notice, stacklevel=5)
 
 
 def _box(photo: Picture, person: int | None) -> tuple[float, float, float, float]:

@@ -30,7 +30,6 @@ WRONG = 6.0
 """Pixels of mean keypoint error from which a frame isn't trusted."""
 CHUNK = 256
 OVERLAP = 16
-PHOTO = Weights(smooth=0.0, silhouette=30.0)
 
 
 def fit_motion(
@@ -84,7 +83,7 @@ def fit_photo(
     evidence = gather(landmarks, body)
     part = evidence.part([0], silhouettes)
     zero = landmarks.keypoints.new_zeros(body.shape_size)
-    optimiser = PoseOptimiser(part, body, zero, PHOTO)
+    optimiser = PoseOptimiser(part, body, zero, Weights(smooth=0.0))
     pose = optimiser.run(analytic_start(part, body, zero), steps, free_shape=True)
     return to_motion(pose, optimiser.shape, evidence, landmarks, body)
 
@@ -128,7 +127,7 @@ def fit_shape(
     chosen = [silhouettes[pick] for pick in picks] if silhouettes else []
     part = evidence.part([one.frame for one in chosen] or picks, chosen)
     zero = evidence.points.new_zeros(body.shape_size)
-    optimiser = PoseOptimiser(part, body, zero, Weights(smooth=0.0, silhouette=30.0))
+    optimiser = PoseOptimiser(part, body, zero, Weights(smooth=0.0))
     optimiser.run(analytic_start(part, body, zero), SHAPE_STEPS, free_shape=True)
     return optimiser.shape
 

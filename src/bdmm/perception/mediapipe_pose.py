@@ -16,6 +16,7 @@ from jaxtyping import Float
 from bdmm.errors import InputError
 from bdmm.perception.facing import find_mix_ups, mirror_depth
 from bdmm.perception.foreground import largest_piece
+from bdmm.perception.mediapipe_landmarks import to_confidence, to_keypoints
 from bdmm.perception.mediapipe_solution import FaceSolution, PoseSolution
 from bdmm.perception.pose import FrameArray, PackedSilhouettes, Sighting, Silhouette
 from bdmm.perception.tracking import (
@@ -42,17 +43,6 @@ FACE_EVERY = 3
 SILHOUETTE_SIZE = 160
 SILHOUETTE_MARGIN = 1.3
 """Side of a stored silhouette, in sizes of the person."""
-
-_LANDMARKS = {
-    "nose": (0,), "neck": (11, 12), "mid_hip": (23, 24),
-    "left_eye": (2,), "right_eye": (5,), "left_ear": (7,), "right_ear": (8,),
-    "left_shoulder": (11,), "right_shoulder": (12,), "left_elbow": (13,), "right_elbow": (14,),
-    "left_wrist": (15,), "right_wrist": (16,), "left_pinky": (17,), "right_pinky": (18,),
-    "left_index": (19,), "right_index": (20,), "left_hip": (23,), "right_hip": (24,),
-    "left_knee": (25,), "right_knee": (26,), "left_ankle": (27,), "right_ankle": (28,),
-    "left_heel": (29,), "right_heel": (30,), "left_big_toe": (31,), "right_big_toe": (32,),
-}  # fmt: skip
-"""MediaPipe's landmarks whose mean each keypoint is; the small toes have none."""
 
 
 class MediaPipePose:
@@ -83,8 +73,10 @@ class MediaPipePose:
                 if one is not None:
                     silhouettes.append(_silhouette(index, one))
                     one = replace(one, foreground=one.foreground[:1, :1].copy())
-                asked = index % FACE_EVERY == 0 and one is not None
-                faces.append(face.score(frame, one.keypoints) if asked else np.nan)
+                if one is not None and index % FACE_EVERY == 0:
+                    faces.append(face.score(frame, one.keypoints))
+                else:
+                    faces.append(np.nan)
                 seen.append(one)
         if not seen:
             raise InputError("The driving clip has no frames.")
@@ -181,15 +173,8 @@ def _convert(
     height, width = size[:2]
     outside = (flat[:, 0] < 0) | (flat[:, 0] > width) | (flat[:, 1] < 0) | (flat[:, 1] > height)
     flat[outside, 2] *= 0.3
-    keypoints = np.zeros((len(KEYPOINT_NAMES), 3), np.float32)
-    keypoints_3d = np.zeros((len(KEYPOINT_NAMES), 3), np.float32)
-    for index, name in enumerate(KEYPOINT_NAMES):
-        if name in _LANDMARKS:
-            parts = list(_LANDMARKS[name])
-            keypoints[index] = flat[parts].mean(0)
-            keypoints[index, 2] = flat[parts, 2].min()
-            keypoints_3d[index] = world[parts].mean(0)
-    return keypoints, keypoints_3d
+    keypoints = np.concatenate([to_keypoints(flat[:, :2]), to_confidence(flat[:, 2])[:, None]], 1)
+    return keypoints, to_keypoints(world)
 
 
 def _landmarks(

@@ -57,7 +57,7 @@ class PoseSolution:
         if self._talks <= 0:
             return self._pose.process(picture)
         with _quiet():
-            result = self._pose.process(picture)
+            result: Any = self._pose.process(picture)
         self._talks -= result.pose_landmarks is not None
         return result
 
@@ -99,8 +99,8 @@ class FaceSolution:
         shift = FACE_SIDE / 2 - zoom * keypoints[_HEAD, :2].mean(0)
         to_head = np.array([[zoom, 0, shift[0]], [0, zoom, shift[1]]])
         head = cv2.warpAffine(frame, to_head, (FACE_SIDE, FACE_SIDE), flags=cv2.INTER_LINEAR)
-        found = self._faces.process(head).detections or []
-        return max((face.score[0] for face in found), default=0.0)
+        result: Any = self._faces.process(head)
+        return max((face.score[0] for face in result.detections or []), default=0.0)
 
 
 @contextlib.contextmanager

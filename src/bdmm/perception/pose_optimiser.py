@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import torch
 from einops import rearrange
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from bdmm.body.model import SkinnedBody
@@ -51,7 +51,7 @@ class Evidence:
     unit: float
 
     def part(self, frames: Sequence[int], silhouettes: Sequence[Silhouette]) -> "Evidence":
-        """Return the evidence of some of the frames; ``silhouettes`` are numbered as in the clip."""
+        """Return the evidence of some of the frames; ``silhouettes`` are numbered in the clip."""
         index = list(frames)
         places = {frame: place for place, frame in enumerate(index)}
         chosen = [replace(one, frame=places[one.frame]) for one in silhouettes]
@@ -78,7 +78,7 @@ class Weights:
     """How much each wish counts against squared pixels of keypoint error."""
 
     depth: float = 0.15
-    smooth: float = 0.2
+    smooth: float = 0.1
     prior: float = 2.0
     shape: float = 1.0
     silhouette: float = 60.0
@@ -105,7 +105,7 @@ class PoseOptimiser:
         self.evidence, self.body, self.shape, self.weights = evidence, body, shape, weights
         self.prior = PosePrior(body, shape)
         rest = torch.eye(3, dtype=shape.dtype, device=shape.device).expand(len(BONE_NAMES), 3, 3)
-        self.watched: Int[Tensor, p] = spread_vertices(body.vertices(shape, rest))
+        self.watched = spread_vertices(body.vertices(shape, rest))
         self.outlined = [one.frame for one in evidence.silhouettes]
         self.outline = None
         if evidence.silhouettes:

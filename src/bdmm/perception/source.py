@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, UInt8
 
-from bdmm.body.model import BodyModel, load_body
+from bdmm.body.model import SkinnedBody, load_body
 from bdmm.errors import InputError, Notice
 from bdmm.media.pixels import to_frames
 from bdmm.perception.background import remove_person
@@ -35,7 +35,7 @@ def prepare_source(
     person: int | None = None,
     detail: Photo | None = None,
     estimator: PoseEstimator | None = None,
-    body: BodyModel | None = None,
+    body: SkinnedBody | None = None,
 ) -> Source:
     """Find the person in a photo, cut them out, fill the background and fit the body.
 

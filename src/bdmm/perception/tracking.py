@@ -239,7 +239,7 @@ def _paint_over(canvas: FrameArray, person: Person) -> None:
         cover[top:bottom, left:right] = soft[top - y : bottom - y, left - x : right - x] > 0.3
     limbs = person.keypoints[person.keypoints[:, 2] > SURE, :2]
     for px, py in limbs:
-        cv2.circle(cover, (int(px), int(py)), max(2, int(0.05 * person.size)), 1, -1)
+        cv2.circle(cover, (int(px), int(py)), max(2, int(0.05 * person.size)), (1,), -1)
     grow = max(3, int(0.06 * person.size))
     cover = cv2.dilate(cover, np.ones((grow, grow), np.uint8)) > 0
     canvas[cover] = _surroundings(canvas, cover, person.size)[cover]
