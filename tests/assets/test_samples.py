@@ -1,4 +1,4 @@
-"""What ships to be tried out: sample people that the pose estimator finds, and a clip with sound."""
+"""What ships to be tried: sample people that the pose estimator finds, and a clip with sound."""
 
 from pathlib import Path
 
