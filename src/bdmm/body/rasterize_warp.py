@@ -6,6 +6,7 @@ folder of this user beside the temporary files.
 """
 
 import contextlib
+import functools
 import os
 import tempfile
 from collections.abc import Iterator
@@ -205,18 +206,15 @@ def draw(
         wp.from_torch(faces.contiguous(), dtype=wp.vec3i),
     ]
     wp_keys = wp.from_torch(keys)
-    wp_device = wp.device_from_torch(device)
-    wp.launch(
-        _draw_faces,
-        dim=(len(points), len(faces)),
-        inputs=[*mesh, *size],
-        outputs=[wp_keys],
-        device=wp_device,
-    )
+    # On torch's own stream, so that its tensors are ready before and these after.
+    stream = wp.stream_from_torch(device) if device.type == "cuda" else None
+    launch = functools.partial(wp.launch, device=wp.device_from_torch(device), stream=stream)
+    counts = (len(points), len(faces))
+    launch(_draw_faces, counts, inputs=[*mesh, *size], outputs=[wp_keys])
     outputs = [
         wp.from_torch(face),
         wp.from_torch(depth),
         wp.from_torch(barycentric, dtype=wp.vec3f),
     ]
-    wp.launch(_resolve_pixels, shape, inputs=[*mesh, wp_keys], outputs=outputs, device=wp_device)
+    launch(_resolve_pixels, shape, inputs=[*mesh, wp_keys], outputs=outputs)
     return face, depth, barycentric

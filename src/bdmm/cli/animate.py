@@ -84,8 +84,14 @@ class Animate:
         check_video_output(self.output, inputs)
         check_quality(self.quality)
         self._check_sheet(inputs)
-        from bdmm.inference.animate import animate  # late, since torch takes seconds to import
+        import torch  # late, since it takes seconds
 
+        from bdmm.inference.animate import animate
+
+        if self.weights is None:
+            # Geometry is thousands of small operations: threads that wait for each other make it
+            # slower on a busy machine, and hardly faster on an idle one.
+            torch.set_num_threads(1)
         with Report(self.quiet) as report:
             frames = animate(
                 self.photo,

@@ -9,7 +9,9 @@ from bdmm.body.rotations import frame, interpolate, rotation_between, unchain
 from bdmm.records import BONE_NAMES, KEYPOINT_NAMES
 from bdmm.shapes import Rotations
 
-Points = Float[Tensor, "t k 3"]
+Points = Float[Tensor, "_ k 3"]
+Ways = Float[Tensor, "_ 3"]
+Turns = Float[Tensor, "_ 3 3"]
 
 _POINT = {name: index for index, name in enumerate(KEYPOINT_NAMES)}
 
@@ -85,7 +87,7 @@ def _solve_leg(
     turned[f"{side}_foot"] = turned[f"{side}_ankle"]
 
 
-def _head(points: Points, rest: Points) -> Float[Tensor, "t 3 3"]:
+def _head(points: Points, rest: Points) -> Turns:
     def axes(of: Points) -> Tensor:
         ears = of[:, [_POINT["left_ear"], _POINT["right_ear"]]]
         return frame(ears[:, 0] - ears[:, 1], of[:, _POINT["nose"]] - ears.mean(1))
@@ -93,7 +95,7 @@ def _head(points: Points, rest: Points) -> Float[Tensor, "t 3 3"]:
     return axes(points) @ axes(rest).mT
 
 
-def _knee_forward(points: Points, side: str) -> Float[Tensor, "t 3"]:
+def _knee_forward(points: Points, side: str) -> Ways:
     """Return the way the knee points: out of its bend, and along the foot where it is straight."""
     hip, knee, ankle = (points[:, _POINT[f"{side}_{part}"]] for part in ("hip", "knee", "ankle"))
     length = (knee - hip).norm(dim=-1, keepdim=True).clamp_min(1e-6)
@@ -102,41 +104,35 @@ def _knee_forward(points: Points, side: str) -> Float[Tensor, "t 3"]:
     return out_of_bend + 0.3 * foot / foot.norm(dim=-1, keepdim=True).clamp_min(1e-6)
 
 
-def _palm(points: Points, side: str) -> Float[Tensor, "t 3"]:
+def _palm(points: Points, side: str) -> Ways:
     knuckles = points[:, [_POINT[f"{side}_index"], _POINT[f"{side}_pinky"]]].mean(1)
     return knuckles - points[:, _POINT[f"{side}_wrist"]]
 
 
-def _across(points: Points, side: str) -> Float[Tensor, "t 3"]:
+def _across(points: Points, side: str) -> Ways:
     return _way(points, (f"{side}_pinky", f"{side}_index"))
 
 
-def _way(points: Points, ends: tuple[str, str]) -> Float[Tensor, "t 3"]:
+def _way(points: Points, ends: tuple[str, str]) -> Ways:
     return points[:, _POINT[ends[1]]] - points[:, _POINT[ends[0]]]
 
 
-def _turn(rotation: Tensor, rest: Points, ends: tuple[str, str]) -> Float[Tensor, "t 3"]:
+def _turn(rotation: Turns, rest: Points, ends: tuple[str, str]) -> Ways:
     return (rotation @ _way(rest, ends)[..., None])[..., 0]
 
 
-def _span(
-    points: Points, rest: Points, first: tuple[str, str], second: tuple[str, str]
-) -> Float[Tensor, "t 3 3"]:
+def _span(points: Points, rest: Points, first: tuple[str, str], second: tuple[str, str]) -> Turns:
     """Return the rotation from the rest frame to the seen frame of two keypoint directions."""
     seen = frame(_way(points, first), _way(points, second))
     return seen @ frame(_way(rest, first), _way(rest, second)).mT
 
 
-def _swing(
-    parent: Tensor, points: Points, rest: Points, ends: tuple[str, str]
-) -> Float[Tensor, "t 3 3"]:
+def _swing(parent: Turns, points: Points, rest: Points, ends: tuple[str, str]) -> Turns:
     """Return the parent's rotation, turned the shortest way to point along the keypoints."""
     return rotation_between(_turn(parent, rest, ends), _way(points, ends)) @ parent
 
 
-def _hinge(
-    points: Points, rest: Points, upper: tuple[str, str], lower: tuple[str, str]
-) -> Float[Tensor, "t 3 3"]:
+def _hinge(points: Points, rest: Points, upper: tuple[str, str], lower: tuple[str, str]) -> Turns:
     seen = frame(_way(points, upper), _way(points, lower))
     # A T-pose has no bend of its own; its arms bend to the front.
     front = 0.05 * rest.new_tensor((0.0, 0.0, -1.0))
@@ -155,7 +151,7 @@ def _least(trust: Float[Tensor, "t k"], *names: str) -> Float[Tensor, "t"]:
     return trust[:, [_POINT[name] for name in names]].min(dim=1).values
 
 
-def _between(first: Tensor, second: Tensor, weight: Tensor | float) -> Float[Tensor, "t 3 3"]:
+def _between(first: Tensor, second: Tensor, weight: Tensor | float) -> Turns:
     if not isinstance(weight, Tensor):
         weight = first.new_full((len(first),), weight)
     return interpolate(first, second, weight)

@@ -18,7 +18,7 @@ LONGEST_GAP = 1.0
 
 
 def smooth_over_time(
-    values: Float[Tensor, "t *c"], weights: Float[Tensor, "t *c2"], sigma: float
+    values: Float[Tensor, "t *c"], weights: Float[Tensor, "#t *c2"], sigma: float
 ) -> Float[Tensor, "t *c"]:
     """Return weighted running means under a Gaussian, symmetric in time: no lag.
 

@@ -33,7 +33,7 @@ CUT_SIDE = 0.3
 def prepare_source(
     image: Photo,
     person: int | None = None,
-    detail: Photo | None = None,
+    detail: UInt8[np.ndarray, "h1 w1 3"] | None = None,
     estimator: PoseEstimator | None = None,
     body: SkinnedBody | None = None,
 ) -> Source:

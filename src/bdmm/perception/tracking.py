@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
 from bdmm.errors import InputError
 from bdmm.perception.pose import FrameArray
@@ -73,7 +73,7 @@ def whole(frame: FrameArray) -> Window:
     return Window((width - side) // 2, (height - side) // 2, side)
 
 
-def cut(frame: FrameArray, window: Window, largest: int) -> FrameArray:
+def cut(frame: FrameArray, window: Window, largest: int) -> UInt8[np.ndarray, "side side 3"]:
     """Cut a window out of a frame, black beyond its border, at most ``largest`` pixels wide."""
     height, width = frame.shape[:2]
     x, y, side = window

@@ -1,0 +1,154 @@
+import dataclasses
+
+import pytest
+import torch
+
+from bdmm.body.camera import project
+from bdmm.body.rotations import angle_between, chain
+from bdmm.errors import InputError
+from bdmm.perception import body_fit
+from bdmm.perception.body_fit import chunk_bounds, fit_motion, fit_photo, keypoint_errors
+from bdmm.perception.silhouette import overlap
+from bdmm.records import Motion
+
+
+def _mean_error(body, fitted: Motion, true: Motion) -> float:
+    """Mean distance in pixels between where both put the body's vertices."""
+    points = [
+        project(body.vertices(m.shape, m.rotations), m.scale, m.translation)[..., :2]
+        for m in (fitted, true)
+    ]
+    return float((points[0] - points[1]).norm(dim=-1).mean())
+
+
+def _mean_angle(fitted: Motion, true: Motion, bones: list[int]) -> float:
+    """Mean angle in degrees between the orientations of some bones."""
+    between = angle_between(chain(fitted.rotations), chain(true.rotations))
+    return float(between[:, bones].mean().rad2deg())
+
+
+LARGE_BONES = [0, 1, 2, 4, 5, 9, 15, 16, 17, 18, 19]
+
+
+@pytest.mark.parametrize("turn", [0.0, 1.3, 3.0])
+def test_a_clean_motion_is_recovered(body, make_motion, see, turn):
+    true = make_motion(turn=turn)
+    fitted = fit_motion(see(true), body)
+    assert keypoint_errors(fitted, see(true), body).nanmean() < 1.2
+    assert _mean_error(body, fitted, true) < 2.5
+    assert _mean_angle(fitted, true, LARGE_BONES) < 12
+    assert not fitted.flagged.any()
+    assert (fitted.size, fitted.fps, fitted.body) == (true.size, true.fps, body.name)
+
+
+def test_silhouettes_tell_the_shape(body, make_motion, see, outline):
+    true = make_motion(frames=12)
+    true = dataclasses.replace(true, shape=1.2 * torch.randn(body.shape_size))
+    without = fit_motion(see(true, noise=1.0), body)
+    fitted = fit_motion(see(true, noise=1.0), body, outline(true))
+    assert _overlap(body, fitted, outline(true)) > 0.9
+    assert _overlap(body, fitted, outline(true)) > _overlap(body, without, outline(true))
+
+
+def test_noise_is_calmed(body, make_motion, see):
+    true = make_motion(frames=40)
+    noisy = see(true, noise=2.0)
+    calm, raw = fit_motion(noisy, body), fit_motion(noisy, body, smoothing=0.0)
+    assert _mean_error(body, calm, true) < 3.5
+    assert _bumps(body, calm) < 0.5 * _bumps(body, raw)
+
+
+def test_a_missing_second_is_bridged_and_flagged(body, make_motion, see):
+    true = make_motion(frames=40)
+    seen = see(true)
+    found = torch.ones(40, dtype=torch.bool)
+    found[10:22] = False
+    keypoints = seen.keypoints * found[:, None, None]
+    fitted = fit_motion(dataclasses.replace(seen, found=found, keypoints=keypoints), body)
+    assert torch.equal(fitted.flagged, ~found)
+    assert fitted.rotations.isfinite().all()
+    assert _mean_error(body, fitted, true) < 4
+    assert len(fitted) == 40
+
+
+def test_a_long_gap_is_an_error_that_names_the_frames(body, make_motion, see):
+    seen = see(make_motion(frames=40))
+    found = torch.ones(40, dtype=torch.bool)
+    found[5:35] = False
+    with pytest.raises(InputError, match="5 to 34"):
+        fit_motion(dataclasses.replace(seen, found=found), body)
+
+
+def test_a_wild_frame_is_flagged(body, make_motion, see):
+    true = make_motion(frames=24)
+    seen = see(true)
+    keypoints = seen.keypoints.clone()
+    keypoints[12, :, :2] += 30 * torch.randn(29, 2)
+    fitted = fit_motion(dataclasses.replace(seen, keypoints=keypoints), body)
+    assert fitted.flagged[12]
+    assert fitted.flagged.sum() <= 3
+    assert _mean_error(body, fitted, true) < 5
+
+
+def test_a_person_without_depth_is_lifted(body, make_motion, see):
+    true = make_motion()
+    fitted = fit_motion(see(true, flat=True), body)
+    assert keypoint_errors(fitted, see(true), body).nanmean() < 1.5
+    assert _mean_angle(fitted, true, LARGE_BONES) < 25
+
+
+def test_a_photo_is_fitted_to_its_outline(body, make_motion, see, outline):
+    true = make_motion(frames=1, turn=0.4)
+    fitted = fit_photo(see(true, noise=0.5), body, outline(true))
+    assert len(fitted) == 1
+    assert keypoint_errors(fitted, see(true), body).nanmean() < 1.5
+    assert _overlap(body, fitted, outline(true)) > 0.93
+
+
+def test_size_in_the_frame_does_not_matter(body, make_motion, see):
+    true = make_motion(frames=8)
+    seen = see(true)
+    tall = seen.keypoints * torch.tensor([4.0, 4.0, 1.0])
+    tall = dataclasses.replace(seen, keypoints=tall, size=(1024, 1024))
+    small, large = fit_motion(seen, body), fit_motion(tall, body)
+    assert torch.allclose(4 * small.scale, large.scale, rtol=1e-3)
+    assert torch.allclose(4 * small.translation, large.translation, atol=0.2)
+    assert angle_between(small.rotations, large.rotations).max() < 0.02
+
+
+def test_chunks_join_without_a_jump(body, make_motion, see, monkeypatch):
+    true = make_motion(frames=60)
+    at_once = fit_motion(see(true), body)
+    monkeypatch.setattr(body_fit, "CHUNK", 32)
+    monkeypatch.setattr(body_fit, "OVERLAP", 8)
+    joined = fit_motion(see(true), body)
+    assert len(joined) == 60
+    assert _mean_error(body, joined, at_once) < 0.5
+    assert _bumps(body, joined) < 1.2 * _bumps(body, at_once) + 0.02
+
+
+@pytest.mark.parametrize("count", [1, 2, 255, 256, 257, 497, 1000, 10_000])
+def test_chunks_cover_every_frame(count):
+    bounds = chunk_bounds(count)
+    assert bounds[0][0] == 0
+    assert bounds[-1][1] == count
+    for (_, end), (start, _) in zip(bounds, bounds[1:], strict=False):
+        assert start < end - 1
+    assert max(end - start for start, end in bounds) <= body_fit.CHUNK
+
+
+def test_one_frame_is_a_clip(body, make_motion, see):
+    true = make_motion(frames=1)
+    assert _mean_error(body, fit_motion(see(true), body), true) < 4
+
+
+def _overlap(body, motion, silhouettes) -> float:
+    points = body.vertices(motion.shape, motion.rotations)
+    vertices = project(points, motion.scale, motion.translation)
+    return float(overlap(vertices, body.faces, silhouettes).mean())
+
+
+def _bumps(body, motion) -> float:
+    points = body.keypoints(motion.shape, motion.rotations)
+    points = project(points, motion.scale, motion.translation)[..., :2]
+    return float((points[2:] - 2 * points[1:-1] + points[:-2]).norm(dim=-1).mean())

@@ -1,0 +1,86 @@
+import pytest
+import torch
+
+from bdmm.body.camera import project
+from bdmm.body.rotations import axis_angle_to_matrix
+from bdmm.perception.pose import PackedSilhouettes, Silhouette
+from bdmm.perception.silhouette import SilhouetteTerm, fade, overlap, spread_vertices
+
+
+def _flat(body, motion, watched):
+    points = body.vertices(motion.shape, motion.rotations, watched)
+    return project(points, motion.scale, motion.translation)[..., :2]
+
+
+def test_spread_vertices_cover_the_body_evenly(body):
+    chosen = spread_vertices(body.template, 0.05)
+    assert 300 < len(chosen) < 1500
+    assert len(chosen.unique()) == len(chosen)
+    gap = torch.cdist(body.template, body.template[chosen]).min(dim=1).values
+    assert gap.max() < 0.05 * 3**0.5
+
+
+def test_the_penalty_is_least_at_the_true_place(body, make_motion, outline):
+    motion = make_motion(frames=3)
+    watched = spread_vertices(body.template)
+    points = _flat(body, motion, watched)
+    origin = torch.tensor([20.0, 10.0])
+
+    def penalty(shift: tuple[float, float]) -> torch.Tensor:
+        term = SilhouetteTerm(outline(motion), origin, 1.5)
+        return term((points + torch.tensor(shift) - origin) / 1.5)
+
+    true = penalty((0.0, 0.0))
+    assert (true < 1).all()
+    for shift in ((8.0, 0.0), (-8.0, 0.0), (0.0, 8.0), (0.0, -8.0)):
+        assert (penalty(shift) > true + 1).all()
+
+
+def test_its_gradient_pulls_back(body, make_motion, outline):
+    motion = make_motion(frames=2)
+    watched = spread_vertices(body.template)
+    shift = torch.tensor([6.0, 0.0], requires_grad=True)
+    points = _flat(body, motion, watched) + shift
+    SilhouetteTerm(outline(motion), torch.zeros(2), 1.0)(points).sum().backward()
+    assert shift.grad is not None
+    assert shift.grad[0] > 0
+    assert shift.grad[0] > 3 * shift.grad[1].abs()
+
+
+def test_fade_is_square_near_and_flat_far():
+    near, far = fade(torch.tensor([1e-4, 1e8]), 10.0)
+    assert near == pytest.approx(1e-4)
+    assert far == pytest.approx(100, rel=1e-3)
+
+
+def test_a_body_fills_its_own_drawing(body, make_motion, outline):
+    motion = make_motion(frames=2)
+    points = body.vertices(motion.shape, motion.rotations)
+    vertices = project(points, motion.scale, motion.translation)
+    assert torch.allclose(overlap(vertices, body.faces, outline(motion)), torch.ones(2))
+    turned = axis_angle_to_matrix(torch.tensor([0.0, 0.0, 1.0]))
+    away = vertices.clone()
+    away[..., :2] += 300 * turned[0, 0]
+    assert (overlap(away, body.faces, outline(motion)) < 0.05).all()
+
+
+def test_overlap_sees_a_cutting_as_the_whole(body, make_motion, outline):
+    motion = make_motion(frames=1)
+    points = body.vertices(motion.shape, motion.rotations)
+    vertices = project(points, motion.scale, motion.translation)
+    whole = outline(motion)[0]
+    part = Silhouette(0, whole.foreground[:, 16:240, 32:224], (32.0, 16.0), 1.0)
+    assert overlap(vertices, body.faces, [part])[0] > 0.99
+
+
+def test_packing_keeps_every_pixel():
+    packed = PackedSilhouettes()
+    for frame in (3, 5):
+        foreground = (torch.rand(1, 13, 11) > 0.5).float()
+        packed.append(Silhouette(frame, foreground, (1.5, -2.0), 0.5))
+        assert torch.equal(packed[-1].foreground, foreground)
+    assert [one.frame for one in packed] == [3, 5]
+    assert [one.frame for one in packed[1:]] == [5]
+    assert packed[0].to_cutting(torch.tensor([[3.5, 0.0]])).tolist() == [[1.0, 1.0]]
+    with pytest.raises(IndexError):
+        packed[2]
