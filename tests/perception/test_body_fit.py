@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 
 import pytest
 import torch
@@ -132,7 +133,7 @@ def test_chunks_cover_every_frame(count):
     bounds = chunk_bounds(count)
     assert bounds[0][0] == 0
     assert bounds[-1][1] == count
-    for (_, end), (start, _) in zip(bounds, bounds[1:], strict=False):
+    for (_, end), (start, _) in itertools.pairwise(bounds):
         assert start < end - 1
     assert max(end - start for start, end in bounds) <= body_fit.CHUNK
 
