@@ -2,7 +2,7 @@
 
 Writes ``turn``, ``walk``, ``wave``, ``dance``, ``squat`` and ``star_jump`` (`.motion` files of a
 few kilobytes) into ``src/bdmm/assets/motions``. Everything is computed from the choreography in
-``motion_maker`` and the shipped body; nothing is recorded from anybody.
+``bdmm.data.synthetic.moves`` and the shipped body; nothing is recorded from anybody.
 """
 
 import sys
@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from motion_maker.dance import dance
-from motion_maker.moves import greet, squat, star_jump, turn, walk
-from motion_maker.rig import Rig, perform, stand_up
 
 from bdmm.body.model import AnnyBody, load_body
 from bdmm.body.motion_file import save_motion
+from bdmm.data.synthetic.moves.dance import dance
+from bdmm.data.synthetic.moves.moves import greet, squat, star_jump, turn, walk
+from bdmm.data.synthetic.moves.rig import Rig, perform, stand_up
 from bdmm.records import Motion
 
 MOVES = {

@@ -6,8 +6,8 @@ Writes into ``src/bdmm/assets/samples``:
 - ``person2.jpg``: a woman in a printed top and a dotted skirt;
 - ``dance.mp4``: she dances for three seconds, to a beep on every beat.
 
-Nobody was photographed: both are the shipped body, dressed by ``sample_person`` and moved by
-``motion_maker``. The photos take a minute or two, the clip about ten on two cores. The pictures
+Nobody was photographed: both are the shipped body, dressed and moved by
+``bdmm.data.synthetic``. The photos take a minute or two, the clip about ten on two cores. The pictures
 come out the same in every run on one machine.
 """
 
@@ -20,15 +20,15 @@ import av
 import cv2
 import numpy as np
 import torch
-from motion_maker.dance import dance
-from motion_maker.moves import pause
-from motion_maker.rig import TO_CAMERA, perform, stand_up
-from sample_person.people import man, woman
-from sample_person.render import Shot, photograph
-from sample_person.shoes import SOLE
-from sample_person.studio import Backdrop, studio_lamps
 
 from bdmm.body.model import load_body
+from bdmm.data.synthetic.moves.dance import dance
+from bdmm.data.synthetic.moves.moves import pause
+from bdmm.data.synthetic.moves.rig import TO_CAMERA, perform, stand_up
+from bdmm.data.synthetic.people import man, woman
+from bdmm.data.synthetic.render import Shot, photograph
+from bdmm.data.synthetic.shoes import SOLE
+from bdmm.data.synthetic.studio import Backdrop, studio_lamps
 
 FOLDER = Path(__file__).resolve().parents[1] / "src/bdmm/assets/samples"
 _BLUE = Backdrop(wall=(0.42, 0.47, 0.50), floor=(0.45, 0.44, 0.43))

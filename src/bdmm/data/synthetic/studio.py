@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from sample_person.camera import Camera
-from sample_person.light import Lamps, cone, dome, join
-from sample_person.noise import step
+from bdmm.data.synthetic.camera import Camera
+from bdmm.data.synthetic.light import Lamps, cone, dome, join
+from bdmm.data.synthetic.noise import step
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from bdmm.data.synthetic.geometry import Figure, Layer, averaging, submesh, vertex_normals
+from bdmm.data.synthetic.noise import step
 from bdmm.records import BONE_NAMES
-from sample_person.geometry import Figure, Layer, averaging, submesh, vertex_normals
-from sample_person.noise import step
 
 SIDES = ("left", "right")
 _ARM = ("shoulder", "elbow", "wrist", "hand")

@@ -8,8 +8,8 @@ import torch
 import warp as wp
 
 from bdmm.body.rasterize import rasterize
-from sample_person import kernels
-from sample_person.geometry import unit
+from bdmm.data.synthetic import kernels
+from bdmm.data.synthetic.geometry import unit
 
 REACH = 1.3
 """Half the side of the square that shadow maps cover around the person, metres."""

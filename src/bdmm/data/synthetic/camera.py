@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from bdmm.body.rasterize import rasterize
-from sample_person.geometry import Layer, vertex_normals
+from bdmm.data.synthetic.geometry import Layer, vertex_normals
 
 
 @dataclass(frozen=True)

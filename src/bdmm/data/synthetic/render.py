@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bdmm.data.synthetic.camera import Camera, Hidden, Seen, look
+from bdmm.data.synthetic.geometry import Figure, Layer, carry, pose, submesh, unit
+from bdmm.data.synthetic.hair import Hair
+from bdmm.data.synthetic.light import Lamps, Lit, Scene, Strands, Surface, illuminate
+from bdmm.data.synthetic.studio import Backdrop, backdrop, develop, roll_out
 from bdmm.records import BONE_NAMES
-from sample_person.camera import Camera, Hidden, Seen, look
-from sample_person.geometry import Figure, Layer, carry, pose, submesh, unit
-from sample_person.hair import Hair
-from sample_person.light import Lamps, Lit, Scene, Strands, Surface, illuminate
-from sample_person.studio import Backdrop, backdrop, develop, roll_out
 
 Paint = Callable[[Seen, Camera], Surface]
 

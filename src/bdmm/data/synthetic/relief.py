@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sample_person.camera import Camera, Seen
+from bdmm.data.synthetic.camera import Camera, Seen
 
 
 class Relief:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from bdmm.body.model import PART_NAMES
+from bdmm.data.synthetic.camera import Camera, Seen
+from bdmm.data.synthetic.geometry import Figure, Layer, unit
+from bdmm.data.synthetic.light import Surface
+from bdmm.data.synthetic.noise import layered, solid, step
+from bdmm.data.synthetic.relief import Relief
 from bdmm.records import BONE_NAMES
-from sample_person.camera import Camera, Seen
-from sample_person.geometry import Figure, Layer, unit
-from sample_person.light import Surface
-from sample_person.noise import layered, solid, step
-from sample_person.relief import Relief
 
 _MASKS = ("lips", "ears", "hands", "face")
 

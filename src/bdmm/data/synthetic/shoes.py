@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from bdmm.data.synthetic.geometry import Figure, Layer
+from bdmm.data.synthetic.noise import step
 from bdmm.records import BONE_NAMES
-from sample_person.geometry import Figure, Layer
-from sample_person.noise import step
 
 _RINGS = 56
 _AROUND = 40

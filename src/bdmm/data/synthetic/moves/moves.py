@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from motion_maker.arms import PALM_IN, columns, hanging, sideways
-from motion_maker.curves import late, soften, through, wave
-from motion_maker.footwork import balance, planted, stepping
-from motion_maker.rig import Arm, Foot, Rig, Score
+from bdmm.data.synthetic.moves.arms import PALM_IN, columns, hanging, sideways
+from bdmm.data.synthetic.moves.curves import late, soften, through, wave
+from bdmm.data.synthetic.moves.footwork import balance, planted, stepping
+from bdmm.data.synthetic.moves.rig import Arm, Foot, Rig, Score
 
 DEGREE = np.pi / 180
 _STANCE = 0.115

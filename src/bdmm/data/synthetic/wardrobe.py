@@ -5,13 +5,13 @@ from collections.abc import Callable
 import numpy as np
 
 from bdmm.body.model import PART_NAMES
+from bdmm.data.synthetic.camera import Camera, Seen
+from bdmm.data.synthetic.cloth import divide, drape, finish, of_bones, on_limb, raise_folds
+from bdmm.data.synthetic.geometry import Figure, Layer
+from bdmm.data.synthetic.light import Surface
+from bdmm.data.synthetic.noise import layered, ridged, solid, step
+from bdmm.data.synthetic.relief import Relief
 from bdmm.records import BONE_NAMES
-from sample_person.camera import Camera, Seen
-from sample_person.cloth import divide, drape, finish, of_bones, on_limb, raise_folds
-from sample_person.geometry import Figure, Layer
-from sample_person.light import Surface
-from sample_person.noise import layered, ridged, solid, step
-from sample_person.relief import Relief
 
 Print = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 """(rest ``n 3``, limb ``n``, along ``n``) -> RGB linear albedo ``n 3``."""

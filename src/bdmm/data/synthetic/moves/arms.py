@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from motion_maker.rig import Arm
+from bdmm.data.synthetic.moves.rig import Arm
 
 PALM_IN = -0.35
 """Twist of a forearm, radians, that turns the palm to the thigh."""

@@ -3,7 +3,7 @@
 import numpy as np
 import warp as wp
 
-from sample_person import kernels
+from bdmm.data.synthetic import kernels
 
 
 def solid(points: np.ndarray) -> np.ndarray:

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from motion_maker.arms import columns
-from motion_maker.curves import late, soften, through
-from motion_maker.footwork import balance, lean, stepping
-from motion_maker.moves import DEGREE
-from motion_maker.rig import Arm, Foot, Rig, Score
+from bdmm.data.synthetic.moves.arms import columns
+from bdmm.data.synthetic.moves.curves import late, soften, through
+from bdmm.data.synthetic.moves.footwork import balance, lean, stepping
+from bdmm.data.synthetic.moves.moves import DEGREE
+from bdmm.data.synthetic.moves.rig import Arm, Foot, Rig, Score
 
 _BEAT = 15
 _FRAMES = 12 * _BEAT

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from sample_person.camera import Camera, Seen
-from sample_person.light import Surface
-from sample_person.noise import layered, solid, step
-from sample_person.relief import Relief
-from sample_person.shoes import SOLE
+from bdmm.data.synthetic.camera import Camera, Seen
+from bdmm.data.synthetic.light import Surface
+from bdmm.data.synthetic.noise import layered, solid, step
+from bdmm.data.synthetic.relief import Relief
+from bdmm.data.synthetic.shoes import SOLE
 
 
 def paint_sole(seen: Seen, camera: Camera, rubber: tuple, line: tuple) -> Surface:

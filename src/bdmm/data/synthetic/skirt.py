@@ -6,13 +6,13 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial import ConvexHull, KDTree
 
+from bdmm.data.synthetic.camera import Camera, Seen
+from bdmm.data.synthetic.cloth import of_bones
+from bdmm.data.synthetic.geometry import Figure, Layer
+from bdmm.data.synthetic.light import Surface
+from bdmm.data.synthetic.noise import layered, solid, step
+from bdmm.data.synthetic.relief import Relief
 from bdmm.records import BONE_NAMES
-from sample_person.camera import Camera, Seen
-from sample_person.cloth import of_bones
-from sample_person.geometry import Figure, Layer
-from sample_person.light import Surface
-from sample_person.noise import layered, solid, step
-from sample_person.relief import Relief
 
 _ROWS = 70
 _AROUND = 180

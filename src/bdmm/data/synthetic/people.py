@@ -8,15 +8,15 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from bdmm.body.model import PART_NAMES, AnnyBody
-from sample_person.camera import Hidden
-from sample_person.geometry import Figure, Layer, make_figure, vertex_normals
-from sample_person.hair import Haircut, brows, grow, growth, lashes
-from sample_person.render import Person
-from sample_person.shoe_paint import paint_sole, paint_upper
-from sample_person.shoes import shod, shoes
-from sample_person.skin import Complexion, find_face, paint_eyes, paint_skin, skin_layers
-from sample_person.skirt import paint_skirt, skirt
-from sample_person.wardrobe import breton, jeans, paint_denim, paint_knit, sunrise, tshirt
+from bdmm.data.synthetic.camera import Hidden
+from bdmm.data.synthetic.geometry import Figure, Layer, make_figure, vertex_normals
+from bdmm.data.synthetic.hair import Haircut, brows, grow, growth, lashes
+from bdmm.data.synthetic.render import Person
+from bdmm.data.synthetic.shoe_paint import paint_sole, paint_upper
+from bdmm.data.synthetic.shoes import shod, shoes
+from bdmm.data.synthetic.skin import Complexion, find_face, paint_eyes, paint_skin, skin_layers
+from bdmm.data.synthetic.skirt import paint_skirt, skirt
+from bdmm.data.synthetic.wardrobe import breton, jeans, paint_denim, paint_knit, sunrise, tshirt
 
 _MAN = (
     1.38, -0.53, -0.98, 0.14, 0.16, -1.04, -1.81, -0.15, -0.89, -0.94,

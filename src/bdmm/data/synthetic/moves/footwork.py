@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from motion_maker.curves import ease, soften
-from motion_maker.rig import BONE, SIDES, Foot, Rig, euler
+from bdmm.data.synthetic.moves.curves import ease, soften
+from bdmm.data.synthetic.moves.rig import BONE, SIDES, Foot, Rig, euler
 
 Step = tuple[float, float, float, float, float]
 """Lift-off frame, landing frame, and the new x, z (metres) and yaw (radians) of the ball."""

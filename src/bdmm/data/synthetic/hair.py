@@ -6,10 +6,10 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from bdmm.body.model import PART_NAMES
+from bdmm.data.synthetic.geometry import Figure, unit
+from bdmm.data.synthetic.noise import solid, step
+from bdmm.data.synthetic.skin import find_face
 from bdmm.records import BONE_NAMES
-from sample_person.geometry import Figure, unit
-from sample_person.noise import solid, step
-from sample_person.skin import find_face
 
 
 @dataclass(frozen=True)
