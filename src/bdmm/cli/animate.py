@@ -10,6 +10,7 @@ import tyro
 
 from bdmm.cli.rates import as_rate
 from bdmm.cli.report import Report, say
+from bdmm.cli.resources import use_one_thread
 from bdmm.errors import InputError
 from bdmm.media.output_file import check_output
 
@@ -84,14 +85,10 @@ class Animate:
         check_video_output(self.output, inputs)
         check_quality(self.quality)
         self._check_sheet(inputs)
-        import torch  # late, since it takes seconds
-
         from bdmm.inference.animate import animate
 
         if self.weights is None:
-            # Geometry is thousands of small operations: threads that wait for each other make it
-            # slower on a busy machine, and hardly faster on an idle one.
-            torch.set_num_threads(1)
+            use_one_thread()
         with Report(self.quiet) as report:
             frames = animate(
                 self.photo,

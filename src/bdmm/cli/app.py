@@ -14,6 +14,7 @@ from bdmm.cli.convert import Convert
 from bdmm.cli.inspect import Inspect
 from bdmm.cli.motion import ExtractMotion
 from bdmm.cli.report import warn
+from bdmm.cli.resources import keep_heap_small
 from bdmm.cli.version import Version
 from bdmm.errors import InputError, Notice
 
@@ -60,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0, or one of the constants above. Wrong options end the process with 2.
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    keep_heap_small()
     command = parse(["version"] if arguments == ["--version"] else arguments)
     try:
         with _orderly_end(), _notices():

@@ -7,6 +7,7 @@ from typing import Annotated
 import tyro
 
 from bdmm.cli.report import Report, say, warn
+from bdmm.cli.resources import use_one_thread
 from bdmm.errors import InputError
 
 _PHOTOS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".jp2", ".ppm")
@@ -39,6 +40,7 @@ class Inspect:
         """
         if not self.input.is_file():
             raise InputError(f"The file {self.input} does not exist or is not a file.")
+        use_one_thread()
         if self.input.suffix.lower() in _PHOTOS:
             self._photo()
         else:

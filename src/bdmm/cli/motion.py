@@ -8,6 +8,7 @@ import tyro
 
 from bdmm.cli.rates import as_rate
 from bdmm.cli.report import Report, say
+from bdmm.cli.resources import use_one_thread
 from bdmm.media.output_file import check_output
 
 
@@ -41,6 +42,7 @@ class ExtractMotion:
         from bdmm.body.motion_file import save_motion
         from bdmm.inference.driving import Reading, open_driver
 
+        use_one_thread()
         with Report(self.quiet) as report:
             reading = Reading(self.person, self.smooth, as_rate(self.fps), report)
             motion = open_driver(self.driver, reading).motion()
