@@ -1,0 +1,179 @@
+"""Prints how far the flow of estimated poses is from the true flow, on rendered people.
+
+    python tools/measure_chain.py [--clips 12] [--frames 48] [--seed 1000] [--sheet chain.png]
+
+The whole chain is measured: the estimator looks at the rendered frames, the body is fitted, the
+mesh flow is worked out from a source frame of the clip to the others. End-point errors are in
+pixels at 256x256, on pixels that both the estimated and the true flow call visible, averaged over
+frames first. Sources are the frames that face the camera, its left, its right and its back most.
+
+Rows are views of the target: from the front, from the side and from behind (within 45, 45 to 135
+and beyond 135 degrees), and side-on with a knee bent by more than 60 degrees. *True pose* is the
+same mesh flow from the true body parameters: what is left is the clothes' fault.
+"""
+
+import time
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import numpy as np
+import torch
+import tyro
+from torch import Tensor
+
+from bdmm.body.model import AnnyBody, load_body
+from bdmm.body.rotations import chain
+from bdmm.conditioning import Conditioner
+from bdmm.data.synthetic.clip import ClipRequest, RenderedClip, render_clip
+from bdmm.data.synthetic.truth import TrueFlow
+from bdmm.media.pixels import to_frames
+from bdmm.perception.body_fit import fit_motion
+from bdmm.perception.foreground import clean_foreground
+from bdmm.perception.mediapipe_pose import MediaPipePose
+from bdmm.records import BONE_NAMES, Conditions, Motion, Source
+
+_KNEES = [BONE_NAMES.index(name) for name in ("left_knee", "right_knee")]
+_VIEWS = ("front", "side", "behind", "crouched side-on", "all")
+
+
+@dataclass
+class Options:
+    """What to measure."""
+
+    clips: int = 12
+    """How many rendered people."""
+    frames: int = 48
+    """Frames of each."""
+    every: int = 4
+    """Measure one of so many frames."""
+    seed: int = 1000
+    """Of the first clip."""
+    sheet: Annotated[Path | None, tyro.conf.arg(metavar="PNG")] = None
+    """Also write a picture of frames and errors."""
+
+
+@dataclass(frozen=True)
+class Errors:
+    """End-point errors of some target frames from one source, by way of making the flow.
+
+    Attributes:
+        views: of each target.
+        errors: by way, each target's ``n`` errors in pixels.
+    """
+
+    views: list[list[str]]
+    errors: dict[str, list[np.ndarray]]
+
+
+def main(options: Options) -> None:
+    torch.set_num_threads(1)
+    body = load_body()
+    table: dict[tuple[str, str], list[np.ndarray]] = defaultdict(list)
+    spent = time.process_time()
+    for seed in range(options.seed, options.seed + options.clips):
+        clip = render_clip(ClipRequest(seed, frames=options.frames), body)
+        estimated = estimate(clip, body)
+        for source in sources(clip.motion):
+            found = compare(clip, estimated, source, body, options.every)
+            for way, errors in found.errors.items():
+                for views, error in zip(found.views, errors, strict=True):
+                    for view in views:
+                        table[way, view].append(error)
+        print_table(table, options.seed, seed, time.process_time() - spent)
+
+
+def estimate(clip: RenderedClip, body: AnnyBody) -> Motion:
+    """Run the estimator and the fit on a clip."""
+    sighting = MediaPipePose().detect(clip.frames_uint8, clip.motion.fps)
+    return fit_motion(sighting.landmarks, body, sighting.silhouettes)
+
+
+def yaw(motion: Motion) -> Tensor:
+    """Return ``t`` angles in degrees in [-180, 180] by which the body is turned from the camera."""
+    facing = motion.rotations[:, 0, :, 2]
+    return torch.rad2deg(torch.atan2(facing[:, 0], facing[:, 2]))
+
+
+def sources(motion: Motion) -> list[int]:
+    """Return the frames seen most from the front, the sides and behind, each at most once."""
+    angles = yaw(motion)
+    away = [((angles - towards + 180) % 360 - 180).abs() for towards in (0, 90, 180, -90)]
+    return sorted({int(one.argmin()) for one in away})
+
+
+def views_of(motion: Motion) -> list[list[str]]:
+    """Return the rows of the table that each frame counts for."""
+    bent = torch.stack([_angle(motion.rotations[:, knee]) for knee in _KNEES]).amax(0)
+    rows = []
+    for angle, knee in zip(yaw(motion).abs().tolist(), bent.tolist(), strict=True):
+        row = ["front" if angle < 45 else "behind" if angle > 135 else "side", "all"]
+        if row[0] == "side" and knee > 60:
+            row.append("crouched side-on")
+        rows.append(row)
+    return rows
+
+
+def _angle(rotation: Tensor) -> Tensor:
+    trace = rotation.diagonal(dim1=-2, dim2=-1).sum(-1)
+    return torch.rad2deg(((trace - 1) / 2).clamp(-1, 1).acos())
+
+
+def compare(
+    clip: RenderedClip, estimated: Motion, source: int, body: AnnyBody, every: int
+) -> Errors:
+    """Return the errors of one source frame."""
+    targets = [t for t in range(0, len(clip.motion), every) if t != source]
+    truth = clip.flow(source)
+    views = views_of(clip.motion)
+    errors = {
+        name: [
+            end_point_errors(flow_of(clip, motion, source, target, body), truth, target)
+            for target in targets
+        ]
+        for name, motion in (("estimated", estimated), ("true pose", clip.motion))
+    }
+    return Errors([views[target] for target in targets], errors)
+
+
+def flow_of(
+    clip: RenderedClip, motion: Motion, source: int, target: int, body: AnnyBody
+) -> Conditions:
+    """Return the conditions of one target frame."""
+    image = to_frames([clip.frames_uint8[source]])[0]
+    soft = torch.from_numpy(clean_foreground(clip.foregrounds[source] / np.float32(255)))
+    pose = motion[source : source + 1]
+    return Conditioner(body, Source(image, soft[None], image, pose))(motion[target : target + 1])
+
+
+def end_point_errors(found: Conditions, truth: TrueFlow, target: int) -> np.ndarray:
+    """Return ``n`` distances in pixels where both flows see the same."""
+    height, width = truth.visible.shape[1:]
+    size = torch.tensor([width, height])
+    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    here = torch.stack([columns, rows], dim=-1) + 0.5
+    flow = (found.source_grid[0] + 1) / 2 * size - here
+    both = found.visible[0] & truth.visible[target]
+    return (flow - truth.flow[target])[both].norm(dim=-1).numpy()
+
+
+def print_table(table: dict, first: int, last: int, seconds: float) -> None:
+    """Print mean, median and share under 4 pixels by view."""
+    print(f"seeds {first} to {last}, {seconds:.0f} CPU s")
+    for way in ("estimated", "true pose"):
+        for view in _VIEWS:
+            errors = [one for one in table[way, view] if len(one) >= 50]
+            if not errors:
+                continue
+            mean = np.mean([one.mean() for one in errors])
+            every = np.concatenate(errors)
+            print(
+                f"  {way:<10} {view:<17} {len(errors):5} frames: mean {mean:5.2f}, median "
+                f"{np.median(every):5.2f}, under 4 px {np.mean(every < 4):.0%}"
+            )
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options, description=__doc__))
