@@ -6,9 +6,9 @@ Writes into ``src/bdmm/assets/samples``:
 - ``person2.jpg``: a woman in a printed top and a dotted skirt;
 - ``dance.mp4``: she dances for three seconds, to a beep on every beat.
 
-Nobody was photographed: both are the shipped body, dressed and moved by
-``bdmm.data.synthetic``. The photos take a minute or two, the clip about ten on two cores. The pictures
-come out the same in every run on one machine.
+Nobody was photographed: both are the shipped body, dressed and moved by ``bdmm.data.synthetic``.
+The photos take a minute or two, the clip about ten on two cores. The pictures come out the same in
+every run on one machine.
 """
 
 import os

@@ -14,18 +14,16 @@ same mesh flow from the true body parameters: what is left is the clothes' fault
 
 import time
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import cv2
 import numpy as np
 import torch
 import tyro
 from torch import Tensor
 
 from bdmm.body.model import AnnyBody, load_body
-from bdmm.body.rotations import chain
 from bdmm.conditioning import Conditioner
 from bdmm.data.synthetic.clip import ClipRequest, RenderedClip, render_clip
 from bdmm.data.synthetic.truth import TrueFlow
@@ -88,7 +86,7 @@ def main(options: Options) -> None:
 def estimate(clip: RenderedClip, body: AnnyBody) -> Motion:
     """Run the estimator and the fit on a clip."""
     sighting = MediaPipePose().detect(clip.frames_uint8, clip.motion.fps)
-    return fit_motion(sighting.landmarks, body, sighting.silhouettes)
+    return fit_motion(sighting.landmarks, body, sighting.silhouettes, links=sighting.links)
 
 
 def yaw(motion: Motion) -> Tensor:

@@ -72,7 +72,9 @@ def report(
     body_fit.fit_shape(evidence, body, sighting.silhouettes)
     once = time.process_time() - once
     fit = time.process_time()
-    motion = body_fit.fit_motion(landmarks, body, sighting.silhouettes, smoothing=smooth)
+    motion = body_fit.fit_motion(
+        landmarks, body, sighting.silhouettes, smoothing=smooth, links=sighting.links
+    )
     fit = time.process_time() - fit - once
     errors = body_fit.keypoint_errors(motion, landmarks, body)
     print(

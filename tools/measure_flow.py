@@ -164,7 +164,7 @@ def read_clip(path: Path, body: AnnyBody, size: int, every: int) -> Clip:
     estimator = MediaPipePose()
     reader = VideoReader(path, max_side=size)
     sighting = estimator.detect(reader, reader.fps)
-    motion = fit_motion(sighting.landmarks, body, sighting.silhouettes)
+    motion = fit_motion(sighting.landmarks, body, sighting.silhouettes, links=sighting.links)
     pictures, people, chosen = [], [], []
     for index, picture in enumerate(VideoReader(path, max_side=size)):
         if index % every == 0 and sighting.landmarks.found[index]:

@@ -9,6 +9,7 @@ from bdmm.body.rotations import angle_between, chain
 from bdmm.errors import InputError
 from bdmm.perception import body_fit
 from bdmm.perception.body_fit import chunk_bounds, fit_motion, fit_photo, keypoint_errors
+from bdmm.perception.pose import Link
 from bdmm.perception.silhouette import overlap
 from bdmm.records import Motion
 
@@ -153,3 +154,28 @@ def _bumps(body, motion) -> float:
     points = body.keypoints(motion.shape, motion.rotations)
     points = project(points, motion.scale, motion.translation)[..., :2]
     return float((points[2:] - 2 * points[1:-1] + points[:-2]).norm(dim=-1).mean())
+
+
+def test_followed_points_steady_the_surface(body, make_motion, see):
+    true = make_motion(frames=24)
+    frames = range(0, 20, 4)
+    points = project(body.vertices(true.shape, true.rotations), true.scale, true.translation)
+    front = points[..., 2] < points[..., 2].mean(dim=1, keepdim=True)
+    links = [
+        Link(start, end, points[start, chosen, :2], (points[end] - points[start])[chosen, :2])
+        for start in frames
+        for end in (start + 2, start + 4)
+        for chosen in [torch.nonzero(front[start]).flatten()[::40]]
+    ]
+    noisy = see(true, noise=3.0)
+    alone, steadied = fit_motion(noisy, body), fit_motion(noisy, body, links=links)
+    assert _flow_error(body, steadied, true) < 0.75 * _flow_error(body, alone, true)
+
+
+def _flow_error(body, fitted: Motion, true: Motion) -> float:
+    """Mean error in pixels of the vertices' displacements over four frames."""
+    moved = []
+    for m in (fitted, true):
+        points = project(body.vertices(m.shape, m.rotations), m.scale, m.translation)[..., :2]
+        moved.append(points[4:] - points[:-4])
+    return float((moved[0] - moved[1]).norm(dim=-1).mean())

@@ -13,8 +13,10 @@ from bdmm.cli.animate import Animate
 from bdmm.cli.convert import Convert
 from bdmm.cli.inspect import Inspect
 from bdmm.cli.motion import ExtractMotion
+from bdmm.cli.prepare import Prepare
 from bdmm.cli.report import warn
 from bdmm.cli.resources import keep_heap_small
+from bdmm.cli.synth import Synth
 from bdmm.cli.version import Version
 from bdmm.errors import InputError, Notice
 
@@ -30,6 +32,8 @@ COMMANDS = {
     "motion": ExtractMotion,
     "inspect": Inspect,
     "convert": Convert,
+    "synth": Synth,
+    "prepare": Prepare,
     "version": Version,
 }
 

@@ -205,7 +205,11 @@ def _fitted(sighting: Sighting, reading: Reading) -> Motion:
     count = len(sighting.landmarks.found)
     reading.progress("Fitting the body", 0, count)
     motion = fit_motion(
-        sighting.landmarks, load_body(), sighting.silhouettes, smoothing=reading.smooth
+        sighting.landmarks,
+        load_body(),
+        sighting.silhouettes,
+        smoothing=reading.smooth,
+        links=sighting.links,
     )
     reading.progress("Fitting the body", count, count)
     return motion

@@ -10,7 +10,7 @@ from bdmm.body.model import SkinnedBody
 from bdmm.body.rotations import interpolate
 from bdmm.perception.inverse_kinematics import solve_rotations
 from bdmm.perception.lifting import lift
-from bdmm.perception.pose import Silhouette
+from bdmm.perception.pose import Link, Silhouette
 from bdmm.perception.pose_optimiser import (
     BODY_HEIGHT,
     UNIT_HEIGHT,
@@ -25,6 +25,7 @@ from bdmm.shapes import Flags
 
 SHAPE_FRAMES = 12
 SHAPE_STEPS = 150
+CLIP_STEPS = 80
 PHOTO_STEPS = 200
 WRONG = 6.0
 """Pixels of mean keypoint error from which a frame isn't trusted."""
@@ -37,7 +38,8 @@ def fit_motion(
     body: SkinnedBody,
     silhouettes: Sequence[Silhouette] = (),
     smoothing: float = 1.0,
-    steps: int = 40,
+    steps: int = CLIP_STEPS,
+    links: Sequence[Link] = (),
 ) -> Motion:
     """Fit the body to a clip: shape from a few frames, then every frame's pose, in chunks.
 
@@ -50,6 +52,7 @@ def fit_motion(
         silhouettes: of all, some or none of the frames.
         smoothing: standard deviation in frames of the smoothing over time; 0 for none.
         steps: of the optimiser per chunk.
+        links: points that were followed on the person from frame to frame.
 
     Returns:
         The motion, in pixels of the frames.
@@ -65,7 +68,7 @@ def fit_motion(
     pieces = []
     for start, end in chunk_bounds(len(calm.found)):
         within = [one for one in silhouettes if start <= one.frame < end]
-        part = evidence.part(range(start, end), within)
+        part = evidence.part(range(start, end), within, links)
         begin = analytic_start(part, body, shape)
         pieces.append((start, PoseOptimiser(part, body, shape, weights).run(begin, steps)))
     motion = to_motion(join(pieces), shape, evidence, calm, body)

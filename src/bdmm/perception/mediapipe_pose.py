@@ -18,6 +18,7 @@ from bdmm.perception.facing import find_mix_ups, mirror_depth
 from bdmm.perception.foreground import largest_piece
 from bdmm.perception.mediapipe_landmarks import to_confidence, to_keypoints
 from bdmm.perception.mediapipe_solution import FaceSolution, PoseSolution
+from bdmm.perception.point_tracks import PointTracker
 from bdmm.perception.pose import FrameArray, PackedSilhouettes, Sighting, Silhouette
 from bdmm.perception.tracking import (
     Person,
@@ -60,6 +61,7 @@ class MediaPipePose:
         silhouettes = PackedSilhouettes()
         size = (0, 0)
         faces: list[float] = []
+        points = PointTracker()
         with (
             PoseSolution(static=False) as track,
             PoseSolution(static=True) as search,
@@ -71,7 +73,9 @@ class MediaPipePose:
                 size = frame.shape[:2]
                 one = tracker.step(frame)
                 if one is not None:
-                    silhouettes.append(_silhouette(index, one))
+                    silhouette = _silhouette(index, one)
+                    silhouettes.append(silhouette)
+                    points.step(frame, silhouette)
                     one = replace(one, foreground=one.foreground[:1, :1].copy())
                 if one is not None and index % FACE_EVERY == 0:
                     faces.append(face.score(frame, one.keypoints))
@@ -82,7 +86,8 @@ class MediaPipePose:
             raise InputError("The driving clip has no frames.")
         if all(one is None for one in seen):
             raise InputError(f"Nobody is seen in any of the {len(seen)} frames.")
-        return Sighting(_landmarks(seen, size, fps, faces), silhouettes, tracker.notes)
+        landmarks = _landmarks(seen, size, fps, faces)
+        return Sighting(landmarks, silhouettes, tracker.notes, points.links)
 
     def detect_photo(self, photo: FrameArray, person: int | None = None) -> Sighting:
         """Find one person in a photo; see `PoseEstimator.detect_photo`."""

@@ -69,6 +69,23 @@ class PackedSilhouettes(Sequence[Silhouette]):
 
 
 @dataclass(frozen=True)
+class Link:
+    """Where points on the person in one frame lie in a later one.
+
+    Attributes:
+        start: index of the frame.
+        end: index of the later frame.
+        points: ``n 2`` (x, y) pixels of the frame.
+        moved: ``n 2`` (dx, dy) pixels from there to the places in the later frame.
+    """
+
+    start: int
+    end: int
+    points: Float[Tensor, "n 2"]
+    moved: Float[Tensor, "n 2"]
+
+
+@dataclass(frozen=True)
 class Sighting:
     """What an estimator saw in a photo or in a whole clip.
 
@@ -76,12 +93,14 @@ class Sighting:
         landmarks: keypoints of every frame.
         silhouettes: the person's foreground, in the order of frames; frames may be missing, and
             all are where the estimator makes none.
+        links: points that were followed on the person from frame to frame.
         notes: sentences for the user, such as which of several people was taken.
     """
 
     landmarks: Landmarks
     silhouettes: Sequence[Silhouette] = ()
     notes: tuple[str, ...] = ()
+    links: Sequence[Link] = ()
 
 
 @runtime_checkable

@@ -8,11 +8,13 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
+from bdmm.body.camera import project
 from bdmm.body.model import SkinnedBody
 from bdmm.body.rotations import axis_angle_to_matrix
-from bdmm.perception.pose import Silhouette
+from bdmm.perception.pose import Link, Silhouette
 from bdmm.perception.pose_prior import PosePrior
 from bdmm.perception.silhouette import SilhouetteTerm, fade, spread_vertices
+from bdmm.perception.track_term import TrackTerm
 from bdmm.records import BONE_NAMES, KEYPOINT_NAMES
 from bdmm.shapes import Rotations
 
@@ -39,6 +41,7 @@ class Evidence:
         depth: ``t k`` their depth, 0 at the hips.
         trust: ``t k`` weights of the keypoints.
         silhouettes: of some of the frames, numbered within the ``t``.
+        links: points followed from frame to frame, numbered within the ``t``.
         origin: (x, y) pixels of the frame at zero of the fit's coordinates.
         unit: pixels of the frame per pixel of the fit.
     """
@@ -49,18 +52,36 @@ class Evidence:
     silhouettes: tuple[Silhouette, ...]
     origin: Float[Tensor, "2"]
     unit: float
+    links: tuple[Link, ...] = ()
 
-    def part(self, frames: Sequence[int], silhouettes: Sequence[Silhouette]) -> "Evidence":
-        """Return the evidence of some of the frames; ``silhouettes`` are numbered in the clip."""
+    def part(
+        self,
+        frames: Sequence[int],
+        silhouettes: Sequence[Silhouette],
+        links: Sequence[Link] = (),
+    ) -> "Evidence":
+        """Return the evidence of some of the frames.
+
+        Args:
+            frames: their indices in the clip.
+            silhouettes: of these frames, numbered in the clip.
+            links: numbered in the clip; those to other frames are left out.
+        """
         index = list(frames)
         places = {frame: place for place, frame in enumerate(index)}
         chosen = [replace(one, frame=places[one.frame]) for one in silhouettes]
+        within = [
+            replace(one, start=places[one.start], end=places[one.end])
+            for one in links
+            if one.start in places and one.end in places
+        ]
         return replace(
             self,
             points=self.points[index],
             depth=self.depth[index],
             trust=self.trust[index],
             silhouettes=tuple(chosen),
+            links=tuple(within),
         )
 
 
@@ -81,7 +102,8 @@ class Weights:
     smooth: float = 0.1
     prior: float = 2.0
     shape: float = 1.0
-    silhouette: float = 60.0
+    silhouette: float = 40.0
+    tracks: float = 1.0
     steady_scale: float = 2e4
 
 
@@ -110,6 +132,9 @@ class PoseOptimiser:
         self.outline = None
         if evidence.silhouettes:
             self.outline = SilhouetteTerm(evidence.silhouettes, evidence.origin, evidence.unit)
+        self.tracks = None
+        if evidence.links:
+            self.tracks = TrackTerm(evidence.links, evidence.origin, evidence.unit)
 
     def run(self, start: Pose, steps: int, free_shape: bool = False) -> Pose:
         """Return the improved pose; the improved shape is left in ``shape``."""
@@ -154,14 +179,22 @@ class PoseOptimiser:
             loss = loss + weights.smooth * _bumps(points)
             loss = loss + weights.smooth * ROTATION_BUMPS * _bumps(pose.rotations)
             loss = loss + weights.steady_scale * pose.scale.log().diff(dim=0).square().sum()
-        if self.outline is not None and weights.silhouette > 0:
-            loss = loss + weights.silhouette * self.outline(self._vertices(pose, shape)).sum()
+        if self.outline is None and self.tracks is None:
+            return loss
+        return loss + self._surface_loss(self._vertices(pose, shape))
+
+    def _surface_loss(self, vertices: Float[Tensor, "t p 3"]) -> Tensor:
+        loss = vertices.new_zeros(())
+        if self.outline is not None:
+            outline = self.outline(vertices[self.outlined, :, :2])
+            loss = loss + self.weights.silhouette * outline.sum()
+        if self.tracks is not None:
+            loss = loss + self.weights.tracks * self.tracks(vertices)
         return loss
 
-    def _vertices(self, pose: Pose, shape: Float[Tensor, "s"]) -> Float[Tensor, "m p 2"]:
-        frames = self.outlined
-        points = self.body.vertices(shape, pose.rotations[frames], self.watched)[..., :2]
-        return pose.scale[frames, None, None] * points + pose.translation[frames, None]
+    def _vertices(self, pose: Pose, shape: Float[Tensor, "s"]) -> Float[Tensor, "t p 3"]:
+        points = self.body.vertices(shape, pose.rotations, self.watched)
+        return project(points, pose.scale, pose.translation)
 
 
 def _moved(start: Pose, turn: Tensor, grow: Tensor, move: Tensor) -> Pose:

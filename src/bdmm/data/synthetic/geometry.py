@@ -21,6 +21,8 @@ class Layer:
         weights: ``v 24`` skinning weights.
         coords: ``v k`` what the material is painted by, by default the rest positions.
         inside: ``v`` a smooth field, positive where the layer exists; its zero line is the hem.
+        recede: ``v`` metres by which the layer is drawn further from the camera than it is, so
+            that it does not poke through what is worn over it; None for nowhere.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Layer:
     weights: np.ndarray
     coords: np.ndarray
     inside: np.ndarray | None = None
+    recede: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

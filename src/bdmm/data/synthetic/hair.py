@@ -8,7 +8,7 @@ from scipy.spatial import KDTree
 from bdmm.body.model import PART_NAMES
 from bdmm.data.synthetic.geometry import Figure, unit
 from bdmm.data.synthetic.noise import solid, step
-from bdmm.data.synthetic.skin import find_face
+from bdmm.data.synthetic.skin import Face, find_face
 from bdmm.records import BONE_NAMES
 
 
@@ -26,6 +26,7 @@ class Haircut:
         curl: amplitude of waves.
         parting: x of the parting; strands are combed away from it by ``part``.
         part: strength of the parting.
+        over: metres that it lies over the shoulders, for the clothes under it.
         volume: metres that the outermost strands stay off the head.
         line: metres by which the hairline lies above (positive) the usual one.
         colour: RGB linear albedo.
@@ -44,23 +45,34 @@ class Haircut:
     line: float
     volume: float
     colour: tuple[float, float, float]
+    over: float = 0.015
 
 
 @dataclass(frozen=True)
 class Hair:
-    """Strands in the identity pose: ``n p 3`` points of `Haircut` hair, all on the head bone.
+    """Strands in the identity pose.
 
-    ``tone`` (``n``) varies the colour; ``ragged`` (``n``) ends a strand early.
+    Attributes:
+        strands: ``n p 3`` points from root to tip, metres.
+        tone: ``n`` factors on the colour.
+        weights: ``n p 24`` skinning weights; None where all hangs on the head bone.
     """
 
     strands: np.ndarray
     tone: np.ndarray
+    weights: np.ndarray | None = None
 
 
 def growth(figure: Figure, points: np.ndarray, cut: Haircut) -> np.ndarray:
     """Return how densely hair grows at points of the head's skin, in [0, 1]."""
-    face = find_face(figure)
-    eye = face.eyes[0]
+    dense = np.zeros(len(points))
+    eye = find_face(figure).eyes[0]
+    high = np.flatnonzero(points[:, 1] < eye[1] + 0.13)
+    dense[high] = _growth(figure, points[high], cut, eye)
+    return dense
+
+
+def _growth(figure: Figure, points: np.ndarray, cut: Haircut, eye: np.ndarray) -> np.ndarray:
     x, y, z = np.abs(points[:, 0]), points[:, 1], points[:, 2]
     up = eye[1] - y
     back = z - eye[2]
@@ -77,13 +89,13 @@ def growth(figure: Figure, points: np.ndarray, cut: Haircut) -> np.ndarray:
     middle[2] = ear[ear[:, 0] > 0][:, 2].mean()
     around = np.hypot((y - middle[1]) / 0.034, (z - middle[2]) / 0.020)
     dense *= np.where(x > 0.055, step(0.95, 1.15, around), 1)
-    return dense * (y < eye[1] + 0.13)
+    return dense
 
 
 def grow(figure: Figure, cut: Haircut, seed: int = 0) -> Hair:
     """Grow a haircut on a figure."""
     random = np.random.default_rng(seed)
-    roots, normals = _roots(figure, cut, random)
+    roots, normals = scatter_roots(figure, cut, random)
     face = find_face(figure)
     crown = step(-0.01, 0.07, face.eyes[0][1] - roots[:, 1] - 0.015)
     length = (cut.sides + (cut.top - cut.sides) * crown) * random.uniform(0.75, 1.08, len(roots))
@@ -94,26 +106,64 @@ def grow(figure: Figure, cut: Haircut, seed: int = 0) -> Hair:
     comb = unit(comb - (comb * normals).sum(-1, keepdims=True) * normals)
     lift = cut.lift * (0.35 + 0.65 * crown)[:, None]
     heading = unit(comb * (1 - lift) + normals * lift)
-    head = _head_tree(figure)
+    head = head_surface(figure)
+    neck = figure.joints[BONE_NAMES.index("neck")]
     clump = np.column_stack(
         [solid(roots * 120 + 7), solid(roots * 120 + 31), solid(roots * 120 + 53)]
     )
+    phase = 4 * np.column_stack([solid(roots * 45 + k) for k in (3, 60, 90)])
     layer = cut.volume * (0.3 + 0.7 * crown) * random.random(len(roots)) ** 0.7
     points = [roots]
     step_length = (length / (cut.points - 1))[:, None]
     for index in range(1, cut.points):
         part = index / (cut.points - 1)
         fall = cut.weight * length[:, None] * part * np.array([0, 1.0, 0])
-        wave = cut.curl * np.sin(part * 9 + 6 * clump) * 0.6
+        wave = 0.6 * cut.curl * np.sin(part * 9 + 6 * clump + phase) * [1, 0.5, 1]
+        wave = wave * min(1.0, 0.25 + 2 * part)
+        wave[:, 1] = np.maximum(wave[:, 1], -0.5 * lift[:, 0])
+        inward = np.zeros_like(roots)
+        low = step(neck[1] - 0.02, neck[1] + 0.06, points[-1][:, 1])
+        inward[:, 0] = -0.9 * low * np.sign(points[-1][:, 0]) * (np.abs(points[-1][:, 0]) > 0.075)
         heading = unit(
             heading
-            + (comb * (1 - lift) * 0.25 + fall + wave + 0.25 * clump * part) / (cut.points / 6)
+            + (comb * (1 - lift) * 0.25 + fall + inward + wave + 0.25 * clump * part)
+            / (cut.points / 6)
         )
         off = 0.0015 + layer * min(part * 3, 1)
-        points.append(_push_out(points[-1] + heading * step_length, head, off))
+        off = off + cut.over * step(neck[1] + 0.03, neck[1] + 0.08, points[-1][:, 1])
+        here = _aside(points[-1] + heading * step_length, roots[:, 0] - cut.parting, face)
+        points.append(push_out(here, head, off))
         heading = unit(points[-1] - points[-2])
     tone = 0.85 + 0.30 * random.random(len(roots)) + 0.12 * solid(roots * 70)
-    return Hair(np.stack(points, axis=1), tone)
+    strands = np.stack(points, axis=1)
+    return Hair(strands, tone, hanging(figure, strands))
+
+
+def hanging(figure: Figure, strands: np.ndarray) -> np.ndarray | None:
+    """Return ``n p 24`` skinning weights: on the head, below the neck on neck and back.
+
+    None where nothing hangs so low.
+    """
+    neck = figure.joints[BONE_NAMES.index("neck"), 1]
+    low = step(neck - 0.04, neck + 0.10, strands[..., 1])
+    if not low.max() > 0:
+        return None
+    weights = np.zeros((*strands.shape[:2], len(BONE_NAMES)), np.float32)
+    weights[..., BONE_NAMES.index("head")] = 1 - low
+    weights[..., BONE_NAMES.index("neck")] = 0.3 * low
+    weights[..., BONE_NAMES.index("spine3")] = 0.7 * low
+    return weights
+
+
+def _aside(points: np.ndarray, side: np.ndarray, face: Face) -> np.ndarray:
+    """Keep long hair out of the face: before it, it falls beside it."""
+    eye = face.eyes[0]
+    front = step(eye[2] + 0.065, eye[2] + 0.03, points[:, 2])
+    need = 0.066 * front * step(eye[1] - 0.055, eye[1] - 0.02, points[:, 1])
+    x = np.where(side < 0, np.minimum(points[:, 0], -need), np.maximum(points[:, 0], need))
+    x = np.where(need > 1e-4, x, points[:, 0])
+    z = np.maximum(points[:, 2], eye[2] + 0.02 - 0.2 * (1 - need / 0.066))
+    return np.column_stack([x, points[:, 1], z])
 
 
 def brows(figure: Figure, thick: float, seed: int = 1) -> Hair:
@@ -193,7 +243,7 @@ def _lay(
     return np.stack(points, axis=1)
 
 
-def _roots(
+def scatter_roots(
     figure: Figure, cut: Haircut, random: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Scatter roots over the skin of the head, as densely as hair grows."""
@@ -214,14 +264,16 @@ def _roots(
     return roots[keep][: cut.count], normals[keep][: cut.count]
 
 
-def _head_tree(figure: Figure) -> tuple[KDTree, np.ndarray, np.ndarray]:
+def head_surface(figure: Figure) -> tuple[KDTree, np.ndarray, np.ndarray]:
+    """Return head and shoulders: a tree of their vertices, the vertices, their normals."""
     above = figure.rest[:, 1] < figure.joints[BONE_NAMES.index("left_shoulder"), 1] + 0.12
     above &= np.abs(figure.rest[:, 0]) < 0.2
     return KDTree(figure.rest[above]), figure.rest[above], figure.normals[above]
 
 
-def _push_out(points: np.ndarray, head: tuple, clearance: np.ndarray) -> np.ndarray:
+def push_out(points: np.ndarray, head: tuple, clearance: np.ndarray) -> np.ndarray:
+    """Move points (``n 3``) so far out of the head that they clear it by ``n`` metres."""
     tree, surface, normals = head
-    _, index = tree.query(points)
+    _, index = tree.query(points, eps=0.4)
     off = ((points - surface[index]) * normals[index]).sum(-1)
     return points + np.clip(clearance - off, 0, 0.03)[:, None] * normals[index]

@@ -1,18 +1,22 @@
-"""Studio light as many small lamps, each with its own shadow map: soft shadows fall out."""
+"""Light as banks of distant lamps with shadow maps: soft shadows and shaded hollows fall out."""
 
+import functools
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
-import torch
 import warp as wp
 
-from bdmm.body.rasterize import rasterize
-from bdmm.data.synthetic import kernels
+from bdmm.data.synthetic import light_kernels as kernels
+from bdmm.data.synthetic import shadow_kernels
+from bdmm.data.synthetic.draw import Puppet, vectors
 from bdmm.data.synthetic.geometry import unit
 
-REACH = 1.3
+REACH = 1.35
 """Half the side of the square that shadow maps cover around the person, metres."""
+_CPU = "cpu"
+_HAIR = 0.0025
+_GROUND_TAPS = 3
+"""The ground is seen in fewer points than the person, and smooth: noise would show."""
 
 
 @dataclass(frozen=True)
@@ -24,33 +28,34 @@ class Lamps:
 
 
 @dataclass(frozen=True)
-class Surface:
-    """How samples take light; RGB linear in [0, 1].
+class Bank:
+    """Lamps whose shadows are found alike.
 
     Attributes:
-        albedo: ``n 3``.
-        normal: ``n 3`` with its bumps.
-        roughness: ``n`` of the gloss.
-        gloss: ``n`` reflectance at normal incidence.
-        fuzz: ``n`` strength of the light edge of cloth.
-        wrap: ``n 3`` how far red, green and blue light creeps around an edge (skin).
+        lamps: few enough that all their maps fit into memory.
+        side: cells along a shadow map's side.
+        spread: metres by which a shadow's edge widens per metre behind what casts it.
+        taps: samples of the map for a soft shadow; 1 for a hard one.
+        rough: maps are marked by vertices instead of faces: only for cells of 2 cm and more.
+        sheen: whether the lamps show as gloss, too.
     """
 
-    albedo: np.ndarray
-    normal: np.ndarray
-    roughness: np.ndarray
-    gloss: np.ndarray
-    fuzz: np.ndarray
-    wrap: np.ndarray
+    lamps: Lamps
+    side: int
+    spread: float = 0.0
+    taps: int = 1
+    rough: bool = False
+    sheen: bool = True
 
-
-@dataclass(frozen=True)
-class Strands:
-    """Points of hair: ``n 3`` positions, unit tangents and RGB albedos."""
-
-    position: np.ndarray
-    tangent: np.ndarray
-    albedo: np.ndarray
+    @functools.cached_property
+    def in_memory(self) -> tuple[wp.array, wp.array, wp.array]:
+        """Directions, strengths and rotations into the shadow maps for the kernels."""
+        turns = np.stack([_axes(towards).T for towards in self.lamps.towards]).astype(np.float32)
+        return (
+            vectors(self.lamps.towards),
+            vectors(self.lamps.strength),
+            wp.array(turns, dtype=wp.mat33, device=_CPU),
+        )
 
 
 def cone(towards: tuple, angle: float, strength: tuple, count: int, seed: int) -> Lamps:
@@ -60,7 +65,7 @@ def cone(towards: tuple, angle: float, strength: tuple, count: int, seed: int) -
     u = unit(np.cross(axis, helper))
     w = np.cross(axis, u)
     index = np.arange(count) + 0.5
-    radius = np.sqrt(index / count) * np.tan(angle)
+    radius = np.sqrt(index / count) * np.tan(angle) * (count > 1)
     turn = index * 2.399963 + seed
     spread = radius[:, None] * (np.cos(turn)[:, None] * u + np.sin(turn)[:, None] * w)
     return Lamps(unit(axis + spread), np.tile(np.array(strength) / count, (count, 1)))
@@ -86,111 +91,131 @@ def join(*lamps: Lamps) -> Lamps:
     )
 
 
-@dataclass(frozen=True)
-class Scene:
-    """What stands in the light.
+def in_banks(lamps: Lamps, side: int, count: int = 8) -> list[Bank]:
+    """Sort lamps into banks of ``count`` with exact shadow maps of ``side`` cells."""
+    parts = [slice(start, start + count) for start in range(0, len(lamps.towards), count)]
+    return [Bank(Lamps(lamps.towards[part], lamps.strength[part]), side) for part in parts]
 
-    Attributes:
-        vertices, faces: everything solid, posed.
-        hair: ``n 3`` points of hair, which dims instead of blocking.
-        centre: ``3`` the middle of the person.
-        eye: ``3`` where the camera is.
+
+@dataclass(frozen=True)
+class Samples:
+    """Points of a person that take light, in the kernels' memory; all ``n 3``.
+
+    ``gloss`` is squared roughness, reflectance and fuzz; where the first is negative the point is
+    hair and both normals are its tangent.
     """
 
-    vertices: np.ndarray
-    faces: np.ndarray
-    hair: np.ndarray
-    centre: np.ndarray
-    eye: np.ndarray
+    position: wp.array
+    plain: wp.array
+    normal: wp.array
+    albedo: wp.array
+    gloss: wp.array
+    wrap: wp.array
 
 
 @dataclass(frozen=True)
-class Lit:
-    """Linear light of samples (``n 3``) and strands (``m 3``), and how much the floor gets."""
+class Ground:
+    """Flat surfaces that may get a shadow: ``m 3`` points and normals, and their full light."""
 
-    surface: np.ndarray
-    strands: np.ndarray
-    floor: np.ndarray
+    position: wp.array
+    normal: wp.array
+    full: np.ndarray
+
+
+def make_ground(banks: list[Bank], position: np.ndarray, normal: np.ndarray) -> Ground:
+    """Take ``m 3`` points with normals of what stands around the person."""
+    full = np.zeros((len(position), 3))
+    for bank in banks:
+        full += (normal @ bank.lamps.towards.T).clip(0) @ bank.lamps.strength
+    return Ground(vectors(position), vectors(normal), full.clip(1e-6).astype(np.float32))
 
 
 def illuminate(
-    lamps: Lamps,
-    scene: Scene,
-    surface: Surface,
-    position: np.ndarray,
-    plain: np.ndarray,
-    strands: Strands,
-    floor: np.ndarray,
-    side: int = 1024,
-) -> Lit:
-    """Add up the light of all lamps, one shadow map at a time.
+    banks: list[Bank],
+    puppet: Puppet,
+    posed: wp.array,
+    centre: np.ndarray,
+    eye: np.ndarray,
+    samples: Samples,
+    ground: Ground,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Add up the light of all lamps.
 
     Args:
-        lamps: the rig.
-        scene: what casts shadows.
-        surface: material of ``n`` samples.
-        position: ``n 3`` where they are.
-        plain: ``n 3`` their normals without bumps.
-        strands: points of hair to be lit.
-        floor: ``m 3`` points of the floor (y = 0).
-        side: samples along a shadow map's side.
+        banks: the lamps.
+        puppet: who casts shadows.
+        posed: ``v 3`` vertices in the scene.
+        centre: ``3`` the middle of what shadow maps cover.
+        eye: ``3`` where the camera is.
+        samples: ``n`` points of the person.
+        ground: ``m`` points around.
+
+    Returns:
+        ``n 3`` linear light of the samples, and ``m 3`` how much of its full light the ground
+        gets.
     """
-    start = position + 0.003 * plain
-    view = unit(scene.eye - position)
-    gloss = np.column_stack([surface.roughness.clip(0.05, 1) ** 2, surface.gloss, surface.fuzz])
-    skin = [
-        _vectors(start), _vectors(surface.normal), _vectors(view), _vectors(surface.albedo),
-        _vectors(gloss),
-        _vectors(surface.wrap),
-    ]  # fmt: skip
-    hair = [
-        _vectors(strands.position), _vectors(strands.tangent),
-        _vectors(unit(scene.eye - strands.position)), _vectors(strands.albedo),
-    ]  # fmt: skip
-    ground = [_vectors(floor)]
-    sums = [wp.zeros(len(array[0]), dtype=wp.vec3, device="cpu") for array in (skin, hair, ground)]
-    triangles = torch.from_numpy(scene.faces.astype(np.int32))
-    locks = _vectors(scene.hair)
-    for towards, strength in zip(lamps.towards, lamps.strength, strict=True):
-        axes = _axes(towards)
-        solid = _depth_map(axes, scene, triangles, side)
-        place = [wp.mat33(*axes.T.ravel()), wp.vec3(*scene.centre), float(side / (2 * REACH))]
-        veil = _hair_map(place, locks, side)
-        common = [
-            wp.vec3(*towards), wp.vec3(*strength), *place,
-            wp.array(solid, dtype=wp.float32, device="cpu"),
-            wp.array(veil, dtype=wp.float32, device="cpu"),
+    total = wp.zeros(len(samples.position), dtype=wp.vec3, device=_CPU)
+    below = wp.zeros(len(ground.position), dtype=wp.vec3, device=_CPU)
+    for bank in banks:
+        maps = _shadow_maps(bank, puppet, posed, centre)
+        if len(samples.position):
+            inputs = [
+                *maps.given(bank.taps), wp.vec3(*eye), samples.position, samples.plain,
+                samples.normal, samples.albedo, samples.gloss, samples.wrap, int(bank.sheen), total,
+            ]  # fmt: skip
+            wp.launch(kernels.light_samples, len(samples.position), inputs=inputs, device=_CPU)
+        if len(ground.position):
+            taps = bank.taps * _GROUND_TAPS if bank.taps > 1 else 1
+            inputs = [*maps.given(taps), ground.position, ground.normal, below]
+            wp.launch(kernels.light_ground, len(ground.position), inputs=inputs, device=_CPU)
+    return total.numpy(), below.numpy().reshape(-1, 3) / ground.full
+
+
+@dataclass(frozen=True)
+class _Maps:
+    """A bank's lamps with what is nearest to each: solid things, and hair."""
+
+    bank: Bank
+    middle: wp.vec3
+    cell: float
+    solid: wp.array
+    veil: wp.array
+
+    def given(self, taps: int) -> list:
+        """Return what the light kernels want to know first."""
+        slack = 0.02 if self.bank.rough else 0.003 + 0.9 * self.cell
+        return [
+            *self.bank.in_memory, self.middle, self.cell, slack, self.bank.spread, taps,
+            self.solid, self.veil,
         ]  # fmt: skip
-        adding = (kernels.surface, kernels.strand, kernels.floor)
-        for kernel, arrays, total in zip(adding, (skin, hair, ground), sums, strict=True):
-            if len(arrays[0]):
-                wp.launch(kernel, len(arrays[0]), inputs=[*common, *arrays, total], device="cpu")
-    surface_light, strand_light, floor_light = (total.numpy().reshape(-1, 3) for total in sums)
-    flat = np.clip(-lamps.towards[:, 1:2], 0, None) * lamps.strength
-    return Lit(surface_light, strand_light, floor_light / flat.sum(axis=0))
 
 
-def _vectors(values: np.ndarray) -> wp.array:
-    return wp.array(
-        np.ascontiguousarray(values, np.float32).reshape(-1, 3), dtype=wp.vec3, device="cpu"
-    )
-
-
-def _to_map(axes: np.ndarray, points: np.ndarray, scene: Scene, side: int) -> np.ndarray:
-    mapped = (points - scene.centre) @ axes * (side / (2 * REACH))
-    return mapped + np.array([side / 2, side / 2, 0])
-
-
-def _depth_map(axes: np.ndarray, scene: Scene, triangles: torch.Tensor, side: int) -> np.ndarray:
-    points = torch.from_numpy(_to_map(axes, scene.vertices, scene, side))[None].float()
-    return rasterize(points, triangles, (side, side)).depth[0].numpy()
-
-
-def _hair_map(place: list, hair: wp.array, side: int) -> np.ndarray:
-    nearest = wp.full((side, side), np.inf, dtype=wp.float32, device="cpu")
-    if len(hair):
-        wp.launch(kernels.hair_depth, len(hair), inputs=[*place, hair, nearest], device="cpu")
-    return cv2.erode(np.asarray(nearest.numpy(), np.float32), np.ones((3, 3), np.uint8))
+def _shadow_maps(bank: Bank, puppet: Puppet, posed: wp.array, centre: np.ndarray) -> _Maps:
+    count, (_, _, turns) = len(bank.lamps.towards), bank.in_memory
+    middle, cell = wp.vec3(*centre), 2 * REACH / bank.side
+    shape = (count, bank.side, bank.side)
+    solid = wp.full(shape, shadow_kernels.FAR, dtype=wp.float32, device=_CPU)
+    veil = wp.full(shape, shadow_kernels.FAR, dtype=wp.float32, device=_CPU)
+    if bank.rough:
+        inputs = [posed, puppet.markers, turns, middle, cell, solid]
+        wp.launch(
+            shadow_kernels.shade_by_points, (count, len(puppet.markers)), inputs=inputs, device=_CPU
+        )
+    else:
+        inputs = [posed, puppet.faces, puppet.inside, turns, middle, cell, solid]
+        wp.launch(
+            shadow_kernels.shade_by_faces, (count, len(puppet.faces)), inputs=inputs, device=_CPU
+        )
+        if len(puppet.growing):
+            radius = max(_HAIR / cell, 0.5)
+            inputs = [posed, puppet.growing, radius, turns, middle, cell, veil]
+            wp.launch(
+                shadow_kernels.shade_by_strands,
+                (count, len(puppet.growing)),
+                inputs=inputs,
+                device=_CPU,
+            )
+    return _Maps(bank, middle, cell, solid, veil)
 
 
 def _axes(towards: np.ndarray) -> np.ndarray:

@@ -1,9 +1,14 @@
 """Solid noise: smooth random values for any point in space, the same in every run."""
 
+from typing import Any
+
 import numpy as np
 import warp as wp
 
-from bdmm.data.synthetic import kernels
+from bdmm.body import rasterize_warp  # noqa: F401  starts warp-lang quietly
+from bdmm.data.synthetic import noise_kernels as kernels
+
+Number = float | int | np.number | np.ndarray
 
 
 def solid(points: np.ndarray) -> np.ndarray:
@@ -37,7 +42,7 @@ def ridged(points: np.ndarray, octaves: int = 3) -> np.ndarray:
     return total / norm
 
 
-def step(low: float, high: float, value: np.ndarray) -> np.ndarray:
+def step(low: Number, high: Number, value: Number) -> Any:
     """Go smoothly from 0 at ``low`` to 1 at ``high`` (which may be the smaller one)."""
     part = np.clip((value - low) / (high - low), 0, 1)
     return part * part * (3 - 2 * part)

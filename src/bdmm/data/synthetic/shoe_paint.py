@@ -2,16 +2,14 @@
 
 import numpy as np
 
-from bdmm.data.synthetic.camera import Camera, Seen
-from bdmm.data.synthetic.light import Surface
+from bdmm.data.synthetic.material import Surface
 from bdmm.data.synthetic.noise import layered, solid, step
-from bdmm.data.synthetic.relief import Relief
 from bdmm.data.synthetic.shoes import SOLE
 
 
-def paint_sole(seen: Seen, camera: Camera, rubber: tuple, line: tuple) -> Surface:
+def paint_sole(coords: np.ndarray, rubber: tuple, line: tuple) -> Surface:
     """Colour soles: rubber with a foxing line and a ribbed toe."""
-    s, _, z, part = seen.coords.T
+    s, _, z, part = coords.T
     groove = np.exp(-(((z - 0.007) / 0.0009) ** 2))
     stripe = step(0.0022, 0.0014, np.abs(z + 0.001))
     ribs = 0.5 + 0.5 * np.sin(s * 1500)
@@ -19,20 +17,20 @@ def paint_sole(seen: Seen, camera: Camera, rubber: tuple, line: tuple) -> Surfac
     tone = np.array(rubber) * (1 - 0.35 * groove - 0.12 * toe * ribs)[:, None]
     tone = _over(tone, line, stripe)
     tone = tone * (0.80 + 0.20 * step(-SOLE, -SOLE + 0.012, z))[:, None]
-    dirt = layered(seen.position * 90, 3)
+    dirt = layered(coords[:, :3] * 90, 3)
     tone = tone * (1 - 0.06 * dirt)[:, None]
     count = len(s)
     return Surface(
-        tone, Relief(camera, seen).bump(-0.0006 * groove + 0.0002 * toe * ribs),
+        tone, -0.0006 * groove + 0.0002 * toe * ribs,
         np.full(count, 0.5), np.full(count, 0.04), np.zeros(count), np.zeros((count, 3)),
     )  # fmt: skip
 
 
 def paint_upper(
-    seen: Seen, camera: Camera, leather: tuple, accent: tuple, tongue: tuple, laces: tuple
+    coords: np.ndarray, leather: tuple, accent: tuple, tongue: tuple, laces: tuple
 ) -> Surface:
     """Colour uppers: panels with stitches, a heel tab, a tongue with laces, a padded collar."""
-    _, y, z, part, rim = seen.coords.T
+    _, y, z, part, rim = coords.T
     count = len(y)
     centre = y - 0.004
     throat = step(0.28, 0.30, part) * step(0.70, 0.68, part - 6.0 * centre**2)
@@ -61,13 +59,12 @@ def paint_upper(
     seams = np.clip(seams + edge + np.exp(-(((rim - 0.0105) / 0.0008) ** 2)), 0, 1)
     tone = (
         np.tile(np.array(leather), (count, 1))
-        * (1 + 0.03 * layered(seen.coords[:, :3] * 120, 2))[:, None]
+        * (1 + 0.03 * layered(coords[:, :3] * 120, 2))[:, None]
     )
     tone = _over(tone, accent, np.clip(stripe + heel, 0, 1))
     tone = _over(tone, tongue, under)
     tone = _over(tone, laces, lace)
     tone = _over(tone, accent, step(0.010, 0.008, rim))
-    tone = np.where(seen.back[:, None], np.array(leather) * 0.4, tone)
     tone = tone * (1 - 0.35 * seams)[:, None]
     height = (
         0.0015 * step(0, 0.005, rim)
@@ -77,14 +74,39 @@ def paint_upper(
         - 0.0014 * under
     )
     crease = (
-        np.sin(part * 260 + 2 * solid(seen.coords[:, :3] * 60))
+        np.sin(part * 260 + 2 * solid(coords[:, :3] * 60))
         * step(0.66, 0.70, part)
         * step(0.78, 0.74, part)
     )
     height = height + 0.0004 * crease * step(0.02, 0.04, z)
     return Surface(
-        tone.clip(0.01, 0.9), Relief(camera, seen).bump(height),
+        tone.clip(0.01, 0.9), height,
         0.5 + 0.25 * lace, np.full(count, 0.035), 0.05 + 0.1 * under, np.full((count, 3), 0.05),
+    )  # fmt: skip
+
+
+def paint_plain(coords: np.ndarray, leather: tuple, shine: float) -> Surface:
+    """Colour uppers of plain leather: a welt, a seam at the heel, creases over the toes.
+
+    Args:
+        coords: ``n 5`` of the layer "uppers".
+        leather: RGB linear albedo.
+        shine: 0 for suede to 1 for patent leather.
+    """
+    _, y, z, part, rim = coords.T
+    heel = np.exp(-(((y - 0.004) / 0.0015) ** 2)) * (part < 0.15)
+    piping = np.exp(-(((rim - 0.004) / 0.0022) ** 2))
+    grain = layered(coords[:, :3] * 120, 2)
+    tone = np.tile(np.array(leather), (len(y), 1))
+    tone = tone * (1 + 0.06 * grain - 0.35 * heel - 0.25 * piping)[:, None]
+    bend = step(0.64, 0.68, part) * step(0.78, 0.74, part) * step(0.02, 0.04, z)
+    crease = np.sin(part * 260 + 2 * grain) * bend
+    height = 0.0012 * step(0, 0.004, rim) + 0.0005 * crease + 0.0002 * grain - 0.0006 * heel
+    count = len(y)
+    return Surface(
+        tone.clip(0.005, 0.9), height, np.full(count, 0.75 - 0.5 * shine),
+        np.full(count, 0.03 + 0.03 * shine), np.full(count, 0.15 * (1 - shine)),
+        np.full((count, 3), 0.04),
     )  # fmt: skip
 
 

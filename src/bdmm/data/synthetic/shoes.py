@@ -16,28 +16,51 @@ SOLE = 0.016
 """How much the sole raises the person, metres."""
 
 
-def shoes(figure: Figure, height: float) -> list[Layer]:
+@dataclass(frozen=True)
+class ShoeCut:
+    """How a shoe is cut; lengths in metres.
+
+    Attributes:
+        height: of the collar above the bare sole of the foot at the heel.
+        reach: how far the opening reaches from the ankle towards the toes, as a part of the usual.
+        low: how low the opening goes down the sides.
+        sole: thickness of the sole's edge.
+        heel: how much higher the sole's edge is under the heel.
+        point: 0 for round toes to 1 for pointed ones.
+        box: least height of the toes' box.
+    """
+
+    height: float = 0.080
+    reach: float = 1.0
+    low: float = 0.028
+    sole: float = 0.026
+    heel: float = 0.0
+    point: float = 0.0
+    box: float = 0.054
+
+
+def shoes(figure: Figure, cut: ShoeCut) -> list[Layer]:
     """Return soles and uppers of both feet.
 
     Args:
         figure: who wears them.
-        height: of the collar above the floor at the heel, metres.
+        cut: how they are cut.
 
     Coordinates of both: metres from the heel, metres sideways (outside positive), metres above
     the floor, part of the length.
     """
     soles, uppers = [], []
     for side, sign in (("left", 1.0), ("right", -1.0)):
-        sole, upper = _shoe(figure, side, sign, height)
+        sole, upper = _shoe(figure, side, sign, cut)
         soles.append(sole)
         uppers.append(upper)
     return [_both("soles", soles), _both("uppers", uppers)]
 
 
-def shod(figure: Figure, height: float) -> Callable[[np.ndarray], np.ndarray]:
+def shod(figure: Figure, cut: ShoeCut) -> Callable[[np.ndarray], np.ndarray]:
     """Return a function that tells which points (``n 3``, at rest) are skin inside a shoe."""
     lasts = [
-        (sign, _last(figure, side, sign, height)) for side, sign in (("left", 1.0), ("right", -1.0))
+        (sign, _last(figure, side, sign, cut)) for side, sign in (("left", 1.0), ("right", -1.0))
     ]
 
     def within(rest: np.ndarray) -> np.ndarray:
@@ -84,6 +107,8 @@ class _Last:
     toes: float
     """Where the toes bend, along ``forward``."""
     foot: np.ndarray
+    low: float
+    """Height above the foot's sole down to which the opening goes."""
 
     def local(self, points: np.ndarray) -> np.ndarray:
         away = points - self.ankle
@@ -96,7 +121,7 @@ class _Last:
         return base + flat - points[:, 2:] * [0, 1, 0]
 
 
-def _last(figure: Figure, side: str, sign: float, height: float) -> _Last:
+def _last(figure: Figure, side: str, sign: float, cut: ShoeCut) -> _Last:
     ankle = figure.joints[BONE_NAMES.index(f"{side}_ankle")]
     toes = figure.joints[BONE_NAMES.index(f"{side}_foot")]
     forward = (toes - ankle) * [1, 0, 1]
@@ -110,33 +135,37 @@ def _last(figure: Figure, side: str, sign: float, height: float) -> _Last:
         forward,
         outward,
         floor,
-        0,
-        0,
-        (0, 0, 1, 1),
-        0.8 * height,
+        0.0,
+        0.0,
+        (0.0, 0.0, 1.0, 1.0),
+        0.8 * cut.height,
         float((toes - ankle) @ forward),
         foot,
+        cut.low,
     )
     local = last.local(foot)
     heel = local[local[:, 2] < 0.05, 0].min()
     shin = local[(local[:, 2] > 0.060) & (local[:, 0] < local[:, 0].min() + 0.13)]
     low, high = shin[:, :2].min(axis=0), shin[:, :2].max(axis=0)
     middle, half = (low + high) / 2, (high - low) / 2 + 0.004
+    longer = (cut.reach - 1) * half[0]
+    middle[0] += longer
+    half[0] += longer
     return replace(
         last,
         start=float(heel - 0.007),
-        length=float(local[:, 0].max() - heel + 0.016),
+        length=float(local[:, 0].max() - heel + 0.016 + 0.016 * cut.point),
         hole=(float(middle[0]), float(middle[1]), float(half[0]), float(half[1])),
         foot=local,
     )
 
 
-def _shoe(figure: Figure, side: str, sign: float, height: float) -> tuple[Layer, Layer]:
-    last = _last(figure, side, sign, height)
+def _shoe(figure: Figure, side: str, sign: float, cut: ShoeCut) -> tuple[Layer, Layer]:
+    last = _last(figure, side, sign, cut)
     along = (1 - np.cos(np.linspace(0, np.pi, _RINGS))) / 2
-    inner, outer, top = _measure(last.foot, last.start + along * last.length, height, along)
-    sole = _sole(along, inner, outer, last.length)
-    upper = _upper(along, inner, outer, top, height)
+    inner, outer, top = _measure(last.foot, last.start + along * last.length, cut, along)
+    sole = _sole(along, inner, outer, last.length, cut)
+    upper = _upper(along, inner, outer, top, cut.height)
     upper[0][:, 0] *= last.length
     layers, back = [], np.array([last.start, 0, 0])
     for name, (points, faces) in (("soles", sole), ("uppers", upper)):
@@ -161,13 +190,13 @@ def _opening(local: np.ndarray, last: _Last) -> np.ndarray:
     """Return ``v`` distance outside the hole for the ankle, metres; negative inside the hole."""
     x, y, half_x, half_y = last.hole
     away = np.hypot((local[:, 0] - x) / half_x, (local[:, 1] - y) / half_y)
-    hole = np.maximum((away - 1) * half_y, 0.028 - local[:, 2])
+    hole = np.maximum((away - 1) * half_y, last.low - local[:, 2])
     brim = last.brim - local[:, 2] + 0.5 * (local[:, 0] - x).clip(0)
     return np.minimum(hole, brim)
 
 
 def _measure(
-    local: np.ndarray, stations: np.ndarray, height: float, along: np.ndarray
+    local: np.ndarray, stations: np.ndarray, cut: ShoeCut, along: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return inner edge, outer edge and top of the shoe at each station."""
     inner, outer, top = (np.zeros(len(stations)) for _ in range(3))
@@ -189,16 +218,17 @@ def _measure(
         np.clip(1 - ((along - 0.76) / 0.24).clip(0) ** 2.2, 0, 1) ** 0.5,
     )
     half = half.max() * 0.02 + half * ends
-    top = gaussian_filter1d(np.minimum(top + 0.007, height), 2.0, mode="nearest")
-    box = 0.054 * np.clip(1 - ((along - 0.66) / 0.34).clip(0) ** 2.4, 0, 1) ** 0.5 + 0.012
+    half = half * (1 - 0.30 * cut.point * ((along - 0.80) / 0.20).clip(0) ** 1.2)
+    top = gaussian_filter1d(np.minimum(top + 0.007, cut.height), 2.0, mode="nearest")
+    box = cut.box * np.clip(1 - ((along - 0.66) / 0.34).clip(0) ** 2.4, 0, 1) ** 0.5 + 0.012
     top = np.maximum(top * step(1.0, 0.80, along), box)
-    back = height * (0.80 + 0.20 * step(0.0, 0.05, along))
+    back = cut.height * (0.80 + 0.20 * step(0.0, 0.05, along))
     top = np.where(along < 0.30, np.maximum(top, back * step(0.44, 0.24, along)), top)
     return middle - half, middle + half, gaussian_filter1d(top, 1.5, mode="nearest")
 
 
 def _sole(
-    along: np.ndarray, inner: np.ndarray, outer: np.ndarray, length: float
+    along: np.ndarray, inner: np.ndarray, outer: np.ndarray, length: float, cut: ShoeCut
 ) -> tuple[np.ndarray, np.ndarray]:
     """Extrude the outline: from the floor up to a rim beside the upper."""
     outline = np.stack(
@@ -212,10 +242,11 @@ def _sole(
     outward /= np.linalg.norm(outward, axis=1, keepdims=True).clip(1e-9)
     part = outline[:, 0] / length
     spring = 0.016 * step(0.72, 1.0, part) ** 1.5 + 0.004 * step(0.10, 0.0, part)
-    profile = ((0.0, -0.006), (0.004, 0.001), (0.014, 0.0040), (0.026, 0.0035), (0.029, -0.002))
+    profile = ((0.0, -0.006), (0.15, 0.001), (0.54, 0.0040), (1.0, 0.0035), (1.115, -0.002))
+    edge = cut.sole + cut.heel * step(0.45, 0.25, part)
     rings = [
-        np.column_stack([outline + grow * outward, height - SOLE + spring])
-        for height, grow in profile
+        np.column_stack([outline + grow * outward, rise * edge - SOLE + spring])
+        for rise, grow in profile
     ]
     middle = np.concatenate([(inner + outer) / 2, (inner + outer)[::-1] / 2])
     bottom = np.column_stack([outline[:, 0], middle, spring - SOLE + 0.001])

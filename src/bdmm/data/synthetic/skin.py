@@ -5,11 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from bdmm.body.model import PART_NAMES
-from bdmm.data.synthetic.camera import Camera, Seen
 from bdmm.data.synthetic.geometry import Figure, Layer, unit
-from bdmm.data.synthetic.light import Surface
+from bdmm.data.synthetic.material import Surface
 from bdmm.data.synthetic.noise import layered, solid, step
-from bdmm.data.synthetic.relief import Relief
 from bdmm.records import BONE_NAMES
 
 _MASKS = ("lips", "ears", "hands", "face")
@@ -101,48 +99,68 @@ def eyeballs(figure: Figure) -> Layer:
 
 
 def paint_skin(
-    seen: Seen, camera: Camera, face: Face, look: Complexion, scalp: np.ndarray, root: tuple
+    coords: np.ndarray, face: Face, look: Complexion, scalp: np.ndarray, root: tuple
 ) -> Surface:
-    """Colour skin samples.
+    """Colour skin.
 
     Args:
-        seen: samples of the skin.
-        camera: the camera.
+        coords: ``n 7`` of the layer "skin": rest position, lips, ears, hands, face.
         face: where its features are.
         look: its colours.
         scalp: ``n`` how much hair grows there, which darkens the ground.
         root: RGB of that ground.
     """
-    rest, lips, ears, hands, on_face = seen.coords[:, :3], *seen.coords[:, 3:7].T
+    rest, lips, ears, hands, on_face = coords[:, :3], *coords[:, 3:7].T
     tone = np.tile(np.array(look.skin), (len(rest), 1))
-    mottle = layered(rest * 45, 3)[:, None] * 0.05 + layered(rest * 160, 2)[:, None] * 0.03
-    tone = tone * (1 + mottle * [0.7, 1.0, 1.1])
-    tone = _mix(tone, look.blush, 0.75 * _warmth(rest, face, ears, hands))
-    tone = _mix(tone, np.array(look.skin) * [0.80, 0.68, 0.66], 0.5 * _lids(rest, face))
-    if look.eye_shadow:
-        tone = _mix(tone, (0.10, 0.05, 0.05), look.eye_shadow * _lids(rest, face))
-    if look.beard:
-        tone = _mix(
-            tone, np.array(look.skin) * [0.42, 0.44, 0.5], look.beard * _beard(rest, face, lips)
-        )
-    tone = _mix(tone, (0.012, 0.008, 0.007), look.lash * _lid_edge(rest, face))
-    mouth = step(0.25, 0.6, lips)
-    line = np.exp(-(((rest[:, 1] - face.mouth[1]) / 0.0012) ** 2)) * mouth
-    tone = _mix(tone, look.lips, 0.85 * mouth)
-    tone = _mix(tone, np.array(look.lips) * 0.25, 0.5 * line)
+    mottle = layered(rest * 45, 2)
+    fine = solid(rest * 170)
+    tone = tone * (1 + (0.05 * mottle + 0.03 * fine)[:, None] * [0.7, 1.0, 1.1])
+    height = 0.0003 * solid(rest * 90) * (1 - 0.5 * on_face)
+    rough = 0.50 - 0.06 * on_face + 0.08 * mottle + 0.1 * hands
+    knuckles = hands > 0.02
+    blood = step(0.2, 0.7, solid(rest[knuckles] * 55) * 0.5 + 0.4)
+    tone[knuckles] = _mix(tone[knuckles], look.blush, 0.26 * hands[knuckles] * blood)
+    head = np.flatnonzero(rest[:, 1] < face.mouth[1] + 0.10)
+    tone[head] = _face_tone(
+        tone[head], rest[head], face, look, (lips[head], ears[head], fine[head])
+    )
     tone = _mix(tone, root, 0.9 * scalp)
-    height = 0.00006 * layered(rest * 300, 2) + 0.0003 * solid(rest * 90)
-    height = height + 0.0004 * mouth * solid(rest * [700, 90, 200])
-    normal = Relief(camera, seen).bump(height * (1 - 0.5 * on_face))
-    oily = 0.50 - 0.06 * on_face + 0.08 * layered(rest * 60, 2) - 0.10 * mouth + 0.1 * hands
+    mouth = np.flatnonzero(lips > 0.2)
+    lined = step(0.25, 0.6, lips[mouth])
+    height[mouth] += 0.0004 * lined * solid(rest[mouth] * [700, 90, 200])
+    rough[mouth] -= 0.10 * lined
     return Surface(
         albedo=tone.clip(0.005, 0.95),
-        normal=normal,
-        roughness=oily,
+        height=height,
+        roughness=rough,
         gloss=np.full(len(rest), 0.028),
         fuzz=np.full(len(rest), 0.03),
         wrap=np.tile([0.30, 0.12, 0.07], (len(rest), 1)),
     )
+
+
+def _face_tone(
+    tone: np.ndarray,
+    rest: np.ndarray,
+    face: Face,
+    look: Complexion,
+    masks: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> np.ndarray:
+    """Colour what a face has besides skin: cheeks, lids, beard, lips."""
+    lips, ears, fine = masks
+    tone = _mix(tone, look.blush, 0.75 * _warmth(rest, face, ears))
+    lids = _lids(rest, face)
+    tone = _mix(tone, np.array(look.skin) * [0.80, 0.68, 0.66], 0.5 * lids)
+    if look.eye_shadow:
+        tone = _mix(tone, (0.10, 0.05, 0.05), look.eye_shadow * lids)
+    if look.beard:
+        shaven = np.array(look.skin) * [0.42, 0.44, 0.5]
+        tone = _mix(tone, shaven, look.beard * _beard(rest, face, lips) * (0.75 + 0.35 * fine))
+    tone = _mix(tone, (0.012, 0.008, 0.007), look.lash * _lid_edge(rest, face))
+    mouth = step(0.25, 0.6, lips)
+    line = np.exp(-(((rest[:, 1] - face.mouth[1]) / 0.0012) ** 2)) * mouth
+    tone = _mix(tone, look.lips, 0.85 * mouth)
+    return _mix(tone, np.array(look.lips) * 0.25, 0.5 * line)
 
 
 def _mix(tone: np.ndarray, other, part: np.ndarray) -> np.ndarray:
@@ -150,16 +168,15 @@ def _mix(tone: np.ndarray, other, part: np.ndarray) -> np.ndarray:
     return tone * (1 - part) + np.asarray(other) * part
 
 
-def _warmth(rest: np.ndarray, face: Face, ears: np.ndarray, hands: np.ndarray) -> np.ndarray:
-    """Where blood shows: cheeks, nose, ears, knuckles."""
+def _warmth(rest: np.ndarray, face: Face, ears: np.ndarray) -> np.ndarray:
+    """Where blood shows: cheeks, nose, ears."""
     x, y, z = np.abs(rest[:, 0]), rest[:, 1], rest[:, 2]
     eye = face.eyes[0]
     cheek = np.exp(-(((x - eye[0] * 1.25) / 0.020) ** 2) - ((y - eye[1] - 0.036) / 0.017) ** 2) * (
         z < eye[2] + 0.05
     )
     nose = np.exp(-(((rest - face.nose) / 0.014) ** 2).sum(axis=1))
-    knuckles = hands * step(0.2, 0.7, solid(rest * 55) * 0.5 + 0.4)
-    return np.clip(0.75 * cheek + 0.7 * nose + 0.65 * ears + 0.35 * knuckles, 0, 1)
+    return np.clip(0.75 * cheek + 0.7 * nose + 0.65 * ears, 0, 1)
 
 
 def _lids(rest: np.ndarray, face: Face) -> np.ndarray:
@@ -185,14 +202,15 @@ def _beard(rest: np.ndarray, face: Face, lips: np.ndarray) -> np.ndarray:
     front = step(0.02, -0.02, rest[:, 2] - (face.mouth[2] + 0.095))
     jaw = step(-0.028, 0.004, y + 0.012 - 0.25 * x + 0.10 * np.clip(0.02 - x, 0, 1))
     throat = step(0.085, 0.05, y)
-    grain = 0.75 + 0.35 * layered(rest * 500, 2)
-    return np.clip(jaw * throat * front * grain * (1 - lips * 1.5), 0, 1)
+    return np.clip(jaw * throat * front * (1 - lips * 1.5), 0, 1)
 
 
-def paint_eyes(seen: Seen, face: Face, look: Complexion, gaze: tuple[float, float]) -> Surface:
+def paint_eyes(
+    coords: np.ndarray, face: Face, look: Complexion, gaze: tuple[float, float]
+) -> Surface:
     """Colour eyeballs: white, limbal ring, iris with rays, pupil; wet."""
-    side = (seen.coords[:, 0] < 0).astype(int)
-    away = unit(seen.coords[:, :3] - face.eyes[side])
+    side = (coords[:, 0] < 0).astype(int)
+    away = unit(coords[:, :3] - face.eyes[side])
     towards = unit(np.array([gaze[0], gaze[1], -1.0]))
     angle = np.arccos(np.clip(away @ towards, -1, 1))
     turn = np.arctan2(away[:, 1] - towards[1], away[:, 0] - towards[0])
@@ -207,6 +225,6 @@ def paint_eyes(seen: Seen, face: Face, look: Complexion, gaze: tuple[float, floa
     tone = _mix(tone, (0.004, 0.004, 0.004), step(0.18, 0.15, angle))
     count = len(angle)
     return Surface(
-        tone, seen.normal, np.full(count, 0.12), np.full(count, 0.04), np.zeros(count),
+        tone, np.zeros(count), np.full(count, 0.12), np.full(count, 0.04), np.zeros(count),
         np.tile([0.25, 0.12, 0.10], (count, 1)),
     )  # fmt: skip

@@ -1,9 +1,13 @@
 """Periodic curves over the frames of a loop: frame `frames` is frame 0 again."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-Keys = dict[float, float] | dict[float, tuple[float, ...]]
+Number = int | float
+Keys = Mapping[Number, Number] | Mapping[Number, tuple[Number, ...]]
+"""Frame -> value or tuple of values."""
 
 
 def ease(x: np.ndarray) -> np.ndarray:
@@ -12,12 +16,12 @@ def ease(x: np.ndarray) -> np.ndarray:
     return x**3 * (10 - 15 * x + 6 * x * x)
 
 
-def soften(curve: np.ndarray, sigma: float) -> np.ndarray:
+def soften(curve: np.ndarray, sigma: Number) -> np.ndarray:
     """Smooth a loop over time by a Gaussian of ``sigma`` frames."""
     return gaussian_filter1d(curve, sigma, axis=0, mode="wrap") if sigma else curve
 
 
-def late(curve: np.ndarray, frames: float) -> np.ndarray:
+def late(curve: np.ndarray, frames: Number) -> np.ndarray:
     """Delay a loop by a fraction of frames: follow-through of what hangs on the body."""
     count = len(curve)
     at = (np.arange(count) - frames) % count
@@ -26,7 +30,7 @@ def late(curve: np.ndarray, frames: float) -> np.ndarray:
     return curve[low % count] * (1 - part) + curve[(low + 1) % count] * part
 
 
-def through(frames: int, keys: Keys, sigma: float = 2.0) -> np.ndarray:
+def through(frames: int, keys: Keys, sigma: Number = 2.0) -> np.ndarray:
     """Ease from key to key around the loop.
 
     Args:
@@ -48,6 +52,6 @@ def through(frames: int, keys: Keys, sigma: float = 2.0) -> np.ndarray:
     return soften(values[index] * (1 - part) + values[index + 1] * part, sigma)
 
 
-def wave(frames: int, cycles: int, phase: float = 0.0) -> np.ndarray:
+def wave(frames: int, cycles: int, phase: Number = 0.0) -> np.ndarray:
     """Return the sine that fits ``cycles`` times into the loop; ``phase`` in cycles, later."""
     return np.sin(2 * np.pi * (np.arange(frames) / frames * cycles - phase))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from bdmm.data.synthetic.moves.arms import columns
-from bdmm.data.synthetic.moves.curves import late, soften, through
+from bdmm.data.synthetic.moves.curves import Number, late, soften, through
 from bdmm.data.synthetic.moves.footwork import balance, lean, stepping
 from bdmm.data.synthetic.moves.moves import DEGREE
 from bdmm.data.synthetic.moves.rig import Arm, Foot, Rig, Score
@@ -62,7 +62,7 @@ def _beats(keys: dict) -> dict:
     return {at * _BEAT: value for at, value in keys.items()}
 
 
-def _during(start: float, end: float) -> np.ndarray:
+def _during(start: Number, end: Number) -> np.ndarray:
     """Return 1 between two beats and 0 elsewhere, softly."""
     keys = {start - 0.4: 0.0, start + 0.4: 1.0, end - 0.4: 1.0, end + 0.3: 0.0}
     return through(_FRAMES, _beats(keys), 1.0)

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bdmm.data.synthetic.moves.curves import ease, soften
+from bdmm.data.synthetic.moves.curves import Number, ease, soften
 from bdmm.data.synthetic.moves.rig import BONE, SIDES, Foot, Rig, euler
 
-Step = tuple[float, float, float, float, float]
+Step = tuple[Number, Number, Number, Number, Number]
 """Lift-off frame, landing frame, and the new x, z (metres) and yaw (radians) of the ball."""
 
 _ROLL_OFF = 4.0
@@ -21,7 +21,7 @@ def planted(frames: int, x: float, z: float, yaw: float) -> Foot:
 
 
 def stepping(
-    frames: int, start: tuple[float, float, float], steps: Sequence[Step], height: float = 0.07
+    frames: int, start: tuple[Number, Number, Number], steps: Sequence[Step], height: Number = 0.07
 ) -> Foot:
     """Stand, and go to new places in steps.
 
@@ -49,7 +49,7 @@ def stepping(
     return Foot(np.stack([place[:, 0], lift, place[:, 1]], -1), place[:, 2], soften(pitch, 0.7))
 
 
-def balance(rig: Rig, feet: dict[str, Foot], share: float = 0.6, sigma: float = 4.0) -> np.ndarray:
+def balance(rig: Rig, feet: dict[str, Foot], share: Number = 0.6, sigma: Number = 4) -> np.ndarray:
     """Say where the pelvis is over the ground: between the feet, leaning to the one that carries.
 
     Args:

@@ -5,6 +5,7 @@ import numpy as np
 from bdmm.data.synthetic.moves.arms import PALM_IN, columns, hanging, sideways
 from bdmm.data.synthetic.moves.curves import late, soften, through, wave
 from bdmm.data.synthetic.moves.footwork import balance, planted, stepping
+from bdmm.data.synthetic.moves.gait import Manner, stroll
 from bdmm.data.synthetic.moves.rig import Arm, Foot, Rig, Score
 
 DEGREE = np.pi / 180
@@ -12,15 +13,23 @@ _STANCE = 0.115
 _TOES_OUT = 9 * DEGREE
 
 
-def turn(rig: Rig) -> Score:
-    """Turn once around to the left on the spot, in small steps."""
-    frames, beat, swing = 156, 12, 9.5
+def turn(rig: Rig, paces: int = 10, beat: int = 12) -> Score:
+    """Turn once around to the left on the spot, in small steps.
+
+    Args:
+        rig: the body.
+        paces: into how many steps of alternate feet the turn is cut.
+        beat: frames from step to step.
+    """
+    frames, swing = 24 + beat * (paces + 1), beat - 2.5
+    angle = 360 / paces
     steps = {"left": [], "right": []}
-    order = [(side, k) for k in range(10) for side in ["left" if k % 2 == 0 else "right"]]
-    for side, k in [*order, ("left", 9)]:
+    order = [(side, k) for k in range(paces) for side in ["left" if k % 2 == 0 else "right"]]
+    last = "left" if paces % 2 == 0 else "right"
+    for side, k in [*order, (last, paces - 1)]:
         count = len(steps["left"]) + len(steps["right"])
         off = 8 + beat * count
-        yaw = (k + 1) * 36 * DEGREE
+        yaw = (k + 1) * angle * DEGREE
         sign = 1.0 if side == "left" else -1.0
         own = yaw + sign * _TOES_OUT
         x, z = sign * _STANCE * np.cos(yaw), -sign * _STANCE * np.sin(yaw)
@@ -32,7 +41,7 @@ def turn(rig: Rig) -> Score:
     ramp = 2 * np.pi * np.arange(frames) / frames
     facing = 0.5 * (feet["left"].yaw + feet["right"].yaw) - ramp
     body = soften(facing, 7) + ramp
-    ground = _about(rig, balance(rig, feet, 0.45, 4), body)
+    ground = balance(rig, feet, 0.45, 4)
     side = ground[:, 0] * np.cos(body) - ground[:, 1] * np.sin(body)
     swing_curve = np.concatenate([np.diff(body), body[:1] * 0])
     spin = soften(swing_curve / 0.05, 4)
@@ -51,97 +60,9 @@ def turn(rig: Rig) -> Score:
     )
 
 
-def _about(rig: Rig, ground: np.ndarray, yaw: np.ndarray) -> np.ndarray:
-    """Bring the pelvis over the spot that the body turns about: feet turn about their balls."""
-    del rig, yaw
-    return ground
-
-
 def walk(rig: Rig) -> Score:
     """Walk on the spot as on a treadmill, three strides."""
-    strides, period, step = 3, 33, 0.62
-    frames = strides * period
-    facing = 10 * DEGREE
-    phase = np.arange(frames) / period
-    feet = {
-        "left": _treadmill(phase, step, facing, 0.075, 4 * DEGREE),
-        "right": _treadmill(phase + 0.5, step, facing, -0.075, -4 * DEGREE),
-    }
-    cycle = 2 * np.pi * phase
-    # The left heel strikes at phase 0 and carries until 0.6: the body is over it at 0.3.
-    sway = 0.022 * np.cos(cycle - 2 * np.pi * 0.3)
-    bounce = -0.018 * np.cos(2 * (cycle - 2 * np.pi * 0.05))
-    forward = np.cos(cycle - 2 * np.pi * 0.02)
-    x, z = sway * np.cos(facing), -sway * np.sin(facing)
-    arms = late(forward, 1.5)
-    return Score(
-        pelvis=columns(x, rig.standing - 0.035 + bounce, z),
-        hips=columns(facing - 7 * DEGREE * forward, 3 * DEGREE, 4 * DEGREE * np.sin(cycle)),
-        spine=columns(14 * DEGREE * late(forward, 1), 1 * DEGREE, -5 * DEGREE * np.sin(cycle)),
-        head=columns(
-            facing + 1.5 * DEGREE * forward,
-            2 * DEGREE + 1.2 * DEGREE * np.cos(2 * cycle),
-            1.5 * DEGREE * np.cos(cycle - 1.9),
-        ),
-        feet=feet,
-        arms={
-            "left": _swinging(-arms),
-            "right": _swinging(arms),
-        },
-    )
-
-
-def _swinging(forward: np.ndarray) -> Arm:
-    swing = 0.10 + 0.44 * forward
-    base = hanging(len(forward), swing, -0.05 - 0.06 * np.clip(forward, 0, 1))
-    bent = 1 - 0.05 - 0.07 * np.clip(late(forward, 2), -0.4, 1)
-    return Arm(base.hand * bent[:, None], base.elbow, PALM_IN + 0.15 * forward, base.bend)
-
-
-def _treadmill(phase: np.ndarray, step: float, facing: float, x: float, yaw: float) -> Foot:
-    """One foot of a walk: phase 0 heel strike, 0.6 toe-off, 1 the next strike."""
-    fine = 400
-    at = np.arange(fine) / fine
-    stance = 0.6
-    swing = (at - stance) / (1 - stance)
-    speed = step / 0.5
-    start, end = 0.5 * speed * stance, -0.5 * speed * stance
-    # A cubic that leaves and lands at the ground's own speed, so that nothing skates.
-    slope = -speed * (1 - stance)
-    s = np.clip(swing, 0, 1)
-    cubic = (
-        (2 * s**3 - 3 * s**2 + 1) * end
-        + (s**3 - 2 * s**2 + s) * slope
-        + (3 * s**2 - 2 * s**3) * start
-        + (s**3 - s**2) * slope
-    )
-    z = np.where(swing < 0, start - speed * at, cubic)
-    lift = np.where(swing > 0, 0.045 * np.sin(np.pi * np.clip(swing, 0, 1)) ** 2, 0.0)
-    pitch = through(
-        fine,
-        {
-            0: -0.30,
-            0.10 * fine: 0,
-            0.30 * fine: 0,
-            0.60 * fine: 0.80,
-            0.68 * fine: 0.85,
-            0.86 * fine: -0.05,
-            0.95 * fine: -0.30,
-        },
-        0.012 * fine,
-    )
-    sample = phase % 1 * fine
-    z, lift, pitch = (
-        np.interp(sample, np.arange(fine + 1), np.append(curve, curve[0]))
-        for curve in (z, lift, pitch)
-    )
-    forward = z + 0.10
-    ball = columns(
-        x * np.cos(facing) + forward * np.sin(facing),
-        lift,
-        -x * np.sin(facing) + forward * np.cos(facing),
-    )
-    return Foot(ball, np.full(len(phase), facing + yaw), pitch)
+    return stroll(rig, Manner(), 3, 10 * DEGREE)
 
 
 def greet(rig: Rig) -> Score:

@@ -68,11 +68,19 @@ class Rig:
     """``24 3`` metres."""
     heel: dict[str, np.ndarray]
     """Lowest point of each heel, ``3``."""
+    girth: float = 0.18
+    """Half the breadth of the hips, metres."""
 
     @property
     def leg(self) -> float:
         """Length of thigh and shin together."""
         return _length(self, "left_hip", "left_knee") + _length(self, "left_knee", "left_ankle")
+
+    @property
+    def arm(self) -> float:
+        """Length of upper arm and forearm together."""
+        upper = _length(self, "left_shoulder", "left_elbow")
+        return upper + _length(self, "left_elbow", "left_wrist")
 
     @property
     def standing(self) -> float:
@@ -96,7 +104,9 @@ def stand_up(rest: np.ndarray, joints: np.ndarray) -> Rig:
         sole = rest[(rest[:, 0] * sign > 0) & (rest[:, 1] < 0.02)]
         heels[side] = sole[sole[:, 2].argmin()] * [1, 0, 1]
     assert joints[BONE["left_hip"], 0] > 0
-    return Rig(joints, heels)
+    level = np.abs(rest[:, 1] - joints[0, 1] + 0.03) < 0.05
+    between = level & (np.abs(rest[:, 0]) < 0.75 * joints[BONE["left_wrist"], 0])
+    return Rig(joints, heels, float(np.abs(rest[between, 0]).max()))
 
 
 def euler(angles: np.ndarray) -> np.ndarray:

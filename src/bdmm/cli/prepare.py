@@ -1,0 +1,91 @@
+"""`bdmm prepare`: data sets and folders of videos into prepared clips."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from bdmm.cli.batch_report import tell_batch
+from bdmm.cli.rates import as_rate
+from bdmm.cli.report import Report
+from bdmm.errors import InputError
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """Turn FashionVideo, iPER or any folder of videos into prepared clips for training.
+
+    bdmm prepare fashion/ -o fashion_clips/
+
+    Stopped in the middle, the same command goes on where it was.
+    """
+
+    input: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="INPUT")]
+    """A data set, a folder of videos, or one video."""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")]
+    """Folder for the clips, the report and the previews."""
+    size: Annotated[int, tyro.conf.arg(metavar="PIXELS")] = 256
+    """Sides of the square that is cut out around the person."""
+    sources: Annotated[int, tyro.conf.arg(metavar="K")] = 4
+    """Frames of each clip whose warps are stored."""
+    fps: Annotated[float | None, tyro.conf.arg(metavar="RATE")] = None
+    """Frames per second to thin faster videos out to; their own otherwise."""
+    folder_fps: Annotated[float, tyro.conf.arg(metavar="RATE")] = 30.0
+    """Frames per second of folders of pictures, which don't tell."""
+    error: Annotated[float, tyro.conf.arg(metavar="PIXELS")] = 0.0
+    """Largest error that the sources' fits are given on purpose, at 256 pixels."""
+    own_poses: bool = False
+    """Leave poses that lie beside the videos unused."""
+    split: Literal["train", "val", "test"] | None = None
+    """Only this part of a data set."""
+    limit: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
+    """At most so many clips."""
+    workers: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
+    """Processes at work; one per core otherwise. 0 works in this process alone."""
+    overwrite: bool = False
+    """Make finished clips again."""
+    quiet: bool = False
+    """Show no progress."""
+
+    def run(self) -> None:
+        """Prepare the clips and say what failed and why.
+
+        Raises:
+            InputError: a mistake of the user's, a full disk, or not one clip could be prepared.
+        """
+        workers = worker_count(self.workers)
+        from bdmm.data.clip_batch import Run
+        from bdmm.data.prepare import choose_clips, prepare_folder
+        from bdmm.data.prepare_clip import PrepareOptions
+
+        options = PrepareOptions(
+            self.size,
+            self.sources,
+            None if self.fps is None else as_rate(self.fps),
+            as_rate(self.folder_fps),
+            self.error,
+            not self.own_poses,
+        )
+        listing = choose_clips(self.input, self.split, self.limit)
+        with Report(self.quiet) as report:
+            run = Run(self.output, workers, self.overwrite, report)
+            result = prepare_folder(listing, options, run)
+        tell_batch(result, self.output, report.seconds)
+
+
+def worker_count(asked: int | None) -> int:
+    """Return how many processes work.
+
+    Args:
+        asked: what the user wants; one per core if None.
+
+    Raises:
+        InputError: it is negative or absurd.
+    """
+    if asked is None:
+        return os.cpu_count() or 1
+    if not 0 <= asked <= 1024:
+        raise InputError(f"The number of workers is {asked}; it must lie between 0 and 1024.")
+    return asked

@@ -1,0 +1,222 @@
+"""Many clips into one folder: what is finished is skipped, what fails is reported.
+
+FOLDER/recipe.json   how the clips are made; a folder has one recipe
+FOLDER/report.json   what was made, what failed and why
+FOLDER/clips/NAME/   the prepared clips
+FOLDER/previews/     a picture of each, to look at; needed by nothing
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+from bdmm.data.clip_store import PreparedClip
+from bdmm.data.folder_lock import locked
+from bdmm.data.worker_pool import Outcome, run_jobs
+from bdmm.errors import InputError
+from bdmm.media.output_file import appearing, check_folder, writing
+
+CLIPS, PREVIEWS, RECIPE, REPORT = "clips", "previews", "recipe.json", "report.json"
+
+
+@runtime_checkable
+class NamedJob(Protocol):
+    """A job that makes the clip of its name."""
+
+    @property
+    def name(self) -> str:
+        """Name of the clip's folder."""
+        ...
+
+
+J = TypeVar("J", bound=NamedJob)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A clip that was not made.
+
+    Attributes:
+        name: of the clip.
+        reason: one sentence.
+    """
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class BatchReport:
+    """What became of a batch.
+
+    Attributes:
+        clips: of every finished clip: name, frames, flagged frames and bytes.
+        made: how many of them were made by this run.
+        failed: what was not made, and why.
+        notes: sentences for the user, each with its clip's name.
+    """
+
+    clips: tuple[dict[str, Any], ...]
+    made: int
+    failed: tuple[Failure, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a batch is run.
+
+    Attributes:
+        folder: the output, made where it is missing.
+        workers: processes; 0 for none but this one.
+        overwrite: make finished clips again, and take another recipe than before.
+        progress: is told what is done, how many clips and of how many.
+    """
+
+    folder: Path
+    workers: int
+    overwrite: bool = False
+    progress: Callable[[str, int, int | None], None] = lambda stage, done, total: None
+
+
+def run_batch(
+    run: Run,
+    recipe: Mapping[str, Any],
+    jobs: Sequence[J],
+    work: Callable[[J], None],
+    missing: Sequence[Failure] = (),
+) -> BatchReport:
+    """Make the clips that are not there yet, and write the report.
+
+    Args:
+        run: where and how.
+        recipe: all that the clips' contents depend on beside their inputs.
+        jobs: one for each clip.
+        work: makes a job's clip in ``folder/clips``; sent to other processes.
+        missing: what is known beforehand to fail.
+
+    Raises:
+        InputError: another run is at work in the folder, it holds clips of another recipe, or the
+            disk is full.
+    """
+    with opened(run, recipe):
+        todo = [job for job in jobs if not _finished(run, job.name)]
+        done, total = len(jobs) - len(todo), len(jobs)
+        stage = "Making clips"
+        run.progress(stage, done, total)
+        failed, notes = list(missing), []
+        for outcome in run_jobs(work, todo, run.workers):
+            done += 1
+            run.progress(stage, done, total)
+            _stop_if_full(outcome)
+            notes += [f"{outcome.job.name}: {note}" for note in outcome.notes]
+            if outcome.reason:
+                failed.append(Failure(outcome.job.name, outcome.reason))
+        report = _report(run.folder, [job.name for job in jobs], failed, len(todo), notes)
+        _write_json(run.folder / REPORT, _as_json(report, recipe))
+    return report
+
+
+@contextmanager
+def opened(run: Run, recipe: Mapping[str, Any]) -> Iterator[None]:
+    """Make or take over the output folder, locked, its recipe checked, litter removed.
+
+    Raises:
+        InputError: see `run_batch`.
+    """
+    if run.folder.exists() and not run.folder.is_dir():
+        raise InputError(f"The output {run.folder} is a file; name a folder.")
+    if not run.folder.exists():
+        check_folder(run.folder.parent)
+    with writing(run.folder):
+        run.folder.mkdir(exist_ok=True)
+    check_folder(run.folder)
+    with locked(run.folder):
+        _check_recipe(run, recipe)
+        for name in (CLIPS, PREVIEWS):
+            with writing(run.folder):
+                (run.folder / name).mkdir(exist_ok=True)
+            for litter in (run.folder / name).glob(".*"):
+                shutil.rmtree(litter) if litter.is_dir() else litter.unlink()
+        yield
+
+
+def _check_recipe(run: Run, recipe: Mapping[str, Any]) -> None:
+    path = run.folder / RECIPE
+    if path.exists() and not run.overwrite:
+        try:
+            before = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path} is damaged: remove the folder {run.folder}.") from error
+        other = sorted(key for key in {*before, *recipe} if before.get(key) != recipe.get(key))
+        if other:
+            said = ", ".join(f"{key} {before.get(key)} instead of {recipe[key]}" for key in other)
+            raise InputError(
+                f"The clips in {run.folder} were made with {said}: use the same, another folder, "
+                "or overwrite them."
+            )
+        return
+    if not path.exists() and any(run.folder.glob("[!.]*")):
+        raise InputError(
+            f"The folder {run.folder} holds other things than prepared clips: name a new folder."
+        )
+    _write_json(path, dict(recipe))
+
+
+def _finished(run: Run, name: str) -> bool:
+    """Tell whether a clip is whole; remove it where it isn't or is to be made again."""
+    folder = run.folder / CLIPS / name
+    if not folder.exists():
+        return False
+    if not run.overwrite:
+        try:
+            PreparedClip(folder)
+        except InputError:
+            pass
+        else:
+            return True
+    shutil.rmtree(folder)
+    return False
+
+
+def _stop_if_full(outcome: Outcome) -> None:
+    if outcome.no_room:
+        raise InputError(
+            f"{outcome.reason} Finished clips were kept; run the same command again to go on."
+        )
+
+
+def _report(
+    folder: Path, names: Sequence[str], failed: list[Failure], tried: int, notes: list[str]
+) -> BatchReport:
+    bad = {one.name for one in failed}
+    clips = []
+    for name in sorted(set(names) - bad):
+        clip = PreparedClip(folder / CLIPS / name)
+        size = sum(size for size, _ in clip.info.files.values())
+        clips.append(
+            {
+                "name": name,
+                "split": clip.info.split,
+                "frames": len(clip),
+                "flagged": len(clip.info.flagged),
+                "bytes": size,
+            }
+        )
+    made = tried - sum(1 for name in names if name in bad)
+    ordered = tuple(sorted(failed, key=lambda one: one.name))
+    return BatchReport(tuple(clips), made, ordered, tuple(sorted(notes)))
+
+
+def _as_json(report: BatchReport, recipe: Mapping[str, Any]) -> dict[str, Any]:
+    failed = [{"name": one.name, "reason": one.reason} for one in report.failed]
+    return {"recipe": dict(recipe), "clips": list(report.clips), "failed": failed}
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    with appearing(path) as part, writing(path):
+        part.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")

@@ -1,0 +1,123 @@
+"""The square of a clip's frames that holds the person all the time, and the way into it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from PIL import Image as Pillow
+
+from bdmm.media.image import Picture
+from bdmm.perception.pose import Silhouette
+from bdmm.records import Landmarks, Motion
+
+MARGIN = 1.15
+"""Side of the square in longer sides of the box around the person over all frames."""
+SURE = 0.5
+_SKULL = 0.12
+"""Share of the person's height that is above the eyes, where no silhouette tells."""
+Crop = tuple[int, int, int]
+"""(left, top, side) in whole pixels of the frames; it may reach over their border."""
+
+
+def whole_crop(size: tuple[int, int]) -> Crop:
+    """Return the smallest square that holds the whole frame."""
+    height, width = size
+    side = max(height, width)
+    return (width - side) // 2, (height - side) // 2, side
+
+
+def person_crop(landmarks: Landmarks, silhouettes: Sequence[Silhouette]) -> Crop:
+    """Return the square around the person over the whole clip.
+
+    Args:
+        landmarks: of all frames.
+        silhouettes: of some or none of them.
+    """
+    points = landmarks.keypoints[landmarks.found]
+    places = points[points[..., 2] > SURE][:, :2]
+    boxes = [(*places.amin(0).tolist(), *places.amax(0).tolist())]
+    boxes += [box for one in silhouettes if (box := _box(one)) is not None]
+    left, top = (min(box[axis] for box in boxes) for axis in (0, 1))
+    right, bottom = (max(box[axis] for box in boxes) for axis in (2, 3))
+    top -= 0 if silhouettes else _SKULL * (bottom - top)
+    full = whole_crop(landmarks.size)
+    side = 2 * max(round(MARGIN * max(right - left, bottom - top) / 2), 8)
+    if side >= full[2]:
+        return full
+    return round((left + right - side) / 2), round((top + bottom - side) / 2), side
+
+
+def _box(one: Silhouette) -> tuple[float, float, float, float] | None:
+    """Return (left, top, right, bottom) of a silhouette in pixels of the frame."""
+    inside = one.foreground[0] > SURE
+    if not inside.any():
+        return None
+    columns, rows = (torch.nonzero(inside.any(dim=dim)).flatten().tolist() for dim in (0, 1))
+    x, y = one.origin
+    return (
+        x + columns[0] / one.scale,
+        y + rows[0] / one.scale,
+        x + (columns[-1] + 1) / one.scale,
+        y + (rows[-1] + 1) / one.scale,
+    )
+
+
+def cut_square(picture: Picture, crop: Crop, size: int) -> Picture:
+    """Return the crop at ``size`` pixels; beyond the frame's border its rim is repeated."""
+    left, top, side = crop
+    height, width = picture.shape[:2]
+    rows = np.arange(top, top + side).clip(0, height - 1)
+    columns = np.arange(left, left + side).clip(0, width - 1)
+    square = picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    before = int((rows == rows[0]).sum()) - 1, int((columns == columns[0]).sum()) - 1
+    after = int((rows == rows[-1]).sum()) - 1, int((columns == columns[-1]).sum()) - 1
+    square = np.pad(square, ((before[0], after[0]), (before[1], after[1]), (0, 0)), mode="edge")
+    if side == size:
+        return square
+    return np.asarray(Pillow.fromarray(square).resize((size, size), Pillow.Resampling.LANCZOS))
+
+
+def crop_motion(motion: Motion, crop: Crop, size: int) -> Motion:
+    """Return the motion in pixels of the crop."""
+    left, top, side = crop
+    factor = size / side
+    corner = motion.translation.new_tensor([left, top])
+    return replace(
+        motion,
+        scale=motion.scale * factor,
+        translation=(motion.translation - corner) * factor,
+        size=(size, size),
+    )
+
+
+def crop_silhouette(one: Silhouette, crop: Crop, size: int) -> Float[np.ndarray, "h w"]:
+    """Lay a silhouette onto the crop, in [0, 1]."""
+    left, top, side = crop
+    pixel = side / size
+    # Pixel centres: cutting + 0.5 = ((crop + 0.5) * pixel + corner - origin) * scale.
+    step = pixel * one.scale
+    shift = [
+        (corner - start) * one.scale + 0.5 * step - 0.5
+        for corner, start in zip((left, top), one.origin, strict=True)
+    ]
+    to_cutting = np.array([[step, 0, shift[0]], [0, step, shift[1]]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(one.foreground[0].numpy(), to_cutting, (size, size), flags=flags)
+
+
+def refine_foreground(
+    rough: Float[np.ndarray, "h w"], picture: Picture
+) -> UInt8[np.ndarray, "h w"]:
+    """Draw a rough foreground to the edges of the picture; return it as 0..255.
+
+    Args:
+        rough: in [0, 1].
+        picture: of the same size.
+    """
+    radius = max(2, round(max(rough.shape) / 64))
+    soft = cv2.ximgproc.guidedFilter(picture, rough.astype(np.float32), radius, 20.0)
+    sharp = ((soft - 0.5) * 2 + 0.5).clip(0, 1)
+    return (sharp * 255 + 0.5).astype(np.uint8)

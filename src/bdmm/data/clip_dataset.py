@@ -1,0 +1,212 @@
+"""Prepared clips as samples: an index in, always the same sample out."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from bdmm.data.augment import Augmentation, augment
+from bdmm.data.batch import Batch, collate
+from bdmm.data.clip_store import PreparedClip, find_clips
+from bdmm.data.sample import Sample
+from bdmm.errors import InputError
+from bdmm.records import COCO18
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How samples are drawn from clips.
+
+    Attributes:
+        frames: of a window.
+        windows: consecutive windows in a sample; `Batch.windows` takes them apart.
+        source: any of the cached source frames, as in training, or always the first one.
+        joints: which keypoints become heatmaps.
+        augmentation: None for samples as they are.
+        seed: decides all that is random, together with the index.
+    """
+
+    frames: int = 6
+    windows: int = 1
+    source: Literal["random", "first"] = "random"
+    joints: Sequence[int] = COCO18
+    augmentation: Augmentation | None = None
+    seed: int = 0
+
+    @property
+    def span(self) -> int:
+        """Frames of a sample."""
+        return self.frames * self.windows
+
+
+class ClipDataset(Dataset[Batch]):
+    """Samples of prepared clips, without a state.
+
+    An epoch has one sample for each whole span of frames of each clip. Indices go on beyond it:
+    index ``i`` is place ``i % len`` of epoch ``i // len``, drawn anew. Any sample can be had again
+    from its index alone.
+
+    Attributes:
+        clips: opened clips, by name.
+        sampling: how samples are drawn.
+    """
+
+    def __init__(
+        self,
+        folders: Iterable[str | Path],
+        sampling: Sampling | None = None,
+        split: str | None = None,
+    ) -> None:
+        """Open all clips and check that they go together.
+
+        Args:
+            folders: what ``bdmm prepare`` or ``bdmm synth`` made, or single clips.
+            sampling: how samples are drawn.
+            split: only clips of this split.
+
+        Raises:
+            InputError: there are no clips, one is damaged or without cached warps, or their sizes
+                differ.
+        """
+        self.sampling = sampling or Sampling()
+        found = [path for folder in folders for path in find_clips(folder)]
+        clips = [PreparedClip(path) for path in found]
+        self.clips = [clip for clip in clips if split in (None, clip.info.split)]
+        if not self.clips:
+            raise InputError(f"None of the {len(clips)} clips is of the split {split}.")
+        for clip in self.clips:
+            _check(clip, self.clips[0])
+        counts = [max(1, len(clip) // self.sampling.span) for clip in self.clips]
+        self._ends = np.cumsum(counts)
+
+    def __len__(self) -> int:
+        """Return the number of samples of an epoch."""
+        return int(self._ends[-1])
+
+    def __getitem__(self, index: int) -> Batch:
+        """Return a sample: a batch of one clip.
+
+        Raises:
+            InputError: the clip's files are damaged.
+        """
+        random = np.random.default_rng([self.sampling.seed, index])
+        place = int(np.searchsorted(self._ends, index % len(self), side="right"))
+        clip = self.clips[place]
+        start = int(random.integers(max(0, len(clip) - self.sampling.span) + 1))
+        stop = min(start + self.sampling.span, len(clip))
+        last = len(clip.info.sources) if self.sampling.source == "random" else 1
+        sample = read_sample(clip, int(random.integers(last)), start, stop)
+        if self.sampling.augmentation is not None:
+            sample = augment(sample, self.sampling.augmentation, random)
+        return to_batch(sample, self.sampling.span, self.sampling.joints)
+
+
+class ShuffledIndices(Sampler[int]):
+    """Endless indices of a dataset, every epoch in an order of its own.
+
+    Args:
+        count: samples of an epoch.
+        seed: decides the orders.
+        first: how many indices are skipped: those used before a run was stopped.
+    """
+
+    def __init__(self, count: int, seed: int, first: int = 0) -> None:
+        self._count, self._seed, self._first = count, seed, first
+
+    def __iter__(self) -> Iterator[int]:
+        """Yield indices without an end."""
+        epoch, skipped = divmod(self._first, self._count)
+        while True:
+            order = np.random.default_rng([self._seed, epoch]).permutation(self._count)
+            for place in order[skipped:]:
+                yield epoch * self._count + int(place)
+            epoch, skipped = epoch + 1, 0
+
+
+def load_batches(
+    dataset: ClipDataset, size: int, workers: int = 0, first: int = 0, pin: bool = False
+) -> Iterator[Batch]:
+    """Yield batches without an end: the same ones whatever the number of workers.
+
+    Args:
+        dataset: the samples.
+        size: samples of a batch.
+        workers: processes that read ahead; 0 reads in this one.
+        first: batches to skip: those used before a run was stopped.
+        pin: put batches into memory that a GPU can fetch from.
+    """
+    indices = ShuffledIndices(len(dataset), dataset.sampling.seed, first * size)
+    loader = DataLoader(
+        dataset,
+        batch_size=size,
+        sampler=indices,
+        num_workers=workers,
+        collate_fn=collate,
+        pin_memory=pin,
+    )
+    yield from loader
+
+
+def read_sample(clip: PreparedClip, source: int, start: int, stop: int) -> Sample:
+    """Read a source and a run of frames.
+
+    Args:
+        clip: the clip.
+        source: which of its cached sources.
+        start: the first frame.
+        stop: one past the last.
+    """
+    warps = clip.warps(source, start, stop)
+    frame = warps.source_frame
+    return Sample(
+        source_image=clip.frames(frame, frame + 1)[0],
+        source_foreground=clip.foregrounds(frame, frame + 1)[0],
+        background=clip.background(),
+        keypoints=clip.keypoints()[start:stop],
+        source_grid=warps.source_grid,
+        state=warps.state,
+        filled=warps.filled,
+        target_frames=clip.frames(start, stop),
+        target_foreground=clip.foregrounds(start, stop),
+    )
+
+
+def to_batch(sample: Sample, span: int, joints: Sequence[int] = COCO18) -> Batch:
+    """Return a sample as a batch of one; the last frame of one that is short is repeated.
+
+    Args:
+        sample: at most ``span`` frames.
+        span: frames of the result.
+        joints: which keypoints become heatmaps.
+    """
+    count = len(sample.keypoints)
+    frames = torch.arange(span).clamp(max=count - 1) if count < span else slice(None)
+    return Batch(
+        source_image=sample.source_image[None],
+        source_foreground=sample.source_foreground[None],
+        background=sample.background[None],
+        keypoints=sample.keypoints[frames][None],
+        source_grid=sample.source_grid[frames][None],
+        state=sample.state.to(torch.uint8)[frames][None],
+        filled=sample.filled[frames][None],
+        target_frames=sample.target_frames[frames][None],
+        target_foreground=sample.target_foreground[frames][None],
+        valid=(torch.arange(span) < count)[None],
+        joints=tuple(joints),
+    )
+
+
+def _check(clip: PreparedClip, first: PreparedClip) -> None:
+    if not clip.info.sources:
+        raise InputError(
+            f"The clip {clip.folder} has no cached warps: make it again with one source or more."
+        )
+    if clip.info.size != first.info.size:
+        raise InputError(
+            f"The clip {clip.folder} has frames of another size than {first.folder}: train on "
+            "clips of one size."
+        )

@@ -1,0 +1,127 @@
+"""A clip as it lies on somebody's disk: a video or a folder of pictures, read again and again."""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from bdmm.errors import InputError
+from bdmm.media.image import Picture, picture_size, read_image, resize_image
+from bdmm.media.video_reader import VideoReader
+
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+VIDEOS = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv", ".flv", ".gif")
+
+
+@runtime_checkable
+class Footage(Protocol):
+    """Frames that can be gone through again and again.
+
+    Attributes:
+        fps: frames per second.
+        size: (height, width) of the frames given out.
+        path: the file or folder.
+    """
+
+    fps: Fraction
+    size: tuple[int, int]
+    path: Path
+
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        ...
+
+    def __iter__(self) -> Iterator[Picture]:
+        """Read from the beginning."""
+        ...
+
+
+def open_footage(path: Path, max_side: int, fps: Fraction | None, folder_fps: Fraction) -> Footage:
+    """Open a video or a folder of pictures.
+
+    Args:
+        path: of either.
+        max_side: larger frames are scaled down to it.
+        fps: frames per second to thin the clip out to, if it has more; None for its own.
+        folder_fps: frames per second of a folder of pictures, which doesn't tell.
+
+    Raises:
+        InputError: it cannot be read, or a folder holds no pictures.
+    """
+    frames = _Pictures(path, max_side, folder_fps) if path.is_dir() else _Video(path, max_side)
+    return frames if fps is None or fps >= frames.fps else _Thinned(frames, fps)
+
+
+def fingerprint(path: Path) -> str:
+    """Return the SHA-256 of a file, or of the names and sizes in a folder."""
+    digest = hashlib.sha256()
+    try:
+        if path.is_dir():
+            for file in picture_files(path):
+                digest.update(f"{file.name} {file.stat().st_size}\n".encode())
+        else:
+            with path.open("rb") as stream:
+                while part := stream.read(2**20):
+                    digest.update(part)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
+    return digest.hexdigest()
+
+
+def picture_files(folder: Path) -> list[Path]:
+    """Return the pictures of a folder in the order of the numbers in their names."""
+    found = [path for path in folder.iterdir() if path.suffix.lower() in PICTURES]
+    return sorted(found, key=lambda path: ([int(n) for n in re.findall(r"\d+", path.stem)], path))
+
+
+class _Video:
+    def __init__(self, path: Path, max_side: int) -> None:
+        self._reader = VideoReader(path, max_side=max_side)
+        self.path, self.fps, self.size = path, self._reader.fps, self._reader.size
+
+    def __len__(self) -> int:
+        return len(self._reader)
+
+    def __iter__(self) -> Iterator[Picture]:
+        return iter(self._reader)
+
+
+class _Pictures:
+    def __init__(self, path: Path, max_side: int, fps: Fraction) -> None:
+        self.path, self.fps = path, fps
+        self._files = picture_files(path)
+        if not self._files:
+            raise InputError(f"The folder {path} holds no pictures.")
+        self._stored = picture_size(read_image(self._files[0]))
+        shrink = min(1.0, max_side / max(self._stored))
+        self.size = (round(self._stored[0] * shrink), round(self._stored[1] * shrink))
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __iter__(self) -> Iterator[Picture]:
+        for file in self._files:
+            picture = read_image(file)
+            if picture_size(picture) != self._stored:
+                raise InputError(f"{file} is of another size than the first picture beside it.")
+            yield resize_image(picture, self.size)
+
+
+class _Thinned:
+    """Every so many frames, so that the length in seconds stays."""
+
+    def __init__(self, frames: Footage, fps: Fraction) -> None:
+        self._frames, self._step = frames, frames.fps / fps
+        self.path, self.fps, self.size = frames.path, fps, frames.size
+
+    def __len__(self) -> int:
+        return int((len(self._frames) - 1) / self._step) + 1
+
+    def __iter__(self) -> Iterator[Picture]:
+        wanted = 0
+        for number, picture in enumerate(self._frames):
+            if number == int(wanted * self._step):
+                yield picture
+                wanted += 1

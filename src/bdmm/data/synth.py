@@ -1,0 +1,267 @@
+"""Prepared clips of rendered people, with ground truth: the work behind ``bdmm synth``."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from fractions import Fraction
+from functools import cache, partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bdmm.body.model import AnnyBody, load_body
+from bdmm.data.body_keypoints import body_keypoints
+from bdmm.data.bvh import load_bvh
+from bdmm.data.bvh_retarget import excerpt
+from bdmm.data.cached_sources import (
+    MAX_SOURCES,
+    as_foreground,
+    cache_warps,
+    choose_sources,
+    plan_errors,
+)
+from bdmm.data.clip_background import empty_place, spread
+from bdmm.data.clip_batch import CLIPS, PREVIEWS, BatchReport, Run, run_batch
+from bdmm.data.clip_info import ClipInfo, Origin
+from bdmm.data.clip_preview import write_preview
+from bdmm.data.clip_store import TRUTH, Cache, PreparedClip, create_clip
+from bdmm.data.synthetic.clip import ClipRequest, Moves, render_clip
+from bdmm.data.synthetic.moves.rig import Rig
+from bdmm.data.synthetic.truth import TrueFlow
+from bdmm.data.warp_codec import Warps, pack_warps, to_grid
+from bdmm.errors import InputError
+from bdmm.records import Motion, PixelState
+
+Background = Literal["studio", "natural", "random"]
+TRUTH_QUANTUM = 0.125
+TRUTH_SOURCES = 2
+"""Cached sources, the first ones, onto which the exact flow is stored."""
+FIT_ERROR = (1.0, 5.0)
+"""Pixels at 256 between which the source's fit errs: a good fit to a poor one."""
+WHOLE = 0.02
+"""Share of the frame that a person must at least fill to serve as a source."""
+MAX_SEED = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class SynthOptions:
+    """What is rendered.
+
+    Attributes:
+        clips: how many.
+        seed: decides all of them; the first clips are the same however many there are.
+        size: pixels along the sides of the frames.
+        frames: length of a clip.
+        fps: frames per second.
+        sources: frames of each clip whose warps are stored.
+        background: where people are.
+        bvh: files of recorded motions that half of the clips take theirs from.
+        truth: store the ground truth.
+        split: ``train``, ``val`` or ``test``.
+    """
+
+    clips: int
+    seed: int = 0
+    size: int = 256
+    frames: int = 48
+    fps: Fraction = Fraction(30)
+    sources: int = 4
+    background: Background = "random"
+    bvh: tuple[Path, ...] = ()
+    truth: bool = True
+    split: str = "train"
+
+    def __post_init__(self) -> None:
+        """Refuse numbers out of range."""
+        _within("number of clips", self.clips, 1, 1_000_000)
+        _within("seed", self.seed, 0, MAX_SEED)
+        _within("size", self.size, 64, 1024)
+        if self.size % 2:
+            raise InputError(f"The size is {self.size}; it must be even.")
+        _within("number of frames", self.frames, 2, 10_000)
+        _within("number of sources", self.sources, 0, min(MAX_SOURCES, self.frames))
+
+
+@dataclass(frozen=True)
+class SynthJob:
+    """One clip to render."""
+
+    name: str
+    number: int
+
+
+@runtime_checkable
+class Rendered(Protocol):
+    """What a rendered clip tells; see `synthetic.clip.RenderedClip`."""
+
+    @property
+    def frames_uint8(self) -> np.ndarray:
+        """``t h w 3``."""
+        ...
+
+    @property
+    def foregrounds(self) -> np.ndarray:
+        """``t h w`` 0..255."""
+        ...
+
+    @property
+    def motion(self) -> Motion:
+        """The true one."""
+        ...
+
+    @property
+    def keypoints(self) -> Tensor:
+        """``t 29 3`` as the camera sees them."""
+        ...
+
+    def flow(self, source: int) -> TrueFlow:
+        """Return the exact flow onto a source frame."""
+        ...
+
+
+def synthesise(options: SynthOptions, run: Run) -> BatchReport:
+    """Render clips in several processes into a folder; what is finished is not made again.
+
+    Args:
+        options: what is rendered.
+        run: where to, and how many processes.
+
+    Raises:
+        InputError: a BVH file is damaged, or see `clip_batch.run_batch`.
+    """
+    for path in options.bvh:
+        recorded_moves(path)
+    recipe = asdict(options) | {
+        "maker": "synth",
+        "fps": str(options.fps),
+        "bvh": [path.name for path in options.bvh],
+        "program": version("bdmm"),
+    }
+    del recipe["clips"]
+    jobs = [SynthJob(f"{options.seed:04d}-{i:06d}", i) for i in range(options.clips)]
+    work = partial(make_clip, options=options, folder=run.folder)
+    return run_batch(run, recipe, jobs, work)
+
+
+def make_clip(job: SynthJob, options: SynthOptions, folder: Path) -> None:
+    """Render one clip and store it; the same options and number give the same bytes."""
+    random = np.random.default_rng([options.seed, job.number])
+    request = ClipRequest(
+        seed=int(random.integers(MAX_SEED)),
+        size=options.size,
+        frames=options.frames,
+        fps=options.fps,
+        background=options.background,
+    )
+    if options.bvh and random.random() < 0.5:
+        path = options.bvh[int(random.integers(len(options.bvh)))]
+        request = replace(request, motion=recorded_moves(path))
+    body = _body()
+    store_rendered(folder / CLIPS / job.name, render_clip(request, body), body, options, random)
+    write_preview(folder / PREVIEWS / f"{job.name}.jpg", PreparedClip(folder / CLIPS / job.name))
+
+
+def store_rendered(
+    folder: Path,
+    clip: Rendered,
+    body: AnnyBody,
+    options: SynthOptions,
+    random: np.random.Generator,
+) -> None:
+    """Write a rendered clip as a prepared one.
+
+    Its motion, the pose that a network is given, is the true one, so that the frames show just
+    that pose; what errs is the fit of the cached sources.
+    """
+    people, count = clip.foregrounds, len(clip.foregrounds)
+    usable = (people > 127).mean(axis=(1, 2)) > WHOLE
+    chosen = choose_sources(clip.motion, usable, options.sources)
+    least, most = (error * options.size / 256 for error in FIT_ERROR)
+    sources = plan_errors(chosen, (least, most), random)
+    looks = spread(count)
+    with create_clip(folder) as writer:
+        writer.add_frames(zip(clip.frames_uint8, people, strict=True), options.fps)
+        writer.add_background(
+            empty_place([clip.frames_uint8[i] for i in looks], [people[i] for i in looks])
+        )
+        writer.add_motion(clip.motion, body_keypoints(body, clip.motion))
+        writer.add_warps(
+            [
+                cache_warps(body, clip.motion, one, as_foreground(people[one.frame]), random)
+                for one in sources
+            ]
+        )
+        if options.truth:
+            writer.add_motion(clip.motion, clip.keypoints, TRUTH)
+            exact = [
+                Cache(one, pack_warps(true_warps(clip.flow(one.frame), one.frame), TRUTH_QUANTUM))
+                for one in sources[:TRUTH_SOURCES]
+            ]
+            writer.add_warps(exact, TRUTH, TRUTH_QUANTUM)
+        writer.finish(
+            ClipInfo(
+                name=folder.name,
+                dataset="synth",
+                split=options.split,
+                fps=options.fps,
+                size=clip.motion.size,
+                frames=count,
+                body=clip.motion.body,
+                flagged=(),
+                sources=tuple(sources),
+                origin=Origin("rendered", "", clip.motion.size, (0, 0, options.size), (0, count)),
+                truth=options.truth,
+                made_by=f"bdmm {version('bdmm')}",
+                files={},
+            )
+        )
+
+
+def true_warps(flow: TrueFlow, source: int) -> Warps:
+    """Return exact flow as warps: hidden is what the source doesn't show, nothing is filled."""
+    person = ~flow.flow.isnan().any(dim=-1)
+    state = torch.where(flow.visible, int(PixelState.VISIBLE), int(PixelState.HIDDEN))
+    state = torch.where(person, state, int(PixelState.NONE))
+    height, width = person.shape[1:]
+    return Warps(source, to_grid(flow.flow, (height, width)), state, torch.zeros_like(person))
+
+
+def recorded_moves(path: Path) -> Moves:
+    """Return the motion of a BVH file for any body.
+
+    Raises:
+        InputError: the file is damaged, or its joints are not known.
+    """
+    motion = load_bvh(path)
+
+    def moves(
+        rig: Rig, random: np.random.Generator, frames: int, fps: Fraction
+    ) -> tuple[np.ndarray, np.ndarray]:
+        return excerpt(motion, rig, random, frames, float(fps))
+
+    return moves
+
+
+def find_bvh(folder: Path) -> Sequence[Path]:
+    """Return the BVH files of a folder, sorted.
+
+    Raises:
+        InputError: there are none.
+    """
+    found = sorted(path for path in folder.glob("*") if path.suffix.lower() == ".bvh")
+    if not found:
+        raise InputError(f"{folder} holds no .bvh files.")
+    return found
+
+
+@cache
+def _body() -> AnnyBody:
+    return load_body()
+
+
+def _within(what: str, value: int, least: int, most: int) -> None:
+    if not least <= value <= most:
+        raise InputError(f"The {what} is {value}; it must lie between {least} and {most}.")

@@ -1,0 +1,153 @@
+"""Jobs in processes of their own: a job that fails, or that crashes its process, harms no other."""
+
+import contextlib
+import errno
+import signal
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Generic, TypeVar
+
+from bdmm.errors import InputError, Notice
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[Job, Result]):
+    """What became of a job.
+
+    Attributes:
+        job: the job.
+        result: what the work returned; None where it failed.
+        reason: why it failed, in one sentence; empty where it didn't.
+        no_room: it failed because nothing more can be written, so that all others would too.
+        notes: sentences for the user.
+    """
+
+    job: Job
+    result: Result | None = None
+    reason: str = ""
+    no_room: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def run_jobs(
+    work: Callable[[Job], Result], jobs: Sequence[Job], workers: int
+) -> Iterator[Outcome[Job, Result]]:
+    """Do jobs and yield what became of them, in the order in which they end.
+
+    Args:
+        work: a function of a module, since it is sent to other processes.
+        jobs: what can be pickled.
+        workers: number of processes; 0 works in this one, one job after the other.
+    """
+    if workers == 0:
+        for job in jobs:
+            yield attempt(work, job)
+        return
+    crew = [_Worker(work) for _ in range(min(workers, len(jobs)))]
+    waiting = list(reversed(jobs))
+    try:
+        for worker in crew:
+            worker.give(waiting.pop())
+        while any(worker.busy for worker in crew):
+            for worker in _ready(crew):
+                yield worker.take()
+                if waiting:
+                    worker.give(waiting.pop())
+    finally:
+        for worker in crew:
+            worker.stop()
+
+
+def attempt(work: Callable[[Job], Result], job: Job) -> Outcome[Job, Result]:
+    """Do a job and say what became of it; only Ctrl-C and the like get through."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", Notice)
+        try:
+            result = work(job)
+        except InputError as error:
+            cause = error.__cause__
+            full = isinstance(cause, OSError) and cause.errno in _NO_ROOM
+            return Outcome(job, reason=str(error), no_room=full)
+        except Exception as error:
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            reason = f"A defect of the program: {error!r} in {place.name}, line {place.lineno}."
+            return Outcome(job, reason=reason)
+    notes = tuple(str(one.message) for one in caught if issubclass(one.category, Notice))
+    return Outcome(job, result, notes=notes)
+
+
+class _Worker(Generic[Job, Result]):
+    """A process that takes one job after the other; a new one is started when it dies."""
+
+    def __init__(self, work: Callable[[Job], Result]) -> None:
+        self._work = work
+        self._jobs: list[Job] = []
+        self.process, self.pipe = _start(work)
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._jobs)
+
+    def give(self, job: Job) -> None:
+        self._jobs.append(job)
+        with contextlib.suppress(OSError):  # a process that died is noticed by `take`
+            self.pipe.send(job)
+
+    def take(self) -> Outcome[Job, Result]:
+        job = self._jobs.pop()
+        try:
+            return self.pipe.recv()
+        except (EOFError, OSError):
+            self.process.join()
+            code = self.process.exitcode
+            self.stop()
+            self.process, self.pipe = _start(self._work)
+            return Outcome(job, reason=f"The process that worked on it ended with code {code}.")
+
+    def stop(self) -> None:
+        self.pipe.close()
+        if self.process.is_alive():
+            self.process.terminate()
+        self.process.join()
+
+
+def _ready(crew: Sequence[_Worker]) -> list[_Worker]:
+    by_pipe = {worker.pipe: worker for worker in crew if worker.busy}
+    return [by_pipe[pipe] for pipe in wait(list(by_pipe)) if isinstance(pipe, Connection)]
+
+
+def _start(work: Callable) -> tuple[BaseProcess, Connection]:
+    context = get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=_serve, args=(work, there), daemon=True)
+    process.start()
+    there.close()
+    return process, here
+
+
+def _serve(work: Callable, pipe: Connection) -> None:
+    """Do what comes through the pipe until it is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    import cv2
+    import torch
+
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    while True:
+        try:
+            job = pipe.recv()
+        except (EOFError, OSError):
+            return
+        outcome = attempt(work, job)
+        with contextlib.suppress(OSError):
+            pipe.send(outcome)

@@ -1,0 +1,139 @@
+"""Points on the person followed through the frames by optical flow.
+
+A detector's keypoints are off by about two pixels, and by much the same in the next frames: only
+what moves with the surface tells how one pose differs from another.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, UInt8
+
+from bdmm.perception.pose import FrameArray, Link, Silhouette
+from bdmm.perception.tracking import Window, cut
+
+SIDE = 224
+"""Pixels along the side of the views between which flow is worked out: the silhouettes' squares."""
+SPACING = 9
+"""Pixels of a view between points."""
+EVERY = 4
+"""Fresh points are taken up in one of so many frames."""
+REACHES = (2, 4, 8, 16)
+"""How many frames later a point's place is noted."""
+RETURN = 0.5
+"""Pixels of a view that a point may miss its start by when it is followed back."""
+FEWEST = 6
+"""Points that a link must have to be worth noting."""
+
+
+@dataclass(frozen=True)
+class _View:
+    """The square around the person; pixel (x, y) of the frame is at ``scale * (x, y) + shift``."""
+
+    frame: int
+    grey: UInt8[np.ndarray, "h w"]
+    inside: Bool[np.ndarray, "h w"]
+    scale: float
+    shift: Float[np.ndarray, "2"]
+
+    def holds(self, points: Float[np.ndarray, "n 2"]) -> Bool[np.ndarray, "n"]:
+        """Tell which pixels of the frame lie on the person, not on their rim."""
+        cells = np.floor(points * self.scale + self.shift).astype(int)
+        within = ((cells >= 0) & (cells < SIDE)).all(axis=1)
+        column, row = cells.clip(0, SIDE - 1).T
+        return within & self.inside[row, column]
+
+
+@dataclass
+class _Group:
+    """Points taken up in one frame, where they are now, and which are still followed."""
+
+    frame: int
+    start: Float[np.ndarray, "n 2"]
+    now: Float[np.ndarray, "n 2"]
+    held: Bool[np.ndarray, "n"]
+
+
+class PointTracker:
+    """Follows points through a clip, given frame by frame, in memory for two frames.
+
+    Attributes:
+        links: what has been found.
+    """
+
+    def __init__(self) -> None:
+        self.links: list[Link] = []
+        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._last: _View | None = None
+        self._groups: list[_Group] = []
+
+    def step(self, frame: FrameArray, silhouette: Silhouette) -> None:
+        """Go on to a frame; where frames between were left out, all points are given up."""
+        view = _look(frame, silhouette)
+        if self._last is None or self._last.frame != view.frame - 1:
+            self._groups = []
+        elif self._groups:
+            self._follow(self._last, view)
+        if view.frame % EVERY == 0:
+            points = _fresh_points(view)
+            held = np.ones(len(points), bool)
+            self._groups.append(_Group(view.frame, points, points.copy(), held))
+        self._last = view
+
+    def _follow(self, before: _View, view: _View) -> None:
+        there = _in_square_of(view, before)
+        onward = self._flow.calc(before.grey, there, np.zeros((SIDE, SIDE, 2), np.float32))
+        back = self._flow.calc(there, before.grey, np.zeros((SIDE, SIDE, 2), np.float32))
+        for group in self._groups:
+            places = group.now * before.scale + before.shift
+            step = _sample(onward, places)
+            missed = step + _sample(back, places + step)
+            group.now = group.now + step / before.scale
+            group.held &= np.linalg.norm(missed, axis=1) < RETURN
+            group.held &= view.holds(group.now)
+            self._note(group, view.frame)
+        self._groups = [one for one in self._groups if view.frame - one.frame < max(REACHES)]
+
+    def _note(self, group: _Group, frame: int) -> None:
+        if frame - group.frame in REACHES and group.held.sum() >= FEWEST:
+            start = torch.from_numpy(group.start[group.held]).float()
+            moved = torch.from_numpy((group.now - group.start)[group.held]).float()
+            self.links.append(Link(group.frame, frame, start, moved))
+
+
+def _look(frame: FrameArray, silhouette: Silhouette) -> _View:
+    (x, y), across = silhouette.origin, silhouette.foreground.shape[-1] / silhouette.scale
+    window = Window(round(x), round(y), max(round(across), 1))
+    square = cut(frame, window, SIDE)
+    square = cv2.resize(square, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
+    scale = SIDE / window.side
+    inside = (silhouette.foreground[0].numpy() > 0.5).astype(np.uint8)
+    inside = cv2.erode(inside, np.ones((3, 3), np.uint8))
+    inside = cv2.resize(inside, (SIDE, SIDE), interpolation=cv2.INTER_NEAREST) > 0
+    shift = -scale * np.array([window.x, window.y], float)
+    return _View(silhouette.frame, cv2.cvtColor(square, cv2.COLOR_RGB2GRAY), inside, scale, shift)
+
+
+def _in_square_of(view: _View, other: _View) -> UInt8[np.ndarray, "h w"]:
+    """Return a view as it looks in another's square."""
+    zoom = other.scale / view.scale
+    matrix = np.array([[zoom, 0, 0], [0, zoom, 0]])
+    matrix[:, 2] = other.shift - zoom * view.shift + 0.5 * zoom - 0.5
+    return cv2.warpAffine(view.grey, matrix, (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE)
+
+
+def _fresh_points(view: _View) -> Float[np.ndarray, "n 2"]:
+    rows, columns = np.mgrid[SPACING // 2 : SIDE : SPACING, SPACING // 2 : SIDE : SPACING]
+    points = (np.stack([columns.ravel(), rows.ravel()], axis=1) + 0.5 - view.shift) / view.scale
+    return points[view.holds(points)]
+
+
+def _sample(
+    field: Float[np.ndarray, "h w 2"], places: Float[np.ndarray, "n 2"]
+) -> Float[np.ndarray, "n 2"]:
+    if len(places) == 0:
+        return np.zeros((0, 2))
+    x, y = (places.astype(np.float32) - 0.5).T
+    return cv2.remap(field, x[None], y[None], cv2.INTER_LINEAR)[0].astype(np.float64)

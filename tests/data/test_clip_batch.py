@@ -1,0 +1,125 @@
+"""Many clips into one folder: skipped when finished, reported when failed, never two at once."""
+
+import json
+import os
+import shutil
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from bdmm.data.clip_batch import Failure, Run, run_batch
+from bdmm.data.folder_lock import locked
+from bdmm.data.layouts import ClipJob
+from bdmm.errors import InputError
+
+RECIPE = {"size": 96}
+
+
+def job(name: str) -> ClipJob:
+    return ClipJob(name, "videos", "train", Path(f"{name}.mp4"))
+
+
+def copy_clip(one: ClipJob, folder: Path, clip: Path, log: list[str]) -> None:
+    log.append(one.name)
+    if one.name.startswith("bad"):
+        raise InputError(f"{one.media} is bad.")
+    if one.name.startswith("full"):
+        raise InputError(f"{one.media} could not be written: full.") from OSError(28, "full")
+    shutil.copytree(clip, folder / "clips" / one.name)
+
+
+@pytest.fixture
+def batch(tmp_path: Path, clip_folder: Path):
+    """Return a function that runs a batch of copies and tells what was worked on."""
+
+    def run(*names: str, overwrite: bool = False, recipe=RECIPE, missing=()):
+        log: list[str] = []
+        work = partial(copy_clip, folder=tmp_path / "out", clip=clip_folder, log=log)
+        settings = Run(tmp_path / "out", 0, overwrite)
+        report = run_batch(settings, recipe, [job(name) for name in names], work, missing)
+        return report, log
+
+    return run
+
+
+def test_finished_clips_are_skipped(batch, tmp_path: Path) -> None:
+    first, log = batch("a", "b")
+    assert log == ["a", "b"]
+    assert (len(first.clips), first.made) == (2, 2)
+    second, log = batch("a", "b", "c")
+    assert log == ["c"]
+    assert (len(second.clips), second.made) == (3, 1)
+    _, log = batch("a", "b", "c", overwrite=True)
+    assert log == ["a", "b", "c"]
+    assert not (tmp_path / "out" / ".lock").exists()
+
+
+def test_a_clip_that_lost_a_file_is_made_again(batch, tmp_path: Path) -> None:
+    batch("a", "b")
+    (tmp_path / "out" / "clips" / "a" / "frames.mp4").unlink()
+    report, log = batch("a", "b")
+    assert log == ["a"]
+    assert len(report.clips) == 2
+
+
+def test_failures_are_reported_and_tried_again(batch, tmp_path: Path) -> None:
+    report, _ = batch("a", "bad", "b", missing=[Failure("gone", "gone is not there.")])
+    assert [one.name for one in report.failed] == ["bad", "gone"]
+    content = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert content["failed"][0] == {"name": "bad", "reason": "bad.mp4 is bad."}
+    assert [one["name"] for one in content["clips"]] == ["a", "b"]
+    before = (tmp_path / "out" / "report.json").read_bytes()
+    _, log = batch("a", "bad", "b", missing=[Failure("gone", "gone is not there.")])
+    assert log == ["bad"]
+    assert (tmp_path / "out" / "report.json").read_bytes() == before
+
+
+def test_a_full_disk_ends_the_batch(batch, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="run the same command again"):
+        batch("a", "full", "z")
+    assert sorted(path.name for path in (tmp_path / "out" / "clips").iterdir()) == ["a"]
+    assert not (tmp_path / "out" / ".lock").exists()
+
+
+def test_another_recipe_is_refused(batch) -> None:
+    batch("a")
+    with pytest.raises(InputError, match="size 96 instead of 128"):
+        batch("a", recipe={"size": 128})
+    _, log = batch("a", recipe={"size": 128}, overwrite=True)
+    assert log == ["a"]
+    _, log = batch("a", recipe={"size": 128})
+    assert log == []
+
+
+def test_a_folder_of_other_things_is_left_alone(batch, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.tex").touch()
+    with pytest.raises(InputError, match="holds other things"):
+        batch("a")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.tex"]
+
+
+def test_an_output_that_is_a_file_or_has_no_parent(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for folder, words in ((tmp_path / "file", "is a file"), (tmp_path / "no" / "out", "not exist")):
+        with pytest.raises(InputError, match=words):
+            run_batch(Run(folder, 0), RECIPE, [job("a")], lambda one: None)
+
+
+def test_two_runs_into_one_folder(batch, tmp_path: Path) -> None:
+    batch("a")
+    with locked(tmp_path / "out"), pytest.raises(InputError, match=f"process {os.getpid()}"):
+        batch("a", "b")
+    _, log = batch("a", "b")
+    assert log == ["b"]
+
+
+def test_what_a_killed_run_left_is_taken_over_and_cleared(batch, tmp_path: Path) -> None:
+    batch("a")
+    (tmp_path / "out" / ".lock").write_text("999999\n")
+    (tmp_path / "out" / "clips" / ".b-x1y2").mkdir()
+    (tmp_path / "out" / "previews" / ".b-x.jpg").touch()
+    _, log = batch("a", "b")
+    assert log == ["b"]
+    assert list((tmp_path / "out").rglob(".*")) == []

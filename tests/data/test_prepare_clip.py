@@ -1,0 +1,233 @@
+"""Videos of a rendered person become prepared clips; bad ones are told of."""
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from fractions import Fraction
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from bdmm.data.clip_batch import Run
+from bdmm.data.clip_crop import crop_motion, crop_silhouette, cut_square, person_crop, whole_crop
+from bdmm.data.clip_store import PreparedClip
+from bdmm.data.footage import open_footage
+from bdmm.data.layouts import ClipJob
+from bdmm.data.prepare import check_options, choose_clips, prepare_folder
+from bdmm.data.prepare_clip import PrepareOptions
+from bdmm.errors import InputError
+from bdmm.media.image import read_image, resize_image, write_image
+from bdmm.media.video_reader import VideoReader
+from bdmm.media.video_writer import create_video
+from bdmm.perception.pose import Silhouette
+from bdmm.records import KEYPOINT_NAMES, Landmarks
+
+OPTIONS = PrepareOptions(size=96, sources=2)
+COUNT = 8
+
+
+def write_video(path: Path, pictures, fps: int = 25) -> Path:
+    with create_video(path, Fraction(fps)) as video:
+        for picture in pictures:
+            video.write(picture)
+    return path
+
+
+@pytest.fixture(scope="session")
+def dance() -> list[np.ndarray]:
+    """Frames of the shipped sample video."""
+    with as_file(files("bdmm") / "assets" / "samples" / "dance.mp4") as path:
+        reader = VideoReader(path, max_side=240)
+        return list(itertools.islice(reader, COUNT))
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory, dance) -> Path:
+    """One good video, one without anybody, one broken and one too short."""
+    root = tmp_path_factory.mktemp("videos")
+    write_video(root / "good.mp4", dance)
+    write_video(root / "nobody.mp4", [np.full((48, 48, 3), 90, np.uint8)] * 6)
+    write_video(root / "short.mp4", dance[:3])
+    (root / "broken.mp4").write_bytes(b"no video" * 99)
+    (root / "readme.txt").touch()
+    return root
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory, folder):
+    out = tmp_path_factory.mktemp("prepared") / "out"
+    report = prepare_folder(choose_clips(folder), OPTIONS, Run(out, 0))
+    return out, report
+
+
+def test_bad_videos_never_stop_the_batch(prepared) -> None:
+    out, report = prepared
+    assert [clip["name"] for clip in report.clips] == ["good"]
+    reasons = {one.name: one.reason for one in report.failed}
+    assert "not a media file" in reasons["broken"]
+    assert "Nobody is seen" in reasons["nobody"]
+    assert "has 3 frames; a clip needs at least 6" in reasons["short"]
+    assert json.loads((out / "report.json").read_text())["failed"][0]["name"] == "broken"
+    assert sorted(path.name for path in (out / "clips").iterdir()) == ["good"]
+
+
+def test_the_person_fills_the_square_and_the_parts_agree(prepared) -> None:
+    clip = PreparedClip(prepared[0] / "clips" / "good")
+    clip.verify()
+    assert (len(clip), clip.info.size, clip.info.fps) == (COUNT, (96, 96), 25)
+    assert clip.info.origin.file == "good.mp4"
+    people = clip.foregrounds()[:, 0] > 0.5
+    rows = torch.nonzero(people.any(dim=2).any(dim=0)).flatten()
+    assert 60 < int(rows[-1] - rows[0]) < 96
+    keypoints = clip.keypoints()
+    places = keypoints[..., :2].long().clamp(0, 95)
+    frame = torch.arange(COUNT)[:, None]
+    torso = [KEYPOINT_NAMES.index(name) for name in ("neck", "mid_hip", "left_knee", "right_knee")]
+    inside = people[frame, places[:, torso, 1], places[:, torso, 0]]
+    assert inside.float().mean() > 0.9
+    visible = clip.warps(0).state == 1
+    assert (visible & people).sum() > 0.6 * people.sum()
+    assert (prepared[0] / "previews" / "good.jpg").is_file()
+
+
+def test_the_empty_place_differs_from_the_frames_at_the_person_alone(prepared) -> None:
+    clip = PreparedClip(prepared[0] / "clips" / "good")
+    people = clip.foregrounds()[:, 0]
+    apart = (clip.frames() - clip.background()).abs().mean(dim=1)
+    assert apart[people > 0.9].mean() > 4 * apart[people < 0.02].mean()
+
+
+def test_poses_that_do_not_match_the_video(folder, tmp_path: Path, dance) -> None:
+    write_video(tmp_path / "x.mp4", dance)
+    (tmp_path / "x_openpose").mkdir()
+    body = {"people": [{"pose_keypoints_2d": [50.0, 60.0, 1.0] * 25}]}
+    for frame in range(3):
+        path = tmp_path / "x_openpose" / f"{frame:03d}_keypoints.json"
+        path.write_text(json.dumps(body))
+    report = prepare_folder(choose_clips(tmp_path), OPTIONS, Run(tmp_path / "out", 0))
+    assert "has poses for 3 frames, but" in report.failed[0].reason
+
+
+def test_given_smpl_parameters_are_used(tmp_path: Path, dance) -> None:
+    """A person in SMPL's T-pose, twice as far to the right in the last frame."""
+    pictures = tmp_path / "train" / "a.mp4" / "frames"
+    poses = tmp_path / "train" / "a.mp4" / "kptsmpls"
+    for path in (pictures, poses):
+        path.mkdir(parents=True)
+    for number, picture in enumerate(dance[:8]):
+        write_image(pictures / f"frame_{number:05d}.png", resize_image(picture, (128, 128)))
+        smpl = {"cam": [0.8, 0.1 + number / 70, 0.0], "pose_theta": [0.0] * 72}
+        path = poses / f"frame_{number:05d}.json"
+        path.write_text(json.dumps(smpl | {"shape_beta": [0.0] * 10}))
+    report = prepare_folder(choose_clips(tmp_path), OPTIONS, Run(tmp_path / "out", 0))
+    assert report.failed == ()
+    clip = PreparedClip(tmp_path / "out" / "clips" / "a")
+    assert clip.info.origin.crop == (0, 0, 128)
+    motion = clip.motion()
+    assert motion.scale.tolist() == pytest.approx([0.8 * 48] * 8)
+    assert float(motion.translation[0, 0]) == pytest.approx(48 + 0.8 * 48 * 0.1, abs=0.1)
+    moved = float(motion.translation[7, 0] - motion.translation[0, 0])
+    assert moved == pytest.approx(0.8 * 48 * 0.1, abs=0.1)
+
+
+def test_footage_of_pictures_and_thinned(tmp_path: Path) -> None:
+    for number in (1, 2, 10, 9):
+        write_image(tmp_path / f"f{number}.png", np.full((20, 40, 3), number, np.uint8))
+    footage = open_footage(tmp_path, 20, None, Fraction(30))
+    assert (len(footage), footage.size, footage.fps) == (4, (10, 20), 30)
+    assert [int(picture[0, 0, 0]) for picture in footage] == [1, 2, 9, 10]
+    half = open_footage(tmp_path, 40, Fraction(15), Fraction(30))
+    assert (len(half), half.fps) == (2, 15)
+    assert [int(picture[0, 0, 0]) for picture in half] == [1, 9]
+    faster = open_footage(tmp_path, 40, Fraction(60), Fraction(30))
+    assert faster.fps == 30
+    write_image(tmp_path / "f11.png", np.zeros((9, 9, 3), np.uint8))
+    with pytest.raises(InputError, match=r"f11\.png is of another size"):
+        list(open_footage(tmp_path, 40, None, Fraction(30)))
+
+
+def test_a_crop_over_the_border_repeats_the_rim(sliding) -> None:
+    picture = np.arange(36, dtype=np.uint8).reshape(6, 6, 1).repeat(3, 2)
+    cut = cut_square(picture, (-2, 3, 6), 6)[..., 0]
+    assert cut[0].tolist() == [18, 18, 18, 19, 20, 21]
+    assert cut[:, 2].tolist() == [18, 24, 30, 30, 30, 30]
+    motion = crop_motion(sliding.motion, (10, -6, 48), 96)
+    assert motion.scale[0] == 84
+    assert motion.translation[0].tolist() == [(38 - 10) * 2, (44 + 6) * 2]
+
+
+def test_the_square_holds_keypoints_and_silhouettes() -> None:
+    keypoints = torch.zeros(2, 29, 3)
+    keypoints[0, :, :2] = torch.tensor([200.0, 100.0])
+    keypoints[1, :, :2] = torch.tensor([240.0, 220.0])
+    keypoints[..., 2] = 1
+    marks = Landmarks(keypoints, None, torch.tensor([True, True]), (400, 600), Fraction(25))
+    inside = torch.zeros(1, 40, 40)
+    inside[0, 10:30, 5:10] = 1
+    outline = Silhouette(0, inside, (190.0, 60.0), 0.5)
+    left, top, side = person_crop(marks, [outline])
+    assert side == pytest.approx(1.15 * 140, abs=2)
+    assert (left + side / 2, top + side / 2) == pytest.approx((220, 150), abs=1)
+    assert person_crop(replace(marks, size=(150, 100)), [outline]) == whole_crop((150, 100))
+    laid = crop_silhouette(outline, (190, 60, 80), 80)
+    rows, columns = np.nonzero(laid > 0.5)
+    assert (rows.min(), rows.max() + 1, columns.min(), columns.max() + 1) == (20, 60, 10, 20)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [(PrepareOptions(size=97), "even number"), (PrepareOptions(size=16), "even number"),
+     (PrepareOptions(sources=99), "number of sources"), (PrepareOptions(error=-1.0), "error")],
+)  # fmt: skip
+def test_options_out_of_range(options: PrepareOptions, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        check_options(options)
+
+
+def test_preview_is_a_picture(prepared) -> None:
+    assert read_image(prepared[0] / "previews" / "good.jpg").shape == (192, 768, 3)
+
+
+@pytest.mark.slow
+def test_killed_in_the_middle_and_started_again(dance, tmp_path: Path) -> None:
+    videos = tmp_path / "videos"
+    videos.mkdir()
+    for name, shift in (("a", 0), ("b", 5), ("c", 9)):
+        write_video(videos / f"{name}.mp4", [np.roll(picture, shift, 1) for picture in dance])
+    command = [sys.executable, "-c", "from bdmm.cli.app import main; import sys; sys.exit(main())"]
+    options = ["prepare", str(videos), "--size", "96", "--sources", "2", "--workers", "1"]
+
+    def start(out: str) -> subprocess.Popen:
+        return subprocess.Popen([*command, *options, "-o", str(tmp_path / out)])
+
+    killed = start("killed")
+    while not list((tmp_path / "killed" / "clips").glob("[!.]*")):
+        assert killed.poll() is None
+        time.sleep(0.05)
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.wait()
+    assert len(list((tmp_path / "killed" / "clips").glob("[!.]*"))) < 3
+    assert start("killed").wait() == 0
+    assert start("straight").wait() == 0
+    found = {
+        name: {
+            str(path.relative_to(tmp_path / name)): path.read_bytes()
+            for path in (tmp_path / name).rglob("*")
+            if path.is_file()
+        }
+        for name in ("killed", "straight")
+    }
+    assert found["killed"] == found["straight"]
+    assert len(found["straight"]) == 2 + 3 * 8
+
+
+def test_a_job_knows_its_name() -> None:
+    assert ClipJob("a", "videos", "train", Path("a.mp4")).name == "a"
