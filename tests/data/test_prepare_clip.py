@@ -64,7 +64,9 @@ def folder(tmp_path_factory, dance) -> Path:
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory, folder):
     out = tmp_path_factory.mktemp("prepared") / "out"
-    report = prepare_folder(choose_clips(folder), OPTIONS, Run(out, 0))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bdmm.perception.body_fit.SHAPE_STEPS", 30)  # a rough shape will do
+        report = prepare_folder(choose_clips(folder), OPTIONS, Run(out, 0))
     return out, report
 
 

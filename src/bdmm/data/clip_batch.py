@@ -140,9 +140,21 @@ def opened(run: Run, recipe: Mapping[str, Any]) -> Iterator[None]:
         for name in (CLIPS, PREVIEWS):
             with writing(run.folder):
                 (run.folder / name).mkdir(exist_ok=True)
-            for litter in (run.folder / name).glob(".*"):
-                shutil.rmtree(litter) if litter.is_dir() else litter.unlink()
-        yield
+        _clear(run.folder)
+        try:
+            yield
+        finally:
+            _clear(run.folder)
+
+
+def _clear(folder: Path) -> None:
+    """Remove half-made clips of processes that were ended."""
+    for name in (CLIPS, PREVIEWS):
+        for litter in (folder / name).glob(".*"):
+            if litter.is_dir():
+                shutil.rmtree(litter, ignore_errors=True)
+            else:
+                litter.unlink(missing_ok=True)
 
 
 def _check_recipe(run: Run, recipe: Mapping[str, Any]) -> None:

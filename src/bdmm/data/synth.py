@@ -36,6 +36,8 @@ from bdmm.errors import InputError
 from bdmm.records import Motion, PixelState
 
 Background = Literal["studio", "natural", "random"]
+PREVIEWED = 50
+"""Clips, the first ones, of which a picture is made: the others are of the same kind."""
 TRUTH_QUANTUM = 0.125
 TRUTH_SOURCES = 2
 """Cached sources, the first ones, onto which the exact flow is stored."""
@@ -161,7 +163,10 @@ def make_clip(job: SynthJob, options: SynthOptions, folder: Path) -> None:
         request = replace(request, motion=recorded_moves(path))
     body = _body()
     store_rendered(folder / CLIPS / job.name, render_clip(request, body), body, options, random)
-    write_preview(folder / PREVIEWS / f"{job.name}.jpg", PreparedClip(folder / CLIPS / job.name))
+    if job.number < PREVIEWED:
+        write_preview(
+            folder / PREVIEWS / f"{job.name}.jpg", PreparedClip(folder / CLIPS / job.name)
+        )
 
 
 def store_rendered(

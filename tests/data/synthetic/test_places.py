@@ -52,8 +52,11 @@ def test_a_ball_is_round():
 
 def test_shadows_fall_on_squares_near_the_person_only():
     scenery = _picture([Solid((0, 0.5, 0), (50, 0.5, 50), _WHITE)])
-    assert np.hypot(scenery.position[:, 0], scenery.position[:, 2]).max() < 3
-    dark = scenery.shaded(np.zeros((len(scenery.rows), 3), np.float32))
+    here = np.array([0.0, -1, 0])
+    squares = scenery.around(here)
+    near = scenery.position[squares]
+    assert np.hypot(near[:, 0], near[:, 2]).max() < 3
+    dark = scenery.shaded(here, squares, np.zeros((len(squares), 3), np.float32))
     column, row, _ = _CAMERA.project(np.zeros((1, 3)))[0].astype(int)
     assert dark[row, column].max() < 0.1
     assert dark[68, 2] == pytest.approx(scenery.picture[68, 2])

@@ -122,6 +122,8 @@ def render_motion(
         random: decides camera, place and grain.
     """
     size = (request.size, request.size)
+    middle = (pelvis.min(axis=0) + pelvis.max(axis=0)) / 2
+    pelvis = pelvis - middle * [1, 0, 1]
     joints = pose(person.figure, rotations)[..., 3] + pelvis[:, None]
     camera = frame_view(random_view(random), size, joints)
     clear = float(joints[..., 2].max()) + 0.3

@@ -126,8 +126,9 @@ def _box(
     seen: np.ndarray, size: tuple[int, int], fine: int, margin: float
 ) -> tuple[int, int, int, int]:
     """Return left, top, right and bottom of what may be seen, at whole pixels."""
-    low = np.floor((seen[:, :2].min(axis=0) - margin) / fine).astype(int) * fine
-    high = np.ceil((seen[:, :2].max(axis=0) + margin) / fine).astype(int) * fine
+    x, y = seen[:, 0], seen[:, 1]
+    low = np.floor((np.array([x.min(), y.min()]) - margin) / fine).astype(int) * fine
+    high = np.ceil((np.array([x.max(), y.max()]) + margin) / fine).astype(int) * fine
     left, top = np.clip(low, 0, (size[1], size[0]))
     right, bottom = np.clip(high, (left, top), (size[1], size[0]))
     return int(left), int(top), int(right), int(bottom)

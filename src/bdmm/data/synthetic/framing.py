@@ -8,6 +8,8 @@ from bdmm.data.synthetic.camera import Camera
 
 _HEAD, _FOOT, _SIDE = 0.17, 0.10, 0.10
 """Metres of person beyond the joints: above, below, around."""
+_NEAREST = 2.2
+"""Metres that everything of the person keeps from the camera."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def frame_view(view: View, size: tuple[int, int], joints: np.ndarray) -> Camera:
         size: (height, width) of the picture in pixels.
         joints: ``t n 3`` in the scene.
     """
-    distance = max(view.distance, 1.2 - float(joints[..., 2].min()))
+    distance = max(view.distance, _NEAREST - float(joints[..., 2].min()))
     position = np.array([view.aside, -view.height, -distance])
     tilt = np.arctan2(view.height - view.aim, distance)
     pan = np.arctan2(-view.aside, distance)

@@ -117,9 +117,13 @@ class Samples:
 class Ground:
     """Flat surfaces that may get a shadow: ``m 3`` points and normals, and their full light."""
 
-    position: wp.array
-    normal: wp.array
+    position: np.ndarray
+    normal: np.ndarray
     full: np.ndarray
+
+    def part(self, chosen: np.ndarray) -> "Ground":
+        """Return some of the points."""
+        return Ground(self.position[chosen], self.normal[chosen], self.full[chosen])
 
 
 def make_ground(banks: list[Bank], position: np.ndarray, normal: np.ndarray) -> Ground:
@@ -127,7 +131,7 @@ def make_ground(banks: list[Bank], position: np.ndarray, normal: np.ndarray) -> 
     full = np.zeros((len(position), 3))
     for bank in banks:
         full += (normal @ bank.lamps.towards.T).clip(0) @ bank.lamps.strength
-    return Ground(vectors(position), vectors(normal), full.clip(1e-6).astype(np.float32))
+    return Ground(position, normal, full.clip(1e-6).astype(np.float32))
 
 
 def illuminate(
@@ -156,6 +160,7 @@ def illuminate(
     """
     total = wp.zeros(len(samples.position), dtype=wp.vec3, device=_CPU)
     below = wp.zeros(len(ground.position), dtype=wp.vec3, device=_CPU)
+    places, normals = vectors(ground.position), vectors(ground.normal)
     for bank in banks:
         maps = _shadow_maps(bank, puppet, posed, centre)
         if len(samples.position):
@@ -166,7 +171,7 @@ def illuminate(
             wp.launch(kernels.light_samples, len(samples.position), inputs=inputs, device=_CPU)
         if len(ground.position):
             taps = bank.taps * _GROUND_TAPS if bank.taps > 1 else 1
-            inputs = [*maps.given(taps), ground.position, ground.normal, below]
+            inputs = [*maps.given(taps), places, normals, below]
             wp.launch(kernels.light_ground, len(ground.position), inputs=inputs, device=_CPU)
     return total.numpy(), below.numpy().reshape(-1, 3) / ground.full
 

@@ -20,7 +20,7 @@ from bdmm.data.synthetic.texture import Texture
 
 _STRAND = 0.0003
 """Radius of a strand of hair that is near enough, metres."""
-_TEXEL = 1.25
+_TEXEL = 1.0
 """Samples across a texel."""
 
 
@@ -139,12 +139,14 @@ class Photographer:
             seed: of the grain.
         """
         puppet, eye = self.puppet, self.camera.position
+        squares = self._scenery.around(aim.pelvis)
+        ground = self._ground.part(squares)
         light, shadow = illuminate(
-            self._banks, puppet, aim.posed, aim.pelvis, eye, self._look_up(aim), self._ground
+            self._banks, puppet, aim.posed, aim.pelvis, eye, self._look_up(aim), ground
         )
-        low = aim.posed.numpy()[puppet.solid]
-        shadow *= contact(low, aim.pelvis, self._scenery.position)[:, None]
-        picture = self._scenery.shaded(shadow)
+        solid = aim.posed.numpy()[puppet.solid]
+        shadow *= contact(solid, aim.pelvis, ground.position)[:, None]
+        picture = self._scenery.shaded(aim.pelvis, squares, shadow)
         foreground = np.zeros(picture.shape[:2], np.uint8)
         if len(aim.place):
             colour = self._gather(aim, light)

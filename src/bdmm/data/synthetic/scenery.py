@@ -8,8 +8,10 @@ import numpy as np
 from bdmm.data.synthetic.camera import Camera
 
 NEAR = 1.6
-"""Metres around the person's place within which surroundings take full shadows."""
+"""Metres around the person within which surroundings take full shadows."""
 _FADING = 1.2
+_FURTHEST = 12.0
+"""Metres from the scene's origin beyond which nothing takes a shadow."""
 COARSE = 2
 """Pixels along a side of the squares for which shadows are found."""
 
@@ -32,29 +34,38 @@ class Scenery:
     normal: np.ndarray
     depth: np.ndarray
 
-    def shaded(self, light: np.ndarray) -> np.ndarray:
+    def around(self, place: np.ndarray) -> np.ndarray:
+        """Return ``n`` indices of the squares that a person at ``place`` (``3``) may shade."""
+        away = np.hypot(self.position[:, 0] - place[0], self.position[:, 2] - place[2])
+        return np.flatnonzero(away < NEAR + _FADING)
+
+    def shaded(self, place: np.ndarray, squares: np.ndarray, light: np.ndarray) -> np.ndarray:
         """Return the picture, ``h w 3``, with shadows.
 
         Args:
-            light: ``m 3`` the part of the full light that gets to each square.
+            place: ``3`` where the person is.
+            squares: ``n`` indices; see `around`.
+            light: ``n 3`` the part of the full light that gets to each of them.
         """
+        near = self.position[squares]
+        away = np.hypot(near[:, 0] - place[0], near[:, 2] - place[2])
+        depth = self.depth[squares] * (1 - np.clip((away - NEAR) / _FADING, 0, 1))
         height, width = self.picture.shape[:2]
-        squares = np.ones((-(-height // COARSE), -(-width // COARSE), 3), np.float32)
-        squares[self.rows, self.columns] = 1 - self.depth[:, None] * (1 - light)
-        squares = cv2.GaussianBlur(squares, (5, 5), 1.0)
-        wide = (squares.shape[1] * COARSE, squares.shape[0] * COARSE)
-        factor = cv2.resize(squares, wide, interpolation=cv2.INTER_LINEAR)
+        kept = np.ones((-(-height // COARSE), -(-width // COARSE), 3), np.float32)
+        kept[self.rows[squares], self.columns[squares]] = 1 - depth[:, None] * (1 - light)
+        kept = cv2.GaussianBlur(kept, (5, 5), 1.0)
+        wide = (kept.shape[1] * COARSE, kept.shape[0] * COARSE)
+        factor = cv2.resize(kept, wide, interpolation=cv2.INTER_LINEAR)
         return self.picture * factor[:height, :width]
 
 
-def fading(position: np.ndarray) -> np.ndarray:
-    """Return ``n`` how deep shadows may be at points: 1 near the scene's origin, 0 far away."""
-    away = np.hypot(position[..., 0], position[..., 2])
-    return 1 - np.clip((away - NEAR) / _FADING, 0, 1)
+def within_reach(position: np.ndarray) -> np.ndarray:
+    """Tell which points (``*n 3``) a person may ever shade."""
+    return np.hypot(position[..., 0], position[..., 2]) < _FURTHEST
 
 
 def on_floor(picture: np.ndarray, camera: Camera, depth: np.ndarray | float = 1.0) -> Scenery:
-    """Let the floor y = 0 near the scene's origin take shadows.
+    """Let the floor y = 0 take shadows.
 
     Args:
         picture: ``h w 3`` linear RGB.
@@ -69,7 +80,7 @@ def on_floor(picture: np.ndarray, camera: Camera, depth: np.ndarray | float = 1.
     distance = -camera.position[1] / np.where(down, rays[:, 1], 1)
     points = camera.position + rays * distance[:, None]
     strength = np.broadcast_to(depth, picture.shape[:2])[rows * COARSE, columns * COARSE]
-    strength = strength * fading(points) * down
+    strength = strength * (within_reach(points) & down)
     near = strength > 0
     count = int(near.sum())
     return Scenery(

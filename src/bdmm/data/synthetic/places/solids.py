@@ -12,7 +12,7 @@ from bdmm.data.synthetic.draw import vectors
 from bdmm.data.synthetic.geometry import unit
 from bdmm.data.synthetic.light import Bank, join
 from bdmm.data.synthetic.places import solid_kernels as kernels
-from bdmm.data.synthetic.scenery import COARSE, Scenery, fading
+from bdmm.data.synthetic.scenery import COARSE, Scenery, within_reach
 
 BOX, ELLIPSOID = kernels.BOX, kernels.ELLIPSOID
 CYLINDER, LEAVES = kernels.CYLINDER, kernels.LEAVES
@@ -237,8 +237,7 @@ def _taking_shadows(picture: np.ndarray, camera: Camera, hits: _Hits, rays: np.n
     pick = np.arange(4 * height * width).reshape(2 * height, 2 * width)
     pick = pick[step // 2 - 1 :: step, step // 2 - 1 :: step]
     position = camera.position + rays[pick] * hits.distance[pick][..., None]
-    depth = fading(position) * (hits.number[pick] >= 0)
-    rows, columns = np.nonzero(depth > 0)
+    rows, columns = np.nonzero(within_reach(position) & (hits.number[pick] >= 0))
     normal = hits.normal[pick][rows, columns]
     place = position[rows, columns] + 0.004 * normal
-    return Scenery(picture, rows, columns, place, normal, depth[rows, columns].astype(np.float32))
+    return Scenery(picture, rows, columns, place, normal, np.ones(len(rows), np.float32))
