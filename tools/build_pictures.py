@@ -1,16 +1,19 @@
-"""Makes the pictures of the README: the sample people, and frames of the motions that ship.
+"""Makes the pictures of the README: the sample people in motion, and rendered people.
 
-python tools/build_pictures.py            # writes docs/images/demo.jpg
+python tools/build_pictures.py            # writes docs/images/demo.jpg and people.jpg
 """
 
 import dataclasses
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import torch
 
 import bdmm
+from bdmm.body.model import load_body
 from bdmm.body.motion_library import load_shipped
+from bdmm.data.synthetic.clip import ClipRequest, render_clip
 from bdmm.media.image import Picture, read_image, resize_image, write_image
 from bdmm.records import Motion
 
@@ -28,13 +31,29 @@ _MOMENTS = (
 """Motion, and the moment of it that is shown."""
 
 
+_PEOPLE = (700, 702, 706, 708, 710, 714, 716, 718, 721, 2003, 2009, 704)
+"""Seeds of the rendered people that are shown."""
+
+
 def main() -> None:
     torch.set_num_threads(1)
-    rows = [row(_SAMPLES / name) for name in ("person.jpg", "person2.jpg")]
-    target = _ROOT / "docs" / "images" / "demo.jpg"
+    save("demo.jpg", [row(_SAMPLES / name) for name in ("person.jpg", "person2.jpg")])
+    shown = [rendered(seed) for seed in _PEOPLE]
+    save("people.jpg", [np.concatenate(shown[:6], 1), np.concatenate(shown[6:], 1)])
+
+
+def save(name: str, rows: list[Picture]) -> None:
+    """Write rows of pictures under each other."""
+    target = _ROOT / "docs" / "images" / name
     target.parent.mkdir(exist_ok=True)
     write_image(target, np.concatenate(rows), quality=88)
     print(target.relative_to(_ROOT))
+
+
+def rendered(seed: int) -> Picture:
+    """Return one frame of a rendered person."""
+    request = ClipRequest(seed, frames=6, fps=Fraction(6))
+    return render_clip(request, load_body()).frames_uint8[4]
 
 
 def row(photo: Path) -> Picture:

@@ -273,7 +273,7 @@ def test_a_disk_that_runs_full_half_way(bdmm, quick_photo, short_motion):
 @pytest.mark.parametrize(
     ("ending", "code", "words"),
     [
-        (signal.SIGINT, 130, "bdmm: Stopped; nothing was written.\n"),
+        (signal.SIGINT, 130, "bdmm: Stopped; nothing half-written is left.\n"),
         pytest.param(signal.SIGTERM, 143, "", marks=pytest.mark.slow),
     ],
 )

@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         warn(str(error))
         return USER_ERROR
     except KeyboardInterrupt:
-        warn("Stopped; nothing was written.")
+        warn("Stopped; nothing half-written is left.")
         return INTERRUPTED
     except _Terminated:
         return TERMINATED

@@ -71,7 +71,7 @@ class Report:
                 self._task = self._progress.add_task(stage, total=total)
             self._progress.update(self._task, completed=done, total=total)
         elif begins and not self._quiet:
-            count = f", {total} frames" if total and total > 1 else ""
+            count = f" ({total})" if total and total > 1 else ""
             sys.stderr.write(f"{stage}{count}\n")
             sys.stderr.flush()
 

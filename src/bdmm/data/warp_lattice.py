@@ -83,11 +83,12 @@ def choose_cells(
     values: Float[np.ndarray, "cells 2"], spots: Spots, flow: Float[np.ndarray, "m 2"]
 ) -> Int[np.ndarray, "m"]:
     """Return for each pixel the place in `AROUND` of the cell that tells its flow."""
-    own = _error(values, spots, flow, 0)
+    tilt = slopes(values, spots.shape)
+    own = _error(values, tilt, spots, flow, 0)
     choice = np.zeros(len(flow), np.int64)
     apart = np.nonzero(own > LEAVING)[0]
     part = Spots(spots.frame[apart], spots.row[apart], spots.column[apart], spots.shape)
-    errors = np.stack([_error(values, part, flow[apart], i) for i in range(len(AROUND))])
+    errors = np.stack([_error(values, tilt, part, flow[apart], i) for i in range(len(AROUND))])
     good = errors < GOOD
     best = np.where(good.any(axis=0), good.argmax(axis=0), errors.argmin(axis=0))
     error = np.take_along_axis(errors, best[None], axis=0)[0]
@@ -99,10 +100,7 @@ def reach(
     values: Float[np.ndarray, "cells 2"], spots: Spots, choice: Int[np.ndarray, "m"]
 ) -> Float[np.ndarray, "m 2"]:
     """Return each pixel's flow by the cell of its choice, NaN where that has no value."""
-    right, down = slopes(values, spots.shape)
-    step = np.array(AROUND)[choice]
-    cell, away = spots.cell(step), spots.away(step)
-    return values[cell] + right[cell] * away[:, :1] + down[cell] * away[:, 1:]
+    return _tell(values, slopes(values, spots.shape), spots, np.array(AROUND)[choice])
 
 
 def slopes(
@@ -127,10 +125,21 @@ def slopes(
     return result[0], result[1]
 
 
+def _tell(values: np.ndarray, tilt: tuple, spots: Spots, step: np.ndarray) -> np.ndarray:
+    """Return each pixel's flow by the cell that lies a step (one, or each pixel's) away."""
+    cell, away = spots.cell(step), spots.away(step)
+    right, down = tilt
+    return values[cell] + right[cell] * away[:, :1] + down[cell] * away[:, 1:]
+
+
 def _error(
-    values: Float[np.ndarray, "cells 2"], spots: Spots, flow: Float[np.ndarray, "m 2"], place: int
+    values: Float[np.ndarray, "cells 2"],
+    tilt: tuple,
+    spots: Spots,
+    flow: Float[np.ndarray, "m 2"],
+    place: int,
 ) -> Float[np.ndarray, "m"]:
-    told = reach(values, spots, np.full(len(flow), place))
+    told = _tell(values, tilt, spots, np.array(AROUND[place]))
     return np.nan_to_num(np.hypot(*(told - flow).T), nan=np.inf)
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from bdmm.body.model import AnnyBody
+from bdmm.data.synthetic.dressing import raised
 from bdmm.data.synthetic.framing import frame_view, random_view
 from bdmm.data.synthetic.geometry import pose
 from bdmm.data.synthetic.moves.random_motion import random_motion
@@ -97,12 +98,17 @@ def render_clip(request: ClipRequest, body: AnnyBody) -> RenderedClip:
     moves = request.motion or random_motion
     rig = stand_up(person.figure.rest, person.figure.joints)
     rotations, pelvis = moves(rig, streams[1], request.frames, request.fps)
-    return render_motion(person, rotations, in_scene(pelvis), request, streams[2])
+    return render_motion(person, rotations, in_scene(pelvis, raised(person)), request, streams[2])
 
 
-def in_scene(pelvis: np.ndarray) -> np.ndarray:
-    """Return ``t 3`` pelvis positions in camera axes above a floor at y = 0, on shod feet."""
-    return pelvis * TO_CAMERA - [0, SOLE, 0]
+def in_scene(pelvis: np.ndarray, sole: float = SOLE) -> np.ndarray:
+    """Return ``t 3`` pelvis positions in camera axes above a floor at y = 0.
+
+    Args:
+        pelvis: ``t 3`` as `moves.rig.perform` gives them, for bare feet.
+        sole: metres by which shoes raise the feet.
+    """
+    return pelvis * TO_CAMERA - [0, sole, 0]
 
 
 def render_motion(

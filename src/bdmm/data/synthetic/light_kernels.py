@@ -11,7 +11,9 @@ import warp as wp
 from bdmm.data.synthetic.shadow_kernels import to_map
 
 _VEIL = wp.constant(0.016)  # depth in hair, metres, at which a third of the light is left
-_TURN = wp.constant(2.399963)
+# Taps spiral outwards, each turned by the golden angle from the one before.
+_TURN_COSINE = wp.constant(-0.7373688)
+_TURN_SINE = wp.constant(0.6754903)
 
 
 @no_type_check
@@ -67,11 +69,15 @@ def _reach(
     blockers = float(0)
     gap = float(0)
     fewer = taps / 2 + 2
+    cosine = wp.cos(start)
+    sine = wp.sin(start)
     for k in range(fewer):
         radius = wp.sqrt((float(k) + 0.5) / float(fewer)) * widest
-        angle = start + _TURN * float(k)
-        dx = radius * wp.cos(angle)
-        dy = radius * wp.sin(angle)
+        dx = radius * cosine
+        dy = radius * sine
+        before = cosine
+        cosine = before * _TURN_COSINE - sine * _TURN_SINE
+        sine = before * _TURN_SINE + sine * _TURN_COSINE
         column = int(wp.floor(place[0] + dx))
         row = int(wp.floor(place[1] + dy))
         if column >= 0 and row >= 0 and column < side and row < side:
@@ -86,11 +92,15 @@ def _reach(
         return 0.0
     wide = wp.max(wp.min(gap / blockers * spread / cell, widest * 2.0), 0.8)
     total = float(0)
+    cosine = wp.cos(start)
+    sine = wp.sin(start)
     for k in range(taps):
         radius = wp.sqrt((float(k) + 0.5) / float(taps)) * wide
-        angle = start + _TURN * float(k)
-        dx = radius * wp.cos(angle)
-        dy = radius * wp.sin(angle)
+        dx = radius * cosine
+        dy = radius * sine
+        before = cosine
+        cosine = before * _TURN_COSINE - sine * _TURN_SINE
+        sine = before * _TURN_SINE + sine * _TURN_COSINE
         depth = place[2] + dx * slope_x + dy * slope_y
         total += _free(wp.vec3(place[0] + dx, place[1] + dy, depth), slack, lamp, solid, veil)
     return total / float(taps)
