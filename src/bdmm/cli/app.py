@@ -17,6 +17,7 @@ from bdmm.cli.prepare import Prepare
 from bdmm.cli.report import warn
 from bdmm.cli.resources import keep_heap_small
 from bdmm.cli.synth import Synth
+from bdmm.cli.train import Train
 from bdmm.cli.version import Version
 from bdmm.errors import InputError, Notice
 
@@ -34,6 +35,7 @@ COMMANDS = {
     "convert": Convert,
     "synth": Synth,
     "prepare": Prepare,
+    "train": Train,
     "version": Version,
 }
 

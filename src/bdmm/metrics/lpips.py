@@ -1,0 +1,138 @@
+"""LPIPS, version 0.1 (Zhang et al. 2018): how different two pictures look to a trained network.
+
+Features of a backbone at five depths are brought to unit length at each position; their squared
+differences, weighted by channel with the published heads, are averaged over positions and summed
+over depths. Weights are the user's files: see `weight_files`.
+"""
+
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from bdmm.errors import InputError
+from bdmm.metrics.backbones import BACKBONE_LAYERS, MIN_SIZE, Backbone
+from bdmm.metrics.weight_files import BACKBONES, HEADS, read_checked
+from bdmm.network.tensor_files import check_tensors
+
+SHIFT = (-0.030, -0.088, -0.188)
+SCALE = (0.458, 0.448, 0.450)
+"""Of RGB in [-1, 1], subtracted and divided by before the backbone."""
+
+_LEAST = 1e-10
+
+
+class Lpips(nn.Module):
+    """The distance, with weights that its maker must load.
+
+    Args:
+        network: ``alex`` or ``vgg``.
+
+    Attributes:
+        network: its name.
+        hashes: SHA-256 of each weights file that was loaded, by ``backbone`` and ``heads``.
+    """
+
+    def __init__(self, network: str) -> None:
+        super().__init__()
+        if network not in BACKBONE_LAYERS:
+            known = ", ".join(BACKBONE_LAYERS)
+            raise InputError(f"LPIPS has no network {network!r}; choose one of {known}.")
+        self.network = network
+        self.hashes: dict[str, str] = {}
+        self.backbone = Backbone(BACKBONE_LAYERS[network])
+        self.heads = nn.ParameterList(
+            nn.Parameter(torch.zeros(channels), requires_grad=False)
+            for channels in self.backbone.read_channels
+        )
+
+    @torch.no_grad()
+    def forward(
+        self, generated: Float[Tensor, "b 3 h w"], target: Float[Tensor, "b 3 h w"]
+    ) -> Float[Tensor, "b"]:
+        """Return the distance of each pair, at least 0.
+
+        Args:
+            generated: RGB in [-1, 1], at least 32 pixels each way.
+            target: the same.
+
+        Raises:
+            InputError: the frames are too small.
+        """
+        if min(generated.shape[-2:]) < MIN_SIZE:
+            raise InputError(f"LPIPS needs frames of at least {MIN_SIZE} x {MIN_SIZE} pixels.")
+        ours = self.backbone(_standardised(generated))
+        theirs = self.backbone(_standardised(target))
+        return torch.stack(
+            [
+                layer_distance(a, b, head)
+                for a, b, head in zip(ours, theirs, self.heads, strict=True)
+            ]
+        ).sum(0)
+
+
+def layer_distance(
+    generated: Float[Tensor, "b c h w"], target: Float[Tensor, "b c h w"], head: Float[Tensor, "c"]
+) -> Float[Tensor, "b"]:
+    """Return one depth's part of the distance.
+
+    Args:
+        generated: features of the one picture.
+        target: of the other.
+        head: weight of each channel, none negative.
+    """
+    away = (_unit(generated) - _unit(target)) ** 2
+    return torch.einsum("bchw,c->bhw", away, head).mean((1, 2))
+
+
+def load_lpips(
+    network: str,
+    backbone: str | Path,
+    heads: str | Path,
+    backbone_sha256: str | None = None,
+    heads_sha256: str | None = None,
+) -> Lpips:
+    """Read LPIPS, on the CPU, in float32.
+
+    Args:
+        network: ``alex`` or ``vgg``.
+        backbone: torchvision's weights, ``.pth`` or safetensors with the same names.
+        heads: version 0.1's heads, ``.pth`` or safetensors with the same names.
+        backbone_sha256: accept this hash instead of the published one.
+        heads_sha256: accept this hash instead of the published ones.
+
+    Raises:
+        InputError: a file is missing, another one or damaged; the sentence says where to get it.
+    """
+    lpips = Lpips(network)
+    head_tensors, head_hash = read_checked(heads, HEADS[network], heads_sha256)
+    tensors, backbone_hash = read_checked(backbone, BACKBONES[network], backbone_sha256)
+    _fill_heads(lpips, Path(heads), head_tensors)
+    _fill_backbone(lpips, Path(backbone), tensors)
+    lpips.hashes = {"backbone": backbone_hash, "heads": head_hash}
+    return lpips.eval()
+
+
+def _fill_heads(lpips: Lpips, path: Path, tensors: dict[str, Tensor]) -> None:
+    shapes = {f"lin{i}.model.1.weight": (1, len(head), 1, 1) for i, head in enumerate(lpips.heads)}
+    check_tensors(path, tensors, shapes)
+    for name, head in zip(shapes, lpips.heads, strict=True):
+        head.copy_(tensors[name].flatten())
+
+
+def _fill_backbone(lpips: Lpips, path: Path, tensors: dict[str, Tensor]) -> None:
+    convolutions = {name: value for name, value in tensors.items() if name.startswith("features.")}
+    own = lpips.backbone.state_dict()
+    check_tensors(path, convolutions, {name: tuple(value.shape) for name, value in own.items()})
+    lpips.backbone.load_state_dict({name: value.float() for name, value in convolutions.items()})
+
+
+def _standardised(frames: Tensor) -> Tensor:
+    shift, scale = (frames.new_tensor(values)[:, None, None] for values in (SHIFT, SCALE))
+    return (frames - shift) / scale
+
+
+def _unit(features: Tensor) -> Tensor:
+    length = (features**2).sum(1, keepdim=True).sqrt()
+    return features / (length + _LEAST)

@@ -1,0 +1,77 @@
+"""Mean, spread and number of values that pass by once, in memory that does not grow."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+
+from bdmm.metrics.frame_metrics import FrameScores
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run of values came to.
+
+    Attributes:
+        mean: NaN if any value was NaN: a number that is not defined for a frame is not defined for
+            its clip either, and leaving such frames out would flatter. Infinite if any was.
+        deviation: population standard deviation; NaN if the mean is not finite.
+        count: values, those not defined included.
+        undefined: values that were NaN.
+    """
+
+    mean: float
+    deviation: float
+    count: int
+    undefined: int
+
+
+class RunningMean:
+    """Welford's (1962) mean and variance."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._undefined = 0
+        self._mean = 0.0
+        self._spread = 0.0
+
+    def add(self, value: float) -> None:
+        """Take in a value."""
+        self._count += 1
+        self._undefined += math.isnan(value)
+        if not math.isfinite(self._mean) or not math.isfinite(value):
+            self._mean += value
+            self._spread = math.nan
+            return
+        away = value - self._mean
+        self._mean += away / self._count
+        self._spread += away * (value - self._mean)
+
+    def summary(self) -> Summary:
+        """Return what the values came to; NaN where there was none."""
+        if self._count == 0:
+            return Summary(math.nan, math.nan, 0, 0)
+        deviation = math.sqrt(self._spread / self._count)
+        return Summary(self._mean, deviation, self._count, self._undefined)
+
+
+def summarise(
+    scores: Iterable[Mapping[str, FrameScores]],
+) -> dict[str, dict[str, Summary]]:
+    """Return region -> metric -> what the frames came to.
+
+    A region that some frames lack, such as a face turned away, is averaged over the others; its
+    ``count`` says how many.
+
+    Args:
+        scores: numbers of each frame by region, as `frame_metrics.score_pair` gives them.
+    """
+    means: dict[str, dict[str, RunningMean]] = defaultdict(lambda: defaultdict(RunningMean))
+    for frame in scores:
+        for region, numbers in frame.items():
+            for metric in fields(numbers):
+                means[region][metric.name].add(getattr(numbers, metric.name))
+    return {
+        region: {metric: mean.summary() for metric, mean in metrics.items()}
+        for region, metrics in means.items()
+    }

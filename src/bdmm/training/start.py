@@ -1,0 +1,154 @@
+"""From folders of prepared clips to a run: devices, samples and losses put together."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from lightning_fabric import Fabric
+
+from bdmm.data.augment import Augmentation
+from bdmm.data.batch import Batch
+from bdmm.data.clip_dataset import ClipDataset, Sampling
+from bdmm.errors import InputError
+from bdmm.records import BODY25, COCO18
+from bdmm.training.feed import feed
+from bdmm.training.loop import Outcome, Progress, train
+from bdmm.training.settings import TrainSettings
+from bdmm.training.terms import load_eye
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a run is computed on.
+
+    Attributes:
+        accelerator: ``auto`` takes a GPU where there is one.
+        devices: of each machine.
+        nodes: machines; each of them runs the same command, as ``torchrun`` does it.
+        workers: processes that read ahead for each device; 0 reads between the steps.
+    """
+
+    accelerator: Literal["auto", "cpu", "cuda"] = "auto"
+    devices: int = 1
+    nodes: int = 1
+    workers: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that no machine has."""
+        if self.devices < 1 or self.nodes < 1 or self.workers < 0:
+            raise InputError(
+                f"A run needs 1 device, 1 machine and 0 workers at least, not {self.devices}, "
+                f"{self.nodes} and {self.workers}."
+            )
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a run learns from.
+
+    Attributes:
+        clips: folders that ``bdmm prepare`` or ``bdmm synth`` made, or single clips.
+        split: only clips of this split; None for all.
+        vgg: file of VGG-19's weights; None where no loss needs it.
+        augmentation: changes to the samples; None for samples as they are.
+    """
+
+    clips: Sequence[Path]
+    split: str | None = "train"
+    vgg: Path | None = None
+    augmentation: Augmentation | None = field(default_factory=Augmentation)
+
+
+def start(
+    settings: TrainSettings,
+    material: Material,
+    run: Path,
+    machine: Machine | None = None,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Begin a run, or go on with the one in the folder.
+
+    Args:
+        settings: of the run.
+        material: clips and losses.
+        run: the folder.
+        machine: what it is computed on.
+        progress: is told about every step.
+
+    Returns:
+        How far it came.
+
+    Raises:
+        InputError: there are no clips, they do not fit the network, VGG-19 is missing, or see
+            `loop.train`. All is checked before the first step.
+    """
+    machine = machine or Machine()
+    dataset = open_clips(settings, material)
+    vgg = load_eye(material.vgg, settings.losses)
+    fabric = launch(machine, settings)
+
+    def batches(first: int, rank: int, devices: int) -> Iterator[Batch]:
+        return feed(
+            dataset,
+            settings.batch,
+            first,
+            workers=machine.workers,
+            rank=rank,
+            devices=devices,
+            pin=fabric.device.type == "cuda",
+        )
+
+    return train(settings, batches, run, fabric, vgg, progress)
+
+
+def open_clips(settings: TrainSettings, material: Material) -> ClipDataset:
+    """Open the clips and check that the network can take them.
+
+    Raises:
+        InputError: there are none, or their size or the network's joints are of another kind.
+    """
+    joints = {len(kind): kind for kind in (COCO18, BODY25)}.get(settings.network.joints)
+    if joints is None:
+        raise InputError(
+            f"Clips give 18 or 25 joints, not the network's {settings.network.joints}."
+        )
+    sampling = Sampling(
+        frames=settings.frames,
+        windows=settings.windows,
+        joints=joints,
+        augmentation=material.augmentation,
+        seed=settings.seed,
+    )
+    dataset = ClipDataset(material.clips, sampling, material.split)
+    height, width = dataset.clips[0].info.size
+    step, least = settings.network.size_step, settings.network.least_size
+    if height % step or width % step or min(height, width) < least:
+        raise InputError(
+            f"The clips are {width}x{height} pixels; the network takes multiples of {step}, "
+            f"{least} at least: prepare them at such a size."
+        )
+    return dataset
+
+
+def launch(machine: Machine, settings: TrainSettings) -> Fabric:
+    """Return the devices, ready for work; with several, one process for each is started.
+
+    Raises:
+        InputError: the machine lacks them.
+    """
+    several = machine.devices * machine.nodes > 1
+    try:
+        fabric = Fabric(
+            accelerator=machine.accelerator,
+            devices=machine.devices,
+            num_nodes=machine.nodes,
+            strategy="ddp" if several else "auto",
+            precision=settings.precision,
+        )
+    except (RuntimeError, ValueError) as error:  # what Fabric says of missing devices
+        raise InputError(
+            f"This machine lacks {machine.devices} devices of the kind {machine.accelerator}."
+        ) from error
+    fabric.launch()
+    return fabric

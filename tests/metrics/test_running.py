@@ -1,0 +1,52 @@
+import math
+
+import numpy as np
+import pytest
+
+from bdmm.metrics.frame_metrics import FrameScores
+from bdmm.metrics.running import RunningMean, summarise
+
+
+def summary_of(values):
+    mean = RunningMean()
+    for value in values:
+        mean.add(value)
+    return mean.summary()
+
+
+def test_mean_and_deviation_equal_numpy_far_from_zero() -> None:
+    values = 1e9 + np.random.default_rng(0).normal(0, 1e-2, 5000)
+    summary = summary_of(values)
+    assert summary.mean == pytest.approx(values.mean(), rel=1e-14)
+    assert summary.deviation == pytest.approx(values.std(), rel=1e-4)
+    assert summary.count == 5000
+
+
+def test_an_undefined_value_is_not_left_out() -> None:
+    summary = summary_of([1.0, math.nan, 3.0])
+    assert math.isnan(summary.mean)
+    assert (summary.count, summary.undefined) == (3, 1)
+
+
+def test_identical_frames_have_an_infinite_mean() -> None:
+    summary = summary_of([30.0, math.inf, 31.0, math.inf])
+    assert summary.mean == math.inf
+    assert math.isnan(summary.deviation)
+    assert summary.undefined == 0
+
+
+def test_no_values() -> None:
+    assert summary_of([]).count == 0
+    assert math.isnan(summary_of([]).mean)
+
+
+def test_a_region_is_averaged_over_the_frames_that_have_it() -> None:
+    frames = [
+        {"frame": FrameScores(0.5, 20.0, 0.1), "face": FrameScores(0.25, 10.0, 0.3)},
+        {"frame": FrameScores(0.7, 30.0, 0.3)},
+    ]
+    table = summarise(iter(frames))
+    assert table["frame"]["psnr"].mean == 25
+    assert table["frame"]["psnr"].deviation == 5
+    assert table["face"]["ssim"].mean == 0.25
+    assert table["face"]["l1"].count == 1

@@ -1,0 +1,43 @@
+import math
+from dataclasses import replace
+
+import pytest
+
+from bdmm.config import LossConfig
+from bdmm.errors import InputError
+from bdmm.training.settings import TRAIN_PRESETS, TrainSettings, weights
+
+
+def test_the_papers_numbers() -> None:
+    paper = TRAIN_PRESETS["paper"]
+    assert (paper.steps, paper.frames, paper.windows) == (50_000, 6, 5)
+    assert (paper.learning_rate, paper.discriminator_share) == (1e-4, 0.1)
+    assert paper.betas == (0.5, 0.999)
+    assert weights(paper.losses) == {
+        "reconstruction": 5.0,
+        "spatial_adversarial": 2.0,
+        "temporal_adversarial": 2.0,
+        "perceptual": 0.5,
+        "style": 500.0,
+        "contextual": 0.1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"learning_rate": math.nan}, "learning rate"),
+        ({"learning_rate": 0.0}, "learning rate"),
+        ({"learning_rate": math.inf}, "learning rate"),
+        ({"steps": 0}, "steps"),
+        ({"save_every": 0}, "save every"),
+        ({"average": 1.0}, "average"),
+        ({"gradient_limit": -1.0}, "gradient limit"),
+        ({"losses": LossConfig(style=math.nan)}, "style loss"),
+        ({"losses": LossConfig(contextual=-1.0)}, "contextual loss"),
+        ({"losses": LossConfig(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)}, "nothing to learn"),
+    ],
+)
+def test_impossible_numbers_are_refused(changes: dict, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        replace(TrainSettings(), **changes)

@@ -1,0 +1,93 @@
+"""A run from prepared clips: what does not fit is said before the first step."""
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from bdmm.body.model import load_body
+from bdmm.data.body_keypoints import body_keypoints
+from bdmm.data.synth import SynthOptions, store_rendered
+from bdmm.data.synthetic.truth import TrueFlow
+from bdmm.errors import InputError
+from bdmm.network.generator import Generator
+from bdmm.network.weights import load_weights
+from bdmm.records import BONE_NAMES, Motion
+from bdmm.training.loop import Outcome
+from bdmm.training.settings import TrainSettings
+from bdmm.training.start import Machine, Material, start
+
+SIDE, COUNT = 32, 12
+
+
+@dataclass(frozen=True)
+class Block:
+    """A person who stands still and looks like a block."""
+
+    frames_uint8: np.ndarray
+    foregrounds: np.ndarray
+    motion: Motion
+    keypoints: torch.Tensor
+
+    def flow(self, source: int) -> TrueFlow:
+        raise NotImplementedError
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    body = load_body()
+    motion = Motion(
+        rotations=torch.eye(3).expand(COUNT, len(BONE_NAMES), 3, 3).clone(),
+        scale=torch.full((COUNT,), 14.0),
+        translation=torch.full((COUNT, 2), 16.0),
+        shape=torch.zeros(body.shape_size),
+        flagged=torch.zeros(COUNT, dtype=torch.bool),
+        size=(SIDE, SIDE),
+        fps=Fraction(25),
+    )
+    person = np.zeros((COUNT, SIDE, SIDE), np.uint8)
+    person[:, 4:30, 11:21] = 255
+    frames = np.where(person[..., None] > 0, [200, 60, 40], [90, 110, 90]).astype(np.uint8)
+    folder = tmp_path_factory.mktemp("clips") / "block"
+    options = SynthOptions(clips=1, size=64, frames=COUNT, fps=Fraction(25), sources=2, truth=False)
+    clip = Block(frames, person, motion, body_keypoints(body, motion))
+    store_rendered(folder, clip, body, options, np.random.default_rng(1))
+    return folder
+
+
+def test_a_run_from_clips_leaves_weights_that_load(
+    pixels_only: TrainSettings, clips: Path, tmp_path: Path
+) -> None:
+    run, cpu = tmp_path / "run", Machine("cpu")
+    settings = replace(pixels_only, steps=1, windows=1)
+    assert start(settings, Material([clips]), run, cpu) == Outcome(1, True)
+    config, tensors = load_weights(run)
+    Generator(config).load_state_dict(tensors)
+    settings = replace(settings, steps=2)
+    assert start(settings, Material([clips]), run, cpu) == Outcome(2, True)
+
+
+def test_what_does_not_fit_is_said_before_the_folder_is_made(
+    settings: TrainSettings, pixels_only: TrainSettings, clips: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    paper = TrainSettings()
+    joints = replace(pixels_only, network=replace(pixels_only.network, joints=7))
+    for one, material, words in (
+        (paper, Material([clips]), "32x32 pixels; the network takes multiples of 8, 128"),
+        (settings, Material([clips], vgg=tmp_path / "no.pth"), "VGG-19 weights are not at"),
+        (pixels_only, Material([clips], split="val"), "split val"),
+        (pixels_only, Material([tmp_path / "nowhere"]), "nowhere"),
+        (joints, Material([clips]), "18 or 25 joints"),
+    ):
+        with pytest.raises(InputError, match=words):
+            start(one, material, run, Machine("cpu"))
+    assert not run.exists()
+    with pytest.raises(InputError, match="1 device"):
+        Machine(devices=0)
+    if not torch.cuda.is_available():
+        with pytest.raises(InputError, match="lacks 1 devices of the kind cuda"):
+            start(pixels_only, Material([clips]), run, Machine("cuda"))
