@@ -7,6 +7,7 @@ from einops import rearrange
 from torch import Tensor
 
 from bdmm.body.camera import project
+from bdmm.body.keypoint_visibility import hide_face
 from bdmm.body.mesh_flow import MeshFlow, mesh_flow, plane_turns
 from bdmm.body.model import BodyModel
 from bdmm.body.pose_heatmap import pose_heatmaps
@@ -14,14 +15,7 @@ from bdmm.body.rasterize import Raster, rasterize
 from bdmm.body.rotations import chain
 from bdmm.body.source_geometry import prepare_geometry
 from bdmm.kernels.warp import warp
-from bdmm.records import COCO18, KEYPOINT_NAMES, Conditions, Motion, Source
-
-_FACE_POINTS = [
-    KEYPOINT_NAMES.index(name)
-    for name in ("nose", "right_eye", "left_eye", "right_ear", "left_ear")
-]
-_FACE_SLACK = 0.05
-"""Metres behind the body's surface from which on a point of the face counts as hidden."""
+from bdmm.records import COCO18, Conditions, Motion, Source
 
 
 class Conditioner:
@@ -73,15 +67,8 @@ class Conditioner:
     def _keypoints(self, motion: Motion, raster: Raster) -> Tensor:
         """Return the body's keypoints; points of the face that the body hides are missing."""
         points = self.body.keypoints(motion.shape, motion.rotations)
-        points = project(points, motion.scale, motion.translation)[0]
-        height, width = motion.size
-        face = points[_FACE_POINTS]
-        row = face[:, 1].long().clamp(0, height - 1)
-        column = face[:, 0].long().clamp(0, width - 1)
-        front = raster.depth[0, row, column] + _FACE_SLACK * motion.scale
-        confidence = torch.ones_like(points[:, 0])
-        confidence[_FACE_POINTS] = (face[:, 2] <= front).to(confidence)
-        return torch.cat([points[:, :2], confidence[:, None]], dim=-1)[None]
+        points = project(points, motion.scale, motion.translation)
+        return hide_face(points, raster.depth, motion.scale)
 
     def _warped_foreground(self, flow: MeshFlow) -> Tensor:
         foreground = rearrange(self.source.foreground, "1 h w -> 1 1 h w")
