@@ -1,10 +1,12 @@
-"""Prints how fast frames are judged, in how much memory, and that scikit-image agrees.
+"""Prints how fast frames are judged, in how much memory, and that others get the same numbers.
 
     python tools/measure_metrics.py [--frames 600] [--size 256] [--workers 2] [--clip clip.mp4]
 
-Frames per second are wall time of SSIM, PSNR and L1 together, first of frames in memory, then of
-PNG files read from two folders; beside them stands scikit-image's SSIM alone. Milliseconds are CPU
-time per frame. The clip, or else noise, is judged against its own first frame.
+Memory is what the process holds after a few and after many frames. Frames per second are wall time of
+SSIM, PSNR and L1 together, first of frames in memory, then of PNG files read from two folders;
+milliseconds are CPU time per frame, and beside them stands how many frames idle cores would judge.
+Then the largest differences from scikit-image and torchmetrics, under both protocols. The clip, or
+else noise, is judged against its own first frame.
 """
 
 import resource
@@ -17,18 +19,23 @@ from itertools import cycle, islice
 from pathlib import Path
 
 import numpy as np
+import torch
 import tyro
-from skimage.metrics import structural_similarity
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from torchmetrics.functional.image import peak_signal_noise_ratio as torchmetrics_psnr
+from torchmetrics.functional.image import structural_similarity_index_measure
+from torchmetrics.functional.regression import mean_absolute_error
 
 from bdmm.media.image import Picture, resize_image, write_image
 from bdmm.media.video_reader import VideoReader
 from bdmm.metrics.folders import PairedFrames
-from bdmm.metrics.frame_metrics import WHOLE, FramePair, score_pair, score_pairs
-from bdmm.metrics.protocols import PROTOCOLS
+from bdmm.metrics.frame_metrics import EDGE, WHOLE, FramePair, FrameScores, score_pair, score_pairs
+from bdmm.metrics.protocols import PROTOCOLS, Protocol
 from bdmm.metrics.running import summarise
 from bdmm.metrics.temporal import warping_errors
 
 _KEPT = 32
+_COMPARED = 8
 
 
 @dataclass
@@ -40,27 +47,31 @@ class Options:
         size: their height and width.
         workers: threads.
         clip: a video to take them from.
+        memory_frames: (few, many) frames after which memory is looked at.
+        memory_size: their height and width.
     """
 
     frames: int = 600
     size: int = 256
     workers: int = 2
     clip: Path | None = None
+    memory_frames: tuple[int, int] = (100, 10_000)
+    memory_size: int = 128
 
 
 def main(options: Options) -> None:
-    pictures = take_pictures(options)
+    print_memory(options)
+    pictures = take_pictures(options, options.size)
     print(f"{options.frames} frames of {options.size} x {options.size}, {options.workers} threads")
     print_speed("in memory", endless(pictures, options.frames), options)
     with tempfile.TemporaryDirectory() as folder:
         print_speed("PNG files", stored(pictures, Path(folder), options.frames), options)
-    print_memory(pictures, options)
-    print_scikit_image(pictures)
     print_warping(pictures)
+    print_differences(pictures)
 
 
-def take_pictures(options: Options) -> list[Picture]:
-    size = (options.size, options.size)
+def take_pictures(options: Options, side: int) -> list[Picture]:
+    size = (side, side)
     if options.clip is not None:
         return [resize_image(frame, size) for frame in islice(VideoReader(options.clip), _KEPT)]
     random = np.random.default_rng(0)
@@ -93,44 +104,96 @@ def print_speed(what: str, pairs: Iterable[FramePair], options: Options) -> None
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     count = table[WHOLE]["ssim"].count
     assert count == before
-    print(f"{what}: {count / wall:.0f} frames/s, {cpu / count * 1e3:.1f} ms of CPU per frame")
+    each = cpu / count
+    print(
+        f"{what}: {count / wall:.0f} frames/s now; {each * 1e3:.1f} ms of CPU per frame, which is "
+        f"{options.workers / each:.0f} frames/s on {options.workers} idle cores"
+    )
 
 
-def print_memory(pictures: list[Picture], options: Options) -> None:
-    for count in (options.frames // 10, options.frames):
+def print_memory(options: Options) -> None:
+    pictures = take_pictures(options, options.memory_size)
+    for count in options.memory_frames:
         for _ in score_pairs(endless(pictures, count), PROTOCOLS["modern"], options.workers):
             pass
-        print(f"peak memory after {count} frames: {peak_mebibytes():.0f} MiB")
+        print(
+            f"memory after {count} frames of {options.memory_size} x {options.memory_size}: "
+            f"{resident_mebibytes():.1f} MiB"
+        )
 
 
-def peak_mebibytes() -> float:
+def resident_mebibytes() -> float:
+    """Return what the process holds now; where the system doesn't say it, the most it ever held."""
+    pages = Path("/proc/self/statm")
+    if pages.exists():
+        return int(pages.read_text().split()[1]) * resource.getpagesize() / 2**20
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
 
-def print_scikit_image(pictures: list[Picture]) -> None:
-    shown = pictures[1:9]
-    cpu, gap = time.process_time(), 0.0
-    theirs = [reference_ssim(pictures[0], picture) for picture in shown]
-    cpu = time.process_time() - cpu
-    for picture, value in zip(shown, theirs, strict=True):
-        pair = FramePair("", pictures[0], picture)
-        gap = max(gap, abs(score_pair(pair, PROTOCOLS["modern"])[WHOLE].ssim - value))
-    print(f"scikit-image's SSIM alone: {cpu / len(shown) * 1e3:.1f} ms of CPU per frame")
-    print(f"largest difference of SSIM from it: {gap:.1e}")
+def print_differences(pictures: list[Picture]) -> None:
+    target, shown = pictures[0], pictures[1 : 1 + _COMPARED]
+    torch.set_default_dtype(torch.float64)  # torchmetrics takes its logarithm's base in it
+    for protocol in PROTOCOLS.values():
+        ours = [score_pair(FramePair("", picture, target), protocol)[WHOLE] for picture in shown]
+        for name, judge in (("scikit-image", by_scikit_image), ("torchmetrics", by_torchmetrics)):
+            cpu = time.process_time()
+            theirs = [judge(picture, target, protocol) for picture in shown]
+            cpu = (time.process_time() - cpu) / len(shown)
+            gaps = {
+                metric: max(
+                    abs(getattr(a, metric) - getattr(b, metric))
+                    for a, b in zip(ours, theirs, strict=True)
+                )
+                for metric in ("ssim", "psnr", "l1")
+            }
+            told = ", ".join(f"{metric} {gap:.1e}" for metric, gap in gaps.items())
+            print(f"{protocol.name}, largest differences from {name}: {told} ({cpu * 1e3:.0f} ms)")
 
 
-def reference_ssim(generated: Picture, target: Picture) -> float:
-    value = structural_similarity(
-        target.astype(float),
-        generated.astype(float),
+def ssim_range(generated: Picture, protocol: Protocol) -> float:
+    if protocol.ssim_range == "full":
+        return 255.0
+    return float(generated.max()) - float(generated.min())
+
+
+def by_scikit_image(generated: Picture, target: Picture, protocol: Protocol) -> FrameScores:
+    ours, theirs = generated.astype(float), target.astype(float)
+    similar = structural_similarity(
+        theirs,
+        ours,
         gaussian_weights=True,
         sigma=1.5,
         use_sample_covariance=False,
         channel_axis=2,
-        data_range=255.0,
+        data_range=ssim_range(generated, protocol),
     )
-    return float(np.asarray(value))
+    return FrameScores(
+        ssim=float(np.asarray(similar)),
+        psnr=float(peak_signal_noise_ratio(theirs, ours, data_range=255.0)),
+        l1=float(np.abs(ours - theirs).mean() / protocol.l1_levels),
+    )
+
+
+def by_torchmetrics(generated: Picture, target: Picture, protocol: Protocol) -> FrameScores:
+    """Its SSIM also counts the edges, over mirrored pixels; those are cut off here."""
+    ours, theirs = (
+        torch.from_numpy(picture.astype(float)).movedim(-1, 0)[None].contiguous()
+        for picture in (generated, target)
+    )
+    _, similar = structural_similarity_index_measure(
+        ours,
+        theirs,
+        sigma=1.5,
+        data_range=ssim_range(generated, protocol),
+        return_full_image=True,
+    )
+    scale = protocol.l1_levels
+    return FrameScores(
+        ssim=float(similar[..., EDGE:-EDGE, EDGE:-EDGE].mean()),
+        psnr=float(torchmetrics_psnr(ours, theirs, data_range=255.0)),
+        l1=float(mean_absolute_error(ours / scale, theirs / scale)),
+    )
 
 
 def print_warping(pictures: list[Picture]) -> None:

@@ -6,6 +6,9 @@ from types import MappingProxyType
 
 from bdmm.errors import InputError
 
+HEADS = ("rgb", "layers")
+"""What a generator ends in."""
+
 
 @dataclass(frozen=True)
 class NetworkConfig:
@@ -28,6 +31,11 @@ class NetworkConfig:
         forward_branch: False removes the forward propagation.
         backward_branch: False removes the backward propagation.
         structural_recurrence: False gives every frame its own features as structural state.
+        head: ``rgb`` makes frames from features alone (the paper); ``layers`` mixes them from the
+            warped source's own pixels, synthesised ones and the background.
+        colour_norm: False leaves the instance norms out wherever features carry colours, which
+            such a norm takes away; pose keeps its own.
+        reach: how far the head of layers may move the pixels that it copies, in pixels at 256.
     """
 
     joints: int = 25
@@ -43,9 +51,18 @@ class NetworkConfig:
     forward_branch: bool = True
     backward_branch: bool = True
     structural_recurrence: bool = True
+    head: str = "rgb"
+    colour_norm: bool = True
+    reach: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse numbers that no network can have."""
+        if self.head not in HEADS:
+            raise InputError(f"A network's head is one of {', '.join(HEADS)}, not {self.head!r}.")
+        if self.head == "layers" and self.feeds_back:
+            raise InputError("A network with a head of layers has no frame to feed back.")
+        if not 0 <= self.reach <= 64:
+            raise InputError(f"The network's reach must be 0 to 64 pixels, not {self.reach}.")
         if self.joints < 1:
             raise InputError(f"The network needs at least one joint, not {self.joints}.")
         if len(self.widths) < 2 or min(self.widths) < 1:
@@ -77,9 +94,19 @@ PRESETS: Mapping[str, NetworkConfig] = MappingProxyType(
     {
         "released": NetworkConfig(),
         "paper": NetworkConfig(joints=18, feeds_back=False, slope=0.2),
+        "layered": NetworkConfig(
+            joints=18,
+            feeds_back=False,
+            slope=0.2,
+            widths=(24, 48, 96),
+            style_widths=(24, 48, 96, 128, 128),
+            head="layers",
+            colour_norm=False,
+            reach=6.0,
+        ),
     }
 )
-"""``paper``: as printed. ``released``: as the authors' published code runs."""
+"""``paper``: as printed. ``released``: as the authors' published code runs. ``layered``: ours."""
 
 ABLATIONS: Mapping[str, str] = MappingProxyType(
     {
@@ -126,6 +153,7 @@ DISCRIMINATOR_PRESETS: Mapping[str, DiscriminatorConfig] = MappingProxyType(
     {
         "released": DiscriminatorConfig(),
         "paper": DiscriminatorConfig(paired=True, slope=0.2),
+        "layered": DiscriminatorConfig(slope=0.2, max_width=64),
     }
 )
 
@@ -150,6 +178,14 @@ class LossConfig:
         style_layers: likewise.
         contextual_layers: likewise.
         imagenet_input: give VGG-19 the statistics it was trained with, or frames in [-1, 1] as is.
+        person: weight of the L1 distance inside the person. This and the next three are means over
+            a window, and only a network with a head of layers has them.
+        alpha: weight of the distance of alpha from the true foreground: L1, and a quarter of the
+            cross-entropy.
+        synthesis: weight of the L1 distance of the synthesised pixels inside the person.
+        copy: weight of what is not copied although the source shows it.
+        frames_seen: frames of a window, drawn at random, that VGG-19 looks at; 0 for all. What it
+            says of them counts as if it had seen all.
         vgg_divisors: (layer, number) pairs: features are divided by the number, 1 where not
             named. For weights whose activations are not torchvision's size.
     """
@@ -164,6 +200,11 @@ class LossConfig:
     style_layers: tuple[str, ...] = ("relu2_2", "relu3_4", "relu4_4", "relu5_2")
     contextual_layers: tuple[str, ...] = ("relu3_3", "relu4_2", "relu5_2")
     imagenet_input: bool = False
+    person: float = 0.0
+    alpha: float = 0.0
+    synthesis: float = 0.0
+    copy: float = 0.0
+    frames_seen: int = 0
     vgg_divisors: tuple[tuple[str, float], ...] = ()
 
     @property
@@ -182,6 +223,21 @@ LOSS_PRESETS: Mapping[str, LossConfig] = MappingProxyType(
             style_layers=("relu1_2",),
             contextual_layers=("relu3_2", "relu4_2"),
             imagenet_input=True,
+        ),
+        "layered": LossConfig(
+            reconstruction=1 / 6,
+            spatial_adversarial=0.0,
+            temporal_adversarial=0.0,
+            perceptual=0.5 / 6,
+            style=0.0,
+            contextual=0.0,
+            perceptual_layers=("relu1_1", "relu2_1", "relu3_1"),
+            imagenet_input=True,
+            person=3.0,
+            alpha=4.0,
+            synthesis=0.5,
+            copy=0.05,
+            frames_seen=2,
         ),
     }
 )

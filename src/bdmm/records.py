@@ -1,12 +1,13 @@
 """What crosses the borders between stages: plain frozen values, nothing else."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 from fractions import Fraction
 
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from bdmm.errors import InputError
 from bdmm.shapes import Flags, Foreground, Image, Keypoints, Rotations
 
 # BODY-25 order, then four knuckles that tell how a hand is turned.
@@ -25,6 +26,19 @@ COCO18 = (0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18)
 """Indices of OpenPose's 18 COCO joints among the keypoints: the paper's pose heatmaps."""
 BODY25 = tuple(range(25))
 """Indices of OpenPose's BODY-25 joints among the keypoints: the released network's heatmaps."""
+
+
+def joints_of(count: int) -> tuple[int, ...]:
+    """Return the keypoints that a network of so many heatmaps takes.
+
+    Raises:
+        InputError: the count is neither the 18 of COCO nor the 25 of BODY-25.
+    """
+    for joints in (COCO18, BODY25):
+        if len(joints) == count:
+            return joints
+    raise InputError(f"The weights are of a network for {count} joints, not 18 or 25.")
+
 
 BONE_NAMES = (
     "pelvis", "left_hip", "right_hip", "spine1", "left_knee", "right_knee", "spine2",
@@ -152,6 +166,10 @@ class Conditions:
     def __len__(self) -> int:
         """Return the number of frames."""
         return self.source_grid.shape[0]
+
+    def __getitem__(self, frames: slice) -> "Conditions":
+        """Return a run of frames."""
+        return Conditions(*(getattr(self, one.name)[frames] for one in fields(self)))
 
     @property
     def visible(self) -> Bool[Tensor, "t h w"]:

@@ -5,7 +5,8 @@ import torch
 
 from bdmm.body.rotations import axis_angle_to_matrix
 from bdmm.conditioning import Conditioner
-from bdmm.inference.coarse import CoarseRenderer, bone_palette, spread_person
+from bdmm.inference.coarse import CoarseRenderer, bone_palette
+from bdmm.kernels.rim import spread_person
 from bdmm.records import BONE_NAMES, PixelState
 
 HEAD = BONE_NAMES.index("head")
@@ -117,5 +118,5 @@ def test_the_background_does_not_come_along_at_the_rim():
     foreground = torch.nn.functional.avg_pool2d(foreground, 5, stride=1, padding=2)
     red, green = torch.tensor([1.0, -1, -1]), torch.tensor([-1.0, 1, -1])
     image = foreground * red[:, None, None] + (1 - foreground) * green[:, None, None]
-    person = spread_person(image, foreground)
+    person = spread_person(image[None], foreground[None])[0]
     assert (person[0] - person[1])[foreground[0] > 0.05].min() > 1.2

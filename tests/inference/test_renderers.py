@@ -4,21 +4,13 @@ import torch
 from bdmm.conditioning import Conditioner
 from bdmm.config import NetworkConfig
 from bdmm.errors import InputError
-from bdmm.inference.renderers import (
-    Network,
-    joints_of,
-    load_network,
-    opacity,
-    pad_grid,
-    pad_heatmaps,
-    pad_image,
-    padded_size,
-)
+from bdmm.inference.padding import pad_grid, pad_heatmaps, pad_image, padded_size
+from bdmm.inference.renderers import Network, load_network, opacity
 from bdmm.inference.windows import schedule
 from bdmm.kernels.warp import warp
 from bdmm.network.generator import Generator
 from bdmm.network.weights import save_weights
-from bdmm.records import BODY25, COCO18
+from bdmm.records import BODY25, COCO18, joints_of
 
 SMALL = NetworkConfig(joints=25, feeds_back=True, widths=(4, 6, 8), style_widths=(4, 6, 8, 8))
 
@@ -100,6 +92,6 @@ def test_weights_from_a_file_make_the_same_frames(tmp_path, source, motion, body
 
 
 def test_joints_follow_the_weights():
-    assert joints_of(NetworkConfig(joints=18)) == COCO18
+    assert joints_of(18) == COCO18
     with pytest.raises(InputError, match="17 joints"):
-        joints_of(NetworkConfig(joints=17))
+        joints_of(17)

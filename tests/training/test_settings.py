@@ -5,7 +5,16 @@ import pytest
 
 from bdmm.config import LossConfig
 from bdmm.errors import InputError
-from bdmm.training.settings import TRAIN_PRESETS, TrainSettings, weights
+from bdmm.training.settings import LAYERED, TRAIN_PRESETS, TrainSettings, weights
+
+
+def test_rates_rise_and_fall() -> None:
+    settings = TrainSettings(steps=100, learning_rate=1e-3, final_rate=1e-4, warm_up=9)
+    assert settings.rate(0) == pytest.approx(1e-4, rel=1e-3)
+    assert settings.rate(9) == pytest.approx(1e-4 + 9e-4 * (1 + math.cos(0.09 * math.pi)) / 2)
+    assert settings.rate(50) == pytest.approx(5.5e-4)
+    assert settings.rate(100) == settings.rate(500) == pytest.approx(1e-4)
+    assert TrainSettings(learning_rate=2e-4).rate(40_000) == 2e-4
 
 
 def test_the_papers_numbers() -> None:
@@ -20,6 +29,7 @@ def test_the_papers_numbers() -> None:
         "perceptual": 0.5,
         "style": 500.0,
         "contextual": 0.1,
+        **dict.fromkeys(LAYERED, 0.0),
     }
 
 
@@ -29,6 +39,8 @@ def test_the_papers_numbers() -> None:
         ({"learning_rate": math.nan}, "learning rate"),
         ({"learning_rate": 0.0}, "learning rate"),
         ({"learning_rate": math.inf}, "learning rate"),
+        ({"final_rate": math.nan}, "learning rate"),
+        ({"warm_up": -1}, "warm up"),
         ({"steps": 0}, "steps"),
         ({"save_every": 0}, "save every"),
         ({"average": 1.0}, "average"),

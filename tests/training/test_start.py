@@ -81,7 +81,7 @@ def test_what_does_not_fit_is_said_before_the_folder_is_made(
         (settings, Material([clips], vgg=tmp_path / "no.pth"), "VGG-19 weights are not at"),
         (pixels_only, Material([clips], split="val"), "split val"),
         (pixels_only, Material([tmp_path / "nowhere"]), "nowhere"),
-        (joints, Material([clips]), "18 or 25 joints"),
+        (joints, Material([clips]), "for 7 joints, not 18 or 25"),
     ):
         with pytest.raises(InputError, match=words):
             start(one, material, run, Machine("cpu"))

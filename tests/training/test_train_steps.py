@@ -14,7 +14,8 @@ from bdmm.losses.objective import supervised_terms
 from bdmm.losses.vgg19 import Vgg19
 from bdmm.network.discriminators import build_discriminators
 from bdmm.network.generator import Generator
-from bdmm.training.settings import TrainSettings, weights
+from bdmm.network.layered import LayeredGenerator
+from bdmm.training.settings import LAYERED, TrainSettings, weights
 from bdmm.training.steps import (
     Players,
     check_finite,
@@ -23,9 +24,9 @@ from bdmm.training.steps import (
     generator_step,
     windows,
 )
-from bdmm.training.terms import active, compared_terms, load_eye
+from bdmm.training.terms import active, compared_terms, load_eye, seen_frames
 
-NAMES = tuple(weights(LossConfig()))
+NAMES = tuple(name for name in weights(LossConfig()) if name not in LAYERED)
 
 
 def _players(settings: TrainSettings, vgg: Vgg19 | None, paired: bool = False) -> Players:
@@ -43,7 +44,7 @@ def test_both_steps_over_two_windows_teach_every_weight(
 ) -> None:
     players, state = _players(settings, vgg, paired), None
     parts = list(windows(make_batch(1), settings.frames))
-    assert [part.grid_after is None for part in parts] == [False, True]
+    assert [part.after is None for part in parts] == [False, True]
     for part in parts:
         frames, state = generate(players, part, state)
         assert not state.structural.requires_grad
@@ -62,12 +63,13 @@ def test_both_steps_over_two_windows_teach_every_weight(
     assert all(one.grad is not None for one in players.temporal.parameters())
 
 
-def test_the_look_ahead_is_the_next_windows_first_grid(
+def test_the_look_ahead_is_the_next_windows_first_frame(
     settings: TrainSettings, make_batch: Callable[[int], Batch]
 ) -> None:
     batch = make_batch(1)
     first, second = windows(batch, settings.frames)
-    assert torch.equal(first.grid_after, second.batch.source_grid[:, 0])
+    assert torch.equal(first.after.source_grid, second.batch.source_grid[:, :1])
+    assert torch.equal(first.after.pose_heatmaps, second.batch.pose_heatmaps[:, :1])
 
 
 def test_terms_are_those_of_the_objective(settings: TrainSettings, vgg: Vgg19) -> None:
@@ -92,6 +94,35 @@ def test_each_loss_can_be_the_only_one(
     assert any(float(one.grad.abs().max()) > 0 for one in players.generator.parameters())
     judges = discriminator_step(players, part.batch, frames, 0, config)
     assert set(judges) == {name.replace("adversarial", "discriminator")} - {name}
+
+
+@pytest.mark.parametrize("name", LAYERED)
+def test_each_layers_loss_can_be_the_only_one(
+    settings: TrainSettings, make_batch: Callable[[int], Batch], name: str
+) -> None:
+    config = replace(_only(settings), **{name: 1.0})
+    judges = build_discriminators(settings.discriminators)
+    layered = replace(settings.network, head="layers", feeds_back=False, reach=4.0)
+    players = Players(LayeredGenerator(layered), *judges, False)
+    first, second = windows(make_batch(2), settings.frames)
+    generated, state = generate(players, first, None)
+    terms = generator_step(players, first.batch, generated, 0, config)
+    assert set(terms) == {name, "total"}
+    assert any(float(one.grad.abs().max()) > 0 for one in players.generator.parameters())
+    generated, _ = generate(players, second, state)
+    assert not discriminator_step(players, second.batch, generated, 0, config)
+
+
+def test_a_part_of_the_frames_stands_for_all(settings: TrainSettings, vgg: Vgg19) -> None:
+    assert seen_frames(6, 1, 0) == [0, 1, 2, 3, 4, 5]
+    assert seen_frames(6, 5, 2) == [2, 5]
+    assert seen_frames(5, 4, 3) == [0, 2, 4]
+    frame = torch.rand(1, 1, 3, 32, 32).expand(-1, 4, -1, -1, -1)
+    target = torch.zeros_like(frame)
+    every = compared_terms(frame, target, vgg, settings.losses)
+    some = compared_terms(frame, target, vgg, replace(settings.losses, frames_seen=1), 3)
+    for name, value in every.items():
+        assert torch.allclose(some[name], value, rtol=1e-4), name
 
 
 def test_vgg_is_needed_only_by_losses_that_read_it(

@@ -14,7 +14,10 @@ SIGMA = 6 / 256
 
 
 def pose_heatmaps(
-    keypoints: Keypoints, size: tuple[int, int], joints: Sequence[int] = COCO18
+    keypoints: Keypoints,
+    size: tuple[int, int],
+    joints: Sequence[int] = COCO18,
+    side: int | None = None,
 ) -> Float[Tensor, "t k2 h w"]:
     """Draw each joint as a Gaussian of height one.
 
@@ -24,13 +27,14 @@ def pose_heatmaps(
         size: (height, width) of the picture.
         joints: which keypoints to draw, in order: `records.COCO18` (the paper's) or
             `records.BODY25` (the released network's).
+        side: shorter side of the whole picture, where this is a part of one; None: of this one.
 
     Returns:
         ``t k h w`` values in [0, 1]; a missing joint is an all-zero map.
     """
     height, width = size
     points = keypoints[:, list(joints)]
-    sigma = SIGMA * min(size)
+    sigma = SIGMA * (side or min(size))
     down = _bell(points[..., 1], height, sigma)
     across = _bell(points[..., 0], width, sigma)
     present = (points[..., 2] > 0).to(points.dtype)

@@ -11,6 +11,7 @@ import tyro
 
 from bdmm.cli.animate import Animate
 from bdmm.cli.convert import Convert
+from bdmm.cli.evaluate import Evaluate
 from bdmm.cli.inspect import Inspect
 from bdmm.cli.motion import ExtractMotion
 from bdmm.cli.prepare import Prepare
@@ -36,6 +37,7 @@ COMMANDS = {
     "synth": Synth,
     "prepare": Prepare,
     "train": Train,
+    "evaluate": Evaluate,
     "version": Version,
 }
 

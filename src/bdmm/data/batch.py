@@ -21,9 +21,11 @@ class Batch:
     A single sample is a batch of one clip. All of a clip's frames show one person; frames follow
     each other in time.
 
+    Frames may be a part that was cut out (`data.crop`); the source is always whole.
+
     Attributes:
-        source_image: ``b 3 h w`` RGB in [-1, 1].
-        source_foreground: ``b 1 h w`` in [0, 1].
+        source_image: ``b 3 h0 w0`` RGB in [-1, 1].
+        source_foreground: ``b 1 h0 w0`` in [0, 1].
         background: ``b 3 h w`` the place without the person, RGB in [-1, 1].
         keypoints: ``b t 29 3`` (x, y in pixels, confidence) of the pose that the network is given.
         source_grid: ``b t h w 2`` normalised (x, y) positions in the source, -2 where unknown.
@@ -35,8 +37,8 @@ class Batch:
         joints: which keypoints become heatmaps.
     """
 
-    source_image: Float[Tensor, "b 3 h w"]
-    source_foreground: Float[Tensor, "b 1 h w"]
+    source_image: Float[Tensor, "b 3 h0 w0"]
+    source_foreground: Float[Tensor, "b 1 h0 w0"]
     background: Float[Tensor, "b 3 h w"]
     keypoints: Float[Tensor, "b t k 3"]
     source_grid: Float[Tensor, "b t h w 2"]
@@ -59,9 +61,10 @@ class Batch:
     @cached_property
     def pose_heatmaps(self) -> Float[Tensor, "b t k2 h w"]:
         """One Gaussian per joint in [0, 1]; drawn where the batch is, since they are large."""
-        height, width = self.source_image.shape[2:]
+        height, width = self.state.shape[2:]
         flat = rearrange(self.keypoints, "b t k xyc -> (b t) k xyc")
-        maps = pose_heatmaps(flat, (height, width), self.joints)
+        side = min(self.source_image.shape[2:])
+        maps = pose_heatmaps(flat, (height, width), self.joints, side)
         return rearrange(maps, "(b t) k h w -> b t k h w", b=len(self))
 
     @cached_property
@@ -89,6 +92,11 @@ class Batch:
             part = slice(start, start + frames)
             moving = {name: getattr(self, name)[:, part] for name in _MOVING}
             yield replace(self, **moving)
+
+    def frame(self, number: int) -> "Batch":
+        """Return one of the frames."""
+        part = slice(number, number + 1)
+        return replace(self, **{name: getattr(self, name)[:, part] for name in _MOVING})
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> "Batch":
         return replace(self, **{name: change(getattr(self, name)) for name in _TENSORS})

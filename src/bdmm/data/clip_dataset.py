@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from bdmm.data.augment import Augmentation, augment
 from bdmm.data.batch import Batch, collate
 from bdmm.data.clip_store import PreparedClip, find_clips
+from bdmm.data.crop import crop_sample
 from bdmm.data.sample import Sample
 from bdmm.errors import InputError
 from bdmm.records import COCO18
@@ -27,6 +28,8 @@ class Sampling:
         source: any of the cached source frames, as in training, or always the first one.
         joints: which keypoints become heatmaps.
         augmentation: None for samples as they are.
+        crop: (height, width) of a part around the person that frames are cut down to; None for
+            whole frames.
         seed: decides all that is random, together with the index.
     """
 
@@ -35,6 +38,7 @@ class Sampling:
     source: Literal["random", "first"] = "random"
     joints: Sequence[int] = COCO18
     augmentation: Augmentation | None = None
+    crop: tuple[int, int] | None = None
     seed: int = 0
 
     @property
@@ -102,6 +106,8 @@ class ClipDataset(Dataset[Batch]):
         sample = read_sample(clip, int(random.integers(last)), start, stop)
         if self.sampling.augmentation is not None:
             sample = augment(sample, self.sampling.augmentation, random)
+        if self.sampling.crop is not None:
+            sample = crop_sample(sample, self.sampling.crop, random)
         return to_batch(sample, self.sampling.span, self.sampling.joints)
 
 

@@ -3,18 +3,14 @@
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn import functional
 
 from bdmm.body.source_geometry import Shown, SourceGeometry
 from bdmm.kernels.push_pull import push_pull
+from bdmm.kernels.rim import smoothed, spread_person
 from bdmm.kernels.warp import warp
 from bdmm.records import BONE_NAMES, BONE_PARENTS, Conditions, PixelState, Source
-from bdmm.shapes import Foreground, Frames, Image
+from bdmm.shapes import Frames, Image
 
-_PURE = 0.7
-"""Foreground from which on a pixel may have the person's colour alone."""
-_RIM = 1 / 256
-"""Width of the rim in which the background shines through all the same, of the photo's side."""
 _HEAD = BONE_NAMES.index("head")
 _ALIKE = 0.3
 """Difference from its bone's colour beyond which a pixel tells of other cloth, not of the light."""
@@ -36,7 +32,7 @@ class CoarseRenderer:
     """
 
     def __init__(self, source: Source, geometry: SourceGeometry) -> None:
-        self.person = spread_person(source.image, source.foreground)
+        self.person = spread_person(source.image[None], source.foreground[None])[0]
         self.palette = bone_palette(self.person, geometry)
 
     def __call__(self, conditions: Conditions, background: Frames | Image) -> Frames:
@@ -70,7 +66,7 @@ def compose_coarse(
         hidden = (state == PixelState.HIDDEN)[None, rows, columns] & ~conditions.filled[box]
         colour = _colours(person, palette, grid, segment, body & ~hidden[:, None])
         soft = conditions.warped_foreground[t : t + 1, :, rows, columns] * body
-        alpha = _smoothed(torch.where((segment >= 0)[:, None], 1.0, soft))
+        alpha = smoothed(torch.where((segment >= 0)[:, None], 1.0, soft))
         there = frames[t : t + 1, :, rows, columns]
         frames[t : t + 1, :, rows, columns] = alpha * colour + (1 - alpha) * there
     return frames.clamp(-1, 1)
@@ -106,17 +102,6 @@ def _colours(
     alike = torch.exp(-unlike / _ALIKE**2)
     shading = push_pull(difference, alike * (known & ~head))
     return torch.where(known, copied, torch.where(head, base, base + shading))
-
-
-def spread_person(image: Image, foreground: Foreground) -> Image:
-    """Return the photo with everything that isn't purely person filled from the person's colours.
-
-    Without it the background's colour would come along at the person's rim.
-    """
-    rim = max(1, round(_RIM * min(image.shape[1:])))
-    doubtful = (foreground[None] < _PURE).to(image)
-    near = functional.max_pool2d(doubtful, 2 * rim + 1, stride=1, padding=rim)
-    return push_pull(image[None], 1 - near)[0]
 
 
 def bone_palette(person: Image, geometry: SourceGeometry) -> Float[Tensor, "n 3"]:
@@ -162,10 +147,3 @@ def _mirrored(bone: int) -> int:
 
 def _belongs(segment: Int[Tensor, "b h w"], bones: list[int]) -> Bool[Tensor, "b 1 h w"]:
     return torch.isin(segment, segment.new_tensor(bones))[:, None]
-
-
-def _smoothed(alpha: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 1 h w"]:
-    """Soften the staircase of pixels that are in or out."""
-    taps = alpha.new_tensor([0.25, 0.5, 0.25])
-    kernel = (taps[:, None] * taps)[None, None]
-    return functional.conv2d(functional.pad(alpha, (1, 1, 1, 1), mode="replicate"), kernel)

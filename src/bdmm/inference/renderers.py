@@ -11,18 +11,18 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from bdmm.body.mesh_flow import NOWHERE
 from bdmm.body.source_geometry import SourceGeometry
-from bdmm.config import NetworkConfig
-from bdmm.errors import InputError
 from bdmm.inference.coarse import CoarseRenderer
+from bdmm.inference.layered import Layered
+from bdmm.inference.padding import pad_grid, pad_heatmaps, pad_image, padded_size
 from bdmm.inference.windows import WithNext, with_next
 from bdmm.network.acceleration import accelerate
 from bdmm.network.decoder import FoldedStyle
 from bdmm.network.generator import Generator
+from bdmm.network.layered import build_generator
 from bdmm.network.weights import load_weights
-from bdmm.records import BODY25, COCO18, Conditions, PixelState, PropagationState, Source
-from bdmm.shapes import Frames, Image
+from bdmm.records import COCO18, Conditions, PixelState, PropagationState, Source, joints_of
+from bdmm.shapes import Frames
 
 _RIM = 5
 """Pixels around the body that a frame is trusted to fill: hair, loose clothes, soft edges."""
@@ -98,7 +98,7 @@ class Network:
 
     def __init__(self, generator: Generator) -> None:
         self.generator = generator.eval()
-        self.joints = joints_of(generator.config)
+        self.joints = joints_of(generator.config.joints)
         self.device = next(generator.parameters()).device
 
     def render(
@@ -144,66 +144,22 @@ class Network:
         return frames[0, :, :, :height, :width], left
 
 
-def load_network(weights: str | Path, device: torch.device | str = "cpu") -> Network:
+def load_network(weights: str | Path, device: torch.device | str = "cpu") -> Network | Layered:
     """Load trained weights.
 
     Args:
-        weights: a file that ``bdmm convert`` or training wrote.
+        weights: a file that ``bdmm convert`` or training wrote, or the folder of a run.
         device: where the network shall run.
 
     Raises:
         InputError: the file is missing, damaged or not ours, or its network takes unknown joints.
     """
     config, tensors = load_weights(weights)
-    joints_of(config)
-    generator = Generator(config)
+    joints_of(config.joints)
+    generator = build_generator(config)
     generator.load_state_dict(tensors)
-    return Network(accelerate(generator.to(device)))
-
-
-def joints_of(config: NetworkConfig) -> tuple[int, ...]:
-    """Return the keypoints that a network takes as heatmaps.
-
-    Raises:
-        InputError: they are neither the 18 of COCO nor the 25 of BODY-25.
-    """
-    for joints in (COCO18, BODY25):
-        if len(joints) == config.joints:
-            return joints
-    raise InputError(f"The weights are of a network for {config.joints} joints, not 18 or 25.")
-
-
-def padded_size(size: tuple[int, int], step: int, least: int) -> tuple[int, int]:
-    """Return the next (height, width) that are multiples of ``step`` and at least ``least``."""
-    height, width = (max(-(-side // step) * step, least) for side in size)
-    return height, width
-
-
-def pad_image(image: Image, size: tuple[int, int]) -> Float[Tensor, "3 h1 w1"]:
-    """Grow a picture to the right and below by repeating its rim."""
-    height, width = image.shape[-2:]
-    grow = (0, size[1] - width, 0, size[0] - height)
-    return functional.pad(image[None], grow, mode="replicate")[0]
-
-
-def pad_heatmaps(
-    heatmaps: Float[Tensor, "t k h w"], size: tuple[int, int]
-) -> Float[Tensor, "t k h1 w1"]:
-    """Grow heatmaps to the right and below by zeros."""
-    height, width = heatmaps.shape[-2:]
-    return functional.pad(heatmaps, (0, size[1] - width, 0, size[0] - height))
-
-
-def pad_grid(grid: Float[Tensor, "t h w 2"], size: tuple[int, int]) -> Float[Tensor, "t h1 w1 2"]:
-    """Grow a grid to the right and below by nowhere, for a source grown likewise.
-
-    Convention: normalised (x, y) positions; the same places of the picture before and after.
-    """
-    height, width = grid.shape[1:3]
-    shrink = grid.new_tensor([width / size[1], height / size[0]])
-    moved = torch.where(grid == NOWHERE, NOWHERE, (grid + 1) * shrink - 1)
-    grow = (0, 0, 0, size[1] - width, 0, size[0] - height)
-    return functional.pad(moved, grow, value=NOWHERE)
+    generator = accelerate(generator.to(device))
+    return Network(generator) if isinstance(generator, Generator) else Layered(generator)
 
 
 def opacity(conditions: Conditions, rim: int = _RIM) -> Float[Tensor, "t 1 h w"]:

@@ -90,6 +90,30 @@ class RunningMoments:
         if other._count:
             self._take(other._count, other._mean, other._spread)
 
+    @property
+    def count(self) -> int:
+        """Return the number of samples."""
+        return self._count
+
+    @property
+    def dimension(self) -> int:
+        """Return the features' dimension."""
+        return len(self._mean)
+
+    def sums(self) -> Moments:
+        """Return mean, count and, as ``covariance``, the *sum* of outer products about the mean.
+
+        `from_sums` goes on from there.
+        """
+        return Moments(self._mean.copy(), self._spread.copy(), self._count)
+
+    @classmethod
+    def from_sums(cls, sums: Moments) -> "RunningMoments":
+        """Go on from what `sums` returned."""
+        running = cls(len(sums.mean))
+        running._take(sums.count, sums.mean, sums.covariance)
+        return running
+
     def moments(self) -> Moments:
         """Return mean and covariance.
 

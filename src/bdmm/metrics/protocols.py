@@ -17,7 +17,7 @@ class VideoDistance:
     Attributes:
         name: in reports.
         frames: frames of a clip that the detector is shown.
-        stride: every so-manieth frame is taken.
+        stride: every so-manieth frame is taken: 16 frames at stride 8 show a stretch of 128.
         real: which split the real clips come from.
         repeats: how often clips are drawn at new random offsets.
         size: pixels of the detector's square input; RGB in [-1, 1].
@@ -65,7 +65,7 @@ class Protocol:
 VIDEO_DISTANCES = tuple(
     VideoDistance(f"FVD-{split.capitalize()}{label}", frames, stride, split)
     for split in ("train", "test")
-    for label, frames, stride in (("128f", 128, 1), ("16f", 16, 1), ("128f-stride8", 128, 8))
+    for label, frames, stride in (("128f", 128, 1), ("16f", 16, 1), ("128f-stride8", 16, 8))
 )
 
 PROTOCOLS = {

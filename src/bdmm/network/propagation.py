@@ -21,7 +21,8 @@ class Propagation(nn.Module):
         super().__init__()
         self.backward = backward
         self.steps = nn.ModuleList(
-            ResidualBlock(2 * width, width, config.slope) for width in config.widths[-2::-1]
+            ResidualBlock(2 * width, width, config.slope, normed=config.colour_norm)
+            for width in config.widths[-2::-1]
         )
 
     def forward(self, scales: Scales, initial: Sequence[AnyScale]) -> Scales:

@@ -18,7 +18,10 @@ class StyleEncoder(nn.Module):
         super().__init__()
         widths = (3, *config.style_widths)
         self.blocks = nn.Sequential(
-            *(EncoderBlock(a, b, config.slope) for a, b in pairwise(widths))
+            *(
+                EncoderBlock(a, b, config.slope, normed=config.colour_norm)
+                for a, b in pairwise(widths)
+            )
         )
 
     def forward(self, source: Float[Tensor, "b 3 h w"]) -> Style:

@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 
 from bdmm.config import NetworkConfig
 from bdmm.errors import InputError
-from bdmm.network.generator import Generator
+from bdmm.network.layered import build_generator
 from bdmm.network.released import from_released, network_tensors, to_released
 from bdmm.network.tensor_files import (
     Shape,
@@ -132,7 +132,8 @@ def write_released(path: str | Path, config: NetworkConfig, tensors: Mapping[str
 def shapes_of(config: NetworkConfig) -> dict[str, Shape]:
     """Return the name and shape of every tensor of a generator, without making the numbers."""
     with torch.device("meta"), _Undrawn():
-        return {name: tuple(value.shape) for name, value in Generator(config).state_dict().items()}
+        tensors = build_generator(config).state_dict()
+    return {name: tuple(value.shape) for name, value in tensors.items()}
 
 
 def digest(tensors: Mapping[str, Tensor]) -> str:

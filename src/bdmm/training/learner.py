@@ -14,7 +14,7 @@ from bdmm.data.batch import Batch
 from bdmm.errors import InputError
 from bdmm.losses.vgg19 import Vgg19
 from bdmm.network.discriminators import build_discriminators
-from bdmm.network.generator import Generator
+from bdmm.network.layered import build_generator
 from bdmm.training.checkpoint import Checkpoint
 from bdmm.training.ema import MovingAverage
 from bdmm.training.settings import FIXED, TrainSettings, as_record
@@ -52,7 +52,7 @@ class Learner:
     ) -> None:
         torch.manual_seed(settings.seed)
         self.settings = settings
-        generator = Generator(settings.network).to(device)
+        generator = build_generator(settings.network).to(device)
         spatial, temporal = (
             judge.to(device) for judge in build_discriminators(settings.discriminators)
         )
@@ -83,6 +83,7 @@ class Learner:
         Raises:
             InputError: a loss or a gradient is not finite.
         """
+        self._set_rates(self.settings.rate(step))
         queues = [list(windows(batch, self.settings.frames)) for batch in batches]
         states = [None] * len(batches)
         random = np.random.default_rng([self.settings.seed, step])
@@ -119,6 +120,12 @@ class Learner:
         self.average.update(self.players.generator)
         both = [one | other for one, other in zip(terms, verdicts, strict=True)]
         return both, [state for _, state in drafts]
+
+    def _set_rates(self, rate: float) -> None:
+        shares = {"generator": 1.0, "discriminators": self.settings.discriminator_share}
+        for name, optimiser in self.optimisers.items():
+            for group in optimiser.param_groups:
+                group["lr"] = rate * shares[name]
 
     def _update(self, name: str, fabric: Fabric) -> None:
         optimiser = self.optimisers[name]

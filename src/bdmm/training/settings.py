@@ -21,6 +21,10 @@ from bdmm.errors import InputError
 Precision = Literal["32-true", "bf16-mixed"]
 FIXED = ("preset", "network", "discriminators")
 """What a resumed run cannot change: these decide the tensors of its checkpoints."""
+LAYERED = ("person", "alpha", "synthesis", "copy")
+"""Losses that only a network with a head of layers has."""
+_COUNTS = ("steps", "windows", "batch", "accumulate", "save_every", "log_every")
+_SHARES = ("discriminator_share", "gradient_limit", "warm_up")
 
 
 @dataclass(frozen=True)
@@ -37,12 +41,17 @@ class TrainSettings:
         windows: of a sample; gradients do not flow from one to the next.
         batch: clips at once on each device.
         accumulate: batches whose gradients are averaged before an update.
-        learning_rate: of the generator.
+        learning_rate: of the generator, at its highest.
+        final_rate: what the learning rate falls to by the last step, along half a cosine; None for
+            the same all the time.
+        warm_up: steps in which the learning rate rises from nothing.
         discriminator_share: the discriminators' learning rate over the generator's.
         betas: of Adam.
         gradient_limit: largest norm of the generator's gradients; 0 for no limit.
         average: share of the averaged weights that an update keeps.
         precision: of the networks' arithmetic; weights and losses are always 32 bit.
+        crop: (height, width) of a part around the person that frames are cut down to; None for
+            whole frames.
         seed: decides the first weights, the samples and the frames that are judged.
         save_every: steps between checkpoints.
         log_every: steps between two lines of the log.
@@ -59,40 +68,50 @@ class TrainSettings:
     batch: int = 1
     accumulate: int = 1
     learning_rate: float = 1e-4
+    final_rate: float | None = None
+    warm_up: int = 0
     discriminator_share: float = 0.1
     betas: tuple[float, float] = (0.5, 0.999)
     gradient_limit: float = 0.0
     average: float = 0.999
     precision: Precision = "32-true"
+    crop: tuple[int, int] | None = None
     seed: int = 0
     save_every: int = 500
     log_every: int = 20
 
     def __post_init__(self) -> None:
         """Refuse numbers that no run can have."""
-        for name in ("steps", "windows", "batch", "accumulate", "save_every", "log_every"):
-            if (value := getattr(self, name)) < 1:
-                raise InputError(f"The training's {_words(name)} must be 1 or more, not {value}.")
-        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
-            raise InputError(
-                f"The learning rate must be a number above 0, not {self.learning_rate}."
-            )
-        for name in ("discriminator_share", "gradient_limit"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0):
-                raise InputError(f"The training's {_words(name)} must be 0 or more, not {value}.")
+        for names, least in ((_COUNTS, 1), (_SHARES, 0)):
+            for name in names:
+                if not (math.isfinite(value := getattr(self, name)) and value >= least):
+                    raise InputError(
+                        f"The training's {_words(name)} must be {least} or more, not {value}."
+                    )
+        for rate in (self.learning_rate, self.final_rate):
+            if rate is not None and not (math.isfinite(rate) and rate > 0):
+                raise InputError(f"The learning rate must be a number above 0, not {rate}.")
         if not 0 <= self.average < 1:
             raise InputError(f"The average must lie between 0 and 1, not be {self.average}.")
         for name, weight in weights(self.losses).items():
             if not (math.isfinite(weight) and weight >= 0):
                 raise InputError(f"The weight of the {_words(name)} loss is {weight}.")
-        if not any(weights(self.losses).values()):
+        layered = self.network.head == "layers"
+        if not any(v for name, v in weights(self.losses).items() if layered or name not in LAYERED):
             raise InputError("All losses are switched off: there is nothing to learn from.")
 
     @property
     def frames(self) -> int:
         """Frames of a window."""
         return self.discriminators.frames
+
+    def rate(self, step: int) -> float:
+        """Return the generator's learning rate at a step, counted from 0."""
+        rate, last = self.learning_rate, self.final_rate
+        if last is not None:
+            turn = math.cos(math.pi * min(step / self.steps, 1.0))
+            rate = last + (rate - last) * (1 + turn) / 2
+        return rate * min(1.0, (step + 1) / (self.warm_up + 1))
 
 
 def weights(losses: LossConfig) -> dict[str, float]:
@@ -122,5 +141,19 @@ TRAIN_PRESETS: Mapping[str, TrainSettings] = MappingProxyType(
             losses=LOSS_PRESETS[name],
         )
         for name in ("paper", "released")
+    }
+    | {
+        "layered": TrainSettings(
+            preset="layered",
+            network=PRESETS["layered"],
+            discriminators=DISCRIMINATOR_PRESETS["layered"],
+            losses=LOSS_PRESETS["layered"],
+            steps=20_000,
+            windows=2,
+            learning_rate=1e-3,
+            final_rate=1e-4,
+            warm_up=50,
+            gradient_limit=5.0,
+        )
     }
 )

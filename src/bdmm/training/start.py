@@ -11,7 +11,7 @@ from bdmm.data.augment import Augmentation
 from bdmm.data.batch import Batch
 from bdmm.data.clip_dataset import ClipDataset, Sampling
 from bdmm.errors import InputError
-from bdmm.records import BODY25, COCO18
+from bdmm.records import joints_of
 from bdmm.training.feed import feed
 from bdmm.training.loop import Outcome, Progress, train
 from bdmm.training.settings import TrainSettings
@@ -108,25 +108,22 @@ def open_clips(settings: TrainSettings, material: Material) -> ClipDataset:
     Raises:
         InputError: there are none, or their size or the network's joints are of another kind.
     """
-    joints = {len(kind): kind for kind in (COCO18, BODY25)}.get(settings.network.joints)
-    if joints is None:
-        raise InputError(
-            f"Clips give 18 or 25 joints, not the network's {settings.network.joints}."
-        )
+    joints = joints_of(settings.network.joints)
     sampling = Sampling(
         frames=settings.frames,
         windows=settings.windows,
         joints=joints,
         augmentation=material.augmentation,
+        crop=settings.crop,
         seed=settings.seed,
     )
     dataset = ClipDataset(material.clips, sampling, material.split)
-    height, width = dataset.clips[0].info.size
+    height, width = settings.crop or dataset.clips[0].info.size
     step, least = settings.network.size_step, settings.network.least_size
     if height % step or width % step or min(height, width) < least:
         raise InputError(
-            f"The clips are {width}x{height} pixels; the network takes multiples of {step}, "
-            f"{least} at least: prepare them at such a size."
+            f"The frames are {width}x{height} pixels; the network takes multiples of {step}, "
+            f"{least} at least: prepare clips of such a size or cut out such parts."
         )
     return dataset
 

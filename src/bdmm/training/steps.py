@@ -15,10 +15,13 @@ from bdmm.errors import InputError
 from bdmm.losses.adversarial import discriminator_loss, generator_loss
 from bdmm.losses.objective import weighted_sum
 from bdmm.losses.vgg19 import Vgg19
-from bdmm.network.generator import EdgeGrid, Generator
+from bdmm.network.generator import Generator
+from bdmm.network.layer_inputs import Guide
+from bdmm.network.layered import LayeredGenerator, Layers
 from bdmm.network.propagation import detached
 from bdmm.records import PropagationState
 from bdmm.shapes import Clips
+from bdmm.training.layer_terms import layer_terms
 from bdmm.training.terms import compared_terms
 
 Scalar = Float[Tensor, ""]
@@ -38,7 +41,7 @@ class Players:
         autocast: the context in which the networks run; losses run outside, in 32 bit.
     """
 
-    generator: Generator
+    generator: Generator | LayeredGenerator
     spatial: nn.Module
     temporal: nn.Module
     paired: bool
@@ -52,24 +55,36 @@ class Window:
 
     Attributes:
         batch: these frames.
-        grid_after: grid of the frame after them; None at the end of the batch.
+        after: the frame after them; None at the end of the batch.
     """
 
     batch: Batch
-    grid_after: EdgeGrid | None
+    after: Batch | None
+
+
+@dataclass(frozen=True)
+class Generated:
+    """What a generator made of a window.
+
+    Attributes:
+        frames: in 32 bit.
+        layers: what they were mixed from, for a head of layers.
+    """
+
+    frames: Clips
+    layers: Layers | None = None
 
 
 def windows(batch: Batch, frames: int) -> Iterator[Window]:
     """Yield a batch's windows, each with a look at the frame behind its end."""
     for number, part in enumerate(batch.windows(frames), start=1):
         end = number * frames
-        after = batch.source_grid[:, end] if end < batch.frame_count else None
-        yield Window(part, after)
+        yield Window(part, batch.frame(end) if end < batch.frame_count else None)
 
 
 def generate(
     players: Players, window: Window, state: PropagationState | None
-) -> tuple[Clips, PropagationState]:
+) -> tuple[Generated, PropagationState]:
     """Generate a window's frames.
 
     Args:
@@ -78,24 +93,39 @@ def generate(
         state: what the window before returned; None at the beginning.
 
     Returns:
-        The frames, in 32 bit, and the state for the next window, cut from the graph.
+        The frames and the state for the next window, cut from the graph.
     """
-    batch = window.batch
+    batch, after = window.batch, window.after
     with players.autocast():
-        frames, after = players.generator(
+        if isinstance(players.generator, LayeredGenerator):
+            layers, left = players.generator(
+                players.generator.sit(batch.source_image, batch.source_foreground),
+                guide_of(batch),
+                batch.background[:, None],
+                after=None if after is None else guide_of(after),
+                state=state,
+            )
+            layers = layers.float()
+            return Generated(layers.frames, layers), detached(left)
+        frames, left = players.generator(
             batch.source_image,
             batch.pose_heatmaps,
             batch.source_grid,
-            grid_after=window.grid_after,
+            grid_after=None if after is None else after.source_grid[:, 0],
             state=state,
         )
-    return frames.float(), detached(after)
+    return Generated(frames.float()), detached(left)
+
+
+def guide_of(batch: Batch) -> Guide:
+    """Return what tells a generator with layers where each pixel comes from."""
+    return Guide(batch.pose_heatmaps, batch.source_grid, batch.state, batch.filled)
 
 
 def discriminator_step(
     players: Players,
     batch: Batch,
-    generated: Clips,
+    generated: Generated,
     judged: int,
     config: LossConfig,
     share: float = 1.0,
@@ -116,7 +146,7 @@ def discriminator_step(
     Raises:
         InputError: a loss is not finite; the sentence names it.
     """
-    both = torch.cat([batch.target_frames, generated.detach()])
+    both = torch.cat([batch.target_frames, generated.frames.detach()])
     source = torch.cat([batch.source_image, batch.source_image])
     verdicts = _verdicts(players, both, source, judged, config)
     terms = {
@@ -132,7 +162,7 @@ def discriminator_step(
 def generator_step(
     players: Players,
     batch: Batch,
-    generated: Clips,
+    generated: Generated,
     judged: int,
     config: LossConfig,
     share: float = 1.0,
@@ -153,9 +183,12 @@ def generator_step(
     Raises:
         InputError: a loss is not finite; the sentence names it.
     """
-    terms = compared_terms(generated, batch.target_frames, players.vgg, config)
+    frames = generated.frames
+    terms = compared_terms(frames, batch.target_frames, players.vgg, config, judged)
+    if generated.layers is not None:
+        terms |= layer_terms(generated.layers, batch, config)
     with _unlearning(players.spatial, players.temporal):
-        verdicts = _verdicts(players, generated, batch.source_image, judged, config)
+        verdicts = _verdicts(players, frames, batch.source_image, judged, config)
         terms |= {
             f"{name}_adversarial": generator_loss(logits) for name, logits in verdicts.items()
         }

@@ -48,7 +48,7 @@ def load_eye(path: Path | None, config: LossConfig) -> Vgg19 | None:
 
 
 def compared_terms(
-    generated: Clips, target: Clips, vgg: Vgg19 | None, config: LossConfig
+    generated: Clips, target: Clips, vgg: Vgg19 | None, config: LossConfig, drawn: int = 0
 ) -> dict[str, Scalar]:
     """Return the terms that compare a window with its target, not yet weighted.
 
@@ -59,6 +59,7 @@ def compared_terms(
         target: the true frames.
         vgg: of the same config; None where no term reads features.
         config: weights and layers.
+        drawn: the frame from which on VGG-19's are counted, where it doesn't see all.
     """
     terms: dict[str, Scalar] = {}
     pairs = list(zip(generated.unbind(1), target.unbind(1), strict=True))
@@ -67,9 +68,26 @@ def compared_terms(
     comparisons = _comparisons(config)
     if comparisons:
         assert vgg is not None, "a loss needs VGG-19"
-        each = [_compare(vgg, *pair, comparisons) for pair in pairs]
-        terms |= {name: torch.stack([one[name] for one in each]).sum() for name in comparisons}
+        chosen = seen_frames(len(pairs), drawn, config.frames_seen)
+        each = [_compare(vgg, *pairs[frame], comparisons) for frame in chosen]
+        share = len(pairs) / len(chosen)
+        terms |= {
+            name: share * torch.stack([one[name] for one in each]).sum() for name in comparisons
+        }
     return terms
+
+
+def seen_frames(count: int, first: int, seen: int) -> list[int]:
+    """Return which frames of a window are looked at: spread evenly, from a drawn one on.
+
+    Args:
+        count: frames of the window.
+        first: the drawn frame.
+        seen: how many; 0 for all.
+    """
+    if not 0 < seen < count:
+        return list(range(count))
+    return sorted({(first + number * count // seen) % count for number in range(seen)})
 
 
 def _comparisons(config: LossConfig) -> dict[str, _Compare]:

@@ -1,0 +1,201 @@
+"""How systems leave their frames on disk: what is generated, what is true, clip by clip.
+
+| layout | one clip is |
+|---|---|
+| videos | a video; the true one bears the same name |
+| folders | a folder of numbered pictures, or such a folder with one folder of pictures in it, as the paper's cut frames ``ID.mp4/frames/`` |
+| strips | a folder of the paper's result strips, of five square panels; the truth is among them |
+| GFLA | a folder with ``NAME_vis.png`` generated and ``NAME_gt.png`` true, beside other pictures |
+| iPERCore | a folder ``SOURCE-DRIVING`` of ``pred_*.png``; the true clip is called ``DRIVING`` |
+
+DPTN and NTED leave pictures of single poses, ``SOURCE_2_TARGET_vis``; one folder for each clip makes
+them the layout of folders.
+"""  # noqa: E501
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from bdmm.data.footage import PICTURES, VIDEOS, picture_files
+from bdmm.errors import InputError
+from bdmm.media.image import picture_size, read_image, resize_image
+from bdmm.metrics.folders import PairedFrames, check_size
+from bdmm.metrics.frame_metrics import FramePair
+from bdmm.metrics.strips import StripFolder, is_strip_folder
+
+Kind = Literal["pair", "strips", "gfla"]
+GENERATED_SUFFIX, TRUE_SUFFIX = "_vis", "_gt"
+"""Of GFLA's file names."""
+_PREDICTED = "pred_"
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class StoredClip:
+    """One clip of a system's output.
+
+    Attributes:
+        name: of the clip.
+        kind: ``pair`` of two places, or one place that holds the truth as well.
+        generated: a video or a folder.
+        target: a video or a folder; of ``strips`` and ``gfla`` the same as ``generated``.
+    """
+
+    name: str
+    kind: Kind
+    generated: Path
+    target: Path
+
+    def pairs(
+        self, size: tuple[int, int] | None = None, skip_bad: Tell | None = None
+    ) -> Iterator[FramePair]:
+        """Read the frames.
+
+        Args:
+            size: (height, width) to bring frames to; as they are if None.
+            skip_bad: told of each frame that cannot be judged, which is then left out.
+
+        Raises:
+            InputError: frames are missing, or one is bad and bad ones are not skipped.
+        """
+        if self.kind == "pair":
+            yield from PairedFrames(self.generated, self.target, size=size, skip_bad=skip_bad)
+        elif self.kind == "strips":
+            yield from StripFolder(self.generated, skip_bad=skip_bad)
+        else:
+            yield from _gfla_pairs(self.generated, size, skip_bad)
+
+
+def find_stored(generated: Path, target: Path | None) -> list[StoredClip]:
+    """Return the clips of a system's output, with their true ones.
+
+    Args:
+        generated: a video, a folder of pictures, or a folder of such.
+        target: the same of the truth; None where the output holds the truth itself.
+
+    Raises:
+        InputError: a folder is missing or empty, a clip has no partner, or the truth is needed.
+    """
+    ours = find_places(generated)
+    alone = [_with_truth(name, path) for name, path in ours]
+    if target is None:
+        for (_, path), clip in zip(ours, alone, strict=True):
+            if clip is None:
+                raise InputError(f"{path} does not hold its true frames: give them with --target.")
+        return [clip for clip in alone if clip is not None]
+    theirs = find_places(target)
+    if len(ours) == len(theirs) == 1:
+        return [StoredClip(theirs[0][0], "pair", ours[0][1], theirs[0][1])]
+    return _matched(generated, ours, target, dict(theirs))
+
+
+def find_places(root: Path) -> list[tuple[str, Path]]:
+    """Return (name, video or folder of pictures) of each clip, sorted by name.
+
+    Raises:
+        InputError: there are none.
+    """
+    if not root.exists():
+        raise InputError(f"{root} does not exist; give a video or a folder of pictures or clips.")
+    if root.is_file() or _holds_pictures(root):
+        return [(_bare(root), root)]
+    found = []
+    for path in sorted(root.iterdir()):
+        place = None if path.name.startswith(".") else _place(path)
+        if place is not None:
+            found.append((_bare(path), place))
+    if not found:
+        raise InputError(f"{root} holds neither pictures nor clips ({', '.join(PICTURES)}).")
+    return found
+
+
+def _place(path: Path) -> Path | None:
+    """Return where the frames of a clip are; None where there is no clip."""
+    if path.is_file():
+        return path if path.suffix.lower() in VIDEOS else None
+    if _holds_pictures(path):
+        return path
+    inner = [one for one in sorted(path.iterdir()) if one.is_dir() and _holds_pictures(one)]
+    named = [one for one in inner if one.name == "frames"]
+    if len(named) == 1:
+        return named[0]
+    if len(inner) > 1:
+        raise InputError(
+            f"{path} holds {len(inner)} folders of pictures: give one folder for each clip."
+        )
+    return inner[0] if inner else None
+
+
+def _matched(
+    generated: Path, ours: Sequence[tuple[str, Path]], target: Path, theirs: dict[str, Path]
+) -> list[StoredClip]:
+    clips = []
+    for name, path in ours:
+        partner = name if name in theirs else _driving_of(name, path, theirs)
+        if partner is None:
+            raise InputError(f"{target} has no clip {name}, which {generated} has.")
+        clips.append(StoredClip(partner, "pair", path, theirs[partner]))
+    lacking = sorted(set(theirs) - {clip.name for clip in clips})
+    if lacking:
+        raise InputError(
+            f"{generated} lacks the clip {lacking[0]}, which {target} has ({len(ours)} generated "
+            f"clips, {len(theirs)} true ones)."
+        )
+    return clips
+
+
+def _driving_of(name: str, path: Path, theirs: dict[str, Path]) -> str | None:
+    """Return the true clip of iPERCore's ``SOURCE-DRIVING``."""
+    if not path.is_dir() or not any(path.glob(f"{_PREDICTED}*")):
+        return None
+    ends = [one for one in theirs if name.endswith(f"-{one}")]
+    return max(ends, key=len, default=None)
+
+
+def _with_truth(name: str, path: Path) -> StoredClip | None:
+    """Return a clip whose place holds the truth too."""
+    if path.is_file():
+        return None
+    if any(_gfla_names(path)):
+        return StoredClip(name, "gfla", path, path)
+    return StoredClip(name, "strips", path, path) if is_strip_folder(path) else None
+
+
+def _gfla_names(folder: Path) -> Iterator[tuple[Path, Path]]:
+    """Yield the (generated, true) files of a folder that GFLA wrote."""
+    files = {file.stem: file for file in sorted(picture_files(folder))}
+    for stem, file in files.items():
+        if stem.endswith(GENERATED_SUFFIX):
+            true = files.get(stem.removesuffix(GENERATED_SUFFIX) + TRUE_SUFFIX)
+            if true is not None:
+                yield file, true
+
+
+def _gfla_pairs(
+    folder: Path, size: tuple[int, int] | None, skip_bad: Tell | None
+) -> Iterator[FramePair]:
+    expected = size
+    for generated, true in _gfla_names(folder):
+        try:
+            ours, theirs = read_image(generated), read_image(true)
+            if size is not None:
+                ours, theirs = resize_image(ours, size), resize_image(theirs, size)
+            expected = expected or picture_size(theirs)
+            check_size(str(true), theirs, expected)
+            check_size(str(generated), ours, expected)
+        except InputError as error:
+            if skip_bad is None:
+                raise
+            skip_bad(str(error))
+            continue
+        yield FramePair(str(generated), ours, theirs)
+
+
+def _holds_pictures(path: Path) -> bool:
+    return path.is_dir() and any(True for _ in picture_files(path))
+
+
+def _bare(path: Path) -> str:
+    """Return a clip's name: without the suffix of a video, which the paper's folders bear too."""
+    return path.stem if path.suffix.lower() in VIDEOS else path.name

@@ -1,0 +1,163 @@
+"""The report as JSON: everything that was measured, and everything that it depends on."""
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from bdmm.errors import InputError
+from bdmm.evaluation.results import ClipResult, Failure, Results, gather
+from bdmm.evaluation.row_files import dump
+from bdmm.media.output_file import appearing, writing
+from bdmm.metrics.running import Summary
+
+FILE_NAME = "report.json"
+FORMAT = 1
+_PROGRAMS = ("bdmm", "torch", "numpy", "opencv-contrib-python", "av", "mediapipe")
+
+
+@dataclass(frozen=True)
+class Report:
+    """An evaluation with all that its numbers depend on.
+
+    Attributes:
+        kind: ``reenactment`` of prepared clips, or ``frames`` of folders and videos.
+        protocol: the rules, as JSON.
+        settings: of this evaluation, as JSON.
+        systems: name, place and SHA-256 of each.
+        results: per clip and averaged.
+        detectors: SHA-256 of every file of weights that a judge read, by a name for it.
+        not_computed: metric -> why.
+        versions: of the programs.
+    """
+
+    kind: str
+    protocol: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    systems: Sequence[Mapping[str, Any]]
+    results: Results
+    detectors: Mapping[str, str] = field(default_factory=dict)
+    not_computed: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def names(self) -> list[str]:
+        """Return the systems' names, in the report's order."""
+        return [str(one["name"]) for one in self.systems]
+
+
+def program_versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that numbers depend on."""
+    found = {"python": platform.python_version()}
+    for name in _PROGRAMS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def save_report(folder: Path, report: Report) -> Path:
+    """Write ``report.json`` into a folder, strict JSON, and return its path.
+
+    Raises:
+        InputError: the disk is full and the like.
+    """
+    content = {
+        "format": FORMAT,
+        "kind": report.kind,
+        "protocol": report.protocol,
+        "settings": report.settings,
+        "versions": report.versions,
+        "systems": report.systems,
+        "detectors": report.detectors,
+        "not_computed": report.not_computed,
+        "clips_counted": len({one.clip for one in report.results.clips})
+        - len(report.results.left_out),
+        "left_out": report.results.left_out,
+        "failures": [asdict(one) for one in report.results.failures],
+        "groups": _plain(report.results.groups),
+        "clips": [asdict(one) for one in report.results.clips],
+    }
+    path = folder / FILE_NAME
+    with appearing(path) as part, writing(path):
+        part.write_text(dump(content, indent=1) + "\n", encoding="utf-8")
+    return path
+
+
+def load_report(path: str | Path) -> Report:
+    """Read a report back.
+
+    Args:
+        path: the file, or the folder that holds it.
+
+    Raises:
+        InputError: it is missing, damaged or of another version.
+    """
+    path = Path(path)
+    path = path / FILE_NAME if path.is_dir() else path
+    if not path.is_file():
+        raise InputError(f"{path} does not exist: give the folder of a report of bdmm evaluate.")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["format"] != FORMAT:
+            raise InputError(f"{path} is of another version of bdmm: evaluate again.")
+        return Report(
+            kind=str(content["kind"]),
+            protocol=dict(content["protocol"]),
+            settings=dict(content["settings"]),
+            systems=tuple(dict(one) for one in content["systems"]),
+            results=_results(content),
+            detectors=dict(content["detectors"]),
+            not_computed=dict(content["not_computed"]),
+            versions=dict(content["versions"]),
+        )
+    except InputError:
+        raise
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise InputError(f"{path} is damaged: evaluate again.") from error
+
+
+def summary_of(values: Mapping[str, Any]) -> Summary:
+    """Read a `Summary` back from JSON."""
+    return Summary(
+        float(values["mean"]),
+        float(values["deviation"]),
+        int(values["count"]),
+        int(values["undefined"]),
+    )
+
+
+def scores_of(values: Mapping[str, Any]) -> dict[str, dict[str, Summary]]:
+    """Read region -> metric -> `Summary` back from JSON."""
+    return {
+        region: {metric: summary_of(one) for metric, one in metrics.items()}
+        for region, metrics in values.items()
+    }
+
+
+def _results(content: Mapping[str, Any]) -> Results:
+    clips = [
+        ClipResult(
+            system=str(one["system"]),
+            clip=str(one["clip"]),
+            group=str(one["group"]),
+            frames=int(one["frames"]),
+            fps=float(one["fps"]),
+            scores=scores_of(one["scores"]),
+            rows_file=str(one["rows_file"]),
+            notes=tuple(one["notes"]),
+        )
+        for one in content["clips"]
+    ]
+    return gather(clips, [Failure(**one) for one in content["failures"]])
+
+
+def _plain(value: Any) -> Any:
+    """Return nested tables of dataclasses as tables alone."""
+    if isinstance(value, Mapping):
+        return {key: _plain(one) for key, one in value.items()}
+    return asdict(value)

@@ -1,0 +1,98 @@
+"""Frames of one clip into rows of numbers, one row for each frame."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+from bdmm.evaluation.feature_judges import FeatureJudge, judge_features
+from bdmm.evaluation.reenact import JudgedFrame
+from bdmm.media.image import Picture, picture_size, resize_image
+from bdmm.metrics.frame_metrics import WHOLE, FramePair, score_pair
+from bdmm.metrics.protocols import Protocol
+from bdmm.metrics.temporal import warping_errors
+
+Scores = dict[str, dict[str, float]]
+"""Region -> metric -> number."""
+
+
+@dataclass(frozen=True)
+class FrameRow:
+    """Numbers of one frame.
+
+    Attributes:
+        frame: its number in the clip.
+        scores: region -> metric -> number. The step from the frame to the next has its warping
+            error in the row of the frame: ``warping``, and ``warping_true`` of the true video.
+    """
+
+    frame: int
+    scores: Scores
+
+
+@dataclass(frozen=True)
+class Judging:
+    """How frames are judged.
+
+    Attributes:
+        protocol: one of `metrics.protocols.PROTOCOLS`.
+        judges: distances of features.
+        features_every: only every so-manieth frame is shown to them, since they are slow.
+    """
+
+    protocol: Protocol
+    judges: Sequence[FeatureJudge] = ()
+    features_every: int = 1
+
+
+def score_frames(frames: Iterable[JudgedFrame], judging: Judging) -> Iterator[FrameRow]:
+    """Yield the row of each frame, in order; two frames are held at a time.
+
+    Args:
+        frames: of one clip, in order.
+        judging: how.
+    """
+    before: tuple[JudgedFrame, Scores] | None = None
+    for place, frame in enumerate(fitted(frames, judging.protocol)):
+        scores = _score(frame.pair, judging, place % judging.features_every == 0)
+        if before is not None:
+            yield _with_step(*before, frame, judging.protocol)
+        before = frame, scores
+    if before is not None:
+        yield FrameRow(before[0].number, before[1])
+
+
+def fitted(frames: Iterable[JudgedFrame], protocol: Protocol) -> Iterator[JudgedFrame]:
+    """Bring frames to the size that a protocol judges, and leave out regions that it does not."""
+    for frame in frames:
+        yield JudgedFrame(frame.number, fit_pair(frame.pair, protocol))
+
+
+def fit_pair(pair: FramePair, protocol: Protocol) -> FramePair:
+    """Do what `fitted` does to one pair."""
+    regions = pair.regions if protocol.regions else {}
+    side = protocol.frame_size
+    if side is None or picture_size(pair.target_uint8) == (side, side):
+        return FramePair(pair.name, pair.generated_uint8, pair.target_uint8, regions)
+    assert not regions, "no protocol resizes frames and judges regions"
+
+    def resized(picture: Picture) -> Picture:
+        return resize_image(picture, (side, side))
+
+    return FramePair(pair.name, resized(pair.generated_uint8), resized(pair.target_uint8))
+
+
+def _score(pair: FramePair, judging: Judging, features: bool) -> Scores:
+    scores = {name: asdict(one) for name, one in score_pair(pair, judging.protocol).items()}
+    if features:
+        for region, distances in judge_features(pair, judging.judges).items():
+            scores[region] |= distances
+    return scores
+
+
+def _with_step(
+    frame: JudgedFrame, scores: Scores, after: JudgedFrame, protocol: Protocol
+) -> FrameRow:
+    """Add the warping error of the step to the next frame, where that is the neighbour."""
+    if protocol.temporal and after.number == frame.number + 1:
+        error = next(warping_errors([frame.pair, after.pair]))
+        scores[WHOLE] |= {"warping": error.generated, "warping_true": error.target}
+    return FrameRow(frame.number, scores)

@@ -1,0 +1,182 @@
+"""The layered generator: the paper's machinery, ending in layers instead of colours.
+
+A frame is the person before a background; the person is made of pixels copied from the photo at
+full resolution and of synthesised ones. Fresh weights give the coarse warp.
+"""
+
+from dataclasses import dataclass, fields
+
+import torch
+from einops import rearrange, repeat
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from bdmm.config import NetworkConfig
+from bdmm.kernels.rim import spread_person
+from bdmm.kernels.warp import warp
+from bdmm.network.decoder import FoldedStyle
+from bdmm.network.generator import Generator
+from bdmm.network.layer_inputs import LAYER_INPUTS, Guide, LayerInputs, layer_inputs
+from bdmm.network.layers import initialise
+from bdmm.records import PropagationState
+
+_CHANNELS = 7
+"""Of the head: three colours, the logits of copy and alpha, a shift (x, y) of what is copied."""
+_START = 0.1
+"""Size of the head's first results: small, so that training begins at the coarse warp."""
+_SURE, _COPIES_SEEN, _COPIES_FILLED = 8.0, 3.0, 1.0
+"""Logits at the start: alpha from one side to the other, copying what was seen, what was filled."""
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Some frames and what they are made of.
+
+    Attributes:
+        frames: ``b t 3 h w`` the result, RGB; in [-1, 1] after `clamped`, about so before.
+        alpha: ``b t 1 h w`` in [0, 1], how much the person covers the background.
+        person: ``b t 3 h w`` the person's colours, everywhere.
+        copied: ``b t 3 h w`` pixels taken from the source.
+        synthesis: ``b t 3 h w`` pixels that the network made.
+        copy: ``b t 1 h w`` in [0, 1], the copied pixels' share of the person.
+        visible: ``b t 1 h w`` where the source shows what is copied.
+    """
+
+    frames: Float[Tensor, "b t 3 h w"]
+    alpha: Float[Tensor, "b t 1 h w"]
+    person: Float[Tensor, "b t 3 h w"]
+    copied: Float[Tensor, "b t 3 h w"]
+    synthesis: Float[Tensor, "b t 3 h w"]
+    copy: Float[Tensor, "b t 1 h w"]
+    visible: Float[Tensor, "b t 1 h w"]
+
+    def float(self) -> "Layers":
+        """Return the layers in 32 bit."""
+        return Layers(*(getattr(self, one.name).float() for one in fields(self)))
+
+
+@dataclass(frozen=True)
+class Sitter:
+    """The person of a photo, made ready once for a whole clip.
+
+    Attributes:
+        image: ``b 3 h w`` the photo, RGB in [-1, 1].
+        person: ``b 3 h w`` the same with the person's colours everywhere.
+        foreground: ``b 1 h w`` in [0, 1].
+        folded: the decoder's kernels.
+    """
+
+    image: Float[Tensor, "b 3 h w"]
+    person: Float[Tensor, "b 3 h w"]
+    foreground: Float[Tensor, "b 1 h w"]
+    folded: FoldedStyle
+
+
+class LayeredGenerator(nn.Module):
+    """One photo and a motion to a video, window by window: `Generator` with a head of layers."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        """Build the networks with fresh weights, which give the coarse warp."""
+        super().__init__()
+        self.config = config
+        self.core = Generator(config)
+        width = config.widths[0]
+        self.mix = nn.Conv2d(width + LAYER_INPUTS, width, 3, padding=1)
+        self.layers = nn.Conv2d(width, _CHANNELS, 3, padding=1)
+        initialise(self.mix, config.slope)
+        initialise(self.layers, config.slope)
+        with torch.no_grad():
+            self.layers.weight.mul_(_START)
+
+    def sit(self, image: Float[Tensor, "b 3 h w"], foreground: Float[Tensor, "b 1 h w"]) -> Sitter:
+        """Make a photo ready: once for a clip.
+
+        Args:
+            image: RGB in [-1, 1]; sides are multiples of 8, at least 64.
+            foreground: where the person is, in [0, 1].
+        """
+        return Sitter(image, spread_person(image, foreground), foreground, self.core.fold(image))
+
+    def forward(
+        self,
+        sitter: Sitter,
+        guide: Guide,
+        background: Float[Tensor, "b t3 3 h w"],
+        after: Guide | None = None,
+        state: PropagationState | None = None,
+    ) -> tuple[Layers, PropagationState]:
+        """Generate the frames of one window.
+
+        Args:
+            sitter: the photo, `sit`.
+            guide: of the window's frames.
+            background: what lies behind the person, RGB in [-1, 1]: of each frame, or one for all.
+            after: of the frame after the window; None: the last frame's own.
+            state: what the window before returned; None at the start of a clip.
+
+        Returns:
+            The frames with their layers, and the state for the next window.
+
+        Raises:
+            InputError: the frames' size or the number of joints does not fit the network.
+        """
+        self.core.check(sitter.image, guide.pose_heatmaps)
+        count = len(guide)
+        inputs = layer_inputs(sitter.person, sitter.foreground, guide)
+        maps = inputs.maps
+        if after is not None:
+            beyond = layer_inputs(sitter.person, sitter.foreground, after)
+            maps = torch.cat((maps, beyond.maps), dim=1)
+        encoded = self.core.encode_inputs(maps, slice(0, count))
+        features, left = self.core.propagate(
+            sitter.image, guide.pose_heatmaps, encoded, state, sitter.folded
+        )
+        return self._compose(sitter, guide, inputs, features, background), left
+
+    def _compose(
+        self,
+        sitter: Sitter,
+        guide: Guide,
+        inputs: LayerInputs,
+        features: Float[Tensor, "b t c h w"],
+        background: Float[Tensor, "b t3 3 h w"],
+    ) -> Layers:
+        count = len(guide)
+        joined = rearrange(torch.cat((features, inputs.maps), dim=2), "b t c h w -> (b t) c h w")
+        hidden = functional.leaky_relu(self.mix(joined), self.config.slope, inplace=True)
+        raw = rearrange(self.layers(hidden), "(b t) c h w -> b t c h w", t=count)
+        colours, copy, alpha, shift = raw.split((3, 1, 1, 2), dim=2)
+
+        copied = self._copied(sitter, guide, inputs, shift)
+        synthesis = inputs.colours + colours
+        filled = inputs.known - inputs.visible
+        prior = _COPIES_SEEN * inputs.visible + _COPIES_FILLED * filled - (1 - inputs.known)
+        copy = torch.sigmoid(copy + prior)
+        person = copy * copied + (1 - copy) * synthesis
+        alpha = torch.sigmoid(alpha + _SURE * (inputs.expected - 0.5))
+        frames = alpha * person + (1 - alpha) * background
+        return Layers(frames, alpha, person, copied, synthesis, copy, inputs.visible)
+
+    def _copied(
+        self,
+        sitter: Sitter,
+        guide: Guide,
+        inputs: LayerInputs,
+        shift: Float[Tensor, "b t 2 h w"],
+    ) -> Float[Tensor, "b t 3 h w"]:
+        """Take the person's pixels from the source, moved as far as the reach allows."""
+        if not self.config.reach:
+            return inputs.colours
+        # Normalised positions span 2, so this is the same share of any picture.
+        step = 2 * self.config.reach / 256 * torch.tanh(shift)
+        grid = guide.source_grid + rearrange(step, "b t xy h w -> b t h w xy")
+        person = repeat(sitter.person, "b c h w -> (b t) c h w", t=len(guide))
+        copied = warp(person, rearrange(grid, "b t h w xy -> (b t) h w xy"))
+        copied = rearrange(copied, "(b t) c h w -> b t c h w", t=len(guide))
+        return torch.where(inputs.known > 0, copied, inputs.colours)
+
+
+def build_generator(config: NetworkConfig) -> Generator | LayeredGenerator:
+    """Build the generator of a config with fresh weights."""
+    return LayeredGenerator(config) if config.head == "layers" else Generator(config)

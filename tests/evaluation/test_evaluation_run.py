@@ -1,0 +1,103 @@
+"""Clips of systems become rows on disk and means; what is finished is not done again."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bdmm.errors import InputError
+from bdmm.evaluation.reenact import Casting
+from bdmm.evaluation.reenactments import ClipChoice, Reenacting, choose_clips, evaluate_reenactments
+from bdmm.evaluation.report_file import Report, load_report, save_report
+from bdmm.evaluation.results import ClipResult, Failure, gather
+from bdmm.evaluation.row_files import read_rows
+from bdmm.evaluation.run import ROWS, Plan, Workplace
+from bdmm.metrics.running import Summary
+
+
+def test_the_warp_beats_the_copied_source(report: Report) -> None:
+    means = {name: report.results.groups[name]["walk"] for name in ("copy", "coarse")}
+    for region in ("frame", "person"):
+        ours, copied = means["coarse"][region], means["copy"][region]
+        assert ours["ssim"].mean > copied["ssim"].mean
+        assert ours["psnr"].mean > copied["psnr"].mean + 3
+        assert ours["l1"].mean < copied["l1"].mean / 2
+        assert ours["ssim"].frames == 6
+    assert means["copy"]["frame"]["warping"].frames == 5
+    assert math.isnan(means["copy"]["frame"]["ssim"].deviation), "one clip does not differ"
+
+
+def test_means_are_those_of_the_rows_on_disk(report: Report, place: Workplace) -> None:
+    for clip in report.results.clips:
+        rows = list(read_rows(place.folder / ROWS / clip.rows_file))
+        assert [row.frame for row in rows] == [1, 2, 3, 4, 5, 6]
+        mean = sum(row.scores["person"]["l1"] for row in rows) / len(rows)
+        assert clip.scores["person"]["l1"].mean == pytest.approx(mean, rel=1e-12)
+
+
+def test_absent_weights_are_named_and_never_replaced(report: Report) -> None:
+    if "lpips_alex" in report.not_computed:
+        assert "not computed: needs alexnet-owt-7be5be79.pth" in report.not_computed["lpips_alex"]
+        assert "lpips_alex" not in report.results.clips[0].scores["frame"]
+
+
+def test_finished_clips_are_not_judged_again(
+    report: Report, clip_folder: Path, place: Workplace
+) -> None:
+    rows = sorted((place.folder / ROWS).iterdir())
+    times = [path.stat().st_mtime_ns for path in rows]
+    rows[0].write_text(rows[0].read_text()[:-40])
+    again = evaluate_reenactments(
+        ClipChoice((clip_folder,)), Reenacting(casting=Casting(frames=7)), Plan(), place
+    )
+    assert again.results == report.results
+    assert rows[0].stat().st_mtime_ns != times[0], "the one that was cut off is"
+    assert rows[1].stat().st_mtime_ns == times[1]
+
+
+def test_report_is_strict_json_and_comes_back(report: Report, tmp_path: Path) -> None:
+    path = save_report(tmp_path, report)
+    json.loads(path.read_text(), parse_constant=pytest.fail)
+    back = load_report(tmp_path)
+    assert back.protocol["ssim_range"] == "full"
+    assert back.versions == dict(report.versions)
+    (tmp_path / "copy").mkdir()
+    assert save_report(tmp_path / "copy", back).read_text() == path.read_text()
+    path.write_text(path.read_text()[:-9])
+    with pytest.raises(InputError, match=r"report\.json is damaged"):
+        load_report(tmp_path)
+    with pytest.raises(InputError, match="does not exist"):
+        load_report(tmp_path / "none")
+
+
+def _clip(system: str, name: str, value: float, frames: int) -> ClipResult:
+    summary = Summary(value, 0.0, frames, int(math.isnan(value)))
+    return ClipResult(system, name, name[0], frames, 25.0, {"frame": {"ssim": summary}})
+
+
+def test_systems_are_compared_on_the_clips_that_all_were_judged_on() -> None:
+    clips = [_clip("x", "a1", 0.5, 10), _clip("x", "b1", 0.9, 30), _clip("y", "a1", 0.4, 10)]
+    results = gather(clips, [Failure("y", "b1", "broken")])
+    assert results.left_out == ("b1",)
+    assert results.groups["x"]["a"]["frame"]["ssim"].mean == 0.5
+    both = gather(clips[:2], []).groups["x"]["all"]["frame"]["ssim"]
+    assert both.mean == pytest.approx(0.8), "over frames, not over clips"
+    assert both.deviation == pytest.approx(0.2), "of the clips' means"
+    undefined = gather([clips[0], _clip("x", "a2", math.nan, 5)], []).groups["x"]["a"]
+    assert math.isnan(undefined["frame"]["ssim"].mean)
+
+
+def test_choice_of_clips(clip_folder: Path) -> None:
+    with pytest.raises(InputError, match="None of the 1 clips is of the split test"):
+        choose_clips(ClipChoice((clip_folder,), split="test"))
+    with pytest.raises(InputError, match="Two clips are called walk_1"):
+        choose_clips(ClipChoice((clip_folder, clip_folder)))
+
+
+def test_wrong_plans_are_refused(place: Workplace) -> None:
+    with pytest.raises(InputError, match="every 0th frame"):
+        replace(Plan(), features_every=0)
+    with pytest.raises(InputError, match="no protocol 'old'"):
+        Plan("old")

@@ -1,0 +1,126 @@
+"""A clip plays photo, driver and truth; every renderer is asked for the same frames."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from bdmm.body.source_geometry import SourceGeometry
+from bdmm.data.clip_store import PreparedClip
+from bdmm.errors import InputError
+from bdmm.evaluation.reenact import Casting, Reenactment
+from bdmm.evaluation.systems import Copy, list_systems, open_system, split_name
+from bdmm.media.pixels import to_pictures
+from bdmm.network.weights import FILE_NAME
+from bdmm.records import Conditions, Source
+from bdmm.shapes import Frames
+
+
+class Watching(Copy):
+    """Copies the source and keeps the conditions that it was given."""
+
+    def __init__(self, value: float = 0.0) -> None:
+        super().__init__()
+        self.seen: list[Conditions] = []
+        self.value = value
+
+    def render(
+        self,
+        source: Source,
+        geometry: SourceGeometry,
+        windows: Iterable[Conditions],
+        backgrounds: Iterable[Frames] | None = None,
+    ) -> Iterator[Frames]:
+        for conditions in windows:
+            self.seen.append(conditions)
+            yield source.image.expand(len(conditions), -1, -1, -1) + self.value
+
+
+@pytest.fixture(scope="module")
+def watched(clip: PreparedClip) -> Watching:
+    renderer = Watching()
+    list(Reenactment(clip, Casting(frames=7)).pairs(renderer))
+    return renderer
+
+
+def test_every_frame_but_the_source_is_judged_beside_its_true_one(clip: PreparedClip) -> None:
+    stage = Reenactment(clip, Casting(source_frame=2, frames=7))
+    pairs = list(stage.pairs(Copy()))
+    assert [one.number for one in pairs] == [0, 1, 3, 4, 5, 6]
+    truth = to_pictures(clip.frames())
+    for one in pairs:
+        assert np.array_equal(one.pair.target_uint8, truth[one.number])
+        assert np.array_equal(one.pair.generated_uint8, truth[2])
+        assert one.pair.regions["person"].max() == 1
+
+
+def test_all_frames_are_driven_by_their_own_motion(clip: PreparedClip, watched: Watching) -> None:
+    assert [len(one) for one in watched.seen] == [6, 1]
+    visible = torch.cat([one.visible for one in watched.seen])
+    people = clip.foregrounds()[:7, 0] > 0.5
+    assert visible[people].float().mean() > 0.6
+    assert not visible[~people].any()
+    middle = visible.float().sum(1) @ torch.arange(64.0) / visible.float().sum((1, 2))
+    assert (middle.diff() - 1).abs().max() < 0.3, "the person slides a pixel in every frame"
+
+
+def test_stored_warps_take_the_place_of_new_geometry(clip: PreparedClip, watched: Watching) -> None:
+    renderer = Watching()
+    stage = Reenactment(clip, Casting(cached=True, frames=7))
+    assert stage.source_frame == clip.info.sources[0].frame
+    list(stage.pairs(renderer))
+    stored = clip.warps(0, 0, 6)
+    assert torch.equal(renderer.seen[0].source_grid, stored.source_grid)
+    assert torch.equal(renderer.seen[0].state, stored.state)
+    assert torch.equal(renderer.seen[0].pose_heatmaps, watched.seen[0].pose_heatmaps)
+    assert not torch.equal(renderer.seen[0].source_grid, watched.seen[0].source_grid)
+
+
+def test_background_is_the_clips_or_what_the_source_tells(clip: PreparedClip) -> None:
+    assert torch.equal(Reenactment(clip).source.background, clip.background())
+    filled = Reenactment(clip, Casting(background="source")).source
+    away = filled.foreground[0] < 0.01
+    difference = (filled.background - filled.image).abs().mean(0)
+    assert difference[away].median() == 0
+    assert difference[filled.foreground[0] > 0.9].mean() > 0.05
+
+
+def test_frames_that_are_no_numbers_are_told_of(clip: PreparedClip) -> None:
+    with pytest.raises(InputError, match=r"walk_1 frame 1 holds values that are not finite"):
+        list(Reenactment(clip, Casting(frames=3)).pairs(Watching(torch.nan)))
+
+
+def test_source_must_be_there(clip: PreparedClip) -> None:
+    with pytest.raises(InputError, match=r"has 8 frames, so none has the number 8"):
+        Reenactment(clip, Casting(source_frame=8))
+    other = (clip.info.sources[0].frame + 1) % 8
+    with pytest.raises(InputError, match=r"no stored warps of frame"):
+        Reenactment(clip, Casting(source_frame=other, cached=True))
+
+
+def test_source_is_the_first_frame_that_can_be_trusted(clip_folder: Path) -> None:
+    clip = PreparedClip(clip_folder)
+    assert Reenactment(clip).source_frame == 0
+    clip.info = replace(clip.info, flagged=(0, 1, 2))
+    assert Reenactment(clip).source_frame == 3
+    clip.info = replace(clip.info, flagged=tuple(range(8)))
+    with pytest.raises(InputError, match="No frame of the clip"):
+        Reenactment(clip)
+
+
+def test_systems_are_the_baselines_and_named_weights(tmp_path: Path) -> None:
+    run = tmp_path / "run_7"
+    run.mkdir()
+    (run / FILE_NAME).write_bytes(b"weights")
+    systems = list_systems([str(run), f"ours={run}"])
+    assert [one.name for one in systems] == ["copy", "coarse", "run_7", "ours"]
+    assert systems[2].sha256 == systems[3].sha256 != ""
+    assert open_system("coarse").name == "coarse"
+    assert split_name("a=b.safetensors") == ("a", Path("b.safetensors"))
+    with pytest.raises(InputError, match="Two systems are called run_7"):
+        list_systems([str(run), str(run)])
+    with pytest.raises(InputError, match="no weights at nowhere"):
+        list_systems(["nowhere"])

@@ -1,0 +1,140 @@
+"""Fréchet video distances with a detector that needs no weights."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from bdmm.errors import InputError
+from bdmm.metrics.detectors import Unit
+from bdmm.metrics.protocols import VIDEO_DISTANCES, find_protocol
+from bdmm.metrics.video_distance import Cutting, VideoClips, VideoFeatures
+
+CUTTING = Cutting(frames=4, stride=2, repeats=5)
+SETTINGS = {"detector": "none"}
+
+
+class FirstFrames:
+    """The number that stands in a clip's first frame, and in its last."""
+
+    name, distance, dimension, settings = "first", "none", 2, SETTINGS
+    unit: Unit = "clip"
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, frames: torch.Tensor) -> torch.Tensor:
+        self.calls += len(frames)
+        return frames[:, [0, -1], 0, 0, 0]
+
+
+def numbered(name: str, length: int) -> VideoClips:
+    """A video whose frames hold their own index."""
+
+    def read(indices) -> torch.Tensor:
+        return torch.tensor(list(indices)).float()[:, None, None, None].expand(-1, 3, 2, 2)
+
+    return VideoClips(name, length, read)
+
+
+def test_a_clip_starts_where_it_was_drawn_and_takes_every_other_frame() -> None:
+    video = numbered("a", 40)
+    features = video.features(CUTTING, FirstFrames())
+    starts = video.starts(CUTTING)
+    assert features.shape == (5, 2)
+    np.testing.assert_array_equal(features[:, 0], starts)
+    np.testing.assert_array_equal(features[:, 1], starts + 6)
+    assert starts.max() <= 40 - CUTTING.reach == 33
+
+
+def test_offsets_depend_on_seed_name_and_repeat_alone() -> None:
+    starts = numbered("a", 400).starts(CUTTING)
+    assert len(set(starts)) > 2
+    np.testing.assert_array_equal(starts, numbered("a", 400).starts(CUTTING))
+    assert (starts != numbered("b", 400).starts(CUTTING)).any()
+    assert (starts != numbered("a", 400).starts(replace(CUTTING, seed=1))).any()
+    longer = numbered("a", 400).starts(replace(CUTTING, repeats=9))
+    np.testing.assert_array_equal(longer[:5], starts)
+
+
+def test_every_place_is_drawn_alike() -> None:
+    counts = np.bincount(numbered("a", 16).starts(replace(CUTTING, repeats=9000)), minlength=10)
+    assert len(counts) == 10
+    assert counts.min() > 750
+    assert counts.max() < 1050
+
+
+def test_equal_clips_are_looked_at_once() -> None:
+    detector, told = FirstFrames(), []
+    features = numbered("a", 7).features(CUTTING, detector, lambda *now: told.append(now))
+    assert detector.calls == 1
+    assert told == [(1, 1)]
+    np.testing.assert_array_equal(features, [[0, 6]] * 5)
+
+
+def test_a_short_video_is_named() -> None:
+    with pytest.raises(InputError, match=r"video a has 6 frames, and clips of 4 .* need 7; leave"):
+        numbered("a", 6).starts(CUTTING)
+
+
+def test_the_protocols_rows() -> None:
+    cuttings = {row.name: Cutting.of(row) for row in VIDEO_DISTANCES}
+    assert [cuttings[f"FVD-Train{x}"].reach for x in ("16f", "128f", "128f-stride8")] == [
+        16,
+        128,
+        121,
+    ]
+    assert cuttings["FVD-Train16f"] == cuttings["FVD-Test16f"]
+    assert find_protocol("modern").video_distances == VIDEO_DISTANCES
+
+
+def gathered(videos: int, away: float = 0.0, seed: int = 0) -> VideoFeatures:
+    random = np.random.default_rng(seed)
+    features = VideoFeatures(CUTTING, SETTINGS)
+    for i in range(videos):
+        features.add(f"video {i}", random.normal(away, 1, (5, 3)))
+    return features
+
+
+def test_the_distance_is_the_mean_over_the_repeats() -> None:
+    ours, theirs = gathered(60), gathered(60, away=2.0)
+    score = ours.distance(theirs)
+    assert score.value.mean == pytest.approx(12, rel=0.3)
+    assert 0 < score.value.deviation < 3
+    assert (score.value.count, score.count_generated, score.count_real) == (5, 60, 60)
+    assert not score.rank_deficient
+    assert gathered(60).distance(ours).value.mean == 0
+    assert gathered(3).distance(theirs).rank_deficient
+
+
+def test_shards_files_and_order_do_not_matter(tmp_path) -> None:
+    whole, path = gathered(10), tmp_path / "v.safetensors"
+    odd, even = VideoFeatures(CUTTING, SETTINGS), VideoFeatures(CUTTING, SETTINGS)
+    random = np.random.default_rng(0)
+    rows = [random.normal(0, 1, (5, 3)) for _ in range(10)]
+    for i in reversed(range(10)):
+        (odd if i % 2 else even).add(f"video {i}", rows[i])
+    odd.save(path)
+    loaded = VideoFeatures.load(path)
+    assert (loaded.cutting, loaded.settings, len(loaded)) == (CUTTING, SETTINGS, 5)
+    assert "video 3" in loaded
+    assert "video 4" not in loaded
+    loaded.merge(even)
+    other = gathered(10, seed=4)
+    assert loaded.distance(other) == whole.distance(other)
+
+
+def test_what_cannot_be_compared_is_told(tmp_path) -> None:
+    ours = gathered(4)
+    with pytest.raises(InputError, match="at least two videos in each set, not 1"):
+        ours.distance(gathered(1))
+    with pytest.raises(InputError, match="their seed is 0 and 7"):
+        ours.distance(VideoFeatures(replace(CUTTING, seed=7), SETTINGS))
+    with pytest.raises(InputError, match=r"features of the video b are not finite"):
+        ours.add("b", np.full((5, 3), np.nan))
+    ours.save(tmp_path / "v.safetensors")
+    content = (tmp_path / "v.safetensors").read_bytes()
+    (tmp_path / "v.safetensors").write_bytes(content.replace(b"stride", b"strude"))
+    with pytest.raises(InputError, match="does not say how its clips were cut"):
+        VideoFeatures.load(tmp_path / "v.safetensors")

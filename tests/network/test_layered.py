@@ -1,0 +1,130 @@
+"""Layers: fresh weights give the coarse warp, and everything the head mixes has a gradient."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from bdmm.config import PRESETS, NetworkConfig
+from bdmm.errors import InputError
+from bdmm.kernels.rim import spread_person
+from bdmm.kernels.warp import warp
+from bdmm.network.layer_inputs import Guide
+from bdmm.network.layered import LayeredGenerator, build_generator
+from bdmm.network.weights import load_weights, save_weights
+from bdmm.records import PixelState
+
+SMALL = dataclasses.replace(PRESETS["layered"], widths=(4, 6, 8), style_widths=(4, 6, 8), joints=3)
+SIDE, FRAMES = 32, 4
+PERSON = slice(8, 24)
+
+
+@pytest.fixture
+def person() -> tuple[torch.Tensor, torch.Tensor]:
+    """A textured square person and its foreground."""
+    image = torch.rand(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    foreground = torch.zeros(1, 1, SIDE, SIDE)
+    foreground[..., PERSON, PERSON] = 1
+    return image, foreground
+
+
+def _guide(frames: int = FRAMES, moved: float = 2.0) -> Guide:
+    """The person moved by some pixels to the right; a column is hidden, another filled."""
+    centres = (torch.arange(SIDE) + 0.5) / SIDE * 2 - 1
+    y, x = torch.meshgrid(centres, centres - 2 * moved / SIDE, indexing="ij")
+    state = torch.zeros(SIDE, SIDE, dtype=torch.uint8)
+    state[PERSON, PERSON.start + 2 : PERSON.stop + 2] = PixelState.VISIBLE
+    state[PERSON, 12:14] = PixelState.HIDDEN
+    filled = torch.zeros(SIDE, SIDE, dtype=torch.bool)
+    filled[PERSON, 12] = True
+    grid = torch.where((state > 0)[..., None], torch.stack((x, y), dim=-1), -2.0)
+    random = torch.Generator().manual_seed(5)
+    return Guide(
+        pose_heatmaps=torch.rand(1, frames, SMALL.joints, SIDE, SIDE, generator=random),
+        source_grid=grid.expand(1, frames, -1, -1, -1),
+        state=state.expand(1, frames, -1, -1),
+        filled=filled.expand(1, frames, -1, -1),
+    )
+
+
+def _fresh(config: NetworkConfig = SMALL) -> LayeredGenerator:
+    torch.manual_seed(0)
+    return LayeredGenerator(config)
+
+
+def test_fresh_weights_give_the_coarse_warp(person: tuple[torch.Tensor, torch.Tensor]) -> None:
+    generator, guide = _fresh(), _guide()
+    background = torch.full((1, 1, 3, SIDE, SIDE), 0.25)
+    with torch.no_grad():
+        layers, _ = generator(generator.sit(*person), guide, background)
+    expected = warp(spread_person(*person), guide.source_grid[:, 0])
+    seen = (guide.state[0, 0] == PixelState.VISIBLE)[1:-1, 1:-1]
+    inside = torch.nn.functional.pad(seen, (1, 1, 1, 1))
+    # The head's first shifts are small, but the texture is noise: compare the colours in the mean.
+    assert layers.copy[0, 0, 0][inside].mean() > 0.85
+    assert layers.alpha[0, 0, 0][inside].mean() > 0.85
+    assert (layers.person - layers.copied)[0, 0, :, inside].abs().mean() < 0.1
+    away = guide.state[0, 0] == 0
+    away[:, 7:27] = False
+    assert (layers.frames[0, 0, :, away] - 0.25).abs().max() < 0.1
+    still = dataclasses.replace(SMALL, reach=0.0)
+    with torch.no_grad():
+        generator = _fresh(still)
+        layers, _ = generator(generator.sit(*person), guide, background)
+    assert torch.equal(layers.copied[0, 0, :, inside], expected[0, :, inside])
+
+
+def test_every_weight_learns(person: tuple[torch.Tensor, torch.Tensor]) -> None:
+    generator, guide = _fresh(), _guide()
+    background = torch.zeros(1, FRAMES, 3, SIDE, SIDE)
+    sitter = generator.sit(*person)
+    layers, _ = generator(sitter, guide, background, after=_guide(1))
+    (layers.frames.square().mean() + layers.synthesis.mean()).backward()
+    silent = [name for name, one in generator.named_parameters() if one.grad is None]
+    assert silent == []
+
+
+def test_windows_go_on_where_the_one_before_ended(
+    person: tuple[torch.Tensor, torch.Tensor],
+) -> None:
+    config = dataclasses.replace(SMALL, backward_branch=False)
+    generator, guide = _fresh(config), _guide(2 * FRAMES)
+    background = torch.zeros(1, 1, 3, SIDE, SIDE)
+
+    def part(frames: slice) -> Guide:
+        return Guide(*(getattr(guide, one.name)[:, frames] for one in dataclasses.fields(guide)))
+
+    with torch.no_grad():
+        sitter = generator.sit(*person)
+        whole, _ = generator(sitter, guide, background)
+        first, state = generator(sitter, part(slice(0, FRAMES)), background)
+        second, _ = generator(sitter, part(slice(FRAMES, None)), background, state=state)
+    joined = torch.cat((first.frames, second.frames), dim=1)
+    assert torch.allclose(joined, whole.frames, atol=1e-5)
+
+
+def test_a_long_clip_stays_bounded(person: tuple[torch.Tensor, torch.Tensor]) -> None:
+    generator, state = _fresh(), None
+    background = torch.zeros(1, 1, 3, SIDE, SIDE)
+    sizes = []
+    with torch.no_grad():
+        sitter = generator.sit(*person)
+        for _ in range(30):
+            _, state = generator(sitter, _guide(), background, state=state)
+            sizes.append(float(state.forward[-1].abs().mean()))
+    assert sizes[-1] < 2 * sizes[2]
+
+
+def test_weights_are_kept_with_the_head(tmp_path) -> None:
+    generator = _fresh()
+    path = tmp_path / "weights.safetensors"
+    halves = {name: value.half() for name, value in generator.state_dict().items()}
+    save_weights(path, halves, SMALL)
+    config, tensors = load_weights(path)
+    assert config == SMALL
+    again = build_generator(config)
+    again.load_state_dict(tensors)
+    for name, value in generator.state_dict().items():
+        assert torch.allclose(again.state_dict()[name], value, rtol=1e-3, atol=1e-6), name
+    with pytest.raises(InputError, match="head"):
+        NetworkConfig(head="none")
