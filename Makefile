@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 OUT    ?= out
 
-.PHONY: install demo test test-all lint types imports check assets clean
+.PHONY: install demo test e2e test-all lint types imports check assets clean
 
 install: $(READY)
 
@@ -26,6 +26,10 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest -q -n 2
+
+# From no data at all to a video by weights that were trained on the way.
+e2e: $(READY)
+	$(BIN)/python -m pytest -q -m slow tests/cli/test_end_to_end.py
 
 test-all: $(READY)
 	$(BIN)/python -m pytest -q -m "not gpu"

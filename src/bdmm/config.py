@@ -8,6 +8,8 @@ from bdmm.errors import InputError
 
 HEADS = ("rgb", "layers")
 """What a generator ends in."""
+NORMS = ("instance", "pixel")
+"""How a generator's features are normalised."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,8 @@ class NetworkConfig:
         structural_recurrence: False gives every frame its own features as structural state.
         head: ``rgb`` makes frames from features alone (the paper); ``layers`` mixes them from the
             warped source's own pixels, synthesised ones and the background.
-        colour_norm: False leaves the instance norms out wherever features carry colours, which
-            such a norm takes away; pose keeps its own.
+        norm: ``instance`` as in the paper; ``pixel`` norms the channels of every pixel by itself,
+            and only in recurrences: colours stay, and what lies elsewhere in the frame is no matter.
         reach: how far the head of layers may move the pixels that it copies, in pixels at 256.
     """
 
@@ -52,13 +54,14 @@ class NetworkConfig:
     backward_branch: bool = True
     structural_recurrence: bool = True
     head: str = "rgb"
-    colour_norm: bool = True
+    norm: str = "instance"
     reach: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse numbers that no network can have."""
-        if self.head not in HEADS:
-            raise InputError(f"A network's head is one of {', '.join(HEADS)}, not {self.head!r}.")
+        for name, known in (("head", HEADS), ("norm", NORMS)):
+            if (value := getattr(self, name)) not in known:
+                raise InputError(f"The network's {name} is one of {known}, not {value!r:.40}.")
         if self.head == "layers" and self.feeds_back:
             raise InputError("A network with a head of layers has no frame to feed back.")
         if not 0 <= self.reach <= 64:
@@ -101,7 +104,7 @@ PRESETS: Mapping[str, NetworkConfig] = MappingProxyType(
             widths=(24, 48, 96),
             style_widths=(24, 48, 96, 128, 128),
             head="layers",
-            colour_norm=False,
+            norm="pixel",
             reach=6.0,
         ),
     }

@@ -52,6 +52,25 @@ def test_a_sample_is_what_it_says(clip_folder: Path, clip) -> None:
     assert sample.warped_foreground[0, :, 0][seen].mean() > 0.9
 
 
+def test_a_part_shows_the_same_as_the_whole(clip_folder: Path) -> None:
+    whole = ClipDataset([clip_folder], Sampling(6, source="first"))[0]
+    part = ClipDataset([clip_folder], Sampling(6, source="first", crop=(64, 48)))[0]
+    assert torch.equal(part.source_image, whole.source_image)
+    assert part.target_frames.shape == (1, 6, 3, 64, 48)
+    moved = whole.keypoints[0, 0, 0] - part.keypoints[0, 0, 0]
+    x, y = (round(float(value)) for value in moved[:2])
+    rows, columns = slice(y, y + 64), slice(x, x + 48)
+    for name in ("target_frames", "target_foreground", "pose_heatmaps"):
+        of_part, of_whole = getattr(part, name), getattr(whole, name)
+        torch.testing.assert_close(of_part, of_whole[..., rows, columns], rtol=0, atol=1e-4)
+    for name in ("state", "filled"):
+        assert torch.equal(getattr(part, name), getattr(whole, name)[..., rows, columns])
+    assert torch.equal(part.source_grid, whole.source_grid[:, :, rows, columns])
+    assert torch.equal(part.background, whole.background[..., rows, columns])
+    everything = ClipDataset([clip_folder], Sampling(6, source="first", crop=(640, 480)))[0]
+    assert torch.equal(everything.target_frames, whole.target_frames)
+
+
 def test_windows_follow_each_other(clip_folder: Path) -> None:
     whole = ClipDataset([clip_folder], Sampling(5, windows=3))[0]
     parts = list(whole.windows(5))

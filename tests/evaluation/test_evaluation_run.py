@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from bdmm.errors import InputError
+from bdmm.evaluation.clip_job import Plan
 from bdmm.evaluation.reenact import Casting
 from bdmm.evaluation.reenactments import ClipChoice, Reenacting, choose_clips, evaluate_reenactments
 from bdmm.evaluation.report_file import Report, load_report, save_report
 from bdmm.evaluation.results import ClipResult, Failure, gather
 from bdmm.evaluation.row_files import read_rows
-from bdmm.evaluation.run import ROWS, Plan, Workplace
+from bdmm.evaluation.run import ROWS, Workplace
 from bdmm.metrics.running import Summary
 
 

@@ -163,7 +163,7 @@ def served(tmp_path):
             pass
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     url = f"http://127.0.0.1:{server.server_address[1]}/file.pth"
     yield WeightFile("file.pth", "weights", url, (hashlib.sha256(content).hexdigest(),))
     server.shutdown()

@@ -53,6 +53,13 @@ def test_going_on_after_loading_equals_never_having_stopped(features, tmp_path) 
     np.testing.assert_array_equal(resumed.moments().covariance, straight.moments().covariance)
 
 
+def test_an_empty_set_can_be_put_aside(features, tmp_path) -> None:
+    FeatureStatistics(6, SETTINGS).save(tmp_path / "none.safetensors")
+    statistics = FeatureStatistics.load(tmp_path / "none.safetensors")
+    statistics.merge(gathered(features))
+    assert statistics.count == 200
+
+
 def test_a_shift_by_hand(features) -> None:
     """Equal spread, means 3 and 4 apart in two dimensions: 9 + 16."""
     away = features + np.array([3, 4, 0, 0, 0, 0], np.float32)

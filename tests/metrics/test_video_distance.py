@@ -125,6 +125,13 @@ def test_shards_files_and_order_do_not_matter(tmp_path) -> None:
     assert loaded.distance(other) == whole.distance(other)
 
 
+def test_an_empty_set_can_be_put_aside(tmp_path) -> None:
+    VideoFeatures(CUTTING, SETTINGS).save(tmp_path / "none.safetensors")
+    loaded = VideoFeatures.load(tmp_path / "none.safetensors")
+    loaded.merge(gathered(3))
+    assert (len(loaded), loaded.cutting) == (3, CUTTING)
+
+
 def test_what_cannot_be_compared_is_told(tmp_path) -> None:
     ours = gathered(4)
     with pytest.raises(InputError, match="at least two videos in each set, not 1"):

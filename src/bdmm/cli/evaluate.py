@@ -13,8 +13,9 @@ from bdmm.cli.resources import use_one_thread
 from bdmm.errors import InputError
 
 if TYPE_CHECKING:
+    from bdmm.evaluation.clip_job import Plan
     from bdmm.evaluation.report_file import Report
-    from bdmm.evaluation.run import Plan, Workplace
+    from bdmm.evaluation.run import Workplace
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,10 @@ class Evaluate:
     """Judge networks, or any system's frames, and write a report.
 
     bdmm evaluate --weights W --data clips/ -o report/
+
+    bdmm evaluate --frames generated/ --target true/ -o report/
+
+    bdmm evaluate --compare ours=report1 warp=report2 -o table/
 
     Stopped in the middle, the same command goes on where it was.
     """
@@ -32,6 +37,14 @@ class Evaluate:
     """Weights files or folders of runs, each as NAME=FILE if it shall have a name."""
     data: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FOLDER")] = ()
     """Prepared clips whose own motion drives one of their frames."""
+    frames: Annotated[str | None, tyro.conf.arg(metavar="PATH")] = None
+    """Frames of any system: a video, a folder of pictures, or a folder of clips."""
+    target: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    """The true frames in the same form; not needed where the system's output holds them."""
+    compare: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=REPORT")] = ()
+    """Reports that make one table."""
+    published: Literal["table 1 fashion", "table 1 iper", "table 2", "table s1"] | None = None
+    """Numbers that the paper prints, below those that are compared and marked as such."""
     protocol: Literal["modern", "paper"] = "modern"
     """The paper's way of judging, or one with regions and fixed ranges."""
     split: Literal["train", "val", "test"] | None = None
@@ -52,10 +65,20 @@ class Evaluate:
     """Weights of VGG-19."""
     features_every: Annotated[int, tyro.conf.arg(metavar="N")] = 1
     """Show LPIPS and VGG-19 only every so-manieth frame."""
+    real: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FOLDER")] = ()
+    """Prepared clips of the training set, which FID and FVD-Train are distances from."""
+    no_sets: bool = False
+    """Leave out distances of sets: FID, FVD and the like."""
+    poses: bool = False
+    """Find the keypoints again in the generated frames: does the person do the motion?"""
     device: Annotated[str, tyro.conf.arg(metavar="DEVICE")] = "cpu"
     """Where networks work: cpu or cuda."""
     workers: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Processes at work; one per core otherwise. 0 works in this process alone."""
+    skip_bad: bool = False
+    """Leave frames out that cannot be read, and say which."""
+    pictures: Annotated[int, tyro.conf.arg(metavar="N")] = 12
+    """Clips of which the report shows pictures and videos, spread over all."""
     again: bool = False
     """Judge again what was judged before, as after a change of the program."""
     quiet: bool = False
@@ -67,26 +90,66 @@ class Evaluate:
         Raises:
             InputError: a mistake of the user's, a full disk, or not one clip could be judged.
         """
-        workers = worker_count(self.workers)
         self._check()
+        if self.compare:
+            self._compare()
+            return
+        workers = worker_count(self.workers)
         use_one_thread()
+        from bdmm.evaluation.clip_job import Plan
         from bdmm.evaluation.feature_judges import Detectors
+        from bdmm.evaluation.page import save_page
         from bdmm.evaluation.report_file import save_report
-        from bdmm.evaluation.run import Plan, Workplace
+        from bdmm.evaluation.run import Workplace
 
-        plan = Plan(self.protocol, Detectors(self.detectors, self.vgg), self.features_every)
+        plan = Plan(
+            self.protocol,
+            Detectors(self.detectors, self.vgg, self.device),
+            self.features_every,
+            self.poses,
+            not self.no_sets,
+            self.real,
+        )
         with Progress(self.quiet) as progress:
-            place = Workplace(self.output, workers, self.again, progress)
-            report = self._reenact(plan, place)
+            place = Workplace(self.output, workers, self.again, self.pictures, progress)
+            report = self._reenact(plan, place) if self.data else self._read(plan, place)
         save_report(self.output, report)
-        tell(report, self.output)
+        page = save_page(self.output, report)
+        tell(report, page)
 
     def _check(self) -> None:
-        if not self.data:
-            raise InputError("There is nothing to judge: give prepared clips with --data.")
+        """Check that the options name one thing to do."""
+        asked = {"--data": self.data, "--frames": self.frames, "--compare": self.compare}
+        given = [name for name, value in asked.items() if value]
+        if len(given) != 1:
+            said = " and ".join(given) + " exclude each other" if given else "nothing is judged"
+            raise InputError(f"Give one of {', '.join(asked)}: {said}.")
+        belongs = {
+            "--weights": (self.weights, "--data"),
+            "--target": (self.target, "--frames"),
+            "--published": (self.published, "--compare"),
+        }
+        for name, (value, partner) in belongs.items():
+            if value and given != [partner]:
+                raise InputError(f"{name} goes with {partner}; leave it out or give {partner}.")
         for name, value in (("limit", self.limit), ("number of first frames", self.first)):
             if value is not None and value < 1:
                 raise InputError(f"The {name} is {value}; it must be 1 or more.")
+
+    def _compare(self) -> None:
+        from bdmm.evaluation.comparison import compare, save_tables
+        from bdmm.evaluation.tables import to_markdown
+
+        tables = compare(self.compare, self.published)
+        save_tables(self.output, tables)
+        for table in tables:
+            say(to_markdown(table))
+
+    def _read(self, plan: "Plan", place: "Workplace") -> "Report":
+        from bdmm.evaluation.stored_frames import evaluate_frames
+
+        assert self.frames is not None
+        return evaluate_frames(self.frames, self.target, plan, place, self.skip_bad)
 
     def _reenact(self, plan: "Plan", place: "Workplace") -> "Report":
         from bdmm.evaluation.reenact import Casting
@@ -101,15 +164,24 @@ class Evaluate:
         )
 
 
-def tell(report: "Report", folder: Path) -> None:
+def tell(report: "Report", page: Path) -> None:
     """Print the means, what failed and what was not computed."""
+    from bdmm.evaluation.results import ALL
+    from bdmm.evaluation.tables import table_of, to_markdown
+
     for failure in report.results.failures:
         warn(f"{failure.system}, {failure.clip}: {failure.reason}")
-    for metric, reason in report.not_computed.items():
+    for clip in report.results.clips:
+        for note in clip.notes:
+            warn(f"{clip.system}, {clip.clip}: {note}")
+    for metric, reason in (*report.not_computed.items(), *report.results.sets_missing.items()):
         warn(f"{metric} {reason}.")
-    for system in report.names:
-        for group, regions in report.results.groups.get(system, {}).items():
-            for region, metrics in regions.items():
-                numbers = "  ".join(f"{name} {one.mean:.4g}" for name, one in metrics.items())
-                say(f"{system:<12} {group:<10} {region:<7} {numbers}")
-    say(f"{folder}: {len(report.results.clips)} clips of {len(report.names)} systems.")
+    groups = report.results.groups
+    group = next(iter(next(iter(groups.values()))))
+    means = {name: of.get(group, {}) for name, of in groups.items()}
+    sets = report.results.sets
+    for region in dict.fromkeys(region for of in means.values() for region in of):
+        title = f"{'all clips' if group == ALL else group}: {region}"
+        say(to_markdown(table_of(title, means, [region], sets=sets)))
+        sets = ()
+    say(f"The report is {page}.")

@@ -16,6 +16,10 @@ Loss = Literal[
     "perceptual",
     "style",
     "contextual",
+    "person",
+    "alpha",
+    "synthesis",
+    "copy",
 ]
 
 
@@ -33,8 +37,8 @@ class Train:
     """Folders that bdmm prepare or bdmm synth made."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")]
     """Folder of the run."""
-    preset: Literal["paper", "released"] = "paper"
-    """The network: as printed, or as the authors' code runs."""
+    preset: Literal["paper", "released", "layered"] = "paper"
+    """The network: as printed, as the authors' code runs, or the one whose weights ship."""
     vgg: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """Weights of VGG-19; from PyTorch's own cache otherwise."""
     without: tuple[Loss, ...] = ()
@@ -49,6 +53,8 @@ class Train:
     """Batches whose gradients make one update."""
     learning_rate: Annotated[float | None, tyro.conf.arg(metavar="RATE")] = None
     """Of the generator; the preset's otherwise."""
+    crop: Annotated[tuple[int, int] | None, tyro.conf.arg(metavar="HEIGHT WIDTH")] = None
+    """Cut frames down to such a part around the person; whole frames otherwise."""
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     """Of the networks' arithmetic."""
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
@@ -93,7 +99,7 @@ class Train:
             seed=self.seed,
             **{
                 name: getattr(self, name)
-                for name in ("steps", "windows", "learning_rate", "save_every")
+                for name in ("steps", "windows", "learning_rate", "crop", "save_every")
                 if getattr(self, name) is not None
             },
         )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from bdmm.shapes import Foreground, Frames, Image, Keypoints
+from bdmm.shapes import Frames, Image, Keypoints
 
 
 @dataclass(frozen=True)
@@ -13,8 +13,8 @@ class Sample:
     """A source and a run of frames of one clip, joints not yet drawn.
 
     Attributes:
-        source_image: RGB in [-1, 1].
-        source_foreground: in [0, 1].
+        source_image: ``3 h0 w0`` RGB in [-1, 1]; whole, though frames may be parts (`data.crop`).
+        source_foreground: ``1 h0 w0`` in [0, 1].
         background: RGB in [-1, 1].
         keypoints: ``t 29 3`` in pixels.
         source_grid: ``t h w 2`` normalised positions.
@@ -24,8 +24,8 @@ class Sample:
         target_foreground: ``t 1 h w`` in [0, 1].
     """
 
-    source_image: Image
-    source_foreground: Foreground
+    source_image: Float[Tensor, "3 h0 w0"]
+    source_foreground: Float[Tensor, "1 h0 w0"]
     background: Image
     keypoints: Keypoints
     source_grid: Float[Tensor, "t h w 2"]

@@ -78,15 +78,17 @@ def coarsen(
     pad = (0, 0), (0, rows * step - height), (0, columns * step - width)
     label = np.pad(label, pad, mode="edge")
     flow = np.pad(flow, (*pad, (0, 0)), mode="edge")
-    # The pixels of a square stand along axis 3.
-    split = (frames, rows, step, columns, step)
-    squares = label.reshape(split).swapaxes(2, 3).reshape(frames, rows, columns, step**2)
-    flows = flow.reshape(*split, 2).swapaxes(2, 3).reshape(frames, rows, columns, step**2, 2)
-    votes = np.stack([(squares == kind).sum(axis=-1) for kind in range(label.max() + 1)], axis=-1)
-    most = votes.argmax(axis=-1).astype(np.uint8)
-    alike = (squares == most[..., None])[..., None]
-    mean = np.where(alike, flows, 0).sum(axis=3) / alike.sum(axis=3)
-    return most, mean.astype(np.float32)
+    shifts = [np.s_[:, down::step, right::step] for down in range(step) for right in range(step)]
+    votes = np.zeros((label.max(initial=0) + 1, frames, rows, columns), np.uint8)
+    for shift in shifts:
+        for kind, count in enumerate(votes):
+            count += label[shift] == kind
+    most = votes.argmax(axis=0).astype(np.uint8)
+    total = np.zeros((frames, rows, columns, 2), np.float32)
+    for shift in shifts:
+        alike = label[shift] == most
+        total[alike] += flow[shift][alike]
+    return most, total / votes.max(axis=0)[..., None]
 
 
 def refine(

@@ -54,10 +54,12 @@ class Detectors:
     Attributes:
         folder: of all of them; see `metrics.detector_files.find_weights`.
         vgg19: a file of VGG-19; from the folder if None.
+        device: where they work.
     """
 
     folder: Path | None = None
     vgg19: Path | None = None
+    device: str = "cpu"
 
 
 class LpipsJudge:
@@ -65,16 +67,18 @@ class LpipsJudge:
 
     Args:
         lpips: with its weights.
+        device: where it works.
     """
 
-    def __init__(self, lpips: Lpips) -> None:
+    def __init__(self, lpips: Lpips, device: str = "cpu") -> None:
         self.metric = f"lpips_{lpips.network}"
         self.hashes = {f"LPIPS {lpips.network} {part}": h for part, h in lpips.hashes.items()}
-        self._lpips = lpips
+        self._lpips, self._device = lpips.to(device), device
 
     def distances(self, pictures: Float[Tensor, "b 3 h w"], target: Image) -> Float[Tensor, "b"]:
         """Return LPIPS; see `FeatureJudge.distances`."""
-        return self._lpips(pictures, target.expand_as(pictures))
+        pictures = pictures.to(self._device)
+        return self._lpips(pictures, target.to(pictures).expand_as(pictures))
 
 
 class Vgg19Judge:
@@ -87,18 +91,20 @@ class Vgg19Judge:
     Args:
         vgg: reads `VGG19_LAYERS`.
         sha256: of its file.
+        device: where it works.
     """
 
     metric: str = "vgg19"
 
-    def __init__(self, vgg: Vgg19, sha256: str) -> None:
+    def __init__(self, vgg: Vgg19, sha256: str, device: str = "cpu") -> None:
         self.hashes = {"VGG-19": sha256}
-        self._vgg = vgg
+        self._vgg, self._device = vgg.to(device), device
 
     @torch.no_grad()
     def distances(self, pictures: Float[Tensor, "b 3 h w"], target: Image) -> Float[Tensor, "b"]:
         """Return the distance; see `FeatureJudge.distances`."""
-        ours, theirs = self._vgg(pictures), self._vgg(target[None])
+        ours = self._vgg(pictures.to(self._device))
+        theirs = self._vgg(target[None].to(self._device))
         layers = [
             (ours[name] - theirs[name]).abs().mean((1, 2, 3)) / (theirs[name].mean() + _LEAST)
             for name in VGG19_LAYERS
@@ -149,7 +155,7 @@ def open_judges(
     missing: dict[str, str] = {}
     for network in protocol.lpips:
         try:
-            judges.append(_open_lpips(network, detectors.folder))
+            judges.append(_open_lpips(network, detectors))
         except MissingDetector as error:
             missing[f"lpips_{network}"] = str(error)
     try:
@@ -159,9 +165,11 @@ def open_judges(
     return judges, missing
 
 
-def _open_lpips(network: str, folder: Path | None) -> LpipsJudge:
+def _open_lpips(network: str, detectors: Detectors) -> LpipsJudge:
+    folder = detectors.folder
     backbone = find_weights(BACKBONES[network], folder)
-    return LpipsJudge(load_lpips(network, backbone, find_weights(HEADS[network], folder)))
+    heads = find_weights(HEADS[network], folder)
+    return LpipsJudge(load_lpips(network, backbone, heads), detectors.device)
 
 
 def _open_vgg19(detectors: Detectors) -> Vgg19Judge:
@@ -172,4 +180,4 @@ def _open_vgg19(detectors: Detectors) -> Vgg19Judge:
         imagenet_input=True,
     )
     path = detectors.vgg19 or find_weights(VGG19, detectors.folder)
-    return Vgg19Judge(load_vgg19(path, config), sha256_of(path))
+    return Vgg19Judge(load_vgg19(path, config), sha256_of(path), detectors.device)

@@ -48,6 +48,14 @@ METRIC_NAMES = {
         5,
         "squared difference between neighbouring frames along the true video's flow",
     ),
+    "keypoint_pixels": MetricName(
+        "keypoint error",
+        "lower",
+        2,
+        "pixels at 256 between driving and found keypoints",
+    ),
+    "pck": MetricName("PCK", "higher", 3, "share of keypoints within a tenth of the torso"),
+    "keypoints_found": MetricName("found", "higher", 3, "share of keypoints found again"),
     "warping_true": MetricName("… of the truth", "neither", 5, "the true video's own such error"),
 }
 """In the order of a table's columns."""

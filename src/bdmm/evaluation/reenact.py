@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from jaxtyping import Float
+from torch import Tensor
+
 from bdmm.body.model import load_body
 from bdmm.conditioning import Conditioner
 from bdmm.data.clip_store import PreparedClip
@@ -61,10 +64,13 @@ class JudgedFrame:
     Attributes:
         number: of the frame in its clip, from 0.
         pair: both, with the regions of the true frame.
+        keypoints: ``29 3`` that the person should show, in pixels of the frame; None where they
+            are not known.
     """
 
     number: int
     pair: FramePair
+    keypoints: Float[Tensor, "k 3"] | None = None
 
 
 class Reenactment:
@@ -102,6 +108,7 @@ class Reenactment:
             InputError: a generated frame holds values that are not finite.
         """
         truth = self._truth()
+        keypoints = self.clip.keypoints()
         source = on_device(self.source, renderer.device)
         conditioner = Conditioner(load_body(self._motion.body), source, renderer.joints)
         windows = self._windows(conditioner)
@@ -111,7 +118,8 @@ class Reenactment:
                 if number == self.source_frame:
                     continue
                 name = f"{self.clip.info.name} frame {number}"
-                yield JudgedFrame(number, pair_of(name, generated.cpu(), target, regions))
+                pair = pair_of(name, generated.cpu(), target, regions)
+                yield JudgedFrame(number, pair, keypoints[number])
 
     def _windows(self, conditioner: Conditioner) -> Iterator[Conditions]:
         motion = on_device(self._motion, conditioner.source.image.device)

@@ -7,9 +7,10 @@ import torch
 
 from bdmm.data.clip_store import PreparedClip, find_clips
 from bdmm.errors import InputError
+from bdmm.evaluation.clip_job import Plan
 from bdmm.evaluation.reenact import Casting
 from bdmm.evaluation.report_file import Report, program_versions
-from bdmm.evaluation.run import Plan, Workplace, detector_hashes, missing_metrics, run
+from bdmm.evaluation.run import Workplace, all_hashes, missing_metrics, run
 from bdmm.evaluation.subjects import ReenactedClip
 from bdmm.evaluation.systems import list_systems
 from bdmm.metrics.protocols import find_protocol
@@ -82,11 +83,12 @@ def evaluate_reenactments(
             "limit": choice.limit,
             "casting": asdict(making.casting),
             "features_every": plan.features_every,
+            "training_set": [str(one) for one in plan.real],
             "stride": 1,
         },
         systems=[asdict(one) for one in systems],
         results=results,
-        detectors=detector_hashes(plan),
+        detectors=all_hashes(plan),
         not_computed=missing_metrics(plan),
         versions=program_versions(),
     )

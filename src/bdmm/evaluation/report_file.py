@@ -3,7 +3,7 @@
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from bdmm.errors import InputError
 from bdmm.evaluation.results import ClipResult, Failure, Results, gather
 from bdmm.evaluation.row_files import dump
+from bdmm.evaluation.set_results import SetDistance
 from bdmm.media.output_file import appearing, writing
 from bdmm.metrics.running import Summary
 
@@ -79,7 +80,9 @@ def save_report(folder: Path, report: Report) -> Path:
         - len(report.results.left_out),
         "left_out": report.results.left_out,
         "failures": [asdict(one) for one in report.results.failures],
-        "groups": _plain(report.results.groups),
+        "groups": plain(report.results.groups),
+        "sets": [asdict(one) for one in report.results.sets],
+        "sets_missing": report.results.sets_missing,
         "clips": [asdict(one) for one in report.results.clips],
     }
     path = folder / FILE_NAME
@@ -153,11 +156,13 @@ def _results(content: Mapping[str, Any]) -> Results:
         )
         for one in content["clips"]
     ]
-    return gather(clips, [Failure(**one) for one in content["failures"]])
+    results = gather(clips, [Failure(**one) for one in content["failures"]])
+    sets = tuple(SetDistance(**one) for one in content["sets"])
+    return replace(results, sets=sets, sets_missing=dict(content["sets_missing"]))
 
 
-def _plain(value: Any) -> Any:
-    """Return nested tables of dataclasses as tables alone."""
+def plain(value: Any) -> Any:
+    """Return nested tables of dataclasses as tables alone, for JSON."""
     if isinstance(value, Mapping):
-        return {key: _plain(one) for key, one in value.items()}
+        return {key: plain(one) for key, one in value.items()}
     return asdict(value)

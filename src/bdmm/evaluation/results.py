@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bdmm.evaluation.score import FrameRow
+from bdmm.evaluation.set_results import SetDistance
 from bdmm.metrics.running import RunningMean, Summary
 
 ALL = "all"
@@ -85,6 +86,8 @@ class Results:
             systems are compared on the same frames.
         groups: system -> group -> region -> metric -> mean; the group `ALL` is there if there is
             more than one.
+        sets: Fréchet distances of systems' sets.
+        sets_missing: such distance -> why it is not computed.
     """
 
     clips: tuple[ClipResult, ...]
@@ -93,6 +96,8 @@ class Results:
     groups: Mapping[str, Mapping[str, Mapping[str, Mapping[str, GroupMean]]]] = field(
         default_factory=dict
     )
+    sets: tuple[SetDistance, ...] = ()
+    sets_missing: Mapping[str, str] = field(default_factory=dict)
 
 
 class RunningScores:

@@ -47,11 +47,11 @@ def score_frames(frames: Iterable[JudgedFrame], judging: Judging) -> Iterator[Fr
     """Yield the row of each frame, in order; two frames are held at a time.
 
     Args:
-        frames: of one clip, in order.
+        frames: of one clip, in order, `fitted`.
         judging: how.
     """
     before: tuple[JudgedFrame, Scores] | None = None
-    for place, frame in enumerate(fitted(frames, judging.protocol)):
+    for place, frame in enumerate(frames):
         scores = _score(frame.pair, judging, place % judging.features_every == 0)
         if before is not None:
             yield _with_step(*before, frame, judging.protocol)
@@ -63,7 +63,12 @@ def score_frames(frames: Iterable[JudgedFrame], judging: Judging) -> Iterator[Fr
 def fitted(frames: Iterable[JudgedFrame], protocol: Protocol) -> Iterator[JudgedFrame]:
     """Bring frames to the size that a protocol judges, and leave out regions that it does not."""
     for frame in frames:
-        yield JudgedFrame(frame.number, fit_pair(frame.pair, protocol))
+        keypoints = frame.keypoints
+        if keypoints is not None and protocol.frame_size is not None:
+            height, width = picture_size(frame.pair.target_uint8)
+            side = protocol.frame_size
+            keypoints = keypoints * keypoints.new_tensor([side / width, side / height, 1])
+        yield JudgedFrame(frame.number, fit_pair(frame.pair, protocol), keypoints)
 
 
 def fit_pair(pair: FramePair, protocol: Protocol) -> FramePair:

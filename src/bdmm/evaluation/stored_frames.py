@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from bdmm.data.footage import fingerprint
+from bdmm.evaluation.clip_job import Plan
 from bdmm.evaluation.layouts import StoredClip, Tell, find_stored
 from bdmm.evaluation.reenact import JudgedFrame
 from bdmm.evaluation.report_file import Report, program_versions
-from bdmm.evaluation.run import Plan, Workplace, detector_hashes, missing_metrics, run
+from bdmm.evaluation.run import Workplace, all_hashes, missing_metrics, run
 from bdmm.evaluation.subjects import group_of
 from bdmm.evaluation.systems import System, split_name
 from bdmm.media.video_reader import VideoReader
@@ -101,6 +102,7 @@ def evaluate_frames(
     subjects = [FramesOnDisk(name, one, rules.frame_size, skip_bad) for one in clips]
     results = run(subjects, plan, place)
     missing = missing_metrics(plan)
+    missing["keypoint error"] = "not computed: needs prepared clips, which know the motion"
     if rules.regions:
         missing["person, face, hands"] = "not computed: needs prepared clips, which know the person"
     return Report(
@@ -112,11 +114,12 @@ def evaluate_frames(
             "layouts": sorted({one.kind for one in clips}),
             "skip_bad": skip_bad,
             "features_every": plan.features_every,
+            "training_set": [str(one) for one in plan.real],
             "stride": 1,
         },
         systems=[asdict(System(name, str(path)))],
         results=results,
-        detectors=detector_hashes(plan),
+        detectors=all_hashes(plan),
         not_computed=missing,
         versions=program_versions(),
     )

@@ -7,9 +7,21 @@ from html import escape
 
 from bdmm.evaluation.metric_names import Better, column_label, in_order, metric_name
 from bdmm.evaluation.results import GroupMean
+from bdmm.evaluation.set_results import SetDistance, table_rows
 
-_LATEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "~": r"\textasciitilde{}"}
-_ARROWS = {"↑": r"$\uparrow$", "↓": r"$\downarrow$", "±": r"$\pm$", "…": r"\dots{}"}
+_LATEX = {letter: f"\\{letter}" for letter in "&%_#${}"} | {
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "\\": r"\textbackslash{}",
+}
+_SET_DIGITS = 3
+_ARROWS = {
+    "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$",
+    "±": r"$\pm$",
+    "…": r"\dots{}",
+    "∞": r"$\infty$",
+}
 
 
 @dataclass(frozen=True)
@@ -79,6 +91,7 @@ def table_of(
     means: Mapping[str, Mapping[str, Mapping[str, GroupMean]]],
     regions: Sequence[str] | None = None,
     notes: Sequence[str] = (),
+    sets: Sequence[SetDistance] = (),
 ) -> Table:
     """Return the table of some systems' means.
 
@@ -87,6 +100,7 @@ def table_of(
         means: system -> region -> metric -> mean.
         regions: that get columns; all if None.
         notes: sentences below it.
+        sets: distances of sets, in columns of their own.
     """
     found: dict[str, set[str]] = {}
     for of_system in means.values():
@@ -98,11 +112,34 @@ def table_of(
         Column(column_label(*key), metric_name(key[1]).better, metric_name(key[1]).digits)
         for key in keys
     )
+    by_set = table_rows(sets)
+    names = list(dict.fromkeys(one.name for one in sets))
+    columns += tuple(Column(f"{name} ↓", "lower", _SET_DIGITS) for name in names)
     rows = tuple(
-        Row(system, tuple(_value(of_system, *key) for key in keys))
+        Row(
+            system,
+            tuple(_value(of_system, *key) for key in keys)
+            + tuple(_of_set(by_set.get(system, {}).get(name)) for name in names),
+        )
         for system, of_system in means.items()
     )
-    return Table(title, columns, rows, notes=tuple(notes))
+    return Table(title, columns, rows, notes=(*notes, *set_notes(sets)))
+
+
+def set_notes(sets: Sequence[SetDistance]) -> list[str]:
+    """Return what has to be said of distances of sets: their sizes, and what may not be compared."""
+    notes = []
+    for name in dict.fromkeys(one.name for one in sets):
+        own = [one for one in sets if one.name == name]
+        counts = sorted({(one.count_generated, one.count_real) for one in own})
+        said = " or ".join(f"{ours} generated and {real} real" for ours, real in counts)
+        text = f"{name}: {said} {'videos' if name.startswith('FVD') else 'frames'}"
+        if len(counts) > 1:
+            text += "; sets of different sizes cannot be compared"
+        elif own[0].rank_deficient:
+            text += "; fewer than the features' dimensions, so compare it at this size only"
+        notes.append(f"{text}.")
+    return notes
 
 
 def best_rows(table: Table, column: int) -> set[int]:
@@ -136,7 +173,7 @@ def to_markdown(table: Table) -> str:
     if table.published:
         lines.append(f"| *{table.published_heading}* |" + " |" * len(table.columns))
         for row in table.published:
-            lines.append(f"| *{_bar(row.name)}* | " + " | ".join(_texts(table, row)) + " |")
+            lines.append(f"| *{_bar(row.name)}* | " + " | ".join(_printed(row)) + " |")
     lines += ["", *table.notes] if table.notes else []
     return "\n".join(lines) + "\n"
 
@@ -164,7 +201,7 @@ def to_latex(table: Table) -> str:
         heading = _tex(table.published_heading)
         lines += [r"\midrule", rf"\multicolumn{{{width}}}{{l}}{{\emph{{{heading}}}}} \\"]
         for row in table.published:
-            cells = " & ".join(_tex(text) for text in _texts(table, row))
+            cells = " & ".join(_tex(text) for text in _printed(row))
             lines.append(rf"\emph{{{_tex(row.name)}}} & {cells} \\")
     lines += [r"\bottomrule", r"\end{tabular}"]
     lines += [rf"\par {_tex(note)}" for note in table.notes]
@@ -189,7 +226,7 @@ def to_html(table: Table) -> str:
             f"<tr class='published'><th colspan='{len(table.columns) + 1}'>{heading}</th></tr>"
         )
         for row in table.published:
-            cells = "".join(f"<td>{escape(text)}</td>" for text in _texts(table, row))
+            cells = "".join(f"<td>{escape(text)}</td>" for text in _printed(row))
             lines.append(f"<tr class='published'><th>{escape(row.name)}</th>{cells}</tr>")
     lines.append("</tbody></table>")
     lines += [f"<p class='note'>{escape(note)}</p>" for note in table.notes]
@@ -208,10 +245,26 @@ def _value(means: Mapping[str, Mapping[str, GroupMean]], region: str, metric: st
     return None if mean is None else Value(mean.mean, mean.deviation)
 
 
+def _of_set(distance: SetDistance | None) -> Value | None:
+    if distance is None:
+        return None
+    return Value(distance.mean, distance.deviation or None)
+
+
 def _texts(table: Table, row: Row) -> list[str]:
     return [
-        "–" if value is None else _text(value, column.digits)
+        "-" if value is None else _text(value, column.digits)
         for value, column in zip(row.values, table.columns, strict=True)
+    ]
+
+
+def _printed(row: Row) -> list[str]:
+    """Return published numbers with the digits that they were printed with."""
+    return [
+        "-"
+        if value is None
+        else f"{value.mean:g}" + ("" if value.deviation is None else f" ± {value.deviation:g}")
+        for value in row.values
     ]
 
 
@@ -227,7 +280,7 @@ def _bar(text: str) -> str:
 
 
 def _tex(text: str) -> str:
-    escaped = "".join(_LATEX.get(letter, letter) for letter in text.replace("\\", "/"))
-    for letter, command in (_ARROWS | {"∞": r"$\infty$", "–": "--"}).items():
+    escaped = "".join(_LATEX.get(letter, letter) for letter in text)
+    for letter, command in _ARROWS.items():
         escaped = escaped.replace(letter, command)
     return escaped

@@ -111,7 +111,8 @@ class RunningMoments:
     def from_sums(cls, sums: Moments) -> "RunningMoments":
         """Go on from what `sums` returned."""
         running = cls(len(sums.mean))
-        running._take(sums.count, sums.mean, sums.covariance)
+        if sums.count:
+            running._take(sums.count, sums.mean, sums.covariance)
         return running
 
     def moments(self) -> Moments:

@@ -17,7 +17,7 @@ class VideoDistance:
     Attributes:
         name: in reports.
         frames: frames of a clip that the detector is shown.
-        stride: every so-manieth frame is taken: 16 frames at stride 8 show a stretch of 128.
+        stride: every so-manieth frame is taken: 16 frames at stride 8 stand for 128.
         real: which split the real clips come from.
         repeats: how often clips are drawn at new random offsets.
         size: pixels of the detector's square input; RGB in [-1, 1].

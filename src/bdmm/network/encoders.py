@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from bdmm.config import NetworkConfig
-from bdmm.network.layers import AnyScale, EncoderBlock, ResidualBlock
+from bdmm.network.layers import AnyScale, EncoderBlock, ResidualBlock, bounded
 
 _CPU_PIXELS = 2 * 256 * 256
 """Pixels that a CPU encodes at once: seven frames of 256x256 together take 1.25 times as long."""
@@ -24,12 +24,16 @@ class StructuralEncoder(nn.Module):
         self.recurrent = config.structural_recurrence
         widths = (config.joints + 3 * config.feeds_back, *config.widths)
         self.blocks = nn.Sequential(
-            *(EncoderBlock(a, b, config.slope) for a, b in pairwise(widths))
+            *(
+                EncoderBlock(a, b, config.slope, normed=config.norm == "instance")
+                for a, b in pairwise(widths)
+            )
         )
         bottleneck = widths[-1]
+        self.bounded = config.norm == "pixel"
         self.recurrence = nn.Sequential(
-            ResidualBlock(2 * bottleneck, bottleneck, config.slope),
-            ResidualBlock(bottleneck, bottleneck, config.slope),
+            ResidualBlock(2 * bottleneck, bottleneck, config.slope, config.norm),
+            ResidualBlock(bottleneck, bottleneck, config.slope, config.norm),
         )
 
     def forward(self, x: AnyScale) -> AnyScale:
@@ -40,7 +44,8 @@ class StructuralEncoder(nn.Module):
         """Join a frame's features with the state of the frame before; none before the first."""
         if state is None or not self.recurrent:
             state = features
-        return self.recurrence(torch.cat((state, features), dim=1))
+        state = self.recurrence(torch.cat((state, features), dim=1))
+        return bounded(state) if self.bounded else state
 
 
 class WarpEncoder(nn.Module):
@@ -51,7 +56,8 @@ class WarpEncoder(nn.Module):
         super().__init__()
         widths = (channels, *config.widths[:-1])
         self.blocks = nn.ModuleList(
-            EncoderBlock(a, b, config.slope, normed=config.colour_norm) for a, b in pairwise(widths)
+            EncoderBlock(a, b, config.slope, normed=config.norm == "instance")
+            for a, b in pairwise(widths)
         )
 
     def forward(self, warped: AnyScale) -> tuple[AnyScale, ...]:

@@ -19,7 +19,8 @@ from bdmm.network.style import StyleEncoder
 from bdmm.records import PropagationState
 from bdmm.shapes import Clips, PoseHeatmaps, Style
 
-Sources = Float[Tensor, "b 3 h w"]
+Sources = Float[Tensor, "b 3 h0 w0"]
+"""The photos: of the frames' size, but for a head of layers, whose frames may be parts."""
 Drawn = Float[Tensor, "b t _ h w"]
 """Frames, or the features that a head of layers makes them from."""
 WindowGrids = Float[Tensor, "b t h w 2"]
@@ -77,7 +78,7 @@ class Generator(nn.Module):
         Raises:
             InputError: the frames' size or the number of joints does not fit the network.
         """
-        self.check(source, pose_heatmaps)
+        self.check(pose_heatmaps)
         folded = self.fold(source) if folded is None else folded
         encoded = self.encode_warped(
             source, source_grid, None if state else grid_before, grid_after
@@ -205,7 +206,7 @@ class Generator(nn.Module):
         """Carry features from the future (equation 7); nothing where the branch is left out."""
         return self.backward_propagation(warped, after) if self.backward_propagation else []
 
-    def check(self, source: Sources, pose_heatmaps: PoseHeatmaps) -> None:
+    def check(self, pose_heatmaps: PoseHeatmaps) -> None:
         """Refuse what the network can't take; see `forward`."""
         config = self.config
         if pose_heatmaps.shape[2] != config.joints:
@@ -213,7 +214,7 @@ class Generator(nn.Module):
                 f"The network takes {config.joints} pose heatmaps, not {pose_heatmaps.shape[2]}: "
                 "use the weights' own kind of pose."
             )
-        height, width = source.shape[-2:]
+        height, width = pose_heatmaps.shape[-2:]
         step, least = config.size_step, config.least_size
         if height % step or width % step or min(height, width) < least:
             raise InputError(

@@ -57,7 +57,7 @@ class LayerInputs:
 
 
 def layer_inputs(
-    person: Float[Tensor, "b 3 h w"], foreground: Float[Tensor, "b 1 h w"], guide: Guide
+    person: Float[Tensor, "b 3 h0 w0"], foreground: Float[Tensor, "b 1 h0 w0"], guide: Guide
 ) -> LayerInputs:
     """Warp a source and tell what is known of each pixel.
 

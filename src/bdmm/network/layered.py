@@ -121,7 +121,7 @@ class LayeredGenerator(nn.Module):
         Raises:
             InputError: the frames' size or the number of joints does not fit the network.
         """
-        self.core.check(sitter.image, guide.pose_heatmaps)
+        self.core.check(guide.pose_heatmaps)
         count = len(guide)
         inputs = layer_inputs(sitter.person, sitter.foreground, guide)
         maps = inputs.maps

@@ -26,6 +26,8 @@ AnyScale = Float[Tensor, "b _ _ _"]
 STYLED_SLOPE = 0.2
 STYLED_GAIN = math.sqrt(2)
 _EPSILON = 1e-8
+_PIXEL_EPSILON = 1e-3
+_MOST = 64.0
 
 
 class EncoderBlock(nn.Module):
@@ -53,28 +55,47 @@ class ResidualBlock(nn.Module):
     """Norm, leaky ReLU, conv 3x3, norm, leaky ReLU, conv 3x3; beside it a conv 1x1; their sum."""
 
     def __init__(
-        self, channels_in: int, channels_out: int, slope: float, *, normed: bool = True
+        self, channels_in: int, channels_out: int, slope: float, norm: str = "instance"
     ) -> None:
         """Build the block with the given negative slope; the hidden width is the input's."""
         super().__init__()
         self.slope = slope
-        self.norm1 = instance_norm(channels_in) if normed else nn.Identity()
+        make_norm = PixelNorm if norm == "pixel" else instance_norm
+        self.norm1 = make_norm(channels_in)
         self.conv1 = nn.Conv2d(channels_in, channels_in, 3, padding=1)
-        self.norm2 = instance_norm(channels_in) if normed else nn.Identity()
+        self.norm2 = make_norm(channels_in)
         self.conv2 = nn.Conv2d(channels_in, channels_out, 3, padding=1)
         self.skip = nn.Conv2d(channels_in, channels_out, 1)
         initialise(self, slope)
         # The recurrences apply the skip to their own state: it must not grow, however often.
         nn.init.orthogonal_(self.skip.weight)
-        if not normed:
-            with torch.no_grad():
-                self.conv2.weight.mul_(0.1)
 
     def forward(self, x: Features) -> Out:
         """Transform ``b channels_in h w`` into ``b channels_out h w``."""
         main = self.conv1(normalise(x, self.norm1, self.slope))
         main = self.conv2(normalise(main, self.norm2, self.slope))
         return main + self.skip(x)
+
+
+class PixelNorm(nn.Module):
+    """Zero mean and unit variance over the channels of each pixel, with gain and bias."""
+
+    def __init__(self, channels: int) -> None:
+        """Start with gain one and bias zero."""
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(channels, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(channels, 1, 1))
+
+    def forward(self, x: Features) -> Features:
+        """Normalise; a pixel without features gets the bias."""
+        centred = x - x.mean(dim=1, keepdim=True)
+        scale = (centred.square().mean(dim=1, keepdim=True) + _PIXEL_EPSILON).rsqrt()
+        return centred * scale * self.gain + self.bias
+
+
+def bounded(x: AnyScale) -> AnyScale:
+    """Hold a recurrence's state: small values stay, the mean square of a pixel is below 64."""
+    return x * (1 + x.square().mean(dim=1, keepdim=True) / _MOST).rsqrt()
 
 
 def instance_norm(channels: int) -> nn.GroupNorm:

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from bdmm.config import NetworkConfig
-from bdmm.network.layers import AnyScale, ResidualBlock
+from bdmm.network.layers import AnyScale, ResidualBlock, bounded
 from bdmm.records import PropagationState
 
 Scales = Sequence[Sequence[AnyScale]]
@@ -20,8 +20,9 @@ class Propagation(nn.Module):
         """Build one residual block for each propagated scale."""
         super().__init__()
         self.backward = backward
+        self.bounded = config.norm == "pixel"
         self.steps = nn.ModuleList(
-            ResidualBlock(2 * width, width, config.slope, normed=config.colour_norm)
+            ResidualBlock(2 * width, width, config.slope, config.norm)
             for width in config.widths[-2::-1]
         )
 
@@ -38,16 +39,19 @@ class Propagation(nn.Module):
         """
         direction = -1 if self.backward else 1
         return [
-            propagate(step, features[::direction], outside)[::direction]
+            propagate(step, features[::direction], outside, self.bounded)[::direction]
             for step, features, outside in zip(self.steps, scales, initial, strict=True)
         ]
 
 
-def propagate(step: nn.Module, features: Sequence[AnyScale], state: AnyScale) -> list[AnyScale]:
-    """Run a recurrence: ``state_i = step(concat(features_i, state_(i-1)))``."""
+def propagate(
+    step: nn.Module, features: Sequence[AnyScale], state: AnyScale, bound: bool = False
+) -> list[AnyScale]:
+    """Run a recurrence: ``state_i = step(concat(features_i, state_(i-1)))``, bounded or not."""
     states = []
     for frame in features:
         state = step(torch.cat((frame, state), dim=1))
+        state = bounded(state) if bound else state
         states.append(state)
     return states
 

@@ -1,7 +1,8 @@
 """The loop: batches in, a folder with trained weights out."""
 
+import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,10 +84,10 @@ def train(
         # The steps.
         request = stack.enter_context(listening())
         book = stack.enter_context(Logbook(run, first) if fabric.is_global_zero else nullcontext())
-        clock, stopped = Clock(), False
+        clock, stopped, recent = Clock(), False, []
         while step < settings.steps and not stopped:
             drawn = [next(feed).to(fabric.device) for _ in range(settings.accumulate)]
-            losses = learner.learn(drawn, step, fabric)
+            recent.append(learner.learn(drawn, step, fabric))
             step += 1
             stopped = _anyone_asked(request, fabric)
             ends = stopped or step == settings.steps
@@ -95,11 +96,17 @@ def train(
             if progress is not None and fabric.is_global_zero:
                 progress("training", step, settings.steps)
             if book is not None and (ends or step % settings.log_every == 0):
-                book.note(step, losses, clock.status(step - first, settings.steps - step))
+                book.note(step, mean(recent), clock.status(step - first, settings.steps - step))
+                recent.clear()
             if fabric.is_global_zero and (ends or step % settings.save_every == 0):
                 store(run, learner, step)
         fabric.barrier()
     return Outcome(step, step >= settings.steps, fabric.is_global_zero)
+
+
+def mean(losses: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the mean of each loss over some steps."""
+    return {name: math.fsum(one[name] for one in losses) / len(losses) for name in losses[0]}
 
 
 class Clock:

@@ -1,0 +1,270 @@
+"""The report as one page of HTML that opens from disk, without a network."""
+
+import base64
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, Template
+from markupsafe import Markup
+
+from bdmm.evaluation.metric_names import column_label, metric_name
+from bdmm.evaluation.pictures import SHEET, VIDEO, WORST
+from bdmm.evaluation.report_file import Report
+from bdmm.evaluation.results import ALL, ClipResult
+from bdmm.evaluation.row_files import read_rows
+from bdmm.evaluation.run import PICTURES, ROWS
+from bdmm.evaluation.set_results import SetDistance
+from bdmm.evaluation.systems import BASELINES
+from bdmm.evaluation.tables import number_text, table_of, to_html
+from bdmm.evaluation.time_plot import time_plot
+from bdmm.media.output_file import appearing, writing
+from bdmm.metrics.frame_metrics import WHOLE
+from bdmm.metrics.regions import PERSON
+
+FILE_NAME = "report.html"
+EMBEDDED_BYTES = 24 * 2**20
+"""Bytes of videos that the page holds itself; further ones stay beside it."""
+_TYPES = {".jpg": "image/jpeg", ".mp4": "video/mp4"}
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The metric that clips are ranked by.
+
+    Attributes:
+        region: of the frame.
+        metric: its key.
+    """
+
+    region: str
+    metric: str = "ssim"
+
+    @property
+    def label(self) -> str:
+        """Return its name in words."""
+        return column_label(self.region, self.metric)
+
+    def of(self, clip: ClipResult) -> float:
+        """Return a clip's mean; NaN where there is none."""
+        summary = clip.scores.get(self.region, {}).get(self.metric)
+        return math.nan if summary is None else summary.mean
+
+    def text(self, clip: ClipResult | None) -> str:
+        """Return a clip's mean as it is printed."""
+        if clip is None:
+            return "-"
+        return number_text(self.of(clip), metric_name(self.metric).digits)
+
+
+def save_page(folder: Path, report: Report, embedded: int = EMBEDDED_BYTES) -> Path:
+    """Write ``report.html`` into the folder of a report and return its path.
+
+    Args:
+        folder: with the report's rows and pictures.
+        report: what was measured.
+        embedded: bytes of videos that the page may hold itself.
+
+    Raises:
+        InputError: rows are damaged, or nothing can be written.
+    """
+    by_clip = _by_clip(report)
+    headline = _headline(report)
+    ranked_by = next((one for one in report.names[::-1] if one not in BASELINES), report.names[-1])
+    album = _Album(folder, report, headline, embedded)
+    shown = {name: album.clip(name, clips) for name, clips in by_clip.items()}
+    content = {
+        "title": f"bdmm evaluate: {', '.join(report.names)}",
+        "lead": _lead(report),
+        "cautions": _cautions(report),
+        "tables": [Markup(one) for one in _tables(report)],
+        "not_computed": dict(report.not_computed) | dict(report.results.sets_missing),
+        "failures": report.results.failures,
+        "systems": report.names,
+        "headline": headline.label,
+        "ranked_by": ranked_by,
+        "ranking": _ranking(report, by_clip, headline, ranked_by, shown),
+        "notes": [
+            f"{one.system}, {one.clip}: {n}" for one in report.results.clips for n in one.notes
+        ],
+        "clips": [one for one in shown.values() if one is not None],
+        "settings": _settings(report),
+    }
+    path = folder / FILE_NAME
+    with appearing(path) as part, writing(path):
+        part.write_text(_template().render(content), encoding="utf-8")
+    return path
+
+
+class _Album:
+    """Pictures, videos and plots of clips, as the page shows them."""
+
+    def __init__(self, folder: Path, report: Report, headline: Headline, embedded: int) -> None:
+        self._folder, self._report, self._headline = folder, report, headline
+        self._left = embedded
+
+    def clip(self, name: str, clips: Mapping[str, ClipResult]) -> dict[str, Any] | None:
+        """Return what is shown of a clip; None where no pictures were made."""
+        systems = [self._system(one) for one in clips.values()]
+        if not any(one["sheet"] for one in systems):
+            return None
+        return {
+            "name": name,
+            "anchor": _anchor(name),
+            "systems": systems,
+            "plot": Markup(time_plot({key: self._line(one) for key, one in clips.items()})),
+        }
+
+    def _system(self, clip: ClipResult) -> dict[str, Any]:
+        place = self._folder / PICTURES / Path(clip.rows_file).stem
+        video = place / VIDEO
+        embeds = video.is_file() and video.stat().st_size <= self._left
+        if embeds:
+            self._left -= video.stat().st_size
+        beside = f"{PICTURES}/{place.name}/{VIDEO}" if video.is_file() else ""
+        return {
+            "name": clip.system,
+            "value": f"{self._headline.label} {self._headline.text(clip)}",
+            "sheet": _data(place / SHEET),
+            "worst": _data(place / WORST),
+            "video": _data(video) if embeds else beside,
+            "beside": not embeds,
+        }
+
+    def _line(self, clip: ClipResult) -> list[tuple[int, float]]:
+        region, metric = self._headline.region, self._headline.metric
+        return [
+            (row.frame, row.scores.get(region, {}).get(metric, math.nan))
+            for row in read_rows(self._folder / ROWS / clip.rows_file)
+        ]
+
+
+def _data(path: Path) -> str:
+    """Return a file as an address that holds it; nothing where there is none."""
+    if not path.is_file():
+        return ""
+    coded = base64.b64encode(path.read_bytes()).decode()
+    return f"data:{_TYPES[path.suffix]};base64,{coded}"
+
+
+def _by_clip(report: Report) -> dict[str, dict[str, ClipResult]]:
+    found: dict[str, dict[str, ClipResult]] = {}
+    for clip in report.results.clips:
+        found.setdefault(clip.clip, {})[clip.system] = clip
+    return dict(sorted(found.items()))
+
+
+def _headline(report: Report) -> Headline:
+    regions = {region for clip in report.results.clips for region in clip.scores}
+    return Headline(PERSON if PERSON in regions else WHOLE)
+
+
+def _ranking(
+    report: Report,
+    by_clip: Mapping[str, Mapping[str, ClipResult]],
+    headline: Headline,
+    ranked_by: str,
+    shown: Mapping[str, object],
+) -> list[dict[str, Any]]:
+    def worst_first(name: str) -> tuple[bool, float]:
+        clip = by_clip[name].get(ranked_by)
+        value = math.nan if clip is None else headline.of(clip)
+        return math.isnan(value), value
+
+    rows = []
+    for name in sorted(by_clip, key=worst_first):
+        clips = by_clip[name]
+        one = next(iter(clips.values()))
+        rows.append(
+            {
+                "clip": name,
+                "anchor": _anchor(name),
+                "shown": shown[name] is not None,
+                "group": one.group,
+                "frames": one.frames,
+                "numbers": [headline.text(clips.get(system)) for system in report.names],
+            }
+        )
+    return rows
+
+
+def _tables(report: Report) -> list[str]:
+    """Return a table of each group and region; the first one has the distances of sets too."""
+    tables = []
+    groups = report.results.groups
+    sets: Sequence[SetDistance] = report.results.sets
+    for group in dict.fromkeys(name for of in groups.values() for name in of):
+        means = {name: groups[name].get(group, {}) for name in report.names if name in groups}
+        for region in dict.fromkeys(name for of in means.values() for name in of):
+            said = "all clips" if group == ALL else group
+            tables.append(to_html(table_of(f"{said}: {region}", means, [region], sets=sets)))
+            sets = ()
+    return tables
+
+
+def _lead(report: Report) -> str:
+    results = report.results
+    kept = {one.clip for one in results.clips} - set(results.left_out)
+    frames = {one.clip: one.frames for one in results.clips if one.clip in kept}
+    what = {
+        "reenactment": "Self-reenactment: one frame of each clip is driven by the clip's own "
+        "motion and compared with the clip's other frames.",
+        "frames": "Frames on disk, compared with the true ones.",
+    }[report.kind]
+    return (
+        f"{what} Protocol {report.protocol['name']}, {len(kept)} clips, {sum(frames.values())} "
+        "frames. Means are over all frames; ± is the deviation between clips. The best of each "
+        "column is in bold."
+    )
+
+
+def _cautions(report: Report) -> list[str]:
+    said = []
+    if report.results.left_out:
+        names = ", ".join(report.results.left_out)
+        said.append(f"Left out of all means, since not every system was judged on them: {names}.")
+    every = report.settings.get("features_every", 1)
+    if every != 1:
+        said.append(f"Distances of features are those of every {every}th frame only.")
+    if report.settings.get("casting", {}).get("background") == "clip":
+        said.append(
+            "The background is the clip's own picture of the place, to which all its frames "
+            "contributed: more than one photo tells."
+        )
+    return said
+
+
+def _settings(report: Report) -> dict[str, dict[str, str]]:
+    systems = {
+        str(one["name"]): " ".join(filter(None, [str(one["where"]), str(one["sha256"])]))
+        for one in report.systems
+    }
+    return {
+        "Systems (place, SHA-256)": systems,
+        "Settings": _texts(report.settings),
+        "Protocol": _texts(report.protocol),
+        "Detectors (SHA-256)": dict(report.detectors),
+        "Versions": dict(report.versions),
+    }
+
+
+def _texts(values: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in values.items()
+    }
+
+
+def _anchor(name: str) -> str:
+    return "clip-" + "".join(one if one.isalnum() else "-" for one in name)
+
+
+@cache
+def _template() -> Template:
+    text = (files("bdmm") / "assets" / "report" / "page.html").read_text(encoding="utf-8")
+    return Environment(autoescape=True, trim_blocks=True).from_string(text)
