@@ -36,7 +36,7 @@ class NetworkConfig:
         head: ``rgb`` makes frames from features alone (the paper); ``layers`` mixes them from the
             warped source's own pixels, synthesised ones and the background.
         norm: ``instance`` as in the paper; ``pixel`` norms the channels of every pixel by itself,
-            and only in recurrences: colours stay, and what lies elsewhere in the frame is no matter.
+            and only in recurrences: colours stay, and the rest of the frame plays no part.
         reach: how far the head of layers may move the pixels that it copies, in pixels at 256.
     """
 
