@@ -60,6 +60,7 @@ def run_stage(options: argparse.Namespace, clips: Path, steps: int, final_rate: 
     settings = replace(
         preset,
         losses=replace(preset.losses, vgg_divisors=divisors(options.vgg, preset, dataset)),
+        windows=1,
         steps=steps,
         batch=options.batch,
         learning_rate=options.rate,
