@@ -1,6 +1,13 @@
+import multiprocessing
+import os
+import signal
 from itertools import islice
 
-from bdmm.training.feed import SharedIndices
+import torch
+
+from bdmm.data.batch import Batch
+from bdmm.data.clip_dataset import ClipDataset, Sampling
+from bdmm.training.feed import SharedIndices, feed
 
 
 def _first(count: int, first: int, rank: int, devices: int) -> list[int]:
@@ -18,3 +25,27 @@ def test_a_later_start_goes_on_in_the_same_order() -> None:
     alone = _first(30, 0, 0, 1)
     for first in (0, 5, 7, 16):
         assert _first(6, first, 0, 1) == alone[first : first + 6]
+
+
+class Endless(ClipDataset):
+    """A dataset of one batch, without clips."""
+
+    def __init__(self, batch: Batch) -> None:
+        self.batch, self.sampling = batch, Sampling()
+
+    def __len__(self) -> int:
+        return 10
+
+    def __getitem__(self, index: int) -> Batch:
+        del index
+        return self.batch
+
+
+def test_workers_outlive_a_signal_to_the_whole_group(make_batch) -> None:
+    batches = feed(Endless(make_batch(1)), 1, workers=1)
+    first = next(batches)
+    (worker,) = multiprocessing.active_children()
+    for kind in (signal.SIGINT, signal.SIGTERM):
+        os.kill(worker.pid, kind)
+    for _ in range(4):
+        assert torch.equal(next(batches).source_grid, first.source_grid)

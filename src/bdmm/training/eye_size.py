@@ -13,7 +13,9 @@ from bdmm.training.terms import load_eye
 _PHOTOS = 24
 
 
-def with_measured_divisors(losses: LossConfig, vgg: Path | None, dataset: ClipDataset) -> LossConfig:
+def with_measured_divisors(
+    losses: LossConfig, vgg: Path | None, dataset: ClipDataset
+) -> LossConfig:
     """Return losses whose layers are divided by their mean size over some frames of the clips.
 
     For losses whose weights were chosen for features of size one.

@@ -1,5 +1,6 @@
 """Batches for one of several devices, from the step on at which a run goes on."""
 
+import signal
 from collections.abc import Iterator
 from itertools import islice
 
@@ -59,5 +60,13 @@ def feed(
         num_workers=workers,
         collate_fn=collate,
         pin_memory=pin,
+        worker_init_fn=_leave_signals,
     )
     yield from loader
+
+
+def _leave_signals(number: int) -> None:
+    """Let a worker outlive Ctrl-C: its process ends after the step, and workers with it."""
+    del number
+    for kind in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(kind, signal.SIG_IGN)
