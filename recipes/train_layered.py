@@ -45,6 +45,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=8000, help="in all")
     parser.add_argument("--share", type=float, default=0.8, help="of the steps, on small clips")
     parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--window", type=int, default=3, help="frames of a window")
+    parser.add_argument("--windows", type=int, default=1, help="that follow each other")
     parser.add_argument("--devices", type=int, default=1, help="processes, or GPUs")
     parser.add_argument("--gpu", action="store_true")
     parser.add_argument("--workers", type=int, default=0, help="processes that read ahead")
@@ -60,7 +62,9 @@ def run_stage(options: argparse.Namespace, clips: Path, steps: int, final_rate: 
     settings = replace(
         preset,
         losses=replace(preset.losses, vgg_divisors=divisors(options.vgg, preset, dataset)),
-        windows=1,
+        window=options.window,
+        windows=options.windows,
+        betas=(0.9, 0.99),
         steps=steps,
         batch=options.batch,
         learning_rate=options.rate,

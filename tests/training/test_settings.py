@@ -41,6 +41,7 @@ def test_the_papers_numbers() -> None:
         ({"learning_rate": math.inf}, "learning rate"),
         ({"final_rate": math.nan}, "learning rate"),
         ({"warm_up": -1}, "warm up"),
+        ({"window": 3}, "temporal discriminator sees 6 frames, not 3"),
         ({"steps": 0}, "steps"),
         ({"save_every": 0}, "save every"),
         ({"average": 1.0}, "average"),

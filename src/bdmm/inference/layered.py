@@ -1,13 +1,15 @@
 """The layered network as a renderer."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import repeat
 
 import torch
 from torch.nn import functional
 
 from bdmm.body.source_geometry import SourceGeometry
-from bdmm.inference.padding import pad_grid, pad_heatmaps, pad_image, padded_size
+from bdmm.inference.padding import pad_frames, pad_grid, pad_heatmaps, pad_image, padded_size
+from bdmm.inference.person_box import Box, moved_state, person_box
 from bdmm.inference.windows import WithNext, with_next
 from bdmm.network.layer_inputs import Guide
 from bdmm.network.layered import LayeredGenerator, Sitter
@@ -15,14 +17,26 @@ from bdmm.records import Conditions, PropagationState, Source, joints_of
 from bdmm.shapes import Frames, Image
 
 
+@dataclass(frozen=True)
+class _Left:
+    """What a window leaves to the next one, and where in the frame it was."""
+
+    state: PropagationState
+    box: Box
+
+
 class Layered:
     """The layered generator with trained weights.
+
+    Attributes:
+        box: the part of the frame that the last window was made in; None before the first.
 
     Args:
         generator: with its weights, on the device where it shall run.
     """
 
     name: str = "layered"
+    box: Box | None = None
 
     def __init__(self, generator: LayeredGenerator) -> None:
         self.generator = generator.eval()
@@ -43,11 +57,11 @@ class Layered:
             sitter = self.generator.sit(
                 pad_image(source.image, size)[None], pad_image(source.foreground, size)[None]
             )
-        state = None
+        left = None
         behind = repeat(source.background) if backgrounds is None else backgrounds
         for window, background in zip(with_next(windows), behind, strict=False):
             with torch.inference_mode():
-                frames, state = self._window(sitter, window, background, state, size)
+                frames, left = self._window(sitter, window, background, left, size)
             yield frames
 
     def _window(
@@ -55,22 +69,31 @@ class Layered:
         sitter: Sitter,
         window: WithNext[Conditions],
         background: Frames | Image,
-        state: PropagationState | None,
+        left: _Left | None,
         size: tuple[int, int],
-    ) -> tuple[Frames, PropagationState]:
-        """Make one window from the state that the one before it left."""
+    ) -> tuple[Frames, _Left]:
+        """Make one window from what the one before it left; only around the person."""
+        config = self.generator.config
         height, width = window.item.source_grid.shape[1:3]
-        if background.ndim == 3:
-            background = background[None]
-        grow = (0, size[1] - width, 0, size[0] - height)
-        layers, left = self.generator(
+        count = len(window.item)
+        guide = guide_of(window.item, size)
+        after = None if window.after is None else guide_of(window.after[0:1], size)
+        box = person_box(guide.state[0], config.size_step, config.least_size)
+        self.box = box
+        frames = background.expand(count, -1, -1, -1).clone()
+        behind = pad_frames(frames, size)[None]
+        scales = tuple(2**level for level in range(len(config.widths) - 1, 0, -1))
+        scales = (*scales, config.size_step)
+        state = left and moved_state(left.state, left.box, box, scales)
+        layers, state = self.generator(
             sitter,
-            guide_of(window.item, size),
-            functional.pad(background, grow, mode="replicate")[None],
-            after=None if window.after is None else guide_of(first_of(window.after), size),
+            within(guide, box),
+            behind[..., box.rows, box.columns],
+            after=None if after is None else within(after, box),
             state=state,
         )
-        return layers.frames[0, :, :, :height, :width].clamp(-1, 1), left
+        behind[..., box.rows, box.columns] = layers.frames.clamp(-1, 1)
+        return behind[0, :, :, :height, :width], _Left(state, box)
 
 
 def guide_of(conditions: Conditions, size: tuple[int, int]) -> Guide:
@@ -85,6 +108,12 @@ def guide_of(conditions: Conditions, size: tuple[int, int]) -> Guide:
     )
 
 
-def first_of(conditions: Conditions) -> Conditions:
-    """Return the conditions of the first frame alone."""
-    return conditions[0:1]
+def within(guide: Guide, box: Box) -> Guide:
+    """Return a guide to the part of the frames in a box."""
+    place = (..., box.rows, box.columns)
+    return Guide(
+        pose_heatmaps=guide.pose_heatmaps[place],
+        source_grid=guide.source_grid[:, :, box.rows, box.columns],
+        state=guide.state[place],
+        filled=guide.filled[place],
+    )

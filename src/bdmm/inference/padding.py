@@ -16,9 +16,16 @@ def padded_size(size: tuple[int, int], step: int, least: int) -> tuple[int, int]
 
 def pad_image(image: Float[Tensor, "c h w"], size: tuple[int, int]) -> Float[Tensor, "c h1 w1"]:
     """Grow a picture to the right and below by repeating its rim."""
-    height, width = image.shape[-2:]
+    return pad_frames(image[None], size)[0]
+
+
+def pad_frames(
+    frames: Float[Tensor, "t c h w"], size: tuple[int, int]
+) -> Float[Tensor, "t c h1 w1"]:
+    """Grow frames to the right and below by repeating their rims."""
+    height, width = frames.shape[-2:]
     grow = (0, size[1] - width, 0, size[0] - height)
-    return functional.pad(image[None], grow, mode="replicate")[0]
+    return functional.pad(frames, grow, mode="replicate")
 
 
 def pad_heatmaps(

@@ -44,8 +44,8 @@ class StructuralEncoder(nn.Module):
         """Join a frame's features with the state of the frame before; none before the first."""
         if state is None or not self.recurrent:
             state = features
-        state = self.recurrence(torch.cat((state, features), dim=1))
-        return bounded(state) if self.bounded else state
+        joined: AnyScale = self.recurrence(torch.cat((state, features), dim=1))
+        return bounded(joined) if self.bounded else joined
 
 
 class WarpEncoder(nn.Module):

@@ -38,6 +38,8 @@ class TrainSettings:
         losses: weights and layers; a term of weight 0 is not computed.
         steps: one step goes through ``windows`` consecutive windows, and updates the networks
             after each of them.
+        window: frames of a window where no temporal discriminator counts them; None: as many as
+            that one is built for.
         windows: of a sample; gradients do not flow from one to the next.
         batch: clips at once on each device.
         accumulate: batches whose gradients are averaged before an update.
@@ -64,6 +66,7 @@ class TrainSettings:
     )
     losses: LossConfig = field(default_factory=lambda: LOSS_PRESETS["paper"])
     steps: int = 50_000
+    window: int | None = None
     windows: int = 5
     batch: int = 1
     accumulate: int = 1
@@ -93,9 +96,17 @@ class TrainSettings:
                 raise InputError(f"The learning rate must be a number above 0, not {rate}.")
         if not 0 <= self.average < 1:
             raise InputError(f"The average must lie between 0 and 1, not be {self.average}.")
+        self._check_losses()
+
+    def _check_losses(self) -> None:
         for name, weight in weights(self.losses).items():
             if not (math.isfinite(weight) and weight >= 0):
                 raise InputError(f"The weight of the {_words(name)} loss is {weight}.")
+        if self.frames != self.discriminators.frames and self.losses.temporal_adversarial:
+            raise InputError(
+                f"The temporal discriminator sees {self.discriminators.frames} frames, not "
+                f"{self.frames}: switch its loss off for other windows."
+            )
         layered = self.network.head == "layers"
         if not any(v for name, v in weights(self.losses).items() if layered or name not in LAYERED):
             raise InputError("All losses are switched off: there is nothing to learn from.")
@@ -103,7 +114,7 @@ class TrainSettings:
     @property
     def frames(self) -> int:
         """Frames of a window."""
-        return self.discriminators.frames
+        return self.window or self.discriminators.frames
 
     def rate(self, step: int) -> float:
         """Return the generator's learning rate at a step, counted from 0."""

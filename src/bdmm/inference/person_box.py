@@ -1,0 +1,90 @@
+"""The part of the frames that a network has to look at: around the person, with room to grow."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Integer
+from torch import Tensor
+from torch.nn import functional
+
+from bdmm.records import PixelState, PropagationState
+
+_MARGIN = 3 / 32
+"""Room on each side, of the frame's shorter side."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """Rows ``top`` to ``bottom`` and columns ``left`` to ``right`` of a frame, the ends outside."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    @property
+    def rows(self) -> slice:
+        """The rows."""
+        return slice(self.top, self.bottom)
+
+    @property
+    def columns(self) -> slice:
+        """The columns."""
+        return slice(self.left, self.right)
+
+
+def person_box(state: Integer[Tensor, "t h w"], step: int, least: int) -> Box:
+    """Return a box that holds the person of all frames.
+
+    Args:
+        state: values of `records.PixelState`; its sides are multiples of ``step``.
+        step: all four ends are multiples of this.
+        least: sides are at least this long.
+    """
+    margin = round(_MARGIN * min(state.shape[1:]))
+    there = (state != PixelState.NONE).any(dim=0)
+    top, bottom = _span(there.any(dim=1), margin, step, least)
+    left, right = _span(there.any(dim=0), margin, step, least)
+    return Box(top, bottom, left, right)
+
+
+def _span(used: Tensor, margin: int, step: int, least: int) -> tuple[int, int]:
+    length = len(used)
+    places = torch.nonzero(used).flatten().tolist() or [length // 2]
+    start = max(0, places[0] - margin) // step * step
+    end = min(length, -(-(places[-1] + 1 + margin) // step) * step)
+    lacking = max(0, -(-(least - (end - start)) // step) * step)
+    end = min(length, end + lacking)
+    start = max(0, min(start, end - least) // step * step)
+    return start, end
+
+
+def moved_state(
+    state: PropagationState, before: Box, after: Box, scales: tuple[int, ...]
+) -> PropagationState:
+    """Return a state as seen through another box: cut where it is smaller, zeros where larger.
+
+    Args:
+        state: at ``before``.
+        before: the box of the window that left it.
+        after: the box of the window that takes it up.
+        scales: pixels of the frame per pixel of each of the state's forward features, and at last
+            of its structural ones.
+    """
+
+    def moved(features: Tensor, scale: int) -> Tensor:
+        ends = (
+            before.left - after.left,
+            after.right - before.right,
+            before.top - after.top,
+            after.bottom - before.bottom,
+        )
+        return functional.pad(features, [end // scale for end in ends])
+
+    *forward, structural = scales
+    pairs = zip(state.forward, forward, strict=True)
+    return replace(
+        state,
+        structural=moved(state.structural, structural),
+        forward=tuple(moved(features, scale) for features, scale in pairs),
+    )
