@@ -1,6 +1,6 @@
 """The full objective: its six terms over a window, weighted and added (equation 9)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from jaxtyping import Float
@@ -8,45 +8,84 @@ from torch import Tensor
 
 from bdmm.config import LossConfig
 from bdmm.losses.contextual import contextual_loss
-from bdmm.losses.perceptual import perceptual_loss, style_loss
+from bdmm.losses.perceptual import LayerFeatures, perceptual_loss, style_loss
 from bdmm.losses.reconstruction import l1_loss
 from bdmm.losses.vgg19 import Vgg19
 from bdmm.shapes import Clips
 
 Scalar = Float[Tensor, ""]
+_Compare = Callable[[LayerFeatures, LayerFeatures], Scalar]
 
 
 def supervised_terms(
-    generated: Clips, target: Clips, vgg: Vgg19, config: LossConfig
+    generated: Clips, target: Clips, vgg: Vgg19 | None, config: LossConfig, drawn: int = 0
 ) -> dict[str, Scalar]:
-    """Return the four terms that compare a window with its target, not yet weighted.
+    """Return the terms that compare a window with its target, not yet weighted.
+
+    Each is computed frame by frame and summed over the window, as the paper's authors ran it; one
+    of weight 0 is left out.
 
     Args:
         generated: frames in [-1, 1].
         target: the true frames.
-        vgg: from the same config.
-        config: which layers each term reads.
-
-    Returns:
-        ``reconstruction``, ``perceptual``, ``style``, ``contextual``: each computed frame by frame
-        and summed over the window, as the paper's authors ran it.
+        vgg: of the same config; None where no term reads features.
+        config: weights and layers.
+        drawn: the frame from which on VGG-19's are counted, where it doesn't see all.
     """
-    with torch.no_grad():
-        true_features = [vgg(frame) for frame in target.unbind(1)]
-    frames = [
-        {
-            "reconstruction": l1_loss(frame, true),
-            "perceptual": perceptual_loss(ours := vgg(frame), theirs, config.perceptual_layers),
-            "style": style_loss(ours, theirs, config.style_layers),
-            "contextual": torch.stack(
-                [contextual_loss(ours[name], theirs[name]) for name in config.contextual_layers]
-            ).sum(),
+    terms: dict[str, Scalar] = {}
+    pairs = list(zip(generated.unbind(1), target.unbind(1), strict=True))
+    if config.reconstruction:
+        terms["reconstruction"] = torch.stack([l1_loss(*pair) for pair in pairs]).sum()
+    comparisons = _comparisons(config)
+    if comparisons:
+        assert vgg is not None, "a loss needs VGG-19"
+        chosen = seen_frames(len(pairs), drawn, config.frames_seen)
+        each = [_compare(vgg, *pairs[frame], comparisons) for frame in chosen]
+        share = len(pairs) / len(chosen)
+        terms |= {
+            name: share * torch.stack([one[name] for one in each]).sum() for name in comparisons
         }
-        for frame, true, theirs in zip(
-            generated.unbind(1), target.unbind(1), true_features, strict=True
-        )
-    ]
-    return {name: torch.stack([terms[name] for terms in frames]).sum() for name in frames[0]}
+    return terms
+
+
+def seen_frames(count: int, first: int, seen: int) -> list[int]:
+    """Return which frames of a window are looked at: spread evenly, from a drawn one on.
+
+    Args:
+        count: frames of the window.
+        first: the drawn frame.
+        seen: how many; 0 for all.
+    """
+    if not 0 < seen < count:
+        return list(range(count))
+    return sorted({(first + number * count // seen) % count for number in range(seen)})
+
+
+def _comparisons(config: LossConfig) -> dict[str, _Compare]:
+    """Return what is done with two tables of features, by the name of the loss."""
+
+    def contextual(ours: LayerFeatures, theirs: LayerFeatures) -> Scalar:
+        layers = config.contextual_layers
+        return torch.stack([contextual_loss(ours[name], theirs[name]) for name in layers]).sum()
+
+    every: dict[str, _Compare] = {
+        "perceptual": lambda ours, theirs: perceptual_loss(ours, theirs, config.perceptual_layers),
+        "style": lambda ours, theirs: style_loss(ours, theirs, config.style_layers),
+        "contextual": contextual,
+    }
+    return {name: compare for name, compare in every.items() if getattr(config, name)}
+
+
+def _compare(
+    vgg: Vgg19,
+    generated: Float[Tensor, "b 3 h w"],
+    target: Float[Tensor, "b 3 h w"],
+    comparisons: dict[str, _Compare],
+) -> dict[str, Scalar]:
+    with torch.no_grad():
+        theirs = vgg(target)
+    ours = vgg(generated)
+    return {name: compare(ours, theirs) for name, compare in comparisons.items()}
 
 
 def weighted_sum(terms: Mapping[str, Scalar], config: LossConfig) -> Scalar:

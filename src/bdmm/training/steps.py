@@ -13,7 +13,7 @@ from bdmm.config import LossConfig
 from bdmm.data.batch import Batch
 from bdmm.errors import InputError
 from bdmm.losses.adversarial import discriminator_loss, generator_loss
-from bdmm.losses.objective import weighted_sum
+from bdmm.losses.objective import supervised_terms, weighted_sum
 from bdmm.losses.vgg19 import Vgg19
 from bdmm.network.generator import Generator
 from bdmm.network.layer_inputs import Guide
@@ -22,7 +22,6 @@ from bdmm.network.propagation import detached
 from bdmm.records import PropagationState
 from bdmm.shapes import Clips
 from bdmm.training.layer_terms import layer_terms
-from bdmm.training.terms import compared_terms
 
 Scalar = Float[Tensor, ""]
 Logits = Float[Tensor, "b 1 hp wp"]
@@ -184,7 +183,7 @@ def generator_step(
         InputError: a loss is not finite; the sentence names it.
     """
     frames = generated.frames
-    terms = compared_terms(frames, batch.target_frames, players.vgg, config, judged)
+    terms = supervised_terms(frames, batch.target_frames, players.vgg, config, judged)
     if generated.layers is not None:
         terms |= layer_terms(generated.layers, batch, config)
     with _unlearning(players.spatial, players.temporal):

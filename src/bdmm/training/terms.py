@@ -1,22 +1,12 @@
-"""The losses that are switched on: a weight of 0 costs neither time nor VGG-19."""
+"""The eye of the losses that are switched on: a weight of 0 costs neither time nor VGG-19."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from bdmm.config import LossConfig
-from bdmm.losses.contextual import contextual_loss
-from bdmm.losses.perceptual import LayerFeatures, perceptual_loss, style_loss
-from bdmm.losses.reconstruction import l1_loss
 from bdmm.losses.vgg19 import DOWNLOAD, Vgg19, load_vgg19
-from bdmm.shapes import Clips
-
-Scalar = Float[Tensor, ""]
-_Compare = Callable[[LayerFeatures, LayerFeatures], Scalar]
 
 
 def active(config: LossConfig) -> LossConfig:
@@ -45,73 +35,3 @@ def load_eye(path: Path | None, config: LossConfig) -> Vgg19 | None:
     if path is None:
         path = Path(torch.hub.get_dir()) / "checkpoints" / Path(DOWNLOAD).name
     return load_vgg19(path, config)
-
-
-def compared_terms(
-    generated: Clips, target: Clips, vgg: Vgg19 | None, config: LossConfig, drawn: int = 0
-) -> dict[str, Scalar]:
-    """Return the terms that compare a window with its target, not yet weighted.
-
-    The same as `losses.objective.supervised_terms`, without those of weight 0.
-
-    Args:
-        generated: frames in [-1, 1].
-        target: the true frames.
-        vgg: of the same config; None where no term reads features.
-        config: weights and layers.
-        drawn: the frame from which on VGG-19's are counted, where it doesn't see all.
-    """
-    terms: dict[str, Scalar] = {}
-    pairs = list(zip(generated.unbind(1), target.unbind(1), strict=True))
-    if config.reconstruction:
-        terms["reconstruction"] = torch.stack([l1_loss(*pair) for pair in pairs]).sum()
-    comparisons = _comparisons(config)
-    if comparisons:
-        assert vgg is not None, "a loss needs VGG-19"
-        chosen = seen_frames(len(pairs), drawn, config.frames_seen)
-        each = [_compare(vgg, *pairs[frame], comparisons) for frame in chosen]
-        share = len(pairs) / len(chosen)
-        terms |= {
-            name: share * torch.stack([one[name] for one in each]).sum() for name in comparisons
-        }
-    return terms
-
-
-def seen_frames(count: int, first: int, seen: int) -> list[int]:
-    """Return which frames of a window are looked at: spread evenly, from a drawn one on.
-
-    Args:
-        count: frames of the window.
-        first: the drawn frame.
-        seen: how many; 0 for all.
-    """
-    if not 0 < seen < count:
-        return list(range(count))
-    return sorted({(first + number * count // seen) % count for number in range(seen)})
-
-
-def _comparisons(config: LossConfig) -> dict[str, _Compare]:
-    """Return what is done with two tables of features, by the name of the loss."""
-
-    def contextual(ours: LayerFeatures, theirs: LayerFeatures) -> Scalar:
-        layers = config.contextual_layers
-        return torch.stack([contextual_loss(ours[name], theirs[name]) for name in layers]).sum()
-
-    every: dict[str, _Compare] = {
-        "perceptual": lambda ours, theirs: perceptual_loss(ours, theirs, config.perceptual_layers),
-        "style": lambda ours, theirs: style_loss(ours, theirs, config.style_layers),
-        "contextual": contextual,
-    }
-    return {name: compare for name, compare in every.items() if getattr(config, name)}
-
-
-def _compare(
-    vgg: Vgg19,
-    generated: Float[Tensor, "b 3 h w"],
-    target: Float[Tensor, "b 3 h w"],
-    comparisons: dict[str, _Compare],
-) -> dict[str, Scalar]:
-    with torch.no_grad():
-        theirs = vgg(target)
-    ours = vgg(generated)
-    return {name: compare(ours, theirs) for name, compare in comparisons.items()}
