@@ -13,6 +13,7 @@ from bdmm.data.body_keypoints import body_keypoints
 from bdmm.data.synth import SynthOptions, store_rendered
 from bdmm.data.synthetic.truth import TrueFlow
 from bdmm.errors import InputError
+from bdmm.media.video_reader import VideoReader
 from bdmm.network.generator import Generator
 from bdmm.network.weights import load_weights
 from bdmm.records import BONE_NAMES, Motion
@@ -64,6 +65,9 @@ def test_a_run_from_clips_leaves_weights_that_load(
     run, cpu = tmp_path / "run", Machine("cpu")
     settings = replace(pixels_only, steps=1, windows=1)
     assert start(settings, Material([clips]), run, cpu) == Outcome(1, True)
+    (video,) = (run / "samples").iterdir()
+    assert video.name == "00000001.mp4"
+    assert len(list(VideoReader(video))) == 2 * pixels_only.frames
     config, tensors = load_weights(run)
     Generator(config).load_state_dict(tensors)
     settings = replace(settings, steps=2)

@@ -1,7 +1,7 @@
 """All that changes during a run: networks, optimisers, averages, random states."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -140,6 +140,22 @@ class Learner:
             )
         optimiser.step()
         optimiser.zero_grad()
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks lie."""
+        return next(self.players.generator.parameters()).device
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Give the generator its averaged weights for a while."""
+        generator = self.players.generator
+        learned = {name: value.clone() for name, value in generator.state_dict().items()}
+        generator.load_state_dict(self.average.tensors)
+        try:
+            yield
+        finally:
+            generator.load_state_dict(learned)
 
     def checkpoint(self, step: int) -> Checkpoint:
         """Return the state after ``step`` steps; it shares memory with the networks."""

@@ -47,6 +47,7 @@ def train(
     fabric: Fabric,
     vgg: Vgg19 | None = None,
     progress: Progress | None = None,
+    show: Callable[[Learner, int], object] | None = None,
 ) -> Outcome:
     """Train until all steps are done or a signal comes; in a folder with a run, go on with it.
 
@@ -57,6 +58,7 @@ def train(
         fabric: devices and number type, already launched.
         vgg: the eye of the losses, `terms.load_eye`.
         progress: is told about every step.
+        show: is called with every checkpoint, to leave something to look at.
 
     Returns:
         How far it came.
@@ -100,6 +102,8 @@ def train(
                 recent.clear()
             if fabric.is_global_zero and (ends or step % settings.save_every == 0):
                 store(run, learner, step)
+                if show is not None:
+                    show(learner, step)
         fabric.barrier()
     return Outcome(step, step >= settings.steps, fabric.is_global_zero)
 

@@ -4,6 +4,7 @@ RUN/run.json             the settings
 RUN/checkpoints/         what is needed to go on
 RUN/log.jsonl            one line per status
 RUN/tensorboard/         the same as curves
+RUN/samples/STEP.mp4     source, truth and generated frames side by side
 RUN/weights.safetensors  the averaged weights of the last checkpoint
 """
 

@@ -14,6 +14,7 @@ from bdmm.errors import InputError
 from bdmm.records import joints_of
 from bdmm.training.feed import feed
 from bdmm.training.loop import Outcome, Progress, train
+from bdmm.training.sample_video import open_sample
 from bdmm.training.settings import TrainSettings
 from bdmm.training.terms import load_eye
 
@@ -99,7 +100,8 @@ def start(
             pin=fabric.device.type == "cuda",
         )
 
-    return train(settings, batches, run, fabric, vgg, progress)
+    show = open_sample(dataset, run, settings.network)
+    return train(settings, batches, run, fabric, vgg, progress, show)
 
 
 def open_clips(settings: TrainSettings, material: Material) -> ClipDataset:
