@@ -3,7 +3,8 @@
     python tools/measure_prepare.py clips/*.mp4 --frames 120
 
 Processor time is that of one thread, by stage, in milliseconds per frame. The coding error of
-cached warps is the distance between positions before and after, on pixels of each kind, in pixels.
+cached warps is the distance between positions before and after, on pixels of each kind, in pixels;
+relabelled are those that became another kind, as a share of those that are known.
 """
 
 import itertools
@@ -20,11 +21,12 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from bdmm.data import cached_sources, prepare_clip
+from bdmm.data import prepare_clip
 from bdmm.data.clip_store import PreparedClip
 from bdmm.data.layouts import ClipJob
 from bdmm.data.prepare_clip import PrepareOptions
-from bdmm.data.warp_codec import Warps, pack_warps, to_flow, unpack_run
+from bdmm.data.warp_budget import WarpPacker
+from bdmm.data.warp_codec import Warps, to_flow, unpack_run
 from bdmm.errors import InputError
 from bdmm.media.video_reader import VideoReader
 from bdmm.media.video_writer import create_video
@@ -43,6 +45,7 @@ def main(
     size: int = 256,
     sources: int = 4,
     frames: int = 0,
+    output: Path | None = None,
 ) -> None:
     """Prepare each video and print a row for it.
 
@@ -51,9 +54,11 @@ def main(
         size: sides of the frames.
         sources: cached sources of each clip.
         frames: only so many frames from the beginning; 0 for all.
+        output: folder that keeps the clips.
     """
     torch.set_num_threads(1)
-    rows = [row for path in videos if (row := measure(path, size, sources, frames)) is not None]
+    options = PrepareOptions(size, sources)
+    rows = [row for path in videos if (row := measure(path, options, frames, output)) is not None]
     if rows:
         table = Table(*rows[0])
         for row in rows:
@@ -61,23 +66,27 @@ def main(
         Console(width=180).print(table)
 
 
-def measure(path: Path, size: int, sources: int, frames: int) -> dict[str, str] | None:
+def measure(
+    path: Path, options: PrepareOptions, frames: int, output: Path | None
+) -> dict[str, str] | None:
     """Prepare one video; None where it cannot be."""
     spent: dict[str, float] = defaultdict(float)
     errors: list[dict[str, torch.Tensor]] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        clips = output or folder
+        clips.mkdir(parents=True, exist_ok=True)
         video = shortened(path, folder, frames) if frames else path
         with watched(spent, errors):
             start = time.process_time()
             try:
                 job = ClipJob(path.stem, "videos", "train", video)
-                prepare_clip.prepare_clip(job, PrepareOptions(size, sources), folder, folder)
+                prepare_clip.prepare_clip(job, options, clips, clips)
             except InputError as error:
                 print(f"{path.name}: {error}")
                 return None
             seconds = time.process_time() - start
-        clip = PreparedClip(folder / path.stem)
+        clip = PreparedClip(clips / path.stem)
         return summary(path, clip, seconds, spent, errors)
 
 
@@ -104,8 +113,10 @@ def summary(
     for kind in (*KINDS, "filled"):
         error = torch.cat([one[kind] for one in errors])
         row[f"{kind} px"] = f"{error.mean():.2f}" if len(error) else "-"
+    row["relabelled"] = f"{torch.cat([one['relabelled'] for one in errors]).mean():.1%}"
     print(f"{path.stem}: ms per frame " + ", ".join(
         f"{name} {1000 * value / count:.1f}" for name, value in spent.items()))  # fmt: skip
+    print(", ".join(f"{name} {value}" for name, value in row.items()), flush=True)
     return row
 
 
@@ -115,22 +126,23 @@ _SHOWN = ("frames", "foreground", "warps")
 @contextmanager
 def watched(spent: dict[str, float], errors: list[dict[str, torch.Tensor]]) -> Iterator[None]:
     """Note the stages' times and the warps' coding errors."""
+    plain = WarpPacker.pack
 
-    def pack(warps: Warps, quantum: float) -> list[bytes]:
-        blocks = pack_warps(warps, quantum)
+    def pack(self: WarpPacker, warps: Warps) -> bytes:
+        block = plain(self, warps)
         start = time.process_time()
-        errors.append(coding_errors(warps, blocks, quantum))
+        errors.append(coding_errors(warps, block))
         spent["cache_warps"] -= time.process_time() - start
-        return blocks
+        return block
 
     before = [(place, name, getattr(place, name)) for place, name in STAGES]
     for place, name, function in before:
         setattr(place, name, timed(function, name, spent))
-    cached_sources.pack_warps = pack
+    WarpPacker.pack = pack
     try:
         yield
     finally:
-        cached_sources.pack_warps = pack_warps
+        WarpPacker.pack = plain
         for place, name, function in before:
             setattr(place, name, function)
 
@@ -145,12 +157,15 @@ def timed(function: Callable, name: str, spent: dict[str, float]) -> Callable:
     return run
 
 
-def coding_errors(warps: Warps, blocks: list[bytes], quantum: float) -> dict[str, torch.Tensor]:
+def coding_errors(warps: Warps, block: bytes) -> dict[str, torch.Tensor]:
+    """Return how far off positions are, of each kind, and which pixels became another kind."""
     size = warps.state.shape[1], warps.state.shape[2]
-    grid = torch.cat([unpack_run(block, size, slice(None), quantum)[0] for block in blocks])
+    grid, state, filled = unpack_run(block, size, slice(None))
     error = (to_flow(grid, size) - to_flow(warps.source_grid, size)).norm(dim=-1)
-    found = {name: error[warps.state == kind] for name, kind in KINDS.items()}
-    return found | {"filled": error[warps.filled]}
+    same = (state == warps.state) & (filled == warps.filled)
+    found = {name: error[same & (state == kind)] for name, kind in KINDS.items()}
+    known = (warps.state != PixelState.NONE) | (state != PixelState.NONE)
+    return found | {"filled": error[same & filled], "relabelled": (~same[known]).float()}
 
 
 def shortened(path: Path, folder: Path, frames: int) -> Path:

@@ -56,28 +56,42 @@ def mesh_flow(
         raster: the target frames' mesh, of the same size as the source.
         turns: each bone's turn within the picture from `plane_turns`.
     """
-    height, width = geometry.size
-    covered = raster.face >= 0
-    at = torch.nonzero(covered, as_tuple=True)
-    face, weights = raster.face[at], raster.barycentric[at]
+    reach = max(1, round(geometry.pixels(REACH)))
+    rows, columns = _box(raster.face >= 0, reach)
+    inner = slice(None), rows, columns
+    faces = raster.face[inner]
+    covered = faces >= 0
+    at = torch.nonzero(covered.flatten())[:, 0]
+    face = faces.flatten().index_select(0, at)
+    weights = raster.barycentric[inner].flatten(0, 2).index_select(0, at)
     bone = geometry.face_bones[face]
     spot, visible, stand_in = _on_body(geometry, face, weights, bone)
 
     place = spot.new_full((*covered.shape, 2), torch.inf)
-    place[at] = spot
-    segment = torch.full_like(raster.face, -1)
-    segment[at] = bone
-    state = torch.full_like(raster.face, PixelState.NONE)
-    state[at] = torch.where(visible, int(PixelState.VISIBLE), int(PixelState.HIDDEN))
-    filled = torch.zeros_like(covered)
-    filled[at] = stand_in
+    place.view(-1, 2)[at] = spot
+    segment = torch.full(covered.shape, -1, device=at.device)
+    segment.view(-1)[at] = bone
+    state = torch.full(covered.shape, int(PixelState.NONE), device=at.device)
+    state.view(-1)[at] = torch.where(visible, int(PixelState.VISIBLE), int(PixelState.HIDDEN))
+    filled = torch.zeros_like(state, dtype=torch.bool)
+    filled.view(-1)[at] = stand_in
 
     at, spot = _extended(geometry, covered, place, segment, turns)
-    place[at] = spot
-    state[at] = int(PixelState.EXTENDED)
+    place.view(-1, 2)[at] = spot
+    state.view(-1)[at] = int(PixelState.EXTENDED)
+    height, width = geometry.size
     grid = place * (2 / place.new_tensor([width, height])) - 1
     grid = torch.where(place.isinf(), NOWHERE, grid)
-    return MeshFlow(source_grid=grid, state=state, filled=filled, segment=segment)
+    shape, device = raster.face.shape, grid.device
+    whole = MeshFlow(
+        source_grid=torch.full((*shape, 2), NOWHERE, device=device),
+        state=torch.full(shape, int(PixelState.NONE), device=device),
+        filled=torch.zeros(shape, dtype=torch.bool, device=device),
+        segment=torch.full(shape, -1, device=device),
+    )
+    whole.source_grid[inner], whole.state[inner] = grid, state
+    whole.filled[inner], whole.segment[inner] = filled, segment
+    return whole
 
 
 def plane_turns(
@@ -167,39 +181,51 @@ def _extended(
     place: Float[Tensor, "t h w 2"],
     segment: Int[Tensor, "t h w"],
     turns: Float[Tensor, "t n 2 2"],
-) -> tuple[tuple[Tensor, ...], Float[Tensor, "m 2"]]:
-    """Return (frame, row, column) of pixels beside the body, and their positions in the source."""
-    near, at = _beside(covered, max(1, round(geometry.pixels(REACH))))
-    bone = segment[near]
-    away = torch.stack([at[2] - near[2], at[1] - near[1]], dim=-1).to(place)
-    turned = (turns[at[0], bone] * away[:, None, :]).sum(dim=-1)
-    spot = place[near] + turned
+) -> tuple[Int[Tensor, "m"], Float[Tensor, "m 2"]]:
+    """Return flat indices of pixels beside the body, and their positions in the source."""
+    at, near, away = _beside(covered, max(1, round(geometry.pixels(REACH))))
+    bone = segment.flatten().index_select(0, near)
+    frame = at // covered[0].numel()
+    turn = turns.flatten(2).flatten(0, 1).index_select(0, frame * turns.shape[1] + bone)
+    turned = torch.stack([(turn[:, :2] * away).sum(dim=1), (turn[:, 2:] * away).sum(dim=1)], dim=1)
+    spot = place.view(-1, 2).index_select(0, near) + turned
     shown = geometry.at(spot)
     free = shown.inside & shown.person & ~shown.on_mesh & (shown.segment >= 0)
     # Beside the body as far as in the target, or it is another outline that is met there.
     same_outline = shown.beside > 0.5 * away.norm(dim=-1) - 1.0
     kept = free & same_outline & _ADJACENT.to(bone.device)[bone, shown.segment]
     person = covered.clone()
-    person[tuple(index[kept] for index in at)] = True
-    kept &= _solid(person)[at]
-    return tuple(index[kept] for index in at), spot[kept]
+    person.view(-1)[at[kept]] = True
+    kept &= _solid(person).flatten().index_select(0, at)
+    return at[kept], spot[kept]
 
 
 def _beside(
     covered: Bool[Tensor, "t h w"], reach: int
-) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-    """Return (frame, row, column) of covered pixels, and of those whose nearest they are.
+) -> tuple[Int[Tensor, "m"], Int[Tensor, "m"], Float[Tensor, "m 2"]]:
+    """Find pixels beside the body.
 
-    The nearest ones are only looked for in the box that can be within reach of any.
+    Returns:
+        Their flat indices, those of the covered pixels that are nearest to them, and how far they
+        lie to the right of these and below.
     """
-    rows = torch.nonzero(covered.any(dim=2).any(dim=0)).flatten().tolist() or [0]
-    columns = torch.nonzero(covered.any(dim=1).any(dim=0)).flatten().tolist() or [0]
-    top, left = max(rows[0] - reach, 0), max(columns[0] - reach, 0)
-    box = covered[:, top : rows[-1] + reach + 1, left : columns[-1] + reach + 1]
-    near_row, near_column = nearest_pixel(box, reach)
-    at = torch.nonzero((near_row >= 0) & ~box, as_tuple=True)
-    frame, row, column = at
-    return (frame, near_row[at] + top, near_column[at] + left), (frame, row + top, column + left)
+    height, width = covered.shape[1:]
+    near_row, near_column = nearest_pixel(covered, reach)
+    at = torch.nonzero(((near_row >= 0) & ~covered).flatten())[:, 0]
+    right = at % width - near_column.flatten().index_select(0, at)
+    down = at // width % height - near_row.flatten().index_select(0, at)
+    return at, at - down * width - right, torch.stack([right, down], dim=1).float()
+
+
+def _box(covered: Bool[Tensor, "t h w"], reach: int) -> tuple[slice, slice]:
+    """Return the rows and columns that can be within reach of any covered pixel."""
+    used = covered.any(dim=0)
+    rows = torch.nonzero(used.any(dim=1)).flatten().tolist() or [0]
+    columns = torch.nonzero(used.any(dim=0)).flatten().tolist() or [0]
+    return (
+        slice(max(rows[0] - reach, 0), rows[-1] + reach + 1),
+        slice(max(columns[0] - reach, 0), columns[-1] + reach + 1),
+    )
 
 
 def _solid(region: Bool[Tensor, "t h w"]) -> Bool[Tensor, "t h w"]:

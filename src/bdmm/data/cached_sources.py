@@ -17,7 +17,8 @@ from bdmm.body.source_geometry import SourceGeometry, prepare_geometry
 from bdmm.data.clip_info import CachedSource
 from bdmm.data.clip_store import Cache
 from bdmm.data.fit_error import spoil_fit
-from bdmm.data.warp_codec import QUANTUM, RUN, Warps, pack_warps
+from bdmm.data.warp_budget import WarpPacker
+from bdmm.data.warp_codec import RUN, Warps
 from bdmm.records import Motion
 from bdmm.shapes import Foreground
 
@@ -58,6 +59,7 @@ def cache_warps(
     source: CachedSource,
     foreground: Foreground,
     random: np.random.Generator,
+    packer: WarpPacker,
 ) -> Cache:
     """Work out the warps of one source frame onto all frames.
 
@@ -67,6 +69,7 @@ def cache_warps(
         source: the frame, and the error that its fit is given.
         foreground: of that frame.
         random: decides how the fit is wrong.
+        packer: codes them, as finely as there is room for.
     """
     frame = motion[source.frame : source.frame + 1]
     pose = spoil_fit(frame, body, source.error, random)
@@ -76,7 +79,7 @@ def cache_warps(
     for start in range(0, len(motion), RUN):
         flow = flow_onto(geometry, driven[start : start + RUN])
         warps = Warps(source.frame, flow.source_grid, flow.state, flow.filled)
-        blocks += pack_warps(warps, QUANTUM)
+        blocks.append(packer.pack(warps))
     return Cache(source, blocks)
 
 

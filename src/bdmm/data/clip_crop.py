@@ -74,7 +74,9 @@ def cut_square(picture: Picture, crop: Crop, size: int) -> Picture:
     square = picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     before = int((rows == rows[0]).sum()) - 1, int((columns == columns[0]).sum()) - 1
     after = int((rows == rows[-1]).sum()) - 1, int((columns == columns[-1]).sum()) - 1
-    square = np.pad(square, ((before[0], after[0]), (before[1], after[1]), (0, 0)), mode="edge")
+    if side > min(square.shape[:2]):
+        rim = before[0], after[0], before[1], after[1]
+        square = cv2.copyMakeBorder(square, *rim, cv2.BORDER_REPLICATE)
     if side == size:
         return square
     return np.asarray(Pillow.fromarray(square).resize((size, size), Pillow.Resampling.LANCZOS))

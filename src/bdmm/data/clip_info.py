@@ -9,8 +9,9 @@ from typing import Any
 
 from bdmm.errors import InputError
 
-VERSION = 1
-"""Format version that this code writes and the only one that it reads."""
+VERSION = 2
+"""Format version that this code writes; in version 1 all warps are as fine as the finest ones."""
+_READ = (1, VERSION)
 FILE_NAME = "clip.json"
 MAX_FRAMES = 1_000_000
 MAX_SIDE = 4096
@@ -105,9 +106,10 @@ def load_info(folder: Path) -> ClipInfo:
         raise InputError(f"{folder} is no prepared clip: it has no {FILE_NAME}.") from error
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} is damaged: prepare the clip again.") from error
-    if not isinstance(content, dict) or content.get("version") != VERSION:
+    if not isinstance(content, dict) or content.get("version") not in _READ:
         raise InputError(
-            f"{path} is not of format version {VERSION}: prepare the clip again with this program."
+            f"{path} is of another format than this program reads (version {VERSION}): prepare "
+            "the clip again with this program, or use a newer one."
         )
     try:
         return _checked(content)

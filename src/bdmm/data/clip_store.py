@@ -29,7 +29,8 @@ from bdmm.data.clip_info import CachedSource, ClipInfo, load_info, save_info
 from bdmm.data.clip_video import create_clip_video, read_run
 from bdmm.data.keypoint_codec import pack_keypoints, unpack_keypoints
 from bdmm.data.squeeze import DamagedBlockError
-from bdmm.data.warp_codec import QUANTUM, RUN, Warps, unpack_run
+from bdmm.data.warp_codec import FINEST, RUN, Warps, unpack_run
+from bdmm.data.warp_detail import Detail
 from bdmm.errors import InputError
 from bdmm.media.image import Picture, read_image, write_image
 from bdmm.media.output_file import appearing, writing
@@ -90,24 +91,23 @@ class ClipWriter:
         path = self.folder / _named("keypoints", part)
         save_blocks(path, {"0": pack_keypoints(keypoints)}, {"frames": len(motion)})
 
-    def add_warps(self, caches: Sequence[Cache], part: str = "", quantum: float = QUANTUM) -> None:
+    def size(self) -> int:
+        """Return the bytes of all that was added up to now."""
+        return sum(path.stat().st_size for path in self.folder.iterdir())
+
+    def add_warps(self, caches: Sequence[Cache], part: str = "") -> None:
         """Write coded warps.
 
         Args:
             caches: any number of sources.
             part: empty, or `TRUTH`.
-            quantum: as they were coded.
         """
         blocks = {
             f"{place}/{run}": block
             for place, cache in enumerate(caches)
             for run, block in enumerate(cache.blocks)
         }
-        save_blocks(
-            self.folder / _named("warps", part),
-            blocks,
-            {"quantum": quantum, "sources": len(caches)},
-        )
+        save_blocks(self.folder / _named("warps", part), blocks, {"sources": len(caches)})
 
     def finish(self, info: ClipInfo) -> None:
         """Write the metadata; ``info.files`` is filled in here."""
@@ -226,12 +226,13 @@ class PreparedClip:
         runs = range(start // RUN, (stop - 1) // RUN + 1)
         with _naming(path):
             header = load_header(path)
-            quantum, count = float(header["quantum"]), int(header["sources"])
+            count = int(header["sources"])
+            old = Detail(quantum=float(header.get("quantum", FINEST.quantum)))
             if place >= count:
                 raise InputError(f"{path} has warps of {count} sources, not of {place + 1}.")
             blocks = load_blocks(path, [f"{place}/{run}" for run in runs])
             parts = [
-                unpack_run(block, self.info.size, _within(run, start, stop), quantum)
+                unpack_run(block, self.info.size, _within(run, start, stop), old)
                 for run, block in zip(runs, blocks, strict=True)
             ]
             grid, state, filled = (torch.cat(pieces) for pieces in zip(*parts, strict=True))

@@ -29,6 +29,7 @@ from bdmm.data.clip_preview import write_preview
 from bdmm.data.clip_store import PreparedClip, create_clip
 from bdmm.data.footage import Footage, fingerprint, open_footage
 from bdmm.data.layouts import ClipJob
+from bdmm.data.warp_budget import WarpPacker, allowance
 from bdmm.errors import InputError
 from bdmm.media.image import Picture
 from bdmm.perception.body_fit import fit_motion
@@ -138,9 +139,12 @@ def _write(
             raise InputError(f"{job.media} gave {count} frames instead of {len(motion)}.")
         writer.add_background(empty_place(*_columns([cutting.kept[i] for i in looks])))
         writer.add_motion(motion, body_keypoints(body, motion))
+        packer = WarpPacker(allowance(writer.size(), count, options.size))
         writer.add_warps(
             [
-                cache_warps(body, motion, one, as_foreground(cutting.kept[one.frame][1]), random)
+                cache_warps(
+                    body, motion, one, as_foreground(cutting.kept[one.frame][1]), random, packer
+                )
                 for one in sources
             ]
         )

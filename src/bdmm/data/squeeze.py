@@ -22,8 +22,8 @@ _FILTERS = [
         "pb": 0,
         "mode": lzma.MODE_NORMAL,
         "mf": lzma.MF_BT3,
-        "nice_len": 128,
-        "depth": 32,
+        "nice_len": 32,
+        "depth": 8,
     }
 ]
 _BYTES = 3

@@ -31,14 +31,16 @@ from bdmm.data.clip_store import TRUTH, Cache, PreparedClip, create_clip
 from bdmm.data.synthetic.clip import ClipRequest, Moves, render_clip
 from bdmm.data.synthetic.moves.rig import Rig
 from bdmm.data.synthetic.truth import TrueFlow
-from bdmm.data.warp_codec import Warps, pack_warps, to_grid
+from bdmm.data.warp_budget import WarpPacker, allowance
+from bdmm.data.warp_codec import RUN, Warps, pack_run, to_grid
+from bdmm.data.warp_detail import Detail
 from bdmm.errors import InputError
 from bdmm.records import Motion, PixelState
 
 Background = Literal["studio", "natural", "random"]
 PREVIEWED = 50
 """Clips, the first ones, of which a picture is made: the others are of the same kind."""
-TRUTH_QUANTUM = 0.125
+TRUTH_DETAIL = Detail(quantum=0.125)
 TRUTH_SOURCES = 2
 """Cached sources, the first ones, onto which the exact flow is stored."""
 FIT_ERROR = (1.0, 5.0)
@@ -193,19 +195,22 @@ def store_rendered(
             empty_place([clip.frames_uint8[i] for i in looks], [people[i] for i in looks])
         )
         writer.add_motion(clip.motion, body_keypoints(body, clip.motion))
+        packer = WarpPacker(allowance(writer.size(), count, options.size))
         writer.add_warps(
             [
-                cache_warps(body, clip.motion, one, as_foreground(people[one.frame]), random)
+                cache_warps(
+                    body, clip.motion, one, as_foreground(people[one.frame]), random, packer
+                )
                 for one in sources
             ]
         )
         if options.truth:
             writer.add_motion(clip.motion, clip.keypoints, TRUTH)
             exact = [
-                Cache(one, pack_warps(true_warps(clip.flow(one.frame), one.frame), TRUTH_QUANTUM))
+                Cache(one, _exact_blocks(clip.flow(one.frame), one.frame))
                 for one in sources[:TRUTH_SOURCES]
             ]
-            writer.add_warps(exact, TRUTH, TRUTH_QUANTUM)
+            writer.add_warps(exact, TRUTH)
         writer.finish(
             ClipInfo(
                 name=folder.name,
@@ -223,6 +228,12 @@ def store_rendered(
                 files={},
             )
         )
+
+
+def _exact_blocks(flow: TrueFlow, source: int) -> list[bytes]:
+    starts = range(0, len(flow.flow), RUN)
+    runs = [TrueFlow(flow.flow[i : i + RUN], flow.visible[i : i + RUN]) for i in starts]
+    return [pack_run(true_warps(run, source), 0, TRUTH_DETAIL) for run in runs]
 
 
 def true_warps(flow: TrueFlow, source: int) -> Warps:

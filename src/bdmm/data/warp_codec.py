@@ -1,10 +1,9 @@
 """Cached warps: from one source frame of a clip onto all its frames, in about 1 KB a frame.
 
-Coded in runs of `RUN` frames that can be read alone. What a pixel is (`PixelState`) is kept
-exactly. Positions are kept to a fraction of a pixel by `warp_lattice`, in two layers: hidden pixels
-that are filled, whose positions jump, and all others. States and choices of cells are one byte map,
-coded as runs;
-cells' values as differences in time; LZMA does the rest (`squeeze`).
+Coded in runs of `RUN` frames that can be read alone, each as finely as its `Detail` says. Positions
+are kept to a fraction of a pixel by `warp_lattice`, in two layers: hidden pixels that are filled,
+whose positions jump, and all others. What a pixel is (`PixelState`) and choices of cells are one
+byte map, coded as runs; cells' values as differences in time; LZMA does the rest (`squeeze`).
 """
 
 import struct
@@ -25,23 +24,24 @@ from bdmm.data.squeeze import (
     unpack_map,
     unpack_tracks,
 )
-from bdmm.data.warp_lattice import AROUND, CELL
+from bdmm.data.warp_detail import Detail, coarsen, refine
+from bdmm.data.warp_lattice import AROUND
 from bdmm.records import PixelState
 
 RUN = 16
 """Frames that are coded together."""
-QUANTUM = 0.25
-"""Pixels to which the values of cells are rounded."""
+FINEST = Detail()
 NOWHERE = -2.0
 """Grid position of pixels of which nothing is known."""
 _FILLED = 4
 """Label of a hidden pixel that is filled; the other labels are those of `PixelState`."""
 _LABELS = 5
 _LAYERS = ((1, 2, 3), (_FILLED,))
-_STEPS = (1, 2)
-"""Quanta to which the values of each layer are rounded."""
 _IN_LAYER = {layer: np.isin(np.arange(_LABELS), layer) for layer in _LAYERS}
-_BOX = struct.Struct("<4H")
+_HEAD = struct.Struct("<5H")
+"""Frames, and the box of what is known."""
+_ALIGNED = 4
+"""Boxes begin at multiples of this."""
 _FARTHEST = 8000.0
 """Pixels that a flow is cut off at."""
 
@@ -64,31 +64,55 @@ class Warps:
     filled: Bool[Tensor, "t h w"]
 
 
-def pack_warps(warps: Warps, quantum: float = QUANTUM) -> list[bytes]:
+def pack_warps(warps: Warps, detail: Detail = FINEST) -> list[bytes]:
     """Code warps, `RUN` frames to a block.
 
     Args:
         warps: of all frames of a clip; sides of at most 65535 pixels.
-        quantum: pixels to which the values of cells are rounded.
+        detail: how finely.
     """
-    label = torch.where(warps.filled, _FILLED, warps.state).to(torch.uint8).cpu().numpy()
-    grid = warps.source_grid.cpu()
-    return [
-        _pack_run(label[start : start + RUN], grid[start : start + RUN], quantum)
-        for start in range(0, len(label), RUN)
-    ]
+    return [pack_run(warps, start, detail) for start in range(0, len(warps.state), RUN)]
+
+
+def pack_run(warps: Warps, start: int = 0, detail: Detail = FINEST) -> bytes:
+    """Code `RUN` frames of warps, or those that are left.
+
+    Args:
+        warps: sides of at most 65535 pixels.
+        start: the first frame.
+        detail: how finely.
+    """
+    run = slice(start, start + RUN)
+    label = torch.where(warps.filled[run], _FILLED, warps.state[run]).to(torch.uint8).cpu().numpy()
+    box, size = _box(label > 0), (label.shape[1], label.shape[2])
+    inner = np.s_[:, box[0] : box[1], box[2] : box[3]]
+    grid = warps.source_grid[run][inner].cpu()
+    flow = to_flow(grid, size, (box[0], box[2])).clamp(-_FARTHEST, _FARTHEST).numpy()
+    label, flow = coarsen(label[inner], flow, detail.step)
+    choice = np.zeros(label.shape, np.uint8)
+    layers = []
+    for layer, step in zip(_LAYERS, _steps(detail), strict=True):
+        inside = _IN_LAYER[layer][label]
+        at = np.nonzero(inside)
+        spots = warp_lattice.find_spots(at, inside.shape, detail.cell)
+        own = np.ascontiguousarray(flow[at].T)
+        values = np.round(warp_lattice.fit_cells(spots, own) / step)
+        choice[at] = warp_lattice.choose_cells(values * step, spots, own)
+        layers.append(_pack_cells(values, inside, detail.cell))
+    head = _HEAD.pack(len(label), *box) + detail.pack()
+    return join_blocks([head, pack_map(label + _LABELS * choice), *layers])
 
 
 def unpack_run(
-    block: bytes, size: tuple[int, int], wanted: slice, quantum: float = QUANTUM
+    block: bytes, size: tuple[int, int], wanted: slice, old: Detail = FINEST
 ) -> tuple[Float[Tensor, "t h w 2"], Int[Tensor, "t h w"], Bool[Tensor, "t h w"]]:
     """Return grid, state and filled of some frames of a block.
 
     Args:
-        block: what `pack_warps` made.
+        block: what `pack_run` made.
         size: (height, width) of the frames.
         wanted: which of the block's frames.
-        quantum: as it was coded.
+        old: of blocks of the first version, which don't tell.
 
     Raises:
         DamagedBlockError: the block is damaged.
@@ -96,20 +120,21 @@ def unpack_run(
     parts = split_blocks(block)
     if len(parts) != 2 + len(_LAYERS):
         raise DamagedBlockError
-    frames, box = _read_head(parts[0], size)
-    part = unpack_map(parts[1], (frames, box[1] - box[0], box[3] - box[2]))
-    if part.size and part.max() >= _LABELS * len(AROUND):
+    frames, box, detail = _read_head(parts[0], size, old)
+    inner = box[1] - box[0], box[3] - box[2]
+    rows, columns = (-(-side // detail.step) for side in inner)
+    codes = unpack_map(parts[1], (frames, rows, columns))
+    if codes.size and codes.max() >= _LABELS * len(AROUND):
         raise DamagedBlockError
-    choice, label = np.divmod(part, _LABELS)
-    flow = np.full((*part[wanted].shape, 2), np.nan, np.float32)
-    for layer, steps, data in zip(_LAYERS, _STEPS, parts[2:], strict=True):
-        inside = _IN_LAYER[layer][label]
-        values = _unpack_cells(data, inside) * np.float32(steps * quantum)
-        spots = warp_lattice.find_spots(inside[wanted])
-        kept = values.reshape(frames, -1, 2)[wanted].reshape(-1, 2)
-        at = spots.frame, spots.row, spots.column
-        flow[at] = warp_lattice.reach(kept, spots, choice[wanted][at].astype(np.int64))
-    return _assemble(label[wanted], flow, box, size)
+    coarse = codes % _LABELS
+    choice, label = np.divmod(refine(codes[wanted], detail.step, inner), _LABELS)
+    flow = np.full((*label.shape, 2), np.nan, np.float32)
+    for layer, step, data in zip(_LAYERS, _steps(detail), parts[2:], strict=True):
+        values = _unpack_cells(data, _IN_LAYER[layer][coarse], detail.cell) * step
+        at = np.nonzero(_IN_LAYER[layer][label])
+        spots = warp_lattice.find_spots(at, label.shape, detail.cell * detail.step)
+        flow[at] = warp_lattice.reach(values[wanted].reshape(-1, 2), spots, choice[at]).T
+    return _assemble(label, flow, box, size)
 
 
 def to_flow(
@@ -150,71 +175,60 @@ def _centres(height: int, width: int, corner: tuple[int, int]) -> Float[Tensor, 
     return torch.stack([columns, rows], dim=-1)
 
 
-def _pack_run(label: np.ndarray, grid: Tensor, quantum: float) -> bytes:
-    box, size = _box(label > 0), (label.shape[1], label.shape[2])
-    inner = np.s_[:, box[0] : box[1], box[2] : box[3]]
-    flow = to_flow(grid[inner], size, (box[0], box[2])).clamp(-_FARTHEST, _FARTHEST).numpy()
-    label = label[inner]
-    choice = np.zeros(label.shape, np.int64)
-    layers = []
-    for layer, steps in zip(_LAYERS, _STEPS, strict=True):
-        inside = _IN_LAYER[layer][label]
-        spots = warp_lattice.find_spots(inside)
-        at = spots.frame, spots.row, spots.column
-        step = np.float32(steps * quantum)
-        values = np.round(warp_lattice.fit_cells(spots, flow[at]) / step)
-        choice[at] = warp_lattice.choose_cells(values * step, spots, flow[at])
-        layers.append(_pack_cells(values, inside))
-    codes = (label + _LABELS * choice).astype(np.uint8)
-    head = struct.pack("<H", len(label)) + _BOX.pack(*box)
-    return join_blocks([head, pack_map(codes), *layers])
+def _steps(detail: Detail) -> tuple[np.float32, np.float32]:
+    """Return the pixels to which the values of each layer are rounded."""
+    return np.float32(detail.quantum), np.float32(detail.quantum * detail.filled)
 
 
 def _box(known: Bool[np.ndarray, "t h w"]) -> tuple[int, int, int, int]:
-    """Return (top, bottom, left, right) of what is known in any frame, in whole cells."""
+    """Return (top, bottom, left, right) of what is known in any frame."""
     sides: list[int] = []
     for axes in ((0, 2), (0, 1)):
         places = np.nonzero(known.any(axis=axes))[0]
         first, last = (int(places[0]), int(places[-1]) + 1) if len(places) else (0, 0)
-        sides += [first // CELL * CELL, last]
+        sides += [first // _ALIGNED * _ALIGNED, last]
     return sides[0], sides[1], sides[2], sides[3]
 
 
-def _read_head(head: bytes, size: tuple[int, int]) -> tuple[int, tuple[int, int, int, int]]:
-    if len(head) != 2 + _BOX.size:
+def _read_head(
+    head: bytes, size: tuple[int, int], old: Detail
+) -> tuple[int, tuple[int, int, int, int], Detail]:
+    if len(head) < _HEAD.size:
         raise DamagedBlockError
-    (frames,) = struct.unpack_from("<H", head)
-    top, bottom, left, right = _BOX.unpack_from(head, 2)
+    frames, top, bottom, left, right = _HEAD.unpack_from(head)
     if not (top <= bottom <= size[0] and left <= right <= size[1] and frames <= RUN):
         raise DamagedBlockError
-    return frames, (top, bottom, left, right)
+    code = head[_HEAD.size :]
+    return frames, (top, bottom, left, right), Detail.unpack(code) if code else old
 
 
-def _pack_cells(values: Float[np.ndarray, "cells 2"], inside: Bool[np.ndarray, "t h w"]) -> bytes:
-    known, used, parents = _tree(inside)
+def _pack_cells(
+    values: Float[np.ndarray, "cells 2"], inside: Bool[np.ndarray, "t h w"], side: int
+) -> bytes:
+    known, used, parents = _tree(inside, side)
     tracks = values.reshape(*known.shape, 2)[:, used]
     return pack_tracks(_held(tracks, known[:, used]).astype(np.int32), parents)
 
 
-def _unpack_cells(data: bytes, inside: Bool[np.ndarray, "t h w"]) -> Float[np.ndarray, "cells 2"]:
-    known, used, parents = _tree(inside)
+def _unpack_cells(
+    data: bytes, inside: Bool[np.ndarray, "t h w"], side: int
+) -> Float[np.ndarray, "t r c 2"]:
+    known, used, parents = _tree(inside, side)
     values = np.full((*known.shape, 2), np.nan, np.float32)
     values[:, used] = unpack_tracks(data, len(inside), 2, parents)
     values[~known] = np.nan
-    return values.reshape(-1, 2)
+    return values
 
 
 def _tree(
-    inside: Bool[np.ndarray, "t h w"],
+    inside: Bool[np.ndarray, "t h w"], side: int
 ) -> tuple[Bool[np.ndarray, "t r c"], Bool[np.ndarray, "r c"], Int[np.ndarray, "n"]]:
     """Return which cells have pixels, in which frame and in any, and each one's forerunner.
 
     The forerunner of a cell is the one to its left, else the one above, else the one before it in
     the order of reading.
     """
-    spots = warp_lattice.find_spots(inside)
-    known = np.zeros(spots.shape, bool)
-    known.reshape(-1)[spots.cell(np.array(AROUND[0]))] = True
+    known = warp_lattice.known_cells(inside, side)
     used = known.any(axis=0)
     number = np.where(used, np.cumsum(used).reshape(used.shape) - 1, -1)
     row, column = np.nonzero(used)

@@ -203,9 +203,7 @@ def _shadow_maps(bank: Bank, puppet: Puppet, posed: wp.array, centre: np.ndarray
     veil = wp.full(shape, shadow_kernels.FAR, dtype=wp.float32, device=_CPU)
     if bank.rough:
         inputs = [posed, puppet.markers, turns, middle, cell, solid]
-        wp.launch(
-            shadow_kernels.shade_by_points, (count, len(puppet.markers)), inputs=inputs, device=_CPU
-        )
+        wp.launch(shadow_kernels.shade_by_points, len(puppet.markers), inputs=inputs, device=_CPU)
     else:
         inputs = [posed, puppet.faces, puppet.inside, turns, middle, cell, solid]
         wp.launch(

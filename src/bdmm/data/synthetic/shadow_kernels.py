@@ -76,13 +76,15 @@ def shade_by_points(
     nearest: wp.array3d(dtype=wp.float32),
 ):
     """Mark some vertices in each lamp's map, whose cells are wider than the gaps between them."""
-    lamp, i = wp.tid()
+    i = wp.tid()
     side = nearest.shape[1]
-    place = to_map(posed[markers[i]], turns[lamp], centre, cell, side)
-    column = int(wp.floor(place[0]))
-    row = int(wp.floor(place[1]))
-    if column >= 0 and row >= 0 and column < side and row < side:
-        wp.atomic_min(nearest, lamp, row, column, place[2])
+    point = posed[markers[i]]
+    for lamp in range(turns.shape[0]):
+        place = to_map(point, turns[lamp], centre, cell, side)
+        column = int(wp.floor(place[0]))
+        row = int(wp.floor(place[1]))
+        if column >= 0 and row >= 0 and column < side and row < side:
+            wp.atomic_min(nearest, lamp, row, column, place[2])
 
 
 @no_type_check
