@@ -6,7 +6,8 @@
 
 Writes runs/ablations/table.md and table.json: the coarse warp, the full network and the network
 without DMM, offsets, style weights, masks, forward propagation, backward propagation and the
-structural recurrence. Stopped at any moment, the same command goes on where it was. On a GPU: --gpu.
+structural recurrence. Stopped at any moment, the same command goes on where it was. On a GPU give
+--gpu.
 
 A few hundred steps say which parts help early, not what a long training would come to. The test
 clips' stored warps are used, whose fits are as wrong as those that were learnt.
@@ -42,6 +43,7 @@ def main() -> int:
             *("--output", str(options.output), "--vgg", str(options.vgg)),
             *("--seeds", *map(str, options.seeds), "--steps", str(options.steps)),
             *("--crop", *map(str, CROP), "--batch", str(options.batch)),
+            *("--window", str(options.window), "--windows", "1"),
             *("--features-every", "6", "--workers", "0"),
             *("--accelerator", "cuda" if options.gpu else "cpu"),
             *("--readers", str(options.readers)),
@@ -58,6 +60,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--vgg", type=Path, required=True, help="file of VGG-19's weights")
     parser.add_argument("--steps", type=int, default=300, help="of every run")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
+    parser.add_argument("--window", type=int, default=6, help="frames of a window")
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--readers", type=int, default=0, help="processes that read ahead")
     parser.add_argument("--gpu", action="store_true")

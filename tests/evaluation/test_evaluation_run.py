@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bdmm.config import NetworkConfig
 from bdmm.errors import InputError
 from bdmm.evaluation.clip_job import Plan
 from bdmm.evaluation.reenact import Casting
@@ -16,6 +17,8 @@ from bdmm.evaluation.results import ClipResult, Failure, gather
 from bdmm.evaluation.row_files import read_rows
 from bdmm.evaluation.run import ROWS, Workplace
 from bdmm.metrics.running import Summary
+from bdmm.network.generator import Generator
+from bdmm.network.weights import save_weights
 
 
 def test_the_warp_beats_the_copied_source(report: Report) -> None:
@@ -28,6 +31,31 @@ def test_the_warp_beats_the_copied_source(report: Report) -> None:
         assert ours["ssim"].frames == 6
     assert means["copy"]["frame"]["warping"].frames == 5
     assert math.isnan(means["copy"]["frame"]["ssim"].deviation), "one clip does not differ"
+
+
+def test_weights_are_judged_beside_the_baselines(clip_folder: Path, tmp_path: Path) -> None:
+    config = NetworkConfig(joints=18, widths=(4, 6), style_widths=(4, 6))
+    save_weights(tmp_path / "tiny.safetensors", Generator(config).state_dict(), config)
+    judged = evaluate_reenactments(
+        ClipChoice((clip_folder,)),
+        Reenacting((f"ours={tmp_path / 'tiny.safetensors'}",), Casting(frames=3)),
+        Plan(),
+        Workplace(tmp_path / "report"),
+    )
+    assert judged.names == ["copy", "coarse", "ours"]
+    assert len(str(judged.systems[2]["sha256"])) == 64
+    assert judged.results.groups["ours"]["walk"]["person"]["l1"].frames == 2
+    assert judged.results.groups["ours"]["walk"]["frame"]["l1"].mean > 0.05, "it is untrained"
+    assert not judged.results.failures
+
+
+@pytest.mark.slow
+def test_several_processes_come_to_the_same(
+    report: Report, clip_folder: Path, tmp_path: Path
+) -> None:
+    casting, place = Casting(frames=7), Workplace(tmp_path / "report", workers=2, pictures=1)
+    both = evaluate_reenactments(ClipChoice((clip_folder,)), Reenacting((), casting), Plan(), place)
+    assert both.results == report.results
 
 
 def test_means_are_those_of_the_rows_on_disk(report: Report, place: Workplace) -> None:
@@ -50,12 +78,14 @@ def test_finished_clips_are_not_judged_again(
     rows = sorted((place.folder / ROWS).iterdir())
     times = [path.stat().st_mtime_ns for path in rows]
     rows[0].write_text(rows[0].read_text()[:-40])
+    (place.folder / ROWS / ".half-made").touch()
     again = evaluate_reenactments(
         ClipChoice((clip_folder,)), Reenacting(casting=Casting(frames=7)), Plan(), place
     )
     assert again.results == report.results
     assert rows[0].stat().st_mtime_ns != times[0], "the one that was cut off is"
     assert rows[1].stat().st_mtime_ns == times[1]
+    assert sorted((place.folder / ROWS).iterdir()) == rows
 
 
 def test_report_is_strict_json_and_comes_back(report: Report, tmp_path: Path) -> None:

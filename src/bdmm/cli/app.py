@@ -9,9 +9,12 @@ from typing import Protocol, runtime_checkable
 
 import tyro
 
+from bdmm.cli.ablate import Ablate
 from bdmm.cli.animate import Animate
+from bdmm.cli.compare import Compare
 from bdmm.cli.convert import Convert
 from bdmm.cli.evaluate import Evaluate
+from bdmm.cli.explain import Explain
 from bdmm.cli.inspect import Inspect
 from bdmm.cli.motion import ExtractMotion
 from bdmm.cli.prepare import Prepare
@@ -38,6 +41,9 @@ COMMANDS = {
     "prepare": Prepare,
     "train": Train,
     "evaluate": Evaluate,
+    "ablate": Ablate,
+    "explain": Explain,
+    "compare": Compare,
     "version": Version,
 }
 

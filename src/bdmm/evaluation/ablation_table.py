@@ -24,6 +24,7 @@ Measured = Mapping[str, Mapping[str, GroupMean]]
 _TITLES = ((TABLE_2, "Parts of the network (the paper's Table 2)"), (TABLE_S1, "Losses (Table S1)"))
 _DIGITS = {"SSIM": 3, "PSNR": 3, "L1": 4, "FID": 3, "LPIPS": 4}
 _PUBLISHED = "published: "
+_OF_THE_TRUTH = "warping_true"
 
 
 @dataclass(frozen=True)
@@ -65,16 +66,16 @@ def tables_of(study: Study, report: Report) -> list[Table]:
     tables = []
     for published, title in _TITLES:
         rows = [one for one in results if one.row.table in (None, published)]
-        if len(rows) < 2 and published is not (results[-1].row.table or TABLE_2):
+        if len(rows) < 2 and (len(results) > 1 or published is not TABLE_2):
             continue
         means = {one.row.name: one.means for one in rows}
         baselines = {name: _alone(_pooled(report, name)) for name in BASELINES}
-        table = _with_published(table_of(title, baselines | means, (WHOLE, PERSON)), published)
+        table = _with_published(_measured(title, baselines | means), published)
         tables.append(replace(table, notes=tuple(notes)))
         less = {one.row.name: one.differences for one in rows if one.row.table is not None}
         if less:
             title = f"{title}: difference to the full model"
-            table = _with_published(_plain(table_of(title, less, (WHOLE, PERSON))), published, True)
+            table = _with_published(_plain(_measured(title, less)), published, True)
             tables.append(table)
     return tables
 
@@ -146,6 +147,18 @@ def _alone(means: Measured) -> Measured:
         region: {metric: replace(one, deviation=math.nan) for metric, one in metrics.items()}
         for region, metrics in means.items()
     }
+
+
+def _measured(title: str, means: Mapping[str, Measured]) -> Table:
+    """Return the table of the frame's and the person's numbers, without the truth's own."""
+    kept = {
+        name: {
+            region: {metric: one for metric, one in metrics.items() if metric != _OF_THE_TRUTH}
+            for region, metrics in of.items()
+        }
+        for name, of in means.items()
+    }
+    return table_of(title, kept, (WHOLE, PERSON))
 
 
 def _plain(table: Table) -> Table:

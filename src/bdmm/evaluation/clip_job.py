@@ -90,8 +90,13 @@ class ClipJob:
         return True
 
 
-def judge_clip(job: ClipJob, plan: Plan) -> None:
+def judge_clip(job: ClipJob, plan: Plan, threads: int = 1) -> None:
     """Judge a clip and leave its rows, and what else is wanted of it, on disk.
+
+    Args:
+        job: the clip.
+        plan: how it is judged.
+        threads: that judge.
 
     Raises:
         InputError: its frames cannot be made or read, or nothing can be written.
@@ -102,7 +107,7 @@ def judge_clip(job: ClipJob, plan: Plan) -> None:
     judging = Judging(rules, judges_of(plan)[0], plan.features_every)
     with _Watchers(job, plan) as watchers:
         frames = watchers.watch(fitted(subject.frames(notes.append), rules))
-        rows = running.watch(watchers.rate(score_frames(frames, judging)))
+        rows = running.watch(watchers.rate(score_frames(frames, judging, threads)))
 
         def foot() -> Mapping[str, Any]:
             if running.frames == 0:

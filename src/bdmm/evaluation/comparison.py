@@ -88,6 +88,7 @@ def compare(texts: Sequence[str], published: str | None = None) -> list[Table]:
         said = "all clips" if group == ALL else group
         title = f"{said}, protocol {rules['name']}"
         sets = [one for entry in entries for one in entry.sets()] if not tables else []
+        sets = [] if results.left_out else sets
         tables.append(table_of(title, means, notes=notes, sets=sets))
     if published is not None:
         tables[0] = with_published(tables[0], published, rules)
@@ -206,7 +207,10 @@ def _check_frames(clips: Sequence[ClipResult]) -> None:
 def _notes(entries: Sequence[Entry], kept: int, left_out: Sequence[str]) -> list[str]:
     notes = [f"Means over all frames of {kept} clips; ± is the deviation between clips."]
     if left_out:
-        notes.append(f"{len(left_out)} clips that not all were judged on are left out.")
+        notes.append(
+            f"{len(left_out)} clips that not all were judged on are left out, and distances of "
+            "sets, which cover them."
+        )
     first = entries[0]
     for one in entries[1:]:
         ours, theirs = first.report.settings, one.report.settings

@@ -78,12 +78,8 @@ def find_stored(generated: Path, target: Path | None) -> list[StoredClip]:
         InputError: a folder is missing or empty, a clip has no partner, or the truth is needed.
     """
     ours = find_places(generated)
-    alone = [_with_truth(name, path) for name, path in ours]
     if target is None:
-        for (_, path), clip in zip(ours, alone, strict=True):
-            if clip is None:
-                raise InputError(f"{path} does not hold its true frames: give them with --target.")
-        return [clip for clip in alone if clip is not None]
+        return [_with_truth(name, path) for name, path in ours]
     theirs = find_places(target)
     if len(ours) == len(theirs) == 1:
         return [StoredClip(theirs[0][0], "pair", ours[0][1], theirs[0][1])]
@@ -105,6 +101,10 @@ def find_places(root: Path) -> list[tuple[str, Path]]:
         place = None if path.name.startswith(".") else _place(path)
         if place is not None:
             found.append((_bare(path), place))
+    names = [name for name, _ in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"{root} holds two clips {name}: give one of them another name.")
     if not found:
         raise InputError(f"{root} holds neither pictures nor clips ({', '.join(PICTURES)}).")
     return found
@@ -153,13 +153,13 @@ def _driving_of(name: str, path: Path, theirs: dict[str, Path]) -> str | None:
     return max(ends, key=len, default=None)
 
 
-def _with_truth(name: str, path: Path) -> StoredClip | None:
+def _with_truth(name: str, path: Path) -> StoredClip:
     """Return a clip whose place holds the truth too."""
-    if path.is_file():
-        return None
-    if any(_gfla_names(path)):
+    if path.is_dir() and any(_gfla_names(path)):
         return StoredClip(name, "gfla", path, path)
-    return StoredClip(name, "strips", path, path) if is_strip_folder(path) else None
+    if path.is_dir() and is_strip_folder(path):
+        return StoredClip(name, "strips", path, path)
+    raise InputError(f"{path} does not hold its true frames: give them with --target.")
 
 
 def _gfla_names(folder: Path) -> Iterator[tuple[Path, Path]]:

@@ -61,6 +61,10 @@ METRIC_NAMES = {
 """In the order of a table's columns."""
 
 
+_UNSAID = (WHOLE, "pose")
+"""Regions that headings do not name."""
+
+
 def metric_name(metric: str) -> MetricName:
     """Return how a metric is shown; one that is not known under its own name."""
     return METRIC_NAMES.get(metric, MetricName(metric, "neither", 4))
@@ -69,7 +73,7 @@ def metric_name(metric: str) -> MetricName:
 def column_label(region: str, metric: str) -> str:
     """Return the heading of a metric of a region."""
     name = metric_name(metric)
-    where = "" if region == WHOLE else f" {region}"
+    where = "" if region in _UNSAID else f" {region}"
     return f"{name.label}{where} {name.arrow}".rstrip()
 
 

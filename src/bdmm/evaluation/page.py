@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, Template
 from markupsafe import Markup
 
-from bdmm.evaluation.metric_names import column_label, metric_name
+from bdmm.evaluation.metric_names import column_label, in_order, metric_name
 from bdmm.evaluation.pictures import SHEET, VIDEO, WORST
 from bdmm.evaluation.report_file import Report
 from bdmm.evaluation.results import ALL, ClipResult
@@ -245,12 +245,20 @@ def _settings(report: Report) -> dict[str, dict[str, str]]:
         for one in report.systems
     }
     return {
+        "Metrics": _legend(report),
         "Systems (place, SHA-256)": systems,
         "Settings": _texts(report.settings),
         "Protocol": _texts(report.protocol),
         "Detectors (SHA-256)": dict(report.detectors),
         "Versions": dict(report.versions),
     }
+
+
+def _legend(report: Report) -> dict[str, str]:
+    """Return what the metrics of a report mean."""
+    found = {m for clip in report.results.clips for of in clip.scores.values() for m in of}
+    named = [metric_name(metric) for metric in in_order(found)]
+    return {one.label: one.meaning for one in named if one.meaning}
 
 
 def _texts(values: Mapping[str, Any]) -> dict[str, str]:

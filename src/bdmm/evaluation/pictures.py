@@ -70,7 +70,7 @@ class Pictures:
             yield frame
 
     def rate(self, rows: Iterable[FrameRow]) -> Iterator[FrameRow]:
-        """Pass rows on; they come in the order of the frames, at most one frame later."""
+        """Pass rows on; they come in the order of the frames, a few frames later."""
         for row in rows:
             pair = self._recent.pop(row.frame)
             region = PERSON if PERSON in row.scores else WHOLE

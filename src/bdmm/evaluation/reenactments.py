@@ -10,7 +10,7 @@ from bdmm.errors import InputError
 from bdmm.evaluation.clip_job import Plan
 from bdmm.evaluation.reenact import Casting
 from bdmm.evaluation.report_file import Report, program_versions
-from bdmm.evaluation.run import Workplace, all_hashes, missing_metrics, run
+from bdmm.evaluation.run import Workplace, all_hashes, missing_metrics, run, settings_of
 from bdmm.evaluation.subjects import ReenactedClip
 from bdmm.evaluation.systems import list_systems
 from bdmm.metrics.protocols import find_protocol
@@ -82,9 +82,7 @@ def evaluate_reenactments(
             "split": choice.split,
             "limit": choice.limit,
             "casting": asdict(making.casting),
-            "features_every": plan.features_every,
-            "training_set": [str(one) for one in plan.real],
-            "stride": 1,
+            **settings_of(plan),
         },
         systems=[asdict(one) for one in systems],
         results=results,

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -9,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from bdmm.data.folder_lock import locked
 from bdmm.data.worker_pool import run_jobs
@@ -25,6 +27,7 @@ from bdmm.evaluation.results import Failure, Results, gather
 from bdmm.evaluation.set_jobs import compare_sets, feature_files
 from bdmm.evaluation.subjects import Subject
 from bdmm.media.output_file import check_folder, writing
+from bdmm.metrics.protocols import find_protocol
 
 ROWS, PICTURES, FEATURES = "rows", "pictures", "features"
 """Folders of a report: numbers frame by frame, what frames look like, features of detectors."""
@@ -71,6 +74,7 @@ def run(subjects: Sequence[Subject], plan: Plan, place: Workplace) -> Results:
     shown = _shown(subjects, place.pictures)
     jobs = [_job(one, plan, place, hashes, one.clip in shown) for one in subjects]
     with locked(place.folder):
+        _clear(place.folder)
         todo = [job for job in jobs if place.again or not job.finished()]
         failures = _work(todo, plan, place, len(jobs) - len(todo))
     if len(failures) == len(jobs):
@@ -81,6 +85,18 @@ def run(subjects: Sequence[Subject], plan: Plan, place: Workplace) -> Results:
     kept = [job for job in judged if job.subject.clip not in results.left_out]
     distances, missing = compare_sets(kept, plan, place.folder / FEATURES, place.workers)
     return replace(results, sets=tuple(distances), sets_missing=missing)
+
+
+def settings_of(plan: Plan) -> dict[str, Any]:
+    """Return what numbers depend on beside clips and systems, for a report."""
+    side = find_protocol(plan.protocol).frame_size
+    return {
+        "features_every": plan.features_every,
+        "stride": 1,
+        "resize": "none" if side is None else f"Lanczos, anti-aliased, to {side} x {side}",
+        "training_set": [str(one) for one in plan.real],
+        "seed of clips for FVD": 0,
+    }
 
 
 def missing_metrics(plan: Plan) -> dict[str, str]:
@@ -109,7 +125,11 @@ def _work(jobs: Sequence[ClipJob], plan: Plan, place: Workplace, done: int) -> l
     for job in jobs:
         if job.pictures is not None:
             shutil.rmtree(job.pictures, ignore_errors=True)
-    for outcome in run_jobs(partial(judge_clip, plan=plan), jobs, place.workers):
+        if job.features is not None:
+            job.features.generated.unlink(missing_ok=True)
+    threads = max(1, (os.cpu_count() or 1) // max(1, min(place.workers, len(jobs))))
+    work = partial(judge_clip, plan=plan, threads=threads)
+    for outcome in run_jobs(work, jobs, place.workers):
         done += 1
         place.progress(stage, done, total)
         if outcome.no_room:
@@ -118,6 +138,16 @@ def _work(jobs: Sequence[ClipJob], plan: Plan, place: Workplace, done: int) -> l
             subject = outcome.job.subject
             failures.append(Failure(subject.system, subject.clip, outcome.reason))
     return failures
+
+
+def _clear(folder: Path) -> None:
+    """Remove what a killed run left half-made."""
+    for name in (ROWS, PICTURES, FEATURES):
+        for litter in (folder / name).glob(".*"):
+            if litter.is_dir():
+                shutil.rmtree(litter, ignore_errors=True)
+            else:
+                litter.unlink(missing_ok=True)
 
 
 def _shown(subjects: Sequence[Subject], count: int) -> set[str]:

@@ -5,8 +5,10 @@ from dataclasses import asdict, dataclass
 
 from bdmm.evaluation.feature_judges import FeatureJudge, judge_features
 from bdmm.evaluation.reenact import JudgedFrame
+from bdmm.inference.windows import WithNext, with_next
 from bdmm.media.image import Picture, picture_size, resize_image
 from bdmm.metrics.frame_metrics import WHOLE, FramePair, score_pair
+from bdmm.metrics.ordered_pool import in_order
 from bdmm.metrics.protocols import Protocol
 from bdmm.metrics.temporal import warping_errors
 
@@ -43,21 +45,25 @@ class Judging:
     features_every: int = 1
 
 
-def score_frames(frames: Iterable[JudgedFrame], judging: Judging) -> Iterator[FrameRow]:
-    """Yield the row of each frame, in order; two frames are held at a time.
+def score_frames(
+    frames: Iterable[JudgedFrame], judging: Judging, threads: int = 1
+) -> Iterator[FrameRow]:
+    """Yield the row of each frame, in order; a few frames are held at a time.
 
     Args:
         frames: of one clip, in order, `fitted`.
         judging: how.
+        threads: that judge; frames are made or read in the caller's.
     """
-    before: tuple[JudgedFrame, Scores] | None = None
-    for place, frame in enumerate(frames):
-        scores = _score(frame.pair, judging, place % judging.features_every == 0)
-        if before is not None:
-            yield _with_step(*before, frame, judging.protocol)
-        before = frame, scores
-    if before is not None:
-        yield FrameRow(before[0].number, before[1])
+
+    def work(item: tuple[int, WithNext[JudgedFrame]]) -> FrameRow:
+        place, both = item
+        scores = _score(both.item.pair, judging, place % judging.features_every == 0)
+        if both.after is not None and judging.protocol.temporal:
+            scores[WHOLE] |= _step(both.item, both.after)
+        return FrameRow(both.item.number, scores)
+
+    yield from in_order(work, enumerate(with_next(frames)), threads)
 
 
 def fitted(frames: Iterable[JudgedFrame], protocol: Protocol) -> Iterator[JudgedFrame]:
@@ -93,11 +99,9 @@ def _score(pair: FramePair, judging: Judging, features: bool) -> Scores:
     return scores
 
 
-def _with_step(
-    frame: JudgedFrame, scores: Scores, after: JudgedFrame, protocol: Protocol
-) -> FrameRow:
-    """Add the warping error of the step to the next frame, where that is the neighbour."""
-    if protocol.temporal and after.number == frame.number + 1:
-        error = next(warping_errors([frame.pair, after.pair]))
-        scores[WHOLE] |= {"warping": error.generated, "warping_true": error.target}
-    return FrameRow(frame.number, scores)
+def _step(frame: JudgedFrame, after: JudgedFrame) -> dict[str, float]:
+    """Return the warping error of the step to the next frame, where that is the neighbour."""
+    if after.number != frame.number + 1:
+        return {}
+    error = next(warping_errors([frame.pair, after.pair]))
+    return {"warping": error.generated, "warping_true": error.target}

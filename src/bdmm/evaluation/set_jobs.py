@@ -93,6 +93,10 @@ def _training_set(plan: Plan, folder: Path, workers: int) -> dict[str, Path]:
         described = hashlib.sha256((clip / "clip.json").read_bytes()).hexdigest()
         name = f"train--{clip.name}-{_digest([described, settings])}.safetensors"
         clips.append(_TrueClip(clip, folder / name))
+    names = [one.folder.name for one in clips]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"The training set has two clips {name}: give each one name.")
     todo = [one for one in clips if not one.path.is_file()]
     for outcome in run_jobs(partial(_look_at, plan=plan), todo, workers):
         if outcome.reason:

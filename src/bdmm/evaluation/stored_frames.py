@@ -11,7 +11,7 @@ from bdmm.evaluation.clip_job import Plan
 from bdmm.evaluation.layouts import StoredClip, Tell, find_stored
 from bdmm.evaluation.reenact import JudgedFrame
 from bdmm.evaluation.report_file import Report, program_versions
-from bdmm.evaluation.run import Workplace, all_hashes, missing_metrics, run
+from bdmm.evaluation.run import Workplace, all_hashes, missing_metrics, run, settings_of
 from bdmm.evaluation.subjects import group_of
 from bdmm.evaluation.systems import System, split_name
 from bdmm.media.video_reader import VideoReader
@@ -113,9 +113,7 @@ def evaluate_frames(
             "target": None if target is None else str(target),
             "layouts": sorted({one.kind for one in clips}),
             "skip_bad": skip_bad,
-            "features_every": plan.features_every,
-            "training_set": [str(one) for one in plan.real],
-            "stride": 1,
+            **settings_of(plan),
         },
         systems=[asdict(System(name, str(path)))],
         results=results,

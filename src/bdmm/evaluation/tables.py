@@ -127,7 +127,7 @@ def table_of(
 
 
 def set_notes(sets: Sequence[SetDistance]) -> list[str]:
-    """Return what has to be said of distances of sets: their sizes, and what may not be compared."""
+    """Return what has to be said of distances of sets: sizes, and what is not comparable."""
     notes = []
     for name in dict.fromkeys(one.name for one in sets):
         own = [one for one in sets if one.name == name]

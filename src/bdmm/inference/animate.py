@@ -87,7 +87,7 @@ def animate(
     check_size(size)
     if root not in get_args(Root):
         raise InputError(f"The root is {root!r}; it must be one of {', '.join(get_args(Root))}.")
-    maker = _choose_renderer(renderer, weights, _device(device))
+    maker = _choose_renderer(renderer, weights, open_device(device))
     backdrop = _open_background(background, paste_back)
     driver = open_driver(motion, reading)
     with torch.random.fork_rng():
@@ -220,7 +220,12 @@ def _open_background(background: str | Path | Picture | None, paste_back: bool) 
     return open_backdrop(background)
 
 
-def _device(name: str | None) -> torch.device:
+def open_device(name: str | None) -> torch.device:
+    """Return the device of a name; by default a GPU where there is one.
+
+    Raises:
+        InputError: there is no such device here.
+    """
     if name is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

@@ -1,0 +1,77 @@
+"""`bdmm compare`: several networks at the same photo and motion, in one video."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from bdmm.cli.report import Report, say
+from bdmm.cli.staging import Staging
+
+
+@dataclass(frozen=True)
+class Compare:
+    """Show what networks make of one photo and one motion, beside each other.
+
+    bdmm compare photo.jpg dance.mp4 --weights ours=runs/a theirs=b.safetensors -o grid.mp4
+
+    The panels are source, driver, coarse warp, and each network.
+    """
+
+    photo: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO")]
+    """Picture of one whole person."""
+    driver: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="[DRIVER]")] = None
+    """Who gives the motion, as for bdmm animate."""
+    _: dataclasses.KW_ONLY
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FILE")]
+    """Video to write: .mp4, .mov, .mkv, .webm or .gif; a name without a suffix becomes a folder of
+    PNG files."""
+    weights: Annotated[tuple[str, ...], tyro.conf.arg(metavar="FILE")] = ()
+    """Weights files or folders of runs, each as NAME=FILE if it shall have a name."""
+    staging: Staging = field(default_factory=Staging)
+    sound: bool = False
+    """Carry the driver's sound over."""
+    quality: int = 18
+    """Constant rate factor of the video, 0 (best) to 51."""
+    device: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
+    """cpu, cuda, cuda:1 and so on; a GPU where there is one otherwise."""
+    quiet: bool = False
+    """Show no progress."""
+
+    def run(self) -> None:
+        """Check everything that can be, make the frames of all, and say what was written.
+
+        Raises:
+            InputError: a mistake of the user's.
+        """
+        self.staging.driving(self.driver)
+        from bdmm.evaluation.systems import COARSE, list_systems, open_system
+        from bdmm.media.video_writer import check_quality, check_video_output, create_video
+
+        systems = list_systems(self.weights, (COARSE,))
+        files = [Path(one.where) for one in systems if one.name != COARSE]
+        inputs = [self.photo, *([self.driver] if self.driver else []), *files]
+        check_video_output(self.output, inputs)
+        check_quality(self.quality)
+        from bdmm.inference.animate import open_device
+        from bdmm.inference.side_by_side import SideBySide
+
+        device = open_device(self.device)
+        renderers = {one.name: open_system(one.where, device) for one in systems}
+        with Report(self.quiet) as report:
+            rehearsal = self.staging.rehearse(self.photo, self.driver, report)
+            sound = rehearsal.sound if self.sound else None
+            with create_video(
+                self.output,
+                rehearsal.fps,
+                sound_from=None if sound is None else sound.path,
+                sound_start=Fraction(0) if sound is None else sound.start,
+                quality=self.quality,
+            ) as video:
+                for picture in SideBySide(rehearsal, renderers, report):
+                    video.write(picture)
+        panels = ", ".join(("source", "driving", *renderers))
+        say(f"{self.output}: {len(rehearsal)} frames of {panels}, in {report.seconds:.1f} s.")

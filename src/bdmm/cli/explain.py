@@ -1,0 +1,63 @@
+"""`bdmm explain`: what a network attends to while it animates a photo."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from bdmm.cli.report import Report, say
+from bdmm.cli.staging import Staging
+from bdmm.errors import InputError
+
+
+@dataclass(frozen=True)
+class Explain:
+    """Show what a network attends to: offsets, masks, features, sampling points, layers.
+
+    bdmm explain photo.jpg dance.mp4 --weights runs/mine -o explain/
+    """
+
+    photo: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO")]
+    """Picture of one whole person."""
+    driver: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="[DRIVER]")] = None
+    """Who gives the motion, as for bdmm animate."""
+    _: dataclasses.KW_ONLY
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")]
+    """Folder to write: new, or empty."""
+    weights: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Trained weights: a file or the folder of a run."""
+    staging: Staging = field(default_factory=Staging)
+    every: Annotated[int, tyro.conf.arg(metavar="N")] = 10
+    """Keep PNG files of every Nth frame, from the first on; 1 for all, 0 for none."""
+    device: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
+    """cpu, cuda, cuda:1 and so on; a GPU where there is one otherwise."""
+    quiet: bool = False
+    """Show no progress."""
+
+    def run(self) -> None:
+        """Check everything that can be, look, and say what was written.
+
+        Raises:
+            InputError: a mistake of the user's.
+        """
+        self.staging.driving(self.driver)
+        if self.weights is None:
+            raise InputError("Only a network can be explained; give its --weights.")
+        from bdmm.inference.explain import check_explanation_folder, write_explanation
+
+        check_explanation_folder(self.output, self.every)
+        from bdmm.inference.animate import open_device
+        from bdmm.inference.explanation import Explanation
+        from bdmm.inference.recorder import blocks_of
+        from bdmm.inference.renderers import load_network
+
+        renderer = load_network(self.weights, open_device(self.device))
+        blocks_of(renderer.generator)
+        with Report(self.quiet) as report:
+            rehearsal = self.staging.rehearse(self.photo, self.driver, report)
+            explanation = Explanation(rehearsal, renderer)
+            videos = write_explanation(explanation, self.output, self.every, report)
+        names = ", ".join(videos)
+        say(f"{self.output}: {names}; {len(explanation)} frames in {report.seconds:.1f} s.")

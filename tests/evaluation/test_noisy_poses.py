@@ -1,0 +1,195 @@
+"""Noise on poses: as much as its strength says, nested, and at both doors of the network."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from bdmm.body.model import load_body
+from bdmm.config import NetworkConfig
+from bdmm.data.clip_store import PreparedClip
+from bdmm.errors import InputError
+from bdmm.evaluation.clip_job import Plan
+from bdmm.evaluation.curve_plot import Panel, draw_panels
+from bdmm.evaluation.forward_only import without_backward
+from bdmm.evaluation.noisy_poses import (
+    DOORS,
+    NoisyClip,
+    Player,
+    Trial,
+    curves,
+    list_subjects,
+    trials,
+)
+from bdmm.evaluation.pose_noise import (
+    FULL_STRENGTH,
+    RUN,
+    PoseNoise,
+    held,
+    in_runs,
+    joint_error,
+    noise_of,
+    noisy_keypoints,
+    noisy_motion,
+)
+from bdmm.evaluation.run import Workplace, run
+from bdmm.evaluation.systems import System
+from bdmm.network.layered import build_generator
+from bdmm.network.weights import save_weights
+from bdmm.records import KEYPOINT_NAMES
+
+COARSE = Player(System("coarse", "coarse"))
+
+
+def seeded() -> np.random.Generator:
+    return np.random.default_rng(7)
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    """A tiny network whose branches all say something."""
+    config = NetworkConfig(joints=18, widths=(4, 6), style_widths=(4, 6), feeds_back=False)
+    save_weights(tmp_path / "w.safetensors", build_generator(config).state_dict(), config)
+    return tmp_path / "w.safetensors"
+
+
+def test_faults_last_are_as_frequent_as_asked_and_nested() -> None:
+    some, more = (in_runs(4000, 3, share, seeded()) for share in (0.2, 0.5))
+    assert some.float().mean() == pytest.approx(0.2, abs=0.03)
+    assert more.float().mean() == pytest.approx(0.5, abs=0.03)
+    assert not (some & ~more).any()
+    begun = (some[1:] & ~some[:-1]).sum() / some.sum()
+    assert begun == pytest.approx(0.8 / RUN, rel=0.15)
+    assert not in_runs(50, 3, 0.0, seeded()).any()
+    assert in_runs(50, 3, 1.0, seeded()).all()
+
+
+def test_frozen_frames_repeat_the_last_that_moved() -> None:
+    still = torch.tensor([True, False, True, True, False, True])
+    assert held(still).tolist() == [0, 1, 1, 1, 4, 4]
+
+
+def test_keypoints_are_hit_as_the_noise_says() -> None:
+    clean = torch.rand(400, len(KEYPOINT_NAMES), 3) * 200
+    clean[..., 2] = 1
+    same = noisy_keypoints(clean, PoseNoise(), 1.0, seeded())
+    assert torch.equal(same, clean)
+    dropped = noisy_keypoints(clean, PoseNoise(drop=0.3), 1.0, seeded())
+    assert (dropped[..., 2] == 0).float().mean() == pytest.approx(0.3, abs=0.03)
+    assert torch.equal(dropped[..., :2], clean[..., :2])
+    shaken = noisy_keypoints(clean, PoseNoise(jitter=5.0), 0.5, seeded())
+    assert (shaken - clean)[..., :2].std() == pytest.approx(2.5, rel=0.05)
+    swapped = noisy_keypoints(clean, PoseNoise(swap=0.4), 1.0, seeded())
+    left, right = (KEYPOINT_NAMES.index(f"{side}_wrist") for side in ("left", "right"))
+    hit = (swapped[:, left] == clean[:, right]).all(-1)
+    assert hit.float().mean() == pytest.approx(0.4, abs=0.08)
+    assert torch.equal(swapped[~hit, left], clean[~hit, left])
+    frozen = noisy_keypoints(clean, PoseNoise(freeze=0.5), 1.0, seeded())
+    assert (frozen[1:] == frozen[:-1]).all(-1).all(-1).float().mean() == pytest.approx(0.5, abs=0.1)
+
+
+def test_a_body_is_off_by_the_pixels_asked_for(clip: PreparedClip) -> None:
+    motion, body = clip.motion(), load_body()
+    assert joint_error(noisy_motion(motion, PoseNoise(), body, seeded()), motion, body) == 0
+    for pixels in (2.0, 10.0):
+        shaken = noisy_motion(motion, PoseNoise(jitter=pixels), body, seeded())
+        error = joint_error(shaken, motion, body) * 256 / clip.info.size[0]
+        assert error == pytest.approx(pixels, rel=0.1)
+    turns = shaken.rotations @ shaken.rotations.mT
+    assert torch.allclose(turns, torch.eye(3).expand_as(turns), atol=1e-5)
+
+
+def test_dropped_frames_of_a_body_are_bridged_and_frozen_ones_held(clip: PreparedClip) -> None:
+    short, body = clip.motion(), load_body()
+    motion = replace(
+        short,
+        rotations=short.rotations[:1].expand(40, -1, -1, -1),
+        scale=short.scale[:1].expand(40),
+        translation=torch.arange(40.0)[:, None].expand(-1, 2),
+        flagged=torch.zeros(40, dtype=torch.bool),
+    )
+    dropped = noisy_motion(motion, PoseNoise(drop=0.5), body, seeded())
+    kept = (~dropped.flagged).nonzero()[:, 0]
+    assert 10 < len(kept) < 30
+    # At one speed a bridge is exact; outside of the kept frames the nearest is held.
+    expected = motion.translation.clamp(float(kept[0]), float(kept[-1]))
+    torch.testing.assert_close(dropped.translation, expected)
+    frozen = noisy_motion(motion, PoseNoise(freeze=0.5), body, seeded())
+    steps = frozen.translation.diff(dim=0)[:, 0]
+    assert 10 < (steps == 0).sum() < 30
+    assert (steps >= 0).all()
+    with pytest.raises(AssertionError, match="no left and right"):
+        noisy_motion(motion, PoseNoise(swap=0.1), body, seeded())
+
+
+def test_kinds_and_strengths_are_checked() -> None:
+    assert noise_of("drop+jitter", 0.5) == PoseNoise(drop=0.2, jitter=5.0)
+    with pytest.raises(InputError, match="no noise 'fog'; choose drop"):
+        noise_of("fog", 0.5)
+    with pytest.raises(InputError, match=r"between 0 and 1, not be 1\.5"):
+        trials([0.5, 1.5])
+    with pytest.raises(InputError, match="no noise 'swap' on the body"):
+        Trial("body", "swap", 0.5)
+    chosen = trials([0.0, 0.5, 1.0])
+    kinds = sum(len(one) for one in DOORS.values())
+    assert len(chosen) == len(DOORS) + 2 * kinds
+    assert len({one.label for one in chosen}) == len(chosen)
+    assert set(DOORS["body"]) == set(FULL_STRENGTH) - {"swap"}
+
+
+def test_the_warp_suffers_from_noisy_bodies_and_the_numbers_are_kept(
+    clip_folder: Path, tmp_path: Path
+) -> None:
+    chosen = [one for one in trials([1.0], ["jitter"]) if one.door == "body"]
+    subjects = list_subjects([COARSE], chosen, [clip_folder], frames_made=4)
+    assert list_subjects([COARSE], [Trial("heatmaps", "drop", 1.0)], [clip_folder]) == []
+    results = run(subjects, Plan(sets=False), Workplace(tmp_path))
+    found = curves(results, [COARSE], chosen, "person", "psnr")
+    assert set(found) == {("body", "jitter")}
+    (clean, best), (full, worst) = found["body", "jitter"]["coarse"]
+    assert (clean, full) == (0.0, 1.0)
+    assert worst < best - 2
+
+
+def test_the_network_sees_the_noise_at_both_doors(clip_folder: Path, weights: Path) -> None:
+    ours = System("ours", str(weights), "0")
+
+    def first_frames(player: Player, trial: Trial) -> torch.Tensor:
+        subject = NoisyClip(player, trial, clip_folder, frames_made=3)
+        return torch.stack(
+            [
+                torch.from_numpy(one.pair.generated_uint8.astype(int))
+                for one in subject.frames(print)
+            ]
+        )
+
+    clean = first_frames(Player(ours), Trial("heatmaps", "drop", 0.0))
+    for trial in (Trial("heatmaps", "jitter", 1.0), Trial("body", "jitter", 1.0)):
+        assert not torch.equal(first_frames(Player(ours), trial), clean)
+    bereft = Player(replace(ours, name="less"), forward_only=True)
+    assert not torch.equal(first_frames(bereft, Trial("heatmaps", "drop", 0.0)), clean)
+    subjects = [
+        NoisyClip(one, Trial("body", "drop", 0.0), clip_folder) for one in (Player(ours), bereft)
+    ]
+    assert subjects[0].identity() != subjects[1].identity()
+
+
+def test_a_branch_can_only_be_left_out_where_there_are_two(weights: Path, tmp_path: Path) -> None:
+    generator = without_backward(weights).generator
+    assert not generator.config.backward_branch
+    config = generator.config
+    save_weights(tmp_path / "less.safetensors", build_generator(config).state_dict(), config)
+    with pytest.raises(InputError, match="has one branch only"):
+        without_backward(tmp_path / "less.safetensors")
+
+
+def test_curves_are_drawn_in_the_colours_of_the_legend() -> None:
+    lines = {"a": [(0.0, 20.0), (1.0, 10.0)], "b": [(0.0, 20.0), (1.0, float("nan"))]}
+    one = Panel("drop", "strength", lines)
+    picture = draw_panels("PSNR", [[one, one], [one]], ["a", "b"])
+    assert picture.shape[1] == 600
+    assert picture.dtype == np.uint8
+    assert (picture == [0x1B, 0x6C, 0xA8]).all(-1).any()
+    assert draw_panels("nothing", [[Panel("", "", {})]], []).size > 0
