@@ -35,9 +35,12 @@ class NetworkConfig:
         structural_recurrence: False gives every frame its own features as structural state.
         head: ``rgb`` makes frames from features alone (the paper); ``layers`` mixes them from the
             warped source's own pixels, synthesised ones and the background.
-        norm: ``instance`` as in the paper; ``pixel`` norms the channels of every pixel by itself,
-            and only in recurrences: colours stay, and the rest of the frame plays no part.
+        norm: ``instance`` as in the paper; ``pixel`` norms the channels of every pixel by itself:
+            the rest of the frame plays no part. States of recurrences are then bounded, the style
+            has unit size, and every styled convolution is demodulated.
         reach: how far the head of layers may move the pixels that it copies, in pixels at 256.
+        tap_reach: how far motion offsets may move a tap, in pixels of their level; 0 for any
+            distance, as in the paper.
     """
 
     joints: int = 25
@@ -56,6 +59,7 @@ class NetworkConfig:
     head: str = "rgb"
     norm: str = "instance"
     reach: float = 0.0
+    tap_reach: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse numbers that no network can have."""
@@ -64,8 +68,9 @@ class NetworkConfig:
                 raise InputError(f"The network's {name} is one of {known}, not {value!r:.40}.")
         if self.head == "layers" and self.feeds_back:
             raise InputError("A network with a head of layers has no frame to feed back.")
-        if not 0 <= self.reach <= 64:
-            raise InputError(f"The network's reach must be 0 to 64 pixels, not {self.reach}.")
+        for reach in (self.reach, self.tap_reach):
+            if not 0 <= reach <= 64:
+                raise InputError(f"The network's reaches must be 0 to 64 pixels, not {reach}.")
         if self.joints < 1:
             raise InputError(f"The network needs at least one joint, not {self.joints}.")
         if len(self.widths) < 2 or min(self.widths) < 1:
@@ -106,6 +111,7 @@ PRESETS: Mapping[str, NetworkConfig] = MappingProxyType(
             head="layers",
             norm="pixel",
             reach=6.0,
+            tap_reach=8.0,
         ),
     }
 )

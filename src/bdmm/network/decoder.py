@@ -52,7 +52,8 @@ class Decoder(nn.Module):
         widths = (config.widths[-1], *scales, scales[-1])
         self.up = nn.ModuleList(StyledUp(a, b, style) for a, b in pairwise(widths))
         self.direct = nn.ModuleList(
-            StyledConv(width, width, style, demodulated=False) for width in widths[1:]
+            StyledConv(width, width, style, demodulated=config.norm == "pixel")
+            for width in widths[1:]
         )
         self.forward_branch = nn.ModuleList(
             _branch(width, config) for width in scales if config.forward_branch

@@ -1,12 +1,10 @@
 """Encoders of what changes from frame to frame: the pose's structure and the warped source."""
 
-from itertools import pairwise
-
 import torch
 from torch import nn
 
 from bdmm.config import NetworkConfig
-from bdmm.network.layers import AnyScale, EncoderBlock, ResidualBlock, bounded
+from bdmm.network.layers import AnyScale, ResidualBlock, bounded, encoder_blocks
 
 _CPU_PIXELS = 2 * 256 * 256
 """Pixels that a CPU encodes at once: seven frames of 256x256 together take 1.25 times as long."""
@@ -23,12 +21,7 @@ class StructuralEncoder(nn.Module):
         super().__init__()
         self.recurrent = config.structural_recurrence
         widths = (config.joints + 3 * config.feeds_back, *config.widths)
-        self.blocks = nn.Sequential(
-            *(
-                EncoderBlock(a, b, config.slope, normed=config.norm == "instance")
-                for a, b in pairwise(widths)
-            )
-        )
+        self.blocks = nn.Sequential(*encoder_blocks(widths, config.slope, config.norm))
         bottleneck = widths[-1]
         self.bounded = config.norm == "pixel"
         self.recurrence = nn.Sequential(
@@ -55,10 +48,7 @@ class WarpEncoder(nn.Module):
         """Build one block for each propagated scale; the first reads ``channels``."""
         super().__init__()
         widths = (channels, *config.widths[:-1])
-        self.blocks = nn.ModuleList(
-            EncoderBlock(a, b, config.slope, normed=config.norm == "instance")
-            for a, b in pairwise(widths)
-        )
+        self.blocks = nn.ModuleList(encoder_blocks(widths, config.slope, config.norm))
 
     def forward(self, warped: AnyScale) -> tuple[AnyScale, ...]:
         """Encode warped images, any number; the features come coarse to fine (1/4, then 1/2)."""

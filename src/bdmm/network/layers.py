@@ -5,6 +5,8 @@ for a whole clip; `forward(x, folded)` only convolves.
 """
 
 import math
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -27,21 +29,36 @@ STYLED_SLOPE = 0.2
 STYLED_GAIN = math.sqrt(2)
 _EPSILON = 1e-8
 _PIXEL_EPSILON = 1e-3
-_MOST = 64.0
+_MOST = 4.0
 
 
 class EncoderBlock(nn.Module):
     """Halve the resolution: norm, leaky ReLU, conv 4x4 stride 2, norm, leaky ReLU, conv 3x3."""
 
     def __init__(
-        self, channels_in: int, channels_out: int, slope: float, *, normed: bool = True
+        self,
+        channels_in: int,
+        channels_out: int,
+        slope: float,
+        norm: str = "instance",
+        *,
+        first: bool = False,
     ) -> None:
-        """Build the block with the given negative slope, with or without its norms."""
+        """Build the block with the given negative slope.
+
+        Args:
+            channels_in: of what it encodes.
+            channels_out: of the result.
+            slope: of the leaky ReLUs.
+            norm: see `bdmm.config.NetworkConfig`.
+            first: whether it sees pictures, whose channels no norm of pixels may mix.
+        """
         super().__init__()
         self.slope = slope
-        self.norm1 = instance_norm(channels_in) if normed else nn.Identity()
+        bare = norm == "pixel" and first
+        self.norm1 = nn.Identity() if bare else make_norm(norm, channels_in)
         self.conv1 = nn.Conv2d(channels_in, channels_out, 4, stride=2, padding=1)
-        self.norm2 = instance_norm(channels_out) if normed else nn.Identity()
+        self.norm2 = make_norm(norm, channels_out)
         self.conv2 = nn.Conv2d(channels_out, channels_out, 3, padding=1)
         initialise(self, slope)
 
@@ -60,10 +77,9 @@ class ResidualBlock(nn.Module):
         """Build the block with the given negative slope; the hidden width is the input's."""
         super().__init__()
         self.slope = slope
-        make_norm = PixelNorm if norm == "pixel" else instance_norm
-        self.norm1 = make_norm(channels_in)
+        self.norm1 = make_norm(norm, channels_in)
         self.conv1 = nn.Conv2d(channels_in, channels_in, 3, padding=1)
-        self.norm2 = make_norm(channels_in)
+        self.norm2 = make_norm(norm, channels_in)
         self.conv2 = nn.Conv2d(channels_in, channels_out, 3, padding=1)
         self.skip = nn.Conv2d(channels_in, channels_out, 1)
         initialise(self, slope)
@@ -93,8 +109,21 @@ class PixelNorm(nn.Module):
         return centred * scale * self.gain + self.bias
 
 
+def make_norm(kind: str, channels: int) -> nn.Module:
+    """Build the norm of a config's kind."""
+    return PixelNorm(channels) if kind == "pixel" else instance_norm(channels)
+
+
+def encoder_blocks(widths: Sequence[int], slope: float, norm: str) -> list[EncoderBlock]:
+    """Build blocks one after the other, the first for pictures."""
+    return [
+        EncoderBlock(a, b, slope, norm, first=number == 0)
+        for number, (a, b) in enumerate(pairwise(widths))
+    ]
+
+
 def bounded(x: AnyScale) -> AnyScale:
-    """Hold a recurrence's state: small values stay, the mean square of a pixel is below 64."""
+    """Hold a recurrence's state: small values stay, the mean square of a pixel is below 4."""
     return x * (1 + x.square().mean(dim=1, keepdim=True) / _MOST).rsqrt()
 
 

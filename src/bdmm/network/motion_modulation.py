@@ -18,6 +18,7 @@ from bdmm.network.layers import (
 from bdmm.shapes import Features
 
 TAPS = 9
+_SLOWER = 4.0
 
 
 class MotionModulation(StyledLayer):
@@ -49,6 +50,7 @@ class MotionModulation(StyledLayer):
         )
         super().__init__(kernel)
         self.concatenates = config.feature_concat
+        self.reach = config.tap_reach
         self.context = nn.Conv2d(context_in, context, 3, padding=1)
         initialise(self, slope=0.0)
         self.offset = _zero_conv(context, 2 * TAPS) if config.deformable else None
@@ -69,12 +71,25 @@ class MotionModulation(StyledLayer):
         if self.offset is None:
             offsets = hidden.new_zeros(batch, 2 * TAPS, height, width)
         else:
-            offsets = self.offset(hidden)
+            offsets = self._within_reach(self.offset(hidden))
         if self.mask is None:
             masks = hidden.new_ones(batch, TAPS, height, width)
         else:
-            masks = 2 * torch.sigmoid(self.mask(hidden))
+            masks = 2 * torch.sigmoid(self._slowed(self.mask(hidden)))
         return offsets, masks
+
+    def _within_reach(self, offsets: Features) -> Features:
+        """Bound offsets softly, where the config bounds them."""
+        if not self.reach:
+            return offsets
+        return self.reach * torch.tanh(self._slowed(offsets) / self.reach)
+
+    def _slowed(self, raw: Features) -> Features:
+        """Make offsets and masks learn at a quarter of the pace, where offsets are bounded.
+
+        At the full one they run away before the features mean anything.
+        """
+        return raw / _SLOWER if self.reach else raw
 
     def deform(
         self,

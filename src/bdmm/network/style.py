@@ -1,12 +1,10 @@
 """The style encoder: the source photo's appearance as one vector."""
 
-from itertools import pairwise
-
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from bdmm.config import NetworkConfig
-from bdmm.network.layers import EncoderBlock
+from bdmm.network.layers import encoder_blocks
 from bdmm.shapes import Style
 
 _EPSILON = 1e-6
@@ -20,12 +18,7 @@ class StyleEncoder(nn.Module):
         super().__init__()
         self.unit = config.norm == "pixel"
         widths = (3, *config.style_widths)
-        self.blocks = nn.Sequential(
-            *(
-                EncoderBlock(a, b, config.slope, normed=config.norm == "instance")
-                for a, b in pairwise(widths)
-            )
-        )
+        self.blocks = nn.Sequential(*encoder_blocks(widths, config.slope, config.norm))
 
     def forward(self, source: Float[Tensor, "b 3 h w"]) -> Style:
         """Encode photos, RGB in [-1, 1]; the last block must see more than one pixel."""
