@@ -31,7 +31,14 @@ import tyro
 from bdmm.evaluation.clip_job import Plan
 from bdmm.evaluation.curve_plot import Panel, draw_panels
 from bdmm.evaluation.feature_judges import Detectors
-from bdmm.evaluation.noisy_poses import DOORS, Player, curves, list_subjects, trials
+from bdmm.evaluation.noisy_poses import (
+    DOORS,
+    Player,
+    curves,
+    list_subjects,
+    open_player,
+    trials,
+)
 from bdmm.evaluation.pose_noise import FULL_STRENGTH
 from bdmm.evaluation.reenactments import ClipChoice, choose_clips
 from bdmm.evaluation.results import Results
@@ -84,10 +91,14 @@ def main(options: Options) -> None:
     torch.set_num_threads(1)
     clips = choose_clips(ClipChoice(options.data, limit=options.limit))
     players, chosen = list_players(options), trials(options.strengths, options.kinds, options.seed)
+    for player in players:
+        open_player(player, options.device)  # fails before the long work
     subjects = list_subjects(players, chosen, clips, options.first, options.device)
     plan = Plan("modern", Detectors(), features_every=10**6, sets=False)
     place = Workplace(options.output, options.workers, progress=tell)
     results = run(subjects, plan, place)
+    for one in results.failures:
+        print(f"{one.system}, {one.clip}: {one.reason}")
     save(options, results, players)
     report(results, players, options)
 
@@ -120,7 +131,11 @@ def save(options: Options, results: Results, players: list[Player]) -> None:
             {"door": door, "kind": kind, "curves": lines} for (door, kind), lines in found.items()
         ]
         rows = [
-            [Panel(f"{door}: {kind}", _AXES[kind], found.get((door, kind), {})) for kind in kinds]
+            [
+                Panel(f"{door}: {kind}", _AXES[kind], found[door, kind])
+                for kind in kinds
+                if (door, kind) in found
+            ]
             for door, kinds in DOORS.items()
         ]
         path = options.output / f"noise_{metric}.png"

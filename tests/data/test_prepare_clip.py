@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 
+from bdmm.data.clip_background import sort_pictures
 from bdmm.data.clip_batch import Run
 from bdmm.data.clip_crop import crop_motion, crop_silhouette, cut_square, person_crop, whole_crop
 from bdmm.data.clip_store import PreparedClip
@@ -233,3 +234,11 @@ def test_killed_in_the_middle_and_started_again(dance, tmp_path: Path) -> None:
 
 def test_a_job_knows_its_name() -> None:
     assert ClipJob("a", "videos", "train", Path("a.mp4")).name == "a"
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 8, 11, 16])
+def test_pictures_are_sorted_pixel_by_pixel(count: int) -> None:
+    table = np.random.default_rng(count).integers(0, 257, (count, 6, 5, 3)).astype(np.int16)
+    expected = np.sort(table, axis=0)
+    sort_pictures(table)
+    assert np.array_equal(table, expected)

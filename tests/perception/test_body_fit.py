@@ -43,6 +43,7 @@ def test_a_clean_motion_is_recovered(body, make_motion, see, turn):
     assert (fitted.size, fitted.fps, fitted.body) == (true.size, true.fps, body.name)
 
 
+@pytest.mark.slow
 def test_silhouettes_tell_the_shape(body, make_motion, see, outline):
     true = make_motion(frames=12)
     true = dataclasses.replace(true, shape=1.2 * torch.randn(body.shape_size))
@@ -107,6 +108,7 @@ def test_a_photo_is_fitted_to_its_outline(body, make_motion, see, outline):
     assert _overlap(body, fitted, outline(true)) > 0.93
 
 
+@pytest.mark.slow
 def test_size_in_the_frame_does_not_matter(body, make_motion, see):
     true = make_motion(frames=8)
     seen = see(true)
@@ -118,6 +120,7 @@ def test_size_in_the_frame_does_not_matter(body, make_motion, see):
     assert angle_between(small.rotations, large.rotations).max() < 0.02
 
 
+@pytest.mark.slow
 def test_chunks_join_without_a_jump(body, make_motion, see, monkeypatch):
     true = make_motion(frames=60)
     at_once = fit_motion(see(true), body)

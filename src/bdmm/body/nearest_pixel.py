@@ -30,9 +30,11 @@ def nearest_pixel(
     # Key of a candidate: squared distance, then the row's offset. The least key wins.
     beyond = (reach + 1) ** 2
     steps = 2 * reach + 1
-    squared = ((in_row - column).abs().clamp(max=reach + 1) ** 2 * steps).to(torch.int32)
+    short = (beyond + reach * reach + 1) * steps < 2**15
+    kind = torch.int16 if short else torch.int32
+    squared = ((in_row - column).abs().clamp(max=reach + 1) ** 2 * steps).to(kind)
     padded = torch.full(
-        (frames, height + 2 * reach, width), beyond * steps, dtype=torch.int32, device=marked.device
+        (frames, height + 2 * reach, width), beyond * steps, dtype=kind, device=marked.device
     )
     padded[:, reach : reach + height] = squared
     best = torch.full_like(squared, beyond * steps)
@@ -43,7 +45,7 @@ def nearest_pixel(
         torch.minimum(best, candidate, out=best)
     found = best < (reach * reach + 1) * steps
     row = torch.arange(height, dtype=torch.int32, device=marked.device)[:, None]
-    row = torch.where(found, row + best % steps - reach, 0)
+    row = torch.where(found, row + best.int() % steps - reach, 0)
     flat = rearrange(in_row, "t h w -> t (h w)")
     index = rearrange(row.long() * width + column, "t h w -> t (h w)")
     nearest = rearrange(flat.gather(1, index), "t (h w) -> t h w", h=height)

@@ -11,7 +11,9 @@ _BLOCK = 100
 _METADATA = 2500
 """Bytes of ``clip.json``."""
 _GROWTH = (1.2, 1.9, 1.5, 2.0, 1.4)
-"""How many times what the last run took must be left for each finer level to be tried."""
+"""How many times more bytes each level's next finer one takes, about."""
+_ROOM = 1.05
+"""Bytes left, over those that a finer level is expected to take, for it to be tried."""
 
 
 def allowance(used: int, frames: int, side: int) -> float:
@@ -41,17 +43,27 @@ class WarpPacker:
             limit: bytes per frame and source.
         """
         self._limit, self._left = limit, 0.0
-        self._level, self._last = 0, 0
+        self._level = 0
+        self._taken: dict[int, int] = {}
 
     def pack(self, warps: Warps) -> bytes:
         """Return a block of at most `RUN` frames."""
         self._left += self._limit * len(warps.state)
-        if self._level and self._last * _GROWTH[self._level - 1] < self._left:
+        if self._level and self._expected(self._level - 1) * _ROOM < self._left:
             self._level -= 1
-        block = pack_run(warps, 0, LEVELS[self._level])
+        block = self._packed(warps)
         while len(block) > self._left and self._level + 1 < len(LEVELS):
             self._level += 1
-            block = pack_run(warps, 0, LEVELS[self._level])
-        self._last = len(block)
+            block = self._packed(warps)
         self._left -= len(block)
         return block
+
+    def _packed(self, warps: Warps) -> bytes:
+        block = pack_run(warps, 0, LEVELS[self._level])
+        self._taken[self._level] = len(block)
+        return block
+
+    def _expected(self, level: int) -> float:
+        """Return the bytes that a finer level will take, by what it or this one took last."""
+        coarser = self._taken.get(level + 1, 0) * _GROWTH[level]
+        return max(coarser, 0.9 * self._taken.get(level, 0))

@@ -147,7 +147,7 @@ class NoisyClip:
 
     def frames(self, tell: Callable[[str], None]) -> Iterator[JudgedFrame]:
         """Make the frames; none is left out."""
-        renderer = _renderer(self.player, self.device)
+        renderer = open_player(self.player, self.device)
         clip = PreparedClip(self.folder)
         source = first_usable(clip)
         casting = Casting(source_frame=source, frames=self.frames_made)
@@ -276,7 +276,12 @@ def _mean(results: Results, system: str, region: str, metric: str) -> GroupMean 
 
 
 @lru_cache(maxsize=2)
-def _renderer(player: Player, device: str) -> Renderer:
+def open_player(player: Player, device: str) -> Renderer:
+    """Load what makes the frames; kept, so that asking early costs nothing later.
+
+    Raises:
+        InputError: the weights are missing, damaged, not ours, or have no branch to leave out.
+    """
     if player.forward_only:
         return without_backward(player.system.where, device)
     return open_system(player.system.where, device)
