@@ -15,14 +15,12 @@ import torch
 
 from bdmm.data.augment import Augmentation
 from bdmm.data.clip_dataset import ClipDataset, Sampling
-from bdmm.losses.vgg19 import mean_activations
-from bdmm.training.settings import TRAIN_PRESETS, TrainSettings
+from bdmm.training.eye_size import with_measured_divisors
+from bdmm.training.settings import TRAIN_PRESETS
 from bdmm.training.start import Machine, Material, start
-from bdmm.training.terms import load_eye
 
 CROPS = {128: (112, 80), 256: (224, 160)}
 """Size of the frames -> the part around the person."""
-_PHOTOS = 24
 
 
 def main() -> None:
@@ -61,7 +59,7 @@ def run_stage(options: argparse.Namespace, clips: Path, steps: int, final_rate: 
     dataset = ClipDataset([clips], Sampling(), split="train")
     settings = replace(
         preset,
-        losses=replace(preset.losses, vgg_divisors=divisors(options.vgg, preset, dataset)),
+        losses=with_measured_divisors(preset.losses, options.vgg, dataset),
         window=options.window,
         windows=options.windows,
         betas=(0.9, 0.999),
@@ -82,17 +80,6 @@ def run_stage(options: argparse.Namespace, clips: Path, steps: int, final_rate: 
         print(f"{options.output}: {outcome.step} steps done.")
     if not outcome.finished:
         raise SystemExit(0)
-
-
-def divisors(
-    vgg: Path, preset: TrainSettings, dataset: ClipDataset
-) -> tuple[tuple[str, float], ...]:
-    """Return the mean size of each layer's features: published VGG-19s differ by two hundred."""
-    eye = load_eye(vgg, replace(preset.losses, vgg_divisors=()))
-    assert eye is not None
-    step = max(1, len(dataset.clips) // _PHOTOS)
-    photos = torch.stack([clip.frames(0, 1)[0] for clip in dataset.clips[::step][:_PHOTOS]])
-    return tuple((name, round(size, 3)) for name, size in mean_activations(eye, photos).items())
 
 
 if __name__ == "__main__":
