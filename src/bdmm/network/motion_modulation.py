@@ -18,7 +18,7 @@ from bdmm.network.layers import (
 from bdmm.shapes import Features
 
 TAPS = 9
-_SLOWER = 4.0
+_SLOWER = 16.0
 
 
 class MotionModulation(StyledLayer):
@@ -85,7 +85,7 @@ class MotionModulation(StyledLayer):
         return self.reach * torch.tanh(self._slowed(offsets) / self.reach)
 
     def _slowed(self, raw: Features) -> Features:
-        """Make offsets and masks learn at a quarter of the pace, where offsets are bounded.
+        """Make offsets and masks learn at a sixteenth of the pace, where offsets are bounded.
 
         At the full one they run away before the features mean anything.
         """
