@@ -57,8 +57,8 @@ def run_layered(generator: LayeredGenerator, size: int, frames: int) -> None:
             torch.empty(1, length, size, size, dtype=torch.bool),
         )
 
-    sitter = generator.sit(torch.empty(1, 3, size, size), torch.empty(1, 1, size, size))
-    generator(sitter, guide(frames), torch.empty(1, 1, 3, size, size), guide(1))
+    prepared = generator.prepare(torch.empty(1, 3, size, size), torch.empty(1, 1, size, size))
+    generator(prepared, guide(frames), torch.empty(1, 1, 3, size, size), guide(1))
 
 
 def table(counts: dict[str, float]) -> list[tuple[str, float]]:

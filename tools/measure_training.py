@@ -96,10 +96,10 @@ def measure_frames(options: argparse.Namespace, preset: str) -> list[float]:
     poses, grids = batch.pose_heatmaps, batch.source_grid
     seconds, state = [], None
     if isinstance(generator, LayeredGenerator):
-        sitter = generator.sit(batch.source_image, batch.source_foreground)
+        prepared = generator.prepare(batch.source_image, batch.source_foreground)
 
         def make(state: PropagationState | None) -> PropagationState:
-            return generator(sitter, guide_of(batch), batch.background[:, None], state=state)[1]
+            return generator(prepared, guide_of(batch), batch.background[:, None], state=state)[1]
 
     else:
         folded = generator.fold(batch.source_image)

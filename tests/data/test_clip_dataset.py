@@ -10,7 +10,8 @@ import torch
 
 from bdmm.data.augment import Augmentation
 from bdmm.data.batch import Batch, collate
-from bdmm.data.clip_dataset import ClipDataset, Sampling, ShuffledIndices, load_batches
+from bdmm.data.batch_loader import ShuffledIndices, load_batches
+from bdmm.data.clip_dataset import ClipDataset, Sampling
 from bdmm.errors import InputError
 from bdmm.kernels.warp import warp
 from bdmm.records import PixelState

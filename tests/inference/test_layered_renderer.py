@@ -77,12 +77,12 @@ def _whole(generator: LayeredGenerator, source, windows: list[Conditions]) -> to
     made, state = [], None
     with torch.no_grad():
         photo, foreground = (pad_image(p, size)[None] for p in (source.image, source.foreground))
-        sitter = generator.sit(photo, foreground)
+        prepared = generator.prepare(photo, foreground)
         behind = pad_image(source.background, size)[None, None]
         for number, window in enumerate(windows):
             after = windows[number + 1][0:1] if number + 1 < len(windows) else None
             layers, state = generator(
-                sitter,
+                prepared,
                 within(guide_of(window, size), everything),
                 behind,
                 after=None if after is None else guide_of(after, size),

@@ -78,8 +78,8 @@ def test_the_layers_of_each_frame_make_it():
     guide = Guide(heatmaps, grid, flat, flat > 1)
     background = torch.zeros(1, 1, 3, SIDE, SIDE)
     with torch.no_grad(), Recorder(generator) as recorder:
-        sitter = generator.sit(source, torch.ones(1, 1, SIDE, SIDE))
-        layers, _ = generator(sitter, guide, background)
+        prepared = generator.prepare(source, torch.ones(1, 1, SIDE, SIDE))
+        layers, _ = generator(prepared, guide, background)
     for i in range(FRAMES):
         one = recorder.take()
         assert list(one.blocks) == ALL[2:]

@@ -11,7 +11,6 @@ from bdmm.metrics.published import (
     TABLE_1_IPER,
     TABLE_2,
     TABLE_S1,
-    best_of,
 )
 
 
@@ -57,11 +56,3 @@ def test_rows_of_table_2_are_the_ablations_that_can_be_run() -> None:
     named = [f"w/o {name}" for name in ABLATIONS]
     assert sorted(name for name in TABLE_2.rows if name != OURS) == sorted(named)
     assert sorted(n for names in TABLE_2.groups.values() for n in names) == sorted(named)
-
-
-def test_the_best_of_a_column() -> None:
-    assert best_of(TABLE_1_IPER.rows, "FID") == ("NTED",)
-    assert best_of(TABLE_1_IPER.rows, "SSIM") == (OURS,)
-    assert best_of({}, "SSIM") == ()
-    row = TABLE_1_IPER.rows["NTED"]
-    assert best_of({"a": row, "b": row}, "L1") == ("a", "b")

@@ -56,7 +56,7 @@ def test_fresh_weights_give_the_coarse_warp(person: tuple[torch.Tensor, torch.Te
     generator, guide = _fresh(), _guide()
     background = torch.full((1, 1, 3, SIDE, SIDE), 0.25)
     with torch.no_grad():
-        layers, _ = generator(generator.sit(*person), guide, background)
+        layers, _ = generator(generator.prepare(*person), guide, background)
     expected = warp(spread_person(*person), guide.source_grid[:, 0])
     seen = (guide.state[0, 0] == PixelState.VISIBLE)[1:-1, 1:-1]
     inside = torch.nn.functional.pad(seen, (1, 1, 1, 1))
@@ -70,15 +70,15 @@ def test_fresh_weights_give_the_coarse_warp(person: tuple[torch.Tensor, torch.Te
     still = dataclasses.replace(SMALL, reach=0.0)
     with torch.no_grad():
         generator = _fresh(still)
-        layers, _ = generator(generator.sit(*person), guide, background)
+        layers, _ = generator(generator.prepare(*person), guide, background)
     assert torch.equal(layers.copied[0, 0, :, inside], expected[0, :, inside])
 
 
 def test_every_weight_learns(person: tuple[torch.Tensor, torch.Tensor]) -> None:
     generator, guide = _fresh(), _guide()
     background = torch.zeros(1, FRAMES, 3, SIDE, SIDE)
-    sitter = generator.sit(*person)
-    layers, _ = generator(sitter, guide, background, after=_guide(1))
+    prepared = generator.prepare(*person)
+    layers, _ = generator(prepared, guide, background, after=_guide(1))
     (layers.frames.square().mean() + layers.synthesis.mean()).backward()
     silent = [name for name, one in generator.named_parameters() if one.grad is None]
     assert silent == []
@@ -95,10 +95,10 @@ def test_windows_go_on_where_the_one_before_ended(
         return Guide(*(getattr(guide, one.name)[:, frames] for one in dataclasses.fields(guide)))
 
     with torch.no_grad():
-        sitter = generator.sit(*person)
-        whole, _ = generator(sitter, guide, background)
-        first, state = generator(sitter, part(slice(0, FRAMES)), background)
-        second, _ = generator(sitter, part(slice(FRAMES, None)), background, state=state)
+        prepared = generator.prepare(*person)
+        whole, _ = generator(prepared, guide, background)
+        first, state = generator(prepared, part(slice(0, FRAMES)), background)
+        second, _ = generator(prepared, part(slice(FRAMES, None)), background, state=state)
     joined = torch.cat((first.frames, second.frames), dim=1)
     assert torch.allclose(joined, whole.frames, atol=1e-5)
 
@@ -108,9 +108,9 @@ def test_a_long_clip_stays_bounded(person: tuple[torch.Tensor, torch.Tensor]) ->
     background = torch.zeros(1, 1, 3, SIDE, SIDE)
     sizes = []
     with torch.no_grad():
-        sitter = generator.sit(*person)
+        prepared = generator.prepare(*person)
         for _ in range(30):
-            _, state = generator(sitter, _guide(), background, state=state)
+            _, state = generator(prepared, _guide(), background, state=state)
             sizes.append(float(state.forward[-1].abs().mean()))
     assert sizes[-1] < 2 * sizes[2]
 

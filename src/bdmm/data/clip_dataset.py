@@ -1,16 +1,16 @@
 """Prepared clips as samples: an index in, always the same sample out."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import Dataset
 
 from bdmm.data.augment import Augmentation, augment
-from bdmm.data.batch import Batch, collate
+from bdmm.data.batch import Batch
 from bdmm.data.clip_store import PreparedClip, find_clips
 from bdmm.data.crop import crop_sample
 from bdmm.data.sample import Sample
@@ -109,52 +109,6 @@ class ClipDataset(Dataset[Batch]):
         if self.sampling.crop is not None:
             sample = crop_sample(sample, self.sampling.crop, random)
         return to_batch(sample, self.sampling.span, self.sampling.joints)
-
-
-class ShuffledIndices(Sampler[int]):
-    """Endless indices of a dataset, every epoch in an order of its own.
-
-    Args:
-        count: samples of an epoch.
-        seed: decides the orders.
-        first: how many indices are skipped: those used before a run was stopped.
-    """
-
-    def __init__(self, count: int, seed: int, first: int = 0) -> None:
-        self._count, self._seed, self._first = count, seed, first
-
-    def __iter__(self) -> Iterator[int]:
-        """Yield indices without an end."""
-        epoch, skipped = divmod(self._first, self._count)
-        while True:
-            order = np.random.default_rng([self._seed, epoch]).permutation(self._count)
-            for place in order[skipped:]:
-                yield epoch * self._count + int(place)
-            epoch, skipped = epoch + 1, 0
-
-
-def load_batches(
-    dataset: ClipDataset, size: int, workers: int = 0, first: int = 0, pin: bool = False
-) -> Iterator[Batch]:
-    """Yield batches without an end: the same ones whatever the number of workers.
-
-    Args:
-        dataset: the samples.
-        size: samples of a batch.
-        workers: processes that read ahead; 0 reads in this one.
-        first: batches to skip: those used before a run was stopped.
-        pin: put batches into memory that a GPU can fetch from.
-    """
-    indices = ShuffledIndices(len(dataset), dataset.sampling.seed, first * size)
-    loader = DataLoader(
-        dataset,
-        batch_size=size,
-        sampler=indices,
-        num_workers=workers,
-        collate_fn=collate,
-        pin_memory=pin,
-    )
-    yield from loader
 
 
 def read_sample(clip: PreparedClip, source: int, start: int, stop: int) -> Sample:

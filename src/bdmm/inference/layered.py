@@ -12,7 +12,7 @@ from bdmm.inference.padding import pad_frames, pad_grid, pad_heatmaps, pad_image
 from bdmm.inference.person_box import Box, moved_state, person_box
 from bdmm.inference.windows import WithNext, with_next
 from bdmm.network.layer_inputs import Guide
-from bdmm.network.layered import LayeredGenerator, Sitter
+from bdmm.network.layered import LayeredGenerator, PreparedSource
 from bdmm.records import Conditions, PropagationState, Source, joints_of
 from bdmm.shapes import Frames, Image
 
@@ -54,19 +54,19 @@ class Layered:
         config = self.generator.config
         size = padded_size(source.pose.size, config.size_step, config.least_size)
         with torch.inference_mode():
-            sitter = self.generator.sit(
+            prepared = self.generator.prepare(
                 pad_image(source.image, size)[None], pad_image(source.foreground, size)[None]
             )
         left = None
         behind = repeat(source.background) if backgrounds is None else backgrounds
         for window, background in zip(with_next(windows), behind, strict=False):
             with torch.inference_mode():
-                frames, left = self._window(sitter, window, background, left, size)
+                frames, left = self._window(prepared, window, background, left, size)
             yield frames
 
     def _window(
         self,
-        sitter: Sitter,
+        prepared: PreparedSource,
         window: WithNext[Conditions],
         background: Frames | Image,
         left: _Left | None,
@@ -86,7 +86,7 @@ class Layered:
         scales = (*scales, config.size_step)
         state = left and moved_state(left.state, left.box, box, scales)
         layers, state = self.generator(
-            sitter,
+            prepared,
             within(guide, box),
             behind[..., box.rows, box.columns],
             after=None if after is None else within(after, box),

@@ -57,20 +57,6 @@ class PublishedTable:
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def best_of(rows: Mapping[str, Mapping[str, PublishedValue]], metric: str) -> tuple[str, ...]:
-    """Return the rows with the best number of a metric; several where they are equal.
-
-    Args:
-        rows: of one table.
-        metric: among `METRICS`.
-    """
-    means = {name: row[metric].mean for name, row in rows.items() if metric in row}
-    if not means:
-        return ()
-    best = (max if METRICS[metric] == "higher" else min)(means.values())
-    return tuple(name for name, mean in means.items() if mean == best)
-
-
 def _rows(text: str) -> dict[str, dict[str, PublishedValue]]:
     """Read lines of ``name: number number ...``, one per column of `METRICS`, - for none."""
     rows = {}

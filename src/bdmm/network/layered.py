@@ -57,8 +57,8 @@ class Layers:
 
 
 @dataclass(frozen=True)
-class Sitter:
-    """The person of a photo, made ready once for a whole clip.
+class PreparedSource:
+    """The source, made ready once for a whole clip.
 
     Attributes:
         image: ``b 3 h w`` the photo, RGB in [-1, 1].
@@ -89,18 +89,22 @@ class LayeredGenerator(nn.Module):
         with torch.no_grad():
             self.layers.weight.mul_(_START)
 
-    def sit(self, image: Float[Tensor, "b 3 h w"], foreground: Float[Tensor, "b 1 h w"]) -> Sitter:
+    def prepare(
+        self, image: Float[Tensor, "b 3 h w"], foreground: Float[Tensor, "b 1 h w"]
+    ) -> PreparedSource:
         """Make a photo ready: once for a clip.
 
         Args:
             image: RGB in [-1, 1]; sides are multiples of 8, at least 64.
             foreground: where the person is, in [0, 1].
         """
-        return Sitter(image, spread_person(image, foreground), foreground, self.core.fold(image))
+        return PreparedSource(
+            image, spread_person(image, foreground), foreground, self.core.fold(image)
+        )
 
     def forward(
         self,
-        sitter: Sitter,
+        prepared: PreparedSource,
         guide: Guide,
         background: Float[Tensor, "b t3 3 h w"],
         after: Guide | None = None,
@@ -109,7 +113,7 @@ class LayeredGenerator(nn.Module):
         """Generate the frames of one window.
 
         Args:
-            sitter: the photo, `sit`.
+            prepared: the photo, `prepare`.
             guide: of the window's frames.
             background: what lies behind the person, RGB in [-1, 1]: of each frame, or one for all.
             after: of the frame after the window; None: the last frame's own.
@@ -123,20 +127,20 @@ class LayeredGenerator(nn.Module):
         """
         self.core.check(guide.pose_heatmaps)
         count = len(guide)
-        inputs = layer_inputs(sitter.person, sitter.foreground, guide)
+        inputs = layer_inputs(prepared.person, prepared.foreground, guide)
         maps = inputs.maps
         if after is not None:
-            beyond = layer_inputs(sitter.person, sitter.foreground, after)
+            beyond = layer_inputs(prepared.person, prepared.foreground, after)
             maps = torch.cat((maps, beyond.maps), dim=1)
         encoded = self.core.encode_inputs(maps, slice(0, count))
         features, left = self.core.propagate(
-            sitter.image, guide.pose_heatmaps, encoded, state, sitter.folded
+            prepared.image, guide.pose_heatmaps, encoded, state, prepared.folded
         )
-        return self._compose(sitter, guide, inputs, features, background), left
+        return self._compose(prepared, guide, inputs, features, background), left
 
     def _compose(
         self,
-        sitter: Sitter,
+        prepared: PreparedSource,
         guide: Guide,
         inputs: LayerInputs,
         features: Float[Tensor, "b t c h w"],
@@ -148,7 +152,7 @@ class LayeredGenerator(nn.Module):
         raw = rearrange(self.layers(hidden), "(b t) c h w -> b t c h w", t=count)
         colours, copy, alpha, shift = raw.split((3, 1, 1, 2), dim=2)
 
-        copied = self._copied(sitter, guide, inputs, shift)
+        copied = self._copied(prepared, guide, inputs, shift)
         synthesis = inputs.colours + colours
         filled = inputs.known - inputs.visible
         prior = _COPIES_SEEN * inputs.visible + _COPIES_FILLED * filled - (1 - inputs.known)
@@ -160,7 +164,7 @@ class LayeredGenerator(nn.Module):
 
     def _copied(
         self,
-        sitter: Sitter,
+        prepared: PreparedSource,
         guide: Guide,
         inputs: LayerInputs,
         shift: Float[Tensor, "b t 2 h w"],
@@ -171,7 +175,7 @@ class LayeredGenerator(nn.Module):
         # Normalised positions span 2, so this is the same share of any picture.
         step = 2 * self.config.reach / 256 * torch.tanh(shift)
         grid = guide.source_grid + rearrange(step, "b t xy h w -> b t h w xy")
-        person = repeat(sitter.person, "b c h w -> (b t) c h w", t=len(guide))
+        person = repeat(prepared.person, "b c h w -> (b t) c h w", t=len(guide))
         copied = warp(person, rearrange(grid, "b t h w xy -> (b t) h w xy"))
         copied = rearrange(copied, "(b t) c h w -> b t c h w", t=len(guide))
         return torch.where(inputs.known > 0, copied, inputs.colours)

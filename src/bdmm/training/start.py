@@ -9,10 +9,10 @@ from lightning_fabric import Fabric
 
 from bdmm.data.augment import Augmentation
 from bdmm.data.batch import Batch
+from bdmm.data.batch_loader import load_batches
 from bdmm.data.clip_dataset import ClipDataset, Sampling
 from bdmm.errors import InputError
 from bdmm.records import joints_of
-from bdmm.training.feed import feed
 from bdmm.training.loop import Outcome, Progress, train
 from bdmm.training.sample_video import open_sample
 from bdmm.training.settings import TrainSettings
@@ -90,14 +90,14 @@ def start(
     fabric = launch(machine, settings)
 
     def batches(first: int, rank: int, devices: int) -> Iterator[Batch]:
-        return feed(
+        return load_batches(
             dataset,
             settings.batch,
+            machine.workers,
             first,
-            workers=machine.workers,
+            pin=fabric.device.type == "cuda",
             rank=rank,
             devices=devices,
-            pin=fabric.device.type == "cuda",
         )
 
     show = open_sample(dataset, run, settings.network)

@@ -98,7 +98,7 @@ def generate(
     with players.autocast():
         if isinstance(players.generator, LayeredGenerator):
             layers, left = players.generator(
-                players.generator.sit(batch.source_image, batch.source_foreground),
+                players.generator.prepare(batch.source_image, batch.source_foreground),
                 guide_of(batch),
                 batch.background[:, None],
                 after=None if after is None else guide_of(after),

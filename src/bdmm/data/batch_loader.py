@@ -1,58 +1,69 @@
-"""Batches for one of several devices, from the step on at which a run goes on."""
+"""Endless batches of prepared clips, from the batch on at which a run goes on."""
 
 import signal
 from collections.abc import Iterator
 from itertools import islice
 
+import numpy as np
 from torch.utils.data import DataLoader, Sampler
 
 from bdmm.data.batch import Batch, collate
-from bdmm.data.clip_dataset import ClipDataset, ShuffledIndices
+from bdmm.data.clip_dataset import ClipDataset
 
 
-class SharedIndices(Sampler[int]):
-    """Every device's own part of one endless order of indices.
+class ShuffledIndices(Sampler[int]):
+    """Endless indices of a dataset, every epoch in an order of its own, or one device's part.
 
     Args:
         count: samples of an epoch.
-        seed: decides the order.
+        seed: decides the orders.
         first: indices, of all devices together, that were used before a run was stopped.
         rank: number of this device.
-        devices: how many there are.
+        devices: how many share the order.
     """
 
-    def __init__(self, count: int, seed: int, first: int, rank: int, devices: int) -> None:
-        self._order = ShuffledIndices(count, seed, first)
+    def __init__(
+        self, count: int, seed: int, first: int = 0, rank: int = 0, devices: int = 1
+    ) -> None:
+        self._count, self._seed, self._first = count, seed, first
         self._rank, self._devices = rank, devices
 
     def __iter__(self) -> Iterator[int]:
         """Yield indices without an end."""
-        return islice(iter(self._order), self._rank, None, self._devices)
+        return islice(self._all(), self._rank, None, self._devices)
+
+    def _all(self) -> Iterator[int]:
+        epoch, skipped = divmod(self._first, self._count)
+        while True:
+            order = np.random.default_rng([self._seed, epoch]).permutation(self._count)
+            for place in order[skipped:]:
+                yield epoch * self._count + int(place)
+            epoch, skipped = epoch + 1, 0
 
 
-def feed(
+def load_batches(
     dataset: ClipDataset,
     size: int,
+    workers: int = 0,
     first: int = 0,
     *,
-    workers: int = 0,
+    pin: bool = False,
     rank: int = 0,
     devices: int = 1,
-    pin: bool = False,
 ) -> Iterator[Batch]:
     """Yield a device's batches without an end: the same ones whatever the number of workers.
 
     Args:
         dataset: the samples.
         size: samples of a batch.
-        first: batches of this device to skip: those used before a run was stopped.
         workers: processes that read ahead; 0 reads in this one.
+        first: batches of this device to skip: those used before a run was stopped.
+        pin: put batches into memory that a GPU can fetch from.
         rank: number of this device.
         devices: how many there are.
-        pin: put batches into memory that a GPU can fetch from.
     """
     seed = dataset.sampling.seed
-    indices = SharedIndices(len(dataset), seed, first * size * devices, rank, devices)
+    indices = ShuffledIndices(len(dataset), seed, first * size * devices, rank, devices)
     loader = DataLoader(
         dataset,
         batch_size=size,

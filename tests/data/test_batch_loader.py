@@ -1,17 +1,20 @@
+"""One endless order of samples, shared by devices, read ahead by processes."""
+
 import multiprocessing
 import os
 import signal
 from itertools import islice
+from pathlib import Path
 
 import torch
 
 from bdmm.data.batch import Batch
+from bdmm.data.batch_loader import ShuffledIndices, load_batches
 from bdmm.data.clip_dataset import ClipDataset, Sampling
-from bdmm.training.feed import SharedIndices, feed
 
 
 def _first(count: int, first: int, rank: int, devices: int) -> list[int]:
-    return list(islice(SharedIndices(7, 3, first, rank, devices), count))
+    return list(islice(ShuffledIndices(7, 3, first, rank, devices), count))
 
 
 def test_devices_share_one_order() -> None:
@@ -41,8 +44,9 @@ class Endless(ClipDataset):
         return self.batch
 
 
-def test_workers_outlive_a_signal_to_the_whole_group(make_batch) -> None:
-    batches = feed(Endless(make_batch(1)), 1, workers=1)
+def test_workers_outlive_a_signal_to_the_whole_group(clip_folder: Path) -> None:
+    batch = ClipDataset([clip_folder], Sampling(6))[0]
+    batches = load_batches(Endless(batch), 1, workers=1)
     first = next(batches)
     (worker,) = multiprocessing.active_children()
     for kind in (signal.SIGINT, signal.SIGTERM):
