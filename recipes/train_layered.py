@@ -59,11 +59,11 @@ def run_stage(options: argparse.Namespace, clips: Path, steps: int, final_rate: 
     dataset = ClipDataset([clips], Sampling(), split="train")
     settings = replace(
         preset,
-        losses=with_measured_divisors(preset.losses, options.vgg, dataset),
+        losses=replace(with_measured_divisors(preset.losses, options.vgg, dataset), frames_seen=1),
         window=options.window,
         windows=options.windows,
         betas=(0.9, 0.999),
-        gradient_limit=1.0,
+        gradient_limit=2.0,
         steps=steps,
         batch=options.batch,
         learning_rate=options.rate,
@@ -73,7 +73,7 @@ def run_stage(options: argparse.Namespace, clips: Path, steps: int, final_rate: 
         save_every=100,
     )
     machine = Machine("cuda" if options.gpu else "cpu", options.devices, workers=options.workers)
-    poses = Augmentation(drop_outs=0.1, jitter=2.0)
+    poses = Augmentation(drop_outs=0.1, jitter=2.0, flow_error=0.5)
     material = Material(clips=[clips], vgg=options.vgg, augmentation=poses)
     outcome = start(settings, material, options.output, machine)
     if outcome.leads:

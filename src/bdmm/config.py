@@ -218,9 +218,13 @@ class LossConfig:
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """Every layer that some term reads, each once."""
-        named = (*self.perceptual_layers, *self.style_layers, *self.contextual_layers)
-        return tuple(dict.fromkeys(named))
+        """Every layer that a term reads which is not switched off, each once."""
+        read = (
+            (self.perceptual, self.perceptual_layers),
+            (self.style, self.style_layers),
+            (self.contextual, self.contextual_layers),
+        )
+        return tuple(dict.fromkeys(name for weight, names in read if weight for name in names))
 
 
 LOSS_PRESETS: Mapping[str, LossConfig] = MappingProxyType(

@@ -114,7 +114,7 @@ def test_another_size_is_refused() -> None:
 
 def test_warps_of_a_slide_are_the_slide(clip: PreparedClip) -> None:
     """The exact flow of a person who moves a pixel a frame, read back from a clip."""
-    truth = clip.warps(1, 0, len(clip), "truth")
+    truth = clip.warps(0, 0, len(clip), "truth")
     flow = to_flow(truth.source_grid, clip.info.size)
     expected = truth.source_frame - torch.arange(float(len(clip)))
     seen = truth.state == PixelState.VISIBLE

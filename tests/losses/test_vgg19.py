@@ -91,6 +91,8 @@ def test_network_is_no_deeper_than_the_losses_look_and_is_frozen() -> None:
     assert features["relu1_1"].min() == 0
     assert features["conv2_1"].min() < 0
     assert features["conv2_1"].shape == (1, 128, 8, 8)
+    alone = replace(SHALLOW, style=0.0, contextual=0.0)
+    assert list(Vgg19(alone).convolutions) == ["1_1"], "layers of a loss that is off are not read"
 
 
 def test_imagenet_input_is_standardised_and_divisors_divide() -> None:

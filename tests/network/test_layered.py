@@ -84,6 +84,20 @@ def test_every_weight_learns(person: tuple[torch.Tensor, torch.Tensor]) -> None:
     assert silent == []
 
 
+def test_empty_surroundings_do_not_drown_the_gradient(
+    person: tuple[torch.Tensor, torch.Tensor],
+) -> None:
+    generator, guide = _fresh(), _guide()
+    empty = dataclasses.replace(guide, pose_heatmaps=torch.zeros_like(guide.pose_heatmaps))
+    background = torch.zeros(1, FRAMES, 3, SIDE, SIDE)
+    layers, _ = generator(generator.prepare(*person), empty, background)
+    layers.frames.square().mean().backward()
+    sizes = {name: one.grad.norm() for name, one in generator.named_parameters()}
+    head = sizes.pop("layers.weight")
+    name, largest = max(sizes.items(), key=lambda item: item[1])
+    assert largest < 20 * head, f"where no joint is, {name} learns from noise"
+
+
 def test_windows_go_on_where_the_one_before_ended(
     person: tuple[torch.Tensor, torch.Tensor],
 ) -> None:

@@ -1,6 +1,7 @@
 """The person as geometry: a mesh on 24 bones that shape components and rotations move."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -91,11 +92,16 @@ class SkinnedBody:
         self.shape_size = self.shape_basis.shape[0]
         self.vertex_bones = self.weights.argmax(dim=1)
         self._joints, self._joints_basis = tensors["joints"], tensors["joints_basis"]
-        on_mesh = tensors["keypoint_weights"]
         self._carriers = tensors["keypoint_bones"]
         self._midpoints = _midpoint_matrix().to(self.template)
-        self._keypoints = on_mesh @ self.template
-        self._keypoints_basis = on_mesh @ self.shape_basis
+
+    @cached_property
+    def _keypoints(self) -> Float[Tensor, "k 3"]:
+        return self._tensors["keypoint_weights"] @ self.template
+
+    @cached_property
+    def _keypoints_basis(self) -> Float[Tensor, "s k 3"]:
+        return self._tensors["keypoint_weights"] @ self.shape_basis
 
     def joints(self, shape: Shape) -> Float[Tensor, "*b2 n 3"]:
         """Return ``*b 24 3`` rest positions of the joints in metres, the pelvis at zero."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -193,12 +194,17 @@ def _table(
     return torch.stack([values.float().flatten() for values in columns], dim=1)
 
 
+_KNOWN_TWINS: WeakKeyDictionary[BodyModel, Int[Tensor, "v"]] = WeakKeyDictionary()
+
+
 def _twins(body: BodyModel) -> Int[Tensor, "v"]:
     """Return for each vertex the one nearest to its mirror image, on the body's other side."""
+    if body in _KNOWN_TWINS:
+        return _KNOWN_TWINS[body]
     rest = body.rest_vertices(body.faces.new_zeros(body.shape_size, dtype=torch.float32))
     points = rest.cpu().double().numpy()
     nearest = KDTree(points).query(points * [-1.0, 1.0, 1.0])[1]
-    return torch.from_numpy(nearest).to(body.faces)
+    return _KNOWN_TWINS.setdefault(body, torch.from_numpy(nearest).to(body.faces))
 
 
 def _nearest(

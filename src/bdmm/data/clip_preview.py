@@ -1,5 +1,6 @@
 """A picture of a prepared clip, to see at a glance whether its fit and its warps are good."""
 
+from itertools import groupby
 from pathlib import Path
 
 import cv2
@@ -8,6 +9,7 @@ import torch
 
 from bdmm.data.clip_background import spread
 from bdmm.data.clip_store import PreparedClip
+from bdmm.data.warp_codec import RUN, Warps
 from bdmm.kernels.warp import warp
 from bdmm.media.image import Picture, write_image
 from bdmm.media.pixels import to_pictures
@@ -38,13 +40,18 @@ def write_preview(path: Path, clip: PreparedClip) -> None:
     rows: list[list[Picture]] = [[], []]
     keypoints, background = clip.keypoints(), clip.background()
     source = _cut_out(clip) if clip.info.sources else None
-    for t in spread(len(clip), SHOWN):
-        frame = to_pictures(clip.frames(t, t + 1))[0]
-        outline = clip.foregrounds(t, t + 1)[0, 0].numpy() > 0.5
-        seen = _draw_skeleton(_draw_outline(frame, outline), keypoints[t].numpy())
-        rows[0].append(_mark(seen) if t in clip.info.flagged else seen)
+    # What lies close together is read at once: a block of warps is unpacked whole in any case.
+    for _, near in groupby(spread(len(clip), SHOWN), lambda t: t // RUN):
+        chosen = list(near)
+        start, stop = chosen[0], chosen[-1] + 1
+        at = [t - start for t in chosen]
+        pictures = to_pictures(clip.frames(start, stop)[at])
+        outlines = clip.foregrounds(start, stop)[at, 0].numpy() > 0.5
+        for t, frame, outline in zip(chosen, pictures, outlines, strict=True):
+            seen = _draw_skeleton(_draw_outline(frame, outline), keypoints[t].numpy())
+            rows[0].append(_mark(seen) if t in clip.info.flagged else seen)
         if source is not None:
-            rows[1].append(_warped(clip, t, source, background))
+            rows[1] += _warped(clip.warps(0, start, stop), at, source, background)
     sheet = np.concatenate([np.concatenate(row, axis=1) for row in rows if row])
     write_image(path, sheet, quality=_QUALITY)
 
@@ -55,12 +62,14 @@ def _cut_out(clip: PreparedClip) -> torch.Tensor:
     return torch.cat([clip.frames(frame, frame + 1)[0], clip.foregrounds(frame, frame + 1)[0]])
 
 
-def _warped(clip: PreparedClip, t: int, source: torch.Tensor, background: torch.Tensor) -> Picture:
-    warps = clip.warps(0, t, t + 1)
-    known = (warps.state != PixelState.NONE) & ((warps.state != PixelState.HIDDEN) | warps.filled)
-    moved = warp(source[None], warps.source_grid)
+def _warped(
+    warps: Warps, frames: list[int], source: torch.Tensor, background: torch.Tensor
+) -> list[Picture]:
+    state, filled = warps.state[frames], warps.filled[frames]
+    known = (state != PixelState.NONE) & ((state != PixelState.HIDDEN) | filled)
+    moved = warp(source.expand(len(frames), -1, -1, -1), warps.source_grid[frames])
     share = moved[:, 3:] * known[:, None]
-    return to_pictures(background + (moved[:, :3] - background) * share)[0]
+    return list(to_pictures(background + (moved[:, :3] - background) * share))
 
 
 def _draw_outline(frame: Picture, inside: np.ndarray) -> Picture:

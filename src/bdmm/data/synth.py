@@ -38,11 +38,11 @@ from bdmm.errors import InputError
 from bdmm.records import Motion, PixelState
 
 Background = Literal["studio", "natural", "random"]
-PREVIEWED = 50
+PREVIEWED = 24
 """Clips, the first ones, of which a picture is made: the others are of the same kind."""
 TRUTH_DETAIL = Detail(quantum=0.125)
-TRUTH_SOURCES = 2
-"""Cached sources, the first ones, onto which the exact flow is stored."""
+TRUTH_SOURCES = 1
+"""Cached sources, the first ones, onto which the exact flow is stored; enough to judge a fit by."""
 FIT_ERROR = (1.0, 5.0)
 """Pixels at 256 between which the source's fit errs: a good fit to a poor one."""
 WHOLE = 0.02

@@ -15,7 +15,7 @@ REACH = 1.35
 """Half the side of the square that shadow maps cover around the person, metres."""
 _CPU = "cpu"
 _HAIR = 0.0025
-_GROUND_TAPS = 3
+_GROUND_TAPS = 2
 """The ground is seen in fewer points than the person, and smooth: noise would show."""
 
 
@@ -200,7 +200,7 @@ def _shadow_maps(bank: Bank, puppet: Puppet, posed: wp.array, centre: np.ndarray
     middle, cell = wp.vec3(*centre), 2 * REACH / bank.side
     shape = (count, bank.side, bank.side)
     solid = wp.full(shape, shadow_kernels.FAR, dtype=wp.float32, device=_CPU)
-    veil = wp.full(shape, shadow_kernels.FAR, dtype=wp.float32, device=_CPU)
+    veil = wp.empty((0, 0, 0), dtype=wp.float32, device=_CPU)
     if bank.rough:
         inputs = [posed, puppet.markers, turns, middle, cell, solid]
         wp.launch(shadow_kernels.shade_by_points, len(puppet.markers), inputs=inputs, device=_CPU)
@@ -210,6 +210,7 @@ def _shadow_maps(bank: Bank, puppet: Puppet, posed: wp.array, centre: np.ndarray
             shadow_kernels.shade_by_faces, (count, len(puppet.faces)), inputs=inputs, device=_CPU
         )
         if len(puppet.growing):
+            veil = wp.full(shape, shadow_kernels.FAR, dtype=wp.float32, device=_CPU)
             radius = max(_HAIR / cell, 0.5)
             inputs = [posed, puppet.growing, radius, turns, middle, cell, veil]
             wp.launch(

@@ -25,7 +25,7 @@ def _free(
     solid: wp.array3d(dtype=wp.float32),
     veil: wp.array3d(dtype=wp.float32),
 ):
-    """Return the part of a lamp's light that gets to a point of its map."""
+    """Return the part of a lamp's light that gets to a point of its map; a veil may be empty."""
     side = solid.shape[1]
     column = int(wp.floor(place[0]))
     row = int(wp.floor(place[1]))
@@ -33,6 +33,8 @@ def _free(
         return 1.0
     if place[2] > solid[lamp, row, column] + slack:
         return 0.0
+    if veil.shape[0] == 0:
+        return 1.0
     cover = place[2] - veil[lamp, row, column] - 0.002 - slack
     if cover > 0.0:
         return wp.max(wp.exp(-cover / _VEIL), 0.06)
@@ -82,7 +84,9 @@ def _reach(
         row = int(wp.floor(place[1] + dy))
         if column >= 0 and row >= 0 and column < side and row < side:
             depth = place[2] + dx * slope_x + dy * slope_y
-            nearest = wp.min(solid[lamp, row, column], veil[lamp, row, column])
+            nearest = solid[lamp, row, column]
+            if veil.shape[0] > 0:
+                nearest = wp.min(nearest, veil[lamp, row, column])
             if depth > nearest + slack:
                 blockers += 1.0
                 gap += depth - nearest
@@ -114,15 +118,13 @@ def _clip(value: float):
 
 @no_type_check
 @wp.func
-def _soft(towards: wp.vec3, n: wp.vec3, albedo: wp.vec3, w: wp.vec3):
+def _soft(cosine: float, part: wp.vec3, w: wp.vec3):
     """Diffuse light that wraps around edges."""
-    cosine = wp.dot(n, towards)
-    soft = wp.vec3(
-        wp.max(cosine + w[0], 0.0) / ((1.0 + w[0]) * (1.0 + w[0])),
-        wp.max(cosine + w[1], 0.0) / ((1.0 + w[1]) * (1.0 + w[1])),
-        wp.max(cosine + w[2], 0.0) / ((1.0 + w[2]) * (1.0 + w[2])),
+    return wp.vec3(
+        wp.max(cosine + w[0], 0.0) * part[0],
+        wp.max(cosine + w[1], 0.0) * part[1],
+        wp.max(cosine + w[2], 0.0) * part[2],
     )
-    return wp.cw_mul(albedo, soft)
 
 
 @no_type_check
@@ -157,8 +159,12 @@ def _on_hair(towards: wp.vec3, tangent: wp.vec3, v: wp.vec3, albedo: wp.vec3):
     seen = wp.dot(tangent, v)
     sine = wp.sqrt(wp.max(1.0 - seen * seen, 0.0))
     mirror = wp.max(across * sine - along * seen, 0.0)
-    white = 0.045 * wp.pow(mirror, 60.0)
-    warm = 0.65 * wp.pow(mirror, 14.0)
+    squared = mirror * mirror
+    fourth = squared * squared
+    fifteenth = fourth * fourth * fourth * squared * mirror
+    thirtieth = fifteenth * fifteenth
+    white = 0.045 * thirtieth * thirtieth
+    warm = 0.65 * fourth * fourth * fourth * squared
     return albedo * (0.55 * across + warm) + wp.vec3(white, white, white)
 
 
@@ -191,10 +197,16 @@ def light_samples(
     p = position[i]
     v = wp.normalize(eye - p)
     g = gloss[i]
-    start = wp.randf(wp.rand_init(17, i)) * 6.2831853
+    w = wrap[i]
+    edge = -wp.max(w[0], 0.1)
+    part = wp.cw_div(albedo[i], wp.cw_mul(wp.vec3(1.0) + w, wp.vec3(1.0) + w))
+    start = float(0)
+    if taps > 1:
+        start = wp.randf(wp.rand_init(17, i)) * 6.2831853
     light = wp.vec3(0.0, 0.0, 0.0)
     for lamp in range(towards.shape[0]):
         to = towards[lamp]
+        cosine = wp.dot(n, to)
         if g[0] < 0.0:
             point = p + to * 0.012
             free = _reach(
@@ -202,14 +214,14 @@ def light_samples(
             )
             if free > 0.0:
                 light += wp.cw_mul(_on_hair(to, n, v, albedo[i]), strength[lamp]) * free
-        elif wp.dot(n, to) > -wp.max(wrap[i][0], 0.1):
+        elif cosine > edge:
             point = p + plain[i] * (0.003 + 0.4 * slack)
             free = _reach(
                 point, plain[i], turns[lamp], centre, cell, slack, spread, taps, lamp, start,
                 solid, veil,
             )  # fmt: skip
             if free > 0.0:
-                shine = _soft(to, n, albedo[i], wrap[i])
+                shine = _soft(cosine, part, w)
                 if sheen != 0:
                     shine += _gloss(to, n, v, g)
                 light += wp.cw_mul(shine, strength[lamp]) * free

@@ -8,7 +8,7 @@ from bdmm.data.synthetic.light import Bank, Lamps, cone, dome, join
 
 _LEVEL = 2.1
 """Light on what faces the camera and a little upward."""
-_KEY_SIDE, _ROUGH_SIDE, _TAPS, _AROUND = 512, 96, 10, 14
+_KEY_SIDE, _ROUGH_SIDE, _TAPS, _AROUND = 512, 96, 8, 12
 
 
 @dataclass(frozen=True)
