@@ -118,6 +118,9 @@ def test_systems_are_compared_on_the_clips_that_all_were_judged_on() -> None:
     assert both.deviation == pytest.approx(0.2), "of the clips' means"
     undefined = gather([clips[0], _clip("x", "a2", math.nan, 5)], []).groups["x"]["a"]
     assert math.isnan(undefined["frame"]["ssim"].mean)
+    same = replace(clips[1], scores={"frame": {"ssim": Summary(math.inf, math.nan, 0, 0, 30)}})
+    some = gather([clips[0], same], []).groups["x"]["all"]["frame"]["ssim"]
+    assert (some.mean, some.frames, some.exact) == (0.5, 10, 30), "an infinite clip is left out"
 
 
 def test_choice_of_clips(clip_folder: Path) -> None:

@@ -15,7 +15,12 @@ from bdmm.config import LossConfig
 from bdmm.errors import InputError
 from bdmm.losses.vgg19 import Vgg19, file_keys
 from bdmm.metrics import detector_files
-from bdmm.metrics.detector_files import MissingDetector, download_weights, find_weights
+from bdmm.metrics.detector_files import (
+    MissingDetector,
+    download_missing,
+    download_weights,
+    find_weights,
+)
 from bdmm.metrics.detectors import KINDS, Detector, NetworkDetector, open_detector, resized
 from bdmm.metrics.protocols import PROTOCOLS
 from bdmm.metrics.weight_files import I3D, INCEPTION, WeightFile, sha256_of
@@ -179,6 +184,16 @@ def test_a_download_is_checked_and_tells_how_far_it_is(served, tmp_path) -> None
     assert len(told) == 3
     assert download_weights(replace(served, url="http://nowhere.invalid/"), tmp_path) == path
     assert [file.name for file in tmp_path.iterdir() if file.is_file()] == ["file.pth"]
+
+
+def test_only_what_is_missing_is_fetched(served, tmp_path) -> None:
+    (tmp_path / "here.pth").write_bytes(b"kept")
+    here = replace(served, name="here.pth", url="http://nowhere.invalid/")
+    told = []
+    fetched = download_missing([here, served], tmp_path, lambda *now: told.append(now[0]))
+    assert fetched == [tmp_path / "file.pth"]
+    assert set(told) == {"Fetching file.pth"}
+    assert (tmp_path / "here.pth").read_bytes() == b"kept"
 
 
 def test_a_download_of_something_else_leaves_nothing(served, tmp_path) -> None:

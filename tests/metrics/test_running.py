@@ -28,11 +28,11 @@ def test_an_undefined_value_is_not_left_out() -> None:
     assert (summary.count, summary.undefined) == (3, 1)
 
 
-def test_identical_frames_have_an_infinite_mean() -> None:
+def test_identical_frames_are_left_out_and_counted() -> None:
     summary = summary_of([30.0, math.inf, 31.0, math.inf])
-    assert summary.mean == math.inf
-    assert math.isnan(summary.deviation)
-    assert summary.undefined == 0
+    assert (summary.mean, summary.deviation) == (30.5, 0.5)
+    assert (summary.count, summary.undefined, summary.exact) == (2, 0, 2)
+    assert summary_of([math.inf]).mean == math.inf
 
 
 def test_no_values() -> None:

@@ -61,6 +61,8 @@ class Evaluate:
     """Behind the person: the clip's picture of the place, or what the one photo tells."""
     detectors: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
     """Folder with the weights that metrics need."""
+    download: bool = False
+    """First fetch from their publishers whatever weights that folder lacks (1.5 GB in all)."""
     vgg: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """Weights of VGG-19."""
     features_every: Annotated[int, tyro.conf.arg(metavar="N")] = 1
@@ -101,6 +103,8 @@ class Evaluate:
         from bdmm.evaluation.page import save_page
         from bdmm.evaluation.report_file import save_report
         from bdmm.evaluation.run import Workplace
+        from bdmm.metrics.detector_files import download_missing
+        from bdmm.metrics.weight_files import PUBLISHED_WEIGHTS
 
         plan = Plan(
             self.protocol,
@@ -111,6 +115,8 @@ class Evaluate:
             self.real,
         )
         with Progress(self.quiet) as progress:
+            if self.download:
+                download_missing(PUBLISHED_WEIGHTS.values(), self.detectors, progress)
             place = Workplace(self.output, workers, self.again, self.pictures, progress)
             report = self._reenact(plan, place) if self.data else self._read(plan, place)
         save_report(self.output, report)

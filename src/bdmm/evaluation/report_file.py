@@ -131,6 +131,7 @@ def summary_of(values: Mapping[str, Any]) -> Summary:
         float(values["deviation"]),
         int(values["count"]),
         int(values["undefined"]),
+        int(values.get("exact", 0)),
     )
 
 

@@ -51,6 +51,7 @@ class GroupMean:
         clips: that the mean is over.
         frames: that the mean is over.
         undefined: frames whose value is not a number; the mean is then none either.
+        exact: frames that are left out, as their PSNR is infinite: they equal the true ones.
     """
 
     mean: float
@@ -58,6 +59,7 @@ class GroupMean:
     clips: int
     frames: int
     undefined: int
+    exact: int = 0
 
 
 @dataclass(frozen=True)
@@ -165,11 +167,14 @@ def _mean(summaries: Sequence[Summary]) -> GroupMean:
     for one in summaries:
         means.add(one.mean)
     frames = sum(one.count for one in summaries)
-    total = sum(one.mean * one.count for one in summaries)
+    exact = sum(one.exact for one in summaries)
+    total = sum(one.mean * one.count for one in summaries if one.count)
+    nothing = math.inf if exact else math.nan
     return GroupMean(
-        mean=total / frames if frames else math.nan,
+        mean=total / frames if frames else nothing,
         deviation=means.summary().deviation if len(summaries) > 1 else math.nan,
         clips=len(summaries),
         frames=frames,
         undefined=sum(one.undefined for one in summaries),
+        exact=exact,
     )

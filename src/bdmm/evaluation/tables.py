@@ -1,7 +1,7 @@
 """Systems in rows, metrics in columns; the best of each column in bold; Markdown, LaTeX, HTML."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -123,7 +123,27 @@ def table_of(
         )
         for system, of_system in means.items()
     )
-    return Table(title, columns, rows, notes=(*notes, *set_notes(sets)))
+    return Table(title, columns, rows, notes=(*notes, *exact_notes(means, keys), *set_notes(sets)))
+
+
+def exact_notes(
+    means: Mapping[str, Mapping[str, Mapping[str, GroupMean]]], keys: Iterable[tuple[str, str]]
+) -> list[str]:
+    """Return what has to be said of frames that no mean counts, as they equal the true ones.
+
+    Args:
+        means: system -> region -> metric -> mean.
+        keys: regions and metrics that are shown.
+    """
+    counted = {
+        f"{column_label(*key)} of {system}: {mean.exact}"
+        for key in keys
+        for system, regions in means.items()
+        if (mean := regions.get(key[0], {}).get(key[1])) is not None and mean.exact
+    }
+    if not counted:
+        return []
+    return [f"Frames left out, as they equal the true ones: {'; '.join(sorted(counted))}."]
 
 
 def set_notes(sets: Sequence[SetDistance]) -> list[str]:

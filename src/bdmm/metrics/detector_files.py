@@ -4,7 +4,8 @@ import os
 import shutil
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from http.client import HTTPResponse
 from pathlib import Path
 
@@ -22,6 +23,8 @@ _PATIENCE = 60
 
 Progress = Callable[[int, int | None], None]
 """Told (bytes so far, bytes in all or None where the server does not say)."""
+Stages = Callable[[str, int, int | None], None]
+"""Told what is fetched, and the same."""
 
 
 class MissingDetector(InputError):  # noqa: N818
@@ -100,6 +103,32 @@ def download_weights(
             ) from error
         check_hash(part, known, called=f"What came from {known.url}")
     return path
+
+
+def download_missing(
+    wanted: Iterable[WeightFile], where: str | Path | None = None, stages: Stages | None = None
+) -> list[Path]:
+    """Fetch those files that are not found; only ever called when a user asks.
+
+    Args:
+        wanted: what may be missing.
+        where: the folder of detectors.
+        stages: told after each piece.
+
+    Returns:
+        What was fetched.
+
+    Raises:
+        InputError: see `download_weights`.
+    """
+    fetched = []
+    for known in wanted:
+        try:
+            find_weights(known, where)
+        except MissingDetector:
+            told = None if stages is None else partial(stages, f"Fetching {known.name}")
+            fetched.append(download_weights(known, where, told))
+    return fetched
 
 
 def _copy(answer: HTTPResponse, part: Path, path: Path, progress: Progress | None) -> None:

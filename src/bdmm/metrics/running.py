@@ -14,29 +14,34 @@ class Summary:
 
     Attributes:
         mean: NaN if any value was NaN: a number that is not defined for a frame is not defined for
-            its clip either, and leaving such frames out would flatter. Infinite if any was.
+            its clip either, and leaving such frames out would flatter. Infinite if all were.
         deviation: population standard deviation; NaN if the mean is not finite.
-        count: values, those not defined included.
+        count: values that the mean is over, those not defined included.
         undefined: values that were NaN.
+        exact: values that were infinite, the PSNR of a frame that equals the true one: they are
+            left out, for one of them would be all that the mean tells of.
     """
 
     mean: float
     deviation: float
     count: int
     undefined: int
+    exact: int = 0
 
 
 class RunningMean:
     """Welford's (1962) mean and variance."""
 
     def __init__(self) -> None:
-        self._count = 0
-        self._undefined = 0
+        self._count = self._undefined = self._exact = 0
         self._mean = 0.0
         self._spread = 0.0
 
     def add(self, value: float) -> None:
         """Take in a value."""
+        if value == math.inf:
+            self._exact += 1
+            return
         self._count += 1
         self._undefined += math.isnan(value)
         if not math.isfinite(self._mean) or not math.isfinite(value):
@@ -50,9 +55,10 @@ class RunningMean:
     def summary(self) -> Summary:
         """Return what the values came to; NaN where there was none."""
         if self._count == 0:
-            return Summary(math.nan, math.nan, 0, 0)
+            mean = math.inf if self._exact else math.nan
+            return Summary(mean, math.nan, 0, 0, self._exact)
         deviation = math.sqrt(self._spread / self._count)
-        return Summary(self._mean, deviation, self._count, self._undefined)
+        return Summary(self._mean, deviation, self._count, self._undefined, self._exact)
 
 
 def summarise(

@@ -200,7 +200,7 @@ def _shadow_maps(bank: Bank, puppet: Puppet, posed: wp.array, centre: np.ndarray
     middle, cell = wp.vec3(*centre), 2 * REACH / bank.side
     shape = (count, bank.side, bank.side)
     solid = wp.full(shape, shadow_kernels.FAR, dtype=wp.float32, device=_CPU)
-    veil = wp.empty((0, 0, 0), dtype=wp.float32, device=_CPU)
+    veil = wp.zeros((0, 0, 0), dtype=wp.float32, device=_CPU)
     if bank.rough:
         inputs = [posed, puppet.markers, turns, middle, cell, solid]
         wp.launch(shadow_kernels.shade_by_points, len(puppet.markers), inputs=inputs, device=_CPU)
