@@ -279,7 +279,9 @@ def test_a_disk_that_runs_full_half_way(bdmm, quick_photo, short_motion):
 )
 def test_stopping_leaves_no_half_file(quick_photo, tmp_path, ending, code, words):
     command = (
-        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        f"import signal, sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        # Whoever starts the tests in a shell's background has the signal ignored.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import bdmm.inference.scene\n"
         "from quick_source import prepare_quickly\n"
         "bdmm.inference.scene.prepare_source = prepare_quickly\n"

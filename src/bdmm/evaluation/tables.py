@@ -129,21 +129,14 @@ def table_of(
 def exact_notes(
     means: Mapping[str, Mapping[str, Mapping[str, GroupMean]]], keys: Iterable[tuple[str, str]]
 ) -> list[str]:
-    """Return what has to be said of frames that no mean counts, as they equal the true ones.
-
-    Args:
-        means: system -> region -> metric -> mean.
-        keys: regions and metrics that are shown.
-    """
-    counted = {
+    """Return what has to be said of frames that no mean counts, as they equal the true ones."""
+    found = [
         f"{column_label(*key)} of {system}: {mean.exact}"
         for key in keys
         for system, regions in means.items()
         if (mean := regions.get(key[0], {}).get(key[1])) is not None and mean.exact
-    }
-    if not counted:
-        return []
-    return [f"Frames left out, as they equal the true ones: {'; '.join(sorted(counted))}."]
+    ]
+    return [f"Frames left out, as they equal the true ones: {'; '.join(found)}."] if found else []
 
 
 def set_notes(sets: Sequence[SetDistance]) -> list[str]:
