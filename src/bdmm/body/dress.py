@@ -85,25 +85,11 @@ def _gaps(
     way = functional.normalize(normals[:, :2], dim=-1)
     across = normals[:, 2].abs() < 0.4
     outline = across & ~_at(on_mesh, points + 2.0 * way) & _at(on_mesh, points - 1.5 * way)
-    gap = torch.zeros_like(points[:, 0])
-    known = torch.zeros_like(outline)
     chosen = torch.nonzero(outline)[:, 0]
-    gap[chosen], known[chosen] = _ends(points[chosen], way[chosen], on_mesh, person, pixels)
-    return gap, known
-
-
-def _ends(
-    points: Float[Tensor, "n 2"],
-    way: Float[Tensor, "n 2"],
-    on_mesh: Bool[Tensor, "h w"],
-    person: Bool[Tensor, "h w"],
-    pixels: float,
-) -> tuple[Float[Tensor, "n"], Bool[Tensor, "n"]]:
-    """Walk from outline points to the person's end; see `_gaps`."""
-    gap = torch.zeros_like(points[:, 0])
+    points, way = points[chosen], way[chosen]
     out = _at(person, points)
     into = ~out
-    known = torch.zeros_like(out)
+    gap, known = torch.zeros_like(points[:, 0]), torch.zeros_like(out)
     for step in range(1, round(OUTWARD * pixels / _STEP) + 1):
         place = points + step * _STEP * way
         out = out & ~(_at(on_mesh, place) & (step * _STEP > 2.0))
@@ -116,7 +102,9 @@ def _ends(
         gap = torch.where(begins, (0.5 - step) * _STEP, gap)
         known |= begins
         into = into & ~begins
-    return gap, known
+    all_gaps, all_known = torch.zeros_like(normals[:, 0]), torch.zeros_like(outline)
+    all_gaps[chosen], all_known[chosen] = gap, known
+    return all_gaps, all_known
 
 
 def _spread(
