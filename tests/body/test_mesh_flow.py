@@ -55,7 +55,8 @@ def front(photo):
 def test_the_sources_own_pose_maps_every_pixel_to_itself(front, standing):
     flow = front[1](standing())
     visible = flow.state == PixelState.VISIBLE
-    assert visible.sum() > 0.9 * (flow.segment >= 0).sum() > 1000
+    # What a limb might hide just beside it comes along with that limb.
+    assert visible.sum() > 0.995 * (flow.segment >= 0).sum() > 1000
     apart = (pixels_of(flow) - centres(flow))[visible].abs().amax(-1)
     assert (apart < 1e-3).float().mean() > 0.9, "only the rim is fetched from further inside"
     assert apart.max() < 3

@@ -60,17 +60,12 @@ def test_fresh_weights_give_the_coarse_warp(person: tuple[torch.Tensor, torch.Te
     expected = warp(spread_person(*person), guide.source_grid[:, 0])
     seen = (guide.state[0, 0] == PixelState.VISIBLE)[1:-1, 1:-1]
     inside = torch.nn.functional.pad(seen, (1, 1, 1, 1))
-    # The head's first shifts are small, but the texture is noise: compare the colours in the mean.
     assert layers.copy[0, 0, 0][inside].mean() > 0.85
     assert layers.alpha[0, 0, 0][inside].mean() > 0.85
     assert (layers.person - layers.copied)[0, 0, :, inside].abs().mean() < 0.1
     away = guide.state[0, 0] == 0
     away[:, 7:27] = False
     assert (layers.frames[0, 0, :, away] - 0.25).abs().max() < 0.1
-    still = dataclasses.replace(SMALL, reach=0.0)
-    with torch.no_grad():
-        generator = _fresh(still)
-        layers, _ = generator(generator.prepare(*person), guide, background)
     assert torch.equal(layers.copied[0, 0, :, inside], expected[0, :, inside])
 
 

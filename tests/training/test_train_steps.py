@@ -93,7 +93,7 @@ def test_each_layers_loss_can_be_the_only_one(
 ) -> None:
     config = replace(_only(settings), **{name: 1.0})
     judges = build_discriminators(settings.discriminators)
-    layered = replace(settings.network, head="layers", feeds_back=False, reach=4.0)
+    layered = replace(settings.network, head="layers", feeds_back=False)
     players = Players(LayeredGenerator(layered), *judges, False)
     first, second = windows(make_batch(2), settings.frames)
     generated, state = generate(players, first, None)

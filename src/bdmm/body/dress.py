@@ -6,9 +6,11 @@ smoothly in between. Everything that hangs on the surface (which pixel shows wha
 then holds for the dressed person, in every pose.
 """
 
+from weakref import WeakKeyDictionary
+
 import torch
 from jaxtyping import Bool, Float
-from scipy.sparse import coo_array, diags_array
+from scipy.sparse import coo_array, csr_array, diags_array
 from scipy.sparse.linalg import cg
 from torch import Tensor
 from torch.nn import functional
@@ -31,9 +33,9 @@ _BARE = [
 _BARE_REST = 1.0
 _STEP = 0.5
 """Pixels between the places that are looked at along a normal."""
-_STIFFNESS = 10.0
+_STIFFNESS = 0.3
 """Weight of neighbours' equality against an outline vertex's wish."""
-_REST = 0.12
+_REST = 0.03
 """Weight of staying at home against an outline vertex's wish."""
 _PRECISE = 1e-4
 """Relative residual at which offsets are good: they are thousandths of a millimetre off."""
@@ -55,7 +57,7 @@ def dress(body: BodyModel, pose: Motion, foreground: Foreground) -> BodyModel:
     gap, known = _gaps(points[:, :2], normals, on_mesh, foreground[0] > 0.5, pixels)
     bare = torch.isin(body.vertex_bones, body.vertex_bones.new_tensor(_BARE))
     known &= ~bare | (gap < BARE_OUTWARD * pixels)
-    offset = _spread(gap / pixels, known, torch.where(bare, _BARE_REST, _REST), body.faces)
+    offset = _spread(gap / pixels, known, torch.where(bare, _BARE_REST, _REST), body)
     rest = body.rest_vertices(pose.shape)
     return body.displaced(offset[:, None] * vertex_normals(rest, body.faces))
 
@@ -108,23 +110,35 @@ def _gaps(
 
 
 def _spread(
-    wish: Float[Tensor, "v"], known: Bool[Tensor, "v"], rest: Float[Tensor, "v"], faces: Faces
+    wish: Float[Tensor, "v"], known: Bool[Tensor, "v"], rest: Float[Tensor, "v"], body: BodyModel
 ) -> Float[Tensor, "v"]:
     """Return offsets that are near the wishes where known, smooth over the mesh, small elsewhere.
 
     Minimises ``sum_known (a - wish)^2 + stiffness * sum_edges (a_i - a_j)^2 + sum rest * a^2``.
     """
     count = len(wish)
-    edges = torch.cat([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]).cpu().numpy()
-    shares = coo_array((-torch.ones(len(edges)).numpy(), edges.T), shape=(count, count))
-    # Closed meshes have each edge twice, once in each direction.
-    shares = (shares + shares.T).tocsr() * (0.5 * _STIFFNESS)
+    shares = _neighbours(body, count)
     weight = known.cpu().double().numpy()
     home = rest.cpu().double().numpy()
     diagonal = weight + home - shares.sum(axis=1)
     matrix, wishes = shares + diags_array(diagonal), weight * wish.cpu().double().numpy()
     solution, _ = cg(matrix, wishes, rtol=_PRECISE, maxiter=count, M=diags_array(1 / diagonal))
     return torch.from_numpy(solution).to(wish)
+
+
+_KNOWN_NEIGHBOURS: WeakKeyDictionary[BodyModel, csr_array] = WeakKeyDictionary()
+
+
+def _neighbours(body: BodyModel, count: int) -> csr_array:
+    """Return ``v v`` the pull between neighbours: minus the stiffness where an edge joins them."""
+    if body in _KNOWN_NEIGHBOURS:
+        return _KNOWN_NEIGHBOURS[body]
+    faces = body.faces
+    edges = torch.cat([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]).cpu().numpy()
+    shares = coo_array((-torch.ones(len(edges)).numpy(), edges.T), shape=(count, count))
+    # Closed meshes have each edge twice, once in each direction.
+    shares = csr_array(shares + shares.T) * (0.5 * _STIFFNESS)
+    return _KNOWN_NEIGHBOURS.setdefault(body, shares)
 
 
 def _at(picture: Bool[Tensor, "h w"], place: Float[Tensor, "v 2"]) -> Bool[Tensor, "v"]:

@@ -9,7 +9,13 @@ from torch.nn import functional
 
 from bdmm.body.nearest_pixel import nearest_pixel
 from bdmm.body.rasterize import Raster
-from bdmm.body.source_geometry import DEPTH_SLACK, REACH, Shown, SourceGeometry
+from bdmm.body.source_geometry import (
+    DEPTH_SLACK,
+    REACH,
+    Shown,
+    SourceGeometry,
+    foremost_limb,
+)
 from bdmm.records import BONE_NAMES, BONE_PARENTS, PixelState
 
 NOWHERE = -2.0
@@ -65,12 +71,13 @@ def mesh_flow(
     face = faces.flatten().index_select(0, at)
     weights = raster.barycentric[inner].flatten(0, 2).index_select(0, at)
     bone = geometry.face_bones[face]
-    spot, visible, stand_in = _on_body(geometry, face, weights, bone)
+    segment = torch.full(covered.shape, -1, device=at.device)
+    segment.view(-1)[at] = bone
+    company = foremost_limb(raster.depth[inner], segment, geometry.scale)[1].view(-1)[at]
+    spot, visible, stand_in = _on_body(geometry, face, weights, bone, company)
 
     place = spot.new_full((*covered.shape, 2), torch.inf)
     place.view(-1, 2)[at] = spot
-    segment = torch.full(covered.shape, -1, device=at.device)
-    segment.view(-1)[at] = bone
     state = torch.full(covered.shape, int(PixelState.NONE), device=at.device)
     state.view(-1)[at] = torch.where(visible, int(PixelState.VISIBLE), int(PixelState.HIDDEN))
     filled = torch.zeros_like(state, dtype=torch.bool)
@@ -117,11 +124,12 @@ def _on_body(
     face: Int[Tensor, "m"],
     weights: Float[Tensor, "m 3"],
     bone: Int[Tensor, "m"],
+    company: Int[Tensor, "m"],
 ) -> tuple[Float[Tensor, "m 2"], Bool[Tensor, "m"], Bool[Tensor, "m"]]:
     """Return positions in the source, which of them are visible, which hidden ones are filled."""
     spot, depth = _interpolated(geometry.corners, face, weights)
     shown = geometry.at(spot)
-    visible = _seen(geometry, shown, depth, bone) & (geometry.facing[face] > 0)
+    visible = _seen(geometry, shown, depth, bone, company) & (geometry.facing[face] > 0)
     missed = ~(visible & shown.person)
     spot[missed] = torch.where(shown.inner[missed, None], spot[missed], shown.inner_at[missed])
     stand_in = torch.zeros_like(visible)
@@ -134,7 +142,7 @@ def _on_body(
     other = _OTHER_SIDE.to(bone.device)[bone[left]]
     twin, depth = _interpolated(geometry.twin_corners, face[left], weights[left])
     shown = geometry.at(twin)
-    seen = _seen(geometry, shown, depth, other) & (geometry.twin_facing[face[left]] > 0)
+    seen = _seen(geometry, shown, depth, other, other) & (geometry.twin_facing[face[left]] > 0)
     twin = torch.where(shown.inner[:, None], twin, shown.inner_at)
     filled = seen | _same_bone(geometry, geometry.at(twin), other)
     spot[left[filled]] = twin[filled]
@@ -150,12 +158,25 @@ def _interpolated(
 
 
 def _seen(
-    geometry: SourceGeometry, shown: Shown, depth: Float[Tensor, "m"], bone: Int[Tensor, "m"]
+    geometry: SourceGeometry,
+    shown: Shown,
+    depth: Float[Tensor, "m"],
+    bone: Int[Tensor, "m"],
+    company: Int[Tensor, "m"],
 ) -> Bool[Tensor, "m"]:
-    """Return which points of these depths the source shows, or would if its rim were drawn in."""
+    """Return which points of these depths the source shows, or would if its rim were drawn in.
+
+    Args:
+        geometry: the source.
+        shown: what it shows at the points.
+        depth: of the points in the source.
+        bone: that the points belong to.
+        company: the limb that is beside them in the target: what it may hide may come along.
+    """
     unhidden = depth <= shown.deepest + geometry.pixels(DEPTH_SLACK)
-    clear = ~_beside_limb(geometry, shown, depth, bone)
-    return shown.inside & shown.near_inner & unhidden & clear
+    suspect = _beside_limb(geometry, shown, depth, bone)
+    suspect &= ~_ADJACENT.to(bone.device)[company, shown.foremost_bone]
+    return shown.inside & shown.near_inner & unhidden & ~suspect
 
 
 def _beside_limb(

@@ -153,11 +153,15 @@ def _resolve_pixels(
     points: wp.array2d(dtype=wp.vec3i),
     faces: wp.array(dtype=wp.vec3i),
     keys: wp.array3d(dtype=wp.int64),
+    first_row: int,
+    first_column: int,
     face_index: wp.array3d(dtype=wp.int64),
     depth: wp.array3d(dtype=wp.float32),
     barycentric: wp.array3d(dtype=wp.vec3f),
 ):
     frame, row, column = wp.tid()
+    row += first_row
+    column += first_column
     key = keys[frame, row, column]
     if key == _EMPTY:
         return
@@ -216,5 +220,19 @@ def draw(
         wp.from_torch(depth),
         wp.from_torch(barycentric, dtype=wp.vec3f),
     ]
-    launch(_resolve_pixels, shape, inputs=[*mesh, wp_keys], outputs=outputs)
+    first, beyond = _span(points, size)
+    count = (len(points), beyond[0] - first[0], beyond[1] - first[1])
+    launch(_resolve_pixels, count, inputs=[*mesh, wp_keys, *first], outputs=outputs)
     return face, depth, barycentric
+
+
+def _span(
+    points: Int[Tensor, "t v 3"], size: tuple[int, int]
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return (row, column) of the first pixel that any point touches, and of the one beyond."""
+    low, high = points[..., :2].flatten(0, 1).aminmax(dim=0)
+    (left, top), (right, bottom) = (low // XY_STEPS).tolist(), (high // XY_STEPS + 1).tolist()
+    height, width = size
+    first = min(max(top, 0), height), min(max(left, 0), width)
+    beyond = min(max(bottom, first[0]), height), min(max(right, first[1]), width)
+    return first, beyond

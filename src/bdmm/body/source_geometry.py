@@ -29,6 +29,8 @@ HAND_GUARD = 0.03
 """The same around hands, whose fingers the fit doesn't know."""
 RIM = 0.04
 """Metres by which the body's rim may overlap the background around the person: the fit's error."""
+_DEPTH_STEPS, _BONES = 16, 32
+"""Steps of a pixel of depth, and numbers kept for bones, in a key of both."""
 _HANDS = [bone for bone, name in enumerate(BONE_NAMES) if name.endswith(("_wrist", "_hand"))]
 
 
@@ -170,18 +172,13 @@ def _table(
     face, depth = raster.face[0], raster.depth[0]
     row, column, beside = _nearest(face >= 0, reach=1.5 * REACH * scale)
     segment = torch.where(beside.isinf(), -1, face_bones[face[row, column]])
-    foremost, place = _foremost(depth, max(1, round(GUARD * scale)))
-    hands = torch.isin(segment, segment.new_tensor(_HANDS))
-    hand_depth = torch.where(hands, depth, torch.inf)
-    hand, hand_place = _foremost(hand_depth, max(1, round(HAND_GUARD * scale)))
-    place = torch.where(hand < foremost, hand_place, place)
-    foremost = torch.minimum(hand, foremost)
+    foremost, foremost_bone = foremost_limb(raster.depth, segment[None], scale)
     inner = ~_grown(~person)
     row, column, away = _nearest(inner, reach=RIM * scale)
     columns = [
         _deepest(depth),
-        foremost,
-        segment.flatten()[place],
+        foremost[0],
+        foremost_bone[0],
         segment,
         beside,
         face >= 0,
@@ -192,6 +189,45 @@ def _table(
         ~away.isinf(),
     ]
     return torch.stack([values.float().flatten() for values in columns], dim=1)
+
+
+def foremost_limb(
+    depth: Float[Tensor, "t h w"], bone: Int[Tensor, "t h w"], scale: float
+) -> tuple[Float[Tensor, "t h w"], Int[Tensor, "t h w"]]:
+    """Return the least depth within `GUARD` (of a hand: `HAND_GUARD`), and the bone found there.
+
+    Args:
+        depth: of the body in pixels, +inf where it isn't.
+        bone: of the body at each pixel.
+        scale: pixels per metre.
+
+    Returns:
+        The depth to a sixteenth of a pixel, +inf where the body isn't near; its bone, -1 there.
+    """
+    # Depth and bone in one number, so that the least one carries its bone along.
+    key = (depth * _DEPTH_STEPS).floor() * _BONES + bone
+    hands = torch.isin(bone, bone.new_tensor(_HANDS))
+    near = _least_near(key, max(1, round(GUARD * scale)))
+    hand = _least_near(torch.where(hands, key, torch.inf), max(1, round(HAND_GUARD * scale)))
+    key = torch.minimum(near, hand)
+    step = (key / _BONES).floor()
+    found = torch.where(key.isinf(), -1.0, key - step * _BONES).long()
+    return step / _DEPTH_STEPS, found
+
+
+def _least_near(values: Float[Tensor, "t h w"], radius: int) -> Float[Tensor, "t h w"]:
+    """Return the least value in each square neighbourhood."""
+    for dim in (2, 1):
+        size = values.shape[dim]
+        padding = (radius, radius) if dim == 2 else (0, 0, radius, radius)
+        least, reach = functional.pad(values, padding, value=torch.inf), 1
+        while reach < 2 * radius + 1:
+            step = min(reach, 2 * radius + 1 - reach)
+            length = least.shape[dim] - step
+            least = torch.minimum(least.narrow(dim, 0, length), least.narrow(dim, step, length))
+            reach += step
+        values = least.narrow(dim, 0, size)
+    return values
 
 
 _KNOWN_TWINS: WeakKeyDictionary[BodyModel, Int[Tensor, "v"]] = WeakKeyDictionary()
@@ -234,17 +270,6 @@ def _deepest(depth: Float[Tensor, "h w"]) -> Float[Tensor, "h w"]:
     finite = torch.where(depth.isinf(), -torch.inf, depth)
     deepest = functional.max_pool2d(finite[None], 3, stride=1, padding=1)[0]
     return torch.where(deepest.isinf(), torch.inf, deepest)
-
-
-def _foremost(
-    depth: Float[Tensor, "h w"], radius: int
-) -> tuple[Float[Tensor, "h w"], Int[Tensor, "h w"]]:
-    """Return the least depth in each square neighbourhood, and the flat index of where it is."""
-    size = 2 * radius + 1
-    nearness, place = functional.max_pool2d(
-        -depth[None], size, stride=1, padding=radius, return_indices=True
-    )
-    return -nearness[0], place[0]
 
 
 def _grown(region: Bool[Tensor, "h w"]) -> Bool[Tensor, "h w"]:

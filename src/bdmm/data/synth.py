@@ -38,7 +38,7 @@ from bdmm.errors import InputError
 from bdmm.records import Motion, PixelState
 
 Background = Literal["studio", "natural", "random"]
-PREVIEWED = 24
+PREVIEWED = 12
 """Clips, the first ones, of which a picture is made: the others are of the same kind."""
 TRUTH_DETAIL = Detail(quantum=0.125)
 TRUTH_SOURCES = 1

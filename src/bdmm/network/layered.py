@@ -7,22 +7,21 @@ full resolution and of synthesised ones. Fresh weights give the coarse warp.
 from dataclasses import dataclass, fields
 
 import torch
-from einops import rearrange, repeat
+from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
 from bdmm.config import NetworkConfig
 from bdmm.kernels.rim import spread_person
-from bdmm.kernels.warp import warp
 from bdmm.network.decoder import FoldedStyle
 from bdmm.network.generator import Generator
 from bdmm.network.layer_inputs import LAYER_INPUTS, Guide, LayerInputs, layer_inputs
 from bdmm.network.layers import initialise
 from bdmm.records import PropagationState
 
-_CHANNELS = 7
-"""Of the head: three colours, the logits of copy and alpha, a shift (x, y) of what is copied."""
+_CHANNELS = 5
+"""Of the head: three colours, the logits of copy and alpha."""
 _START = 0.1
 """Size of the head's first results: small, so that training begins at the coarse warp."""
 _SURE, _COPIES_SEEN, _COPIES_FILLED = 8.0, 3.0, 1.0
@@ -136,49 +135,28 @@ class LayeredGenerator(nn.Module):
         features, left = self.core.propagate(
             prepared.image, guide.pose_heatmaps, encoded, state, prepared.folded
         )
-        return self._compose(prepared, guide, inputs, features, background), left
+        return self._compose(inputs, features, background), left
 
     def _compose(
         self,
-        prepared: PreparedSource,
-        guide: Guide,
         inputs: LayerInputs,
         features: Float[Tensor, "b t c h w"],
         background: Float[Tensor, "b t3 3 h w"],
     ) -> Layers:
-        count = len(guide)
+        count = inputs.maps.shape[1]
         joined = rearrange(torch.cat((features, inputs.maps), dim=2), "b t c h w -> (b t) c h w")
         hidden = functional.leaky_relu(self.mix(joined), self.config.slope, inplace=True)
         raw = rearrange(self.layers(hidden), "(b t) c h w -> b t c h w", t=count)
-        colours, copy, alpha, shift = raw.split((3, 1, 1, 2), dim=2)
+        colours, copy, alpha = raw.split((3, 1, 1), dim=2)
 
-        copied = self._copied(prepared, guide, inputs, shift)
         synthesis = inputs.colours + colours
         filled = inputs.known - inputs.visible
         prior = _COPIES_SEEN * inputs.visible + _COPIES_FILLED * filled - (1 - inputs.known)
         copy = torch.sigmoid(copy + prior)
-        person = copy * copied + (1 - copy) * synthesis
+        person = copy * inputs.colours + (1 - copy) * synthesis
         alpha = torch.sigmoid(alpha + _SURE * (inputs.expected - 0.5))
         frames = alpha * person + (1 - alpha) * background
-        return Layers(frames, alpha, person, copied, synthesis, copy, inputs.visible)
-
-    def _copied(
-        self,
-        prepared: PreparedSource,
-        guide: Guide,
-        inputs: LayerInputs,
-        shift: Float[Tensor, "b t 2 h w"],
-    ) -> Float[Tensor, "b t 3 h w"]:
-        """Take the person's pixels from the source, moved as far as the reach allows."""
-        if not self.config.reach:
-            return inputs.colours
-        # Normalised positions span 2, so this is the same share of any picture.
-        step = 2 * self.config.reach / 256 * torch.tanh(shift)
-        grid = guide.source_grid + rearrange(step, "b t xy h w -> b t h w xy")
-        person = repeat(prepared.person, "b c h w -> (b t) c h w", t=len(guide))
-        copied = warp(person, rearrange(grid, "b t h w xy -> (b t) h w xy"))
-        copied = rearrange(copied, "(b t) c h w -> b t c h w", t=len(guide))
-        return torch.where(inputs.known > 0, copied, inputs.colours)
+        return Layers(frames, alpha, person, inputs.colours, synthesis, copy, inputs.visible)
 
 
 def build_generator(config: NetworkConfig) -> Generator | LayeredGenerator:

@@ -29,7 +29,8 @@ def layer_terms(layers: Layers, batch: Batch, config: LossConfig) -> dict[str, S
     person, target = batch.target_foreground, batch.target_frames
     terms: dict[str, Scalar] = {}
     if config.person:
-        terms["person"] = _mean_over((layers.frames - target).abs(), person)
+        # Of the colours, not of the frames: those would be rewarded for a person that is too wide.
+        terms["person"] = _mean_over((layers.person - target).abs(), person)
     if config.alpha:
         alpha = layers.alpha.clamp(_CERTAIN, 1 - _CERTAIN)
         entropy = functional.binary_cross_entropy(alpha, person)
