@@ -14,6 +14,7 @@ import bdmm
 from bdmm.body.model import load_body
 from bdmm.body.motion_library import load_shipped
 from bdmm.data.synthetic.clip import ClipRequest, render_clip
+from bdmm.inference.windows import WINDOW
 from bdmm.media.image import Picture, read_image, resize_image, write_image
 from bdmm.records import Motion
 
@@ -68,8 +69,9 @@ def row(photo: Path) -> Picture:
 
 
 def moments(motion: Motion, moment: float) -> Motion:
-    """Return the first frame, which tells where the motion starts, and the one at ``moment``."""
-    chosen = [0, round(moment * (len(motion) - 1))]
+    """Return the first frame, which tells where the motion starts, and those up to ``moment``."""
+    last = round(moment * (len(motion) - 1))
+    chosen = [0, *range(max(last - WINDOW + 2, 0), last + 1)]
     parts = ("rotations", "scale", "translation", "flagged")
     return dataclasses.replace(motion, **{name: getattr(motion, name)[chosen] for name in parts})
 

@@ -2,13 +2,15 @@
 
     python tools/cross_sheet.py photos/ dance.mp4 turn -o sheet.png
 
-Each row is a photo; each driver (a video, a .motion file, or the name of a shipped motion) adds a
-few evenly spread frames. A photo that is refused gets its sentence printed, and an empty row.
+Each photo has two rows, the coarse warp above the network; each driver (a video, a .motion file, or
+the name of a shipped motion) adds a few evenly spread frames, made in windows of their own. A photo
+that is refused gets its sentence printed, and empty rows.
 """
 
 import argparse
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +18,7 @@ import torch
 import bdmm
 from bdmm.errors import InputError
 from bdmm.inference.driving import Reading, open_driver
+from bdmm.inference.windows import WINDOW
 from bdmm.media.image import Picture, read_image, resize_image, write_image
 from bdmm.records import Motion
 
@@ -32,14 +35,16 @@ def main() -> None:
     parser.add_argument("--weights", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    motions = [spread(_motion(driver), options.frames) for driver in options.drivers]
+    motions = [windows(_motion(driver), options.frames) for driver in options.drivers]
+    makers: tuple[dict[str, Any], ...] = ({"renderer": "coarse"}, {"weights": options.weights})
     photos = sorted(p for p in options.photos.iterdir() if p.suffix.lower() in _SUFFIXES)
     rows = []
     for photo in photos:
-        cells = [read_image(photo)]
-        for motion in motions:
-            cells += animated(photo, motion, options.weights)
-        rows.append(np.concatenate([fit_cell(cell) for cell in cells], 1))
+        for maker in makers:
+            cells = [read_image(photo)]
+            for motion in motions:
+                cells += animated(photo, motion, **maker)
+            rows.append(np.concatenate([fit_cell(cell) for cell in cells], 1))
         width = max(row.shape[1] for row in rows)
         padded = [np.pad(r, ((0, 0), (0, width - r.shape[1]), (0, 0))) for r in rows]
         write_image(options.output, np.concatenate(padded))
@@ -51,20 +56,23 @@ def _motion(driver: str) -> Motion:
     return open_driver(path if path.exists() else driver, Reading()).motion()
 
 
-def spread(motion: Motion, count: int) -> Motion:
-    """Return the motion's first frame and others evenly spread over it, ``count`` in all."""
-    chosen = torch.linspace(0, len(motion) - 1, count).round().long()
+def windows(motion: Motion, count: int) -> Motion:
+    """Return ``count`` windows evenly spread over a motion, one after the other."""
+    last = len(motion) - 1
+    ends = torch.linspace(min(WINDOW - 1, last), last, count).round().long()
+    chosen = (ends[:, None] + torch.arange(1 - WINDOW, 1)).clamp(min=0).flatten()
     parts = ("rotations", "scale", "translation", "flagged")
     return dataclasses.replace(motion, **{name: getattr(motion, name)[chosen] for name in parts})
 
 
-def animated(photo: Path, motion: Motion, weights: Path | None) -> list[Picture]:
-    """Return the frames, or black ones after printing why there are none."""
+def animated(photo: Path, motion: Motion, **maker: Any) -> list[Picture]:
+    """Return each window's last frame, or black ones after printing why there are none."""
     try:
-        return list(bdmm.animate(photo, motion, size=_CELL, weights=weights))
+        frames = list(bdmm.animate(photo, motion, size=_CELL, **maker))
     except InputError as error:
         print(f"{photo.name}: {error}")
-        return [np.zeros((_CELL, _CELL, 3), np.uint8)] * len(motion)
+        frames = [np.zeros((_CELL, _CELL, 3), np.uint8)] * len(motion)
+    return frames[WINDOW - 1 :: WINDOW]
 
 
 def fit_cell(picture: Picture) -> Picture:

@@ -19,7 +19,7 @@ def test_it_writes_what_it_says(bdmm, quick_photo, short_motion):
     assert outcome.code == 0
     assert outcome.new_files == {"out.mp4", "sheet.png"}
     assert "out.mp4: 8 frames of 96 x 144 at 30 fps" in outcome.out
-    assert "coarse renderer" in outcome.out
+    assert "layered renderer" in outcome.out
     assert (video.frame_count, video.size) == (8, (144, 96))
     assert outcome.err == ""
     assert min(read_image("sheet.png").shape[:2]) > 144

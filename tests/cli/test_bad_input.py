@@ -176,7 +176,7 @@ def test_outputs_that_cannot_be_written(bdmm, landscape, clip):
     refused(bdmm(*options, "--quality", "99"), "quality is 99")
     refused(bdmm(*options, "--size", "7"), "size is 7")
     refused(bdmm(*options, "--smooth", "-1"), "smoothing is -1")
-    refused(bdmm(*options, "--renderer", "network"), "needs trained weights")
+    refused(bdmm(*options, "--renderer", "coarse", "--weights", "w"), "takes no weights")
     refused(bdmm(*options, "--background", "blurple"), "blurple")
     refused(bdmm(*options, "--device", "abacus"), "abacus")
 

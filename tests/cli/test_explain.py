@@ -56,7 +56,6 @@ def test_explaining_writes_pictures_and_videos(bdmm, quick_photo, short_motion):
 def test_mistakes_before_any_work(bdmm, quick_photo, short_motion, tmp_path):
     command = ["explain", quick_photo, short_motion, "-o", "seen"]
     blind = weights("blind.safetensors", BLIND)
-    refused(bdmm(*command), "--weights")
     refused(bdmm(*command, "--weights", "none.safetensors"), "none.safetensors")
     refused(bdmm(*command, "--weights", blind), "no motion modulation")
     refused(bdmm(*command, "--weights", blind, "--every", "-1"), "-1")

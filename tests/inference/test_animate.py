@@ -125,8 +125,7 @@ def test_the_package_exports_it():
     [
         ({"size": 0}, "The size is 0"),
         ({"size": 255}, "even number"),
-        ({"renderer": "corse"}, "auto, coarse, network"),
-        ({"renderer": "network"}, "needs trained weights"),
+        ({"renderer": "corse"}, "network, coarse"),
         ({"renderer": "coarse", "weights": "w.safetensors"}, "takes no weights"),
         ({"weights": "missing.safetensors"}, "missing.safetensors"),
         ({"root": "sideways"}, "relative, absolute, fixed"),

@@ -4,13 +4,14 @@ import dataclasses
 
 import pytest
 import torch
+from torch.nn import functional
 
 from bdmm.config import PRESETS, NetworkConfig
 from bdmm.errors import InputError
 from bdmm.kernels.rim import spread_person
 from bdmm.kernels.warp import warp
 from bdmm.network.layer_inputs import Guide
-from bdmm.network.layered import LayeredGenerator, build_generator
+from bdmm.network.layered import LayeredGenerator, PreparedSource, build_generator
 from bdmm.network.weights import load_weights, save_weights
 from bdmm.records import PixelState
 
@@ -67,6 +68,32 @@ def test_fresh_weights_give_the_coarse_warp(person: tuple[torch.Tensor, torch.Te
     away[:, 7:27] = False
     assert (layers.frames[0, 0, :, away] - 0.25).abs().max() < 0.1
     assert torch.equal(layers.copied[0, 0, :, inside], expected[0, :, inside])
+
+
+def test_in_evaluation_the_outline_has_half_a_say_but_in_its_gaps(
+    person: tuple[torch.Tensor, torch.Tensor],
+) -> None:
+    generator, guide = _fresh(), _guide()
+    torn = guide.state.clone()
+    torn[:, :, PERSON, 18:20] = PixelState.NONE
+    torn = dataclasses.replace(guide, state=torn)
+    background = torch.zeros(1, 1, 3, SIDE, SIDE)
+    with torch.no_grad():
+        prepared = generator.prepare(*person)
+        # As if the frame were cut out of one of 256 pixels.
+        large = (prepared.image, prepared.person, prepared.foreground)
+        large = (functional.interpolate(part, scale_factor=8) for part in large)
+        prepared = PreparedSource(*large, prepared.folded)
+        learned, _ = generator(prepared, torn, background)
+        made, _ = generator.eval()(prepared, torn, background)
+    assert torch.equal(made.person, learned.person)
+    assert torch.equal(made.frames, made.alpha * made.person)
+    inner = slice(PERSON.start + 4, PERSON.stop - 4)
+    assert torch.equal(made.alpha[..., inner, 18:20], learned.alpha[..., inner, 18:20])
+    body = made.alpha[..., inner, 22] - learned.alpha[..., inner, 22]
+    torch.testing.assert_close(body, (1 - learned.alpha[..., inner, 22]) / 2)
+    away = made.alpha[..., :4], learned.alpha[..., :4] / 2
+    torch.testing.assert_close(*away)
 
 
 def test_every_weight_learns(person: tuple[torch.Tensor, torch.Tensor]) -> None:

@@ -39,11 +39,10 @@ class Animate:
     """A shipped motion instead of a driver: dance, squat, star_jump, turn, walk, wave."""
     size: int = 256
     """Working resolution: pixels of the shorter side of the output."""
-    renderer: Literal["auto", "coarse", "network"] = "auto"
-    """coarse warps the photo's own pixels; network is the trained generator and needs --weights;
-    auto is network where there are weights."""
+    renderer: Literal["network", "coarse"] = "network"
+    """network is a trained generator; coarse only warps the photo's own pixels, twice as fast."""
     weights: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """Trained weights, such as bdmm convert writes."""
+    """The network's weights, a file or the folder of a run, instead of those that ship."""
     background: Annotated[str | None, tyro.conf.arg(metavar="COLOUR|FILE")] = None
     """Colour, picture or video behind the person, instead of the photo's own background."""
     person: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
@@ -87,7 +86,7 @@ class Animate:
         self._check_sheet(inputs)
         from bdmm.inference.animate import animate
 
-        if self.weights is None:
+        if self.renderer == "coarse":
             use_one_thread()
         with Report(self.quiet) as report:
             frames = animate(

@@ -30,7 +30,8 @@ class Compare:
     """Video to write: .mp4, .mov, .mkv, .webm or .gif; a name without a suffix becomes a folder of
     PNG files."""
     weights: Annotated[tuple[str, ...], tyro.conf.arg(metavar="FILE")] = ()
-    """Weights files or folders of runs, each as NAME=FILE if it shall have a name."""
+    """Weights files or folders of runs, each as NAME=FILE if it shall have a name; layered is the
+    network that ships."""
     staging: Staging = field(default_factory=Staging)
     sound: bool = False
     """Carry the driver's sound over."""

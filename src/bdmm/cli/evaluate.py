@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Evaluate:
     """Judge networks, or any system's frames, and write a report.
 
-    bdmm evaluate --weights W --data clips/ -o report/
+    bdmm evaluate --weights layered --data clips/ -o report/
 
     bdmm evaluate --frames generated/ --target true/ -o report/
 
@@ -34,7 +34,8 @@ class Evaluate:
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")]
     """Folder of the report."""
     weights: Annotated[tuple[str, ...], tyro.conf.arg(metavar="FILE")] = ()
-    """Weights files or folders of runs, each as NAME=FILE if it shall have a name."""
+    """Weights files or folders of runs, each as NAME=FILE if it shall have a name; layered is the
+    network that ships."""
     data: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FOLDER")] = ()
     """Prepared clips whose own motion drives one of their frames."""
     frames: Annotated[str | None, tyro.conf.arg(metavar="PATH")] = None

@@ -9,14 +9,13 @@ import tyro
 
 from bdmm.cli.report import Report, say
 from bdmm.cli.staging import Staging
-from bdmm.errors import InputError
 
 
 @dataclass(frozen=True)
 class Explain:
     """Show what a network attends to: offsets, masks, features, sampling points, layers.
 
-    bdmm explain photo.jpg dance.mp4 --weights runs/mine -o explain/
+    bdmm explain photo.jpg dance.mp4 -o explain/
     """
 
     photo: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO")]
@@ -27,7 +26,7 @@ class Explain:
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")]
     """Folder to write: new, or empty."""
     weights: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """Trained weights: a file or the folder of a run."""
+    """Trained weights, a file or the folder of a run, instead of those that ship."""
     staging: Staging = field(default_factory=Staging)
     every: Annotated[int, tyro.conf.arg(metavar="N")] = 10
     """Keep PNG files of every Nth frame, from the first on; 1 for all, 0 for none."""
@@ -43,8 +42,6 @@ class Explain:
             InputError: a mistake of the user's.
         """
         self.staging.driving(self.driver)
-        if self.weights is None:
-            raise InputError("Only a network can be explained; give its --weights.")
         from bdmm.inference.explain import check_explanation_folder, write_explanation
 
         check_explanation_folder(self.output, self.every)
@@ -52,8 +49,9 @@ class Explain:
         from bdmm.inference.explanation import Explanation
         from bdmm.inference.recorder import blocks_of
         from bdmm.inference.renderers import load_network
+        from bdmm.network.weights import SHIPPED
 
-        renderer = load_network(self.weights, open_device(self.device))
+        renderer = load_network(self.weights or SHIPPED[0], open_device(self.device))
         blocks_of(renderer.generator)
         with Report(self.quiet) as report:
             rehearsal = self.staging.rehearse(self.photo, self.driver, report)

@@ -10,7 +10,7 @@ from bdmm.body.source_geometry import SourceGeometry
 from bdmm.errors import InputError
 from bdmm.inference.renderers import Coarse, Renderer, load_network
 from bdmm.metrics.weight_files import sha256_of
-from bdmm.network.weights import FILE_NAME
+from bdmm.network.weights import weights_file
 from bdmm.records import COCO18, Conditions, Source
 from bdmm.shapes import Frames
 
@@ -25,7 +25,8 @@ class System:
 
     Attributes:
         name: in reports.
-        where: `COPY`, `COARSE`, or the path of a weights file or a run's folder.
+        where: `COPY`, `COARSE`, or the path of a weights file or a run's folder, or the name of
+            weights that ship.
         sha256: of the weights file, empty for baselines.
     """
 
@@ -80,8 +81,9 @@ def list_systems(weights: Sequence[str], baselines: Sequence[str] = BASELINES) -
     """Return the systems of a report: the baselines, then each weights file, named.
 
     Args:
-        weights: paths, each with a name of its own before it if it shall have one: ``ours=W``.
-            Otherwise it is called like the file, or like the folder of a run.
+        weights: paths or names of weights that ship, each with a name of its own before it if it
+            shall have one: ``ours=W``. Otherwise it is called like the file, or like the folder of
+            a run.
         baselines: some of `BASELINES`.
 
     Raises:
@@ -90,7 +92,7 @@ def list_systems(weights: Sequence[str], baselines: Sequence[str] = BASELINES) -
     systems = [System(name, name) for name in baselines]
     for text in weights:
         name, path = split_name(text)
-        file = path / FILE_NAME if path.is_dir() else path
+        file = weights_file(path)
         if not file.is_file():
             raise InputError(f"There are no weights at {path}; give a weights file or a run.")
         systems.append(System(name, str(path), sha256_of(file)))

@@ -23,10 +23,11 @@ from bdmm.inference.scene import Scene, set_scene
 from bdmm.inference.windows import schedule
 from bdmm.media.image import Picture, picture_size
 from bdmm.media.pixels import to_frames, to_pictures
+from bdmm.network.weights import SHIPPED
 from bdmm.records import Conditions, Motion, Source
 from bdmm.shapes import Frames
 
-RendererName = Literal["auto", "coarse", "network"]
+RendererName = Literal["network", "coarse"]
 _Record = TypeVar("_Record", Motion, Source)
 
 
@@ -35,7 +36,7 @@ def animate(
     motion: str | Path | Motion,
     *,
     size: int = 256,
-    renderer: RendererName = "auto",
+    renderer: RendererName = "network",
     weights: str | Path | None = None,
     background: str | Path | Picture | None = None,
     person: int | None = None,
@@ -62,9 +63,8 @@ def animate(
         motion: who gives the motion, as for `open_driver`: a video, a ``.motion`` file, a folder
             of OpenPose's JSON, SMPL parameters, the name of a shipped motion, or a motion.
         size: pixels of the shorter side of the frames, even, 64 to 2048.
-        renderer: ``coarse`` warps the photo's own pixels; ``network`` is the trained generator;
-            ``auto`` is the network where there are weights.
-        weights: trained weights.
+        renderer: ``network`` is a trained generator; ``coarse`` only warps the photo's own pixels.
+        weights: of the network: a file, or the folder of a run; those that ship if None.
         background: a colour, picture or video behind the person instead of the photo's own.
         person: which of several people of a driving video, from the left from 1 on.
         photo_person: which of several people of the photo, likewise.
@@ -205,11 +205,11 @@ def _choose_renderer(name: str, weights: str | Path | None, device: torch.device
         raise InputError(
             f"The renderer is {name!r}; it must be one of {', '.join(get_args(RendererName))}."
         )
-    if name == "network" and weights is None:
-        raise InputError("The network renderer needs trained weights; give a weights file.")
-    if name == "coarse" and weights is not None:
-        raise InputError("The coarse renderer takes no weights; leave one of the two out.")
-    return Coarse(device) if weights is None else load_network(weights, device)
+    if name == "coarse":
+        if weights is not None:
+            raise InputError("The coarse renderer takes no weights; leave one of the two out.")
+        return Coarse(device)
+    return load_network(SHIPPED[0] if weights is None else weights, device)
 
 
 def _open_background(background: str | Path | Picture | None, paste_back: bool) -> Backdrop | None:

@@ -148,7 +148,8 @@ def load_network(weights: str | Path, device: torch.device | str = "cpu") -> Net
     """Load trained weights.
 
     Args:
-        weights: a file that ``bdmm convert`` or training wrote, or the folder of a run.
+        weights: a file that ``bdmm convert`` or training wrote, the folder of a run, or the name of
+            a network that ships.
         device: where the network shall run.
 
     Raises:

@@ -9,6 +9,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -33,18 +34,35 @@ VERSION = 1
 """Format version that this code writes and the only one that it reads."""
 FILE_NAME = "weights.safetensors"
 """Name of the weights inside the folder of a run."""
+SHIPPED = ("layered",)
+"""Networks whose trained weights come with the package; `weights_file` takes their names."""
 
 _MOST_BLOCKS = 16
 _MOST_CHANNELS = 2**14
 
 
-def save_weights(path: str | Path, state_dict: Mapping[str, Tensor], config: NetworkConfig) -> None:
+def weights_file(weights: str | Path) -> Path:
+    """Return where weights are.
+
+    Args:
+        weights: a file, the folder of a run, or one of `SHIPPED` where no file is called so.
+    """
+    path = Path(weights)
+    if str(weights) in SHIPPED and not path.exists():
+        return Path(str(files("bdmm.assets"))) / "weights" / f"{weights}.safetensors"
+    return path / FILE_NAME if path.is_dir() else path
+
+
+def save_weights(
+    path: str | Path, state_dict: Mapping[str, Tensor], config: NetworkConfig, card: str = ""
+) -> None:
     """Write a generator's weights and settings; the file appears whole or not at all.
 
     Args:
         path: where to write; an existing file is replaced.
         state_dict: of a `Generator` of this config, and what a conversion keeps beside it.
         config: the settings.
+        card: what people should know of these weights, kept beside them as ``card``.
 
     Raises:
         InputError: the path cannot be written.
@@ -56,14 +74,15 @@ def save_weights(path: str | Path, state_dict: Mapping[str, Tensor], config: Net
         "config": dataclasses.asdict(config),
         "sha256": digest(state_dict),
     }
-    write_safetensors(Path(path), state_dict, {"bdmm": json.dumps(description, sort_keys=True)})
+    metadata = {"bdmm": json.dumps(description, sort_keys=True)}
+    write_safetensors(Path(path), state_dict, metadata | ({"card": card} if card else {}))
 
 
 def load_weights(path: str | Path) -> tuple[NetworkConfig, dict[str, Tensor]]:
     """Read a generator's settings and weights and check everything in the file.
 
     Args:
-        path: a file that `save_weights` wrote, or the folder of a run that holds one.
+        path: a file that `save_weights` wrote, or what else `weights_file` knows.
 
     Returns:
         The settings, and the state dict that a `Generator` of them loads; on the CPU.
@@ -78,8 +97,7 @@ def load_weights(path: str | Path) -> tuple[NetworkConfig, dict[str, Tensor]]:
 
 def load_all(path: str | Path) -> tuple[NetworkConfig, dict[str, Tensor]]:
     """Read as `load_weights` does, with what a conversion kept beside the network's tensors."""
-    path = Path(path)
-    path = path / FILE_NAME if path.is_dir() else path
+    path = weights_file(path)
     metadata, tensors = read_safetensors(path)
     description = _description(path, metadata)
     config = _config(path, description.get("config"))

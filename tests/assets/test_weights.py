@@ -1,0 +1,39 @@
+"""The weights that ship: whole, small, described, and made for the preset of their name."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+
+from bdmm.config import PRESETS
+from bdmm.network.layered import build_generator
+from bdmm.network.weights import SHIPPED, load_weights, save_weights, weights_file
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_weights_are_what_their_name_says(name):
+    file = weights_file(name)
+    config, tensors = load_weights(name)
+    assert config == PRESETS[name]
+    assert {value.dtype for value in tensors.values()} == {torch.float16}
+    assert file.stat().st_size < 16 * 2**20
+    build_generator(config).load_state_dict(tensors)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_model_card_lies_beside_the_weights_and_in_them(name):
+    file = weights_file(name)
+    card = file.with_suffix(".md").read_text(encoding="utf-8")
+    with safe_open(str(file), framework="pt") as stored:
+        assert stored.metadata()["card"] == card
+    for word in ("Data", "Steps", "Hours", "Numbers", "Limits", "Licence", "recipes/"):
+        assert word in card
+
+
+def test_a_file_of_the_same_name_comes_first(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shipped = weights_file("layered")
+    config, tensors = load_weights("layered")
+    save_weights("layered", tensors, config)
+    assert weights_file("layered") == Path("layered") != shipped
