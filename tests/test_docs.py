@@ -78,9 +78,8 @@ def test_the_layered_preset_is_what_the_document_says() -> None:
     network, losses = PRESETS["layered"], LOSS_PRESETS["layered"]
     widths = "-".join(map(str, network.widths))
     assert f"widths {widths}, style code of {network.style_size}" in EQUATIONS
-    assert f"moved by up to {network.reach:g} pixels" in EQUATIONS
     for name, weight in (
-        ("L1 of the person", losses.person),
+        ("L1 of the person's colours", losses.person),
         ("alpha", losses.alpha),
         ("synthesised pixels", losses.synthesis),
         ("not copied though seen", losses.copy),

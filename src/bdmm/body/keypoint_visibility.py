@@ -11,7 +11,7 @@ _FACE = [
     KEYPOINT_NAMES.index(name)
     for name in ("nose", "right_eye", "left_eye", "right_ear", "left_ear")
 ]
-_SLACK = 0.05
+_SLACK = 0.075
 """Metres behind the body's surface from which on a point of the face counts as hidden."""
 
 
