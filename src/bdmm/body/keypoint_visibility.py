@@ -11,8 +11,8 @@ _FACE = [
     KEYPOINT_NAMES.index(name)
     for name in ("nose", "right_eye", "left_eye", "right_ear", "left_ear")
 ]
-_SLACK = 0.075
-"""Metres behind the body's surface from which on a point of the face counts as hidden."""
+_SLACK = (0.05, 0.05, 0.05, 0.1, 0.1)
+"""Metres behind the surface from which on these points count as hidden: hair may lie over ears."""
 
 
 def hide_face(
@@ -29,7 +29,7 @@ def hide_face(
     row = points[:, _FACE, 1].long().clamp(0, height - 1)
     column = points[:, _FACE, 0].long().clamp(0, width - 1)
     frame = torch.arange(len(points), device=points.device)[:, None]
-    front = depth[frame, row, column] + _SLACK * scale[:, None]
+    front = depth[frame, row, column] + points.new_tensor(_SLACK) * scale[:, None]
     confidence = torch.ones_like(points[..., :1])
     confidence[:, _FACE, 0] = (points[:, _FACE, 2] <= front).to(confidence)
     return torch.cat([points[..., :2], confidence], dim=-1)
