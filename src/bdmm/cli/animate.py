@@ -40,7 +40,8 @@ class Animate:
     size: int = 256
     """Working resolution: pixels of the shorter side of the output."""
     renderer: Literal["network", "coarse"] = "network"
-    """network is a trained generator; coarse only warps the photo's own pixels, twice as fast."""
+    """network is a trained generator; coarse only warps the photo's own pixels, several
+    times as fast."""
     weights: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """The network's weights, a file or the folder of a run, instead of those that ship."""
     background: Annotated[str | None, tyro.conf.arg(metavar="COLOUR|FILE")] = None
