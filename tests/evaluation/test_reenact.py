@@ -15,7 +15,7 @@ from bdmm.evaluation.reenact import Casting, Reenactment
 from bdmm.evaluation.systems import Copy, list_systems, open_system, split_name
 from bdmm.media.pixels import to_pictures
 from bdmm.network.weights import FILE_NAME
-from bdmm.records import Conditions, Source
+from bdmm.records import Conditions, PixelState, Source
 from bdmm.shapes import Frames
 
 
@@ -77,6 +77,10 @@ def test_stored_warps_take_the_place_of_new_geometry(clip: PreparedClip, watched
     assert torch.equal(renderer.seen[0].state, stored.state)
     assert torch.equal(renderer.seen[0].pose_heatmaps, watched.seen[0].pose_heatmaps)
     assert not torch.equal(renderer.seen[0].source_grid, watched.seen[0].source_grid)
+    body = (stored.state == PixelState.VISIBLE) | (stored.state == PixelState.HIDDEN)
+    assert torch.equal(renderer.seen[0].segment >= 0, body), "no outline better than the warps'"
+    both = body & (watched.seen[0].segment >= 0)
+    assert torch.equal(renderer.seen[0].segment[both], watched.seen[0].segment[both])
 
 
 def test_background_is_the_clips_or_what_the_source_tells(clip: PreparedClip) -> None:

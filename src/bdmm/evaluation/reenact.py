@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from jaxtyping import Float
+import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from bdmm.body.model import load_body
+from bdmm.body.nearest_pixel import nearest_pixel
 from bdmm.conditioning import Conditioner
 from bdmm.data.clip_store import PreparedClip
 from bdmm.errors import InputError
@@ -24,13 +26,16 @@ from bdmm.metrics.frame_metrics import FramePair, Region
 from bdmm.metrics.regions import PERSON, keypoint_regions, person_region
 from bdmm.metrics.tensor_pairs import pair_of
 from bdmm.perception.background import remove_person
-from bdmm.records import Conditions, Source
+from bdmm.records import BONE_NAMES, Conditions, PixelState, Source
 from bdmm.shapes import Foreground, Image
 
 WHOLE = 0.02
 """Share of the frame that the person must at least fill in a frame that serves as source."""
 _AT_ONCE = 24
 """True frames that are read together."""
+_ANOTHER_OUTLINE = 0.1
+"""Share of the frame's height up to which two outlines of one body are looked for apart."""
+_PELVIS = BONE_NAMES.index("pelvis")
 
 BackgroundOf = Literal["clip", "source"]
 
@@ -133,13 +138,16 @@ class Reenactment:
         assert self._place is not None
         warps = self.clip.warps(self._place, frames.start, frames.stop)
         device = conditions.source_grid.device
+        state = warps.state.to(device)
+        body = (state == PixelState.VISIBLE) | (state == PixelState.HIDDEN)
         people = self.source.foreground.expand(len(conditions), -1, -1, -1)
         return replace(
             conditions,
             source_grid=warps.source_grid.to(device),
-            state=warps.state.to(device),
+            state=state,
             filled=warps.filled.to(device),
             warped_foreground=warp(people, warps.source_grid).to(device),
+            segment=_bones_of(body, conditions.segment),
         )
 
     def _truth(self) -> Iterator[tuple[int, Image, dict[str, Region]]]:
@@ -163,6 +171,17 @@ class Reenactment:
         else:
             background = _without_person(image, foreground)
         return Source(image, foreground, background, self._motion[number : number + 1])
+
+
+def _bones_of(body: Bool[Tensor, "t h w"], segment: Int[Tensor, "t h w"]) -> Int[Tensor, "t h w"]:
+    """Return the bone of another outline next to each of the body's pixels, -1 off the body.
+
+    The stored warps' own body has errors on purpose: its outline must not be traded for a true one.
+    """
+    row, column = nearest_pixel(segment >= 0, reach=round(_ANOTHER_OUTLINE * segment.shape[1]))
+    frame = torch.arange(len(segment), device=segment.device)[:, None, None]
+    bone = torch.where(row >= 0, segment[frame, row.clamp(min=0), column.clamp(min=0)], _PELVIS)
+    return torch.where(body, bone, -1)
 
 
 def first_usable(clip: PreparedClip) -> int:

@@ -31,7 +31,7 @@ class StructuralEncoder(nn.Module):
 
     def forward(self, x: AnyScale) -> AnyScale:
         """Encode pose heatmaps (with the previous frame, if fed back) to 1/8 of their size."""
-        return self.blocks(x)
+        return torch.cat([self.blocks(part) for part in x.split(images_at_once(x))])
 
     def next_state(self, features: AnyScale, state: AnyScale | None) -> AnyScale:
         """Join a frame's features with the state of the frame before; none before the first."""
@@ -52,7 +52,7 @@ class WarpEncoder(nn.Module):
 
     def forward(self, warped: AnyScale) -> tuple[AnyScale, ...]:
         """Encode warped images, any number; the features come coarse to fine (1/4, then 1/2)."""
-        parts = [self._encode(part) for part in warped.split(_at_once(warped))]
+        parts = [self._encode(part) for part in warped.split(images_at_once(warped))]
         if len(parts) == 1:
             return tuple(parts[0])
         return tuple(torch.cat(scale) for scale in zip(*parts, strict=True))
@@ -65,7 +65,7 @@ class WarpEncoder(nn.Module):
         return scales
 
 
-def _at_once(images: AnyScale) -> int:
+def images_at_once(images: AnyScale) -> int:
     """Say how many images to encode at once: all, but on a CPU as many as its cache rewards."""
     if images.device.type != "cpu":
         return len(images)

@@ -4,7 +4,7 @@ A frame is the person before a background; the person is made of pixels copied f
 full resolution and of synthesised ones. Fresh weights give the coarse warp.
 """
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import torch
 from einops import rearrange
@@ -15,6 +15,7 @@ from torch.nn import functional
 from bdmm.config import NetworkConfig
 from bdmm.kernels.rim import spread_person
 from bdmm.network.decoder import FoldedStyle
+from bdmm.network.encoders import images_at_once
 from bdmm.network.generator import Generator
 from bdmm.network.layer_inputs import LAYER_INPUTS, Guide, LayerInputs, layer_inputs
 from bdmm.network.layers import initialise
@@ -139,22 +140,23 @@ class LayeredGenerator(nn.Module):
         features, left = self.core.propagate(
             prepared.image, guide.pose_heatmaps, encoded, state, prepared.folded
         )
-        layers = self._compose(inputs, features, background)
-        if not self.training:
-            reach = max(1, round(_GAP * min(prepared.image.shape[2:])))
-            layers = _tempered(layers, inputs, background, reach)
-        return layers, left
+        gap = None if self.training else max(1, round(_GAP * min(prepared.image.shape[2:])))
+        return self._compose(inputs, features, background, gap), left
 
     def _compose(
         self,
         inputs: LayerInputs,
         features: Float[Tensor, "b t c h w"],
         background: Float[Tensor, "b t3 3 h w"],
+        gap: int | None,
     ) -> Layers:
+        """Mix the layers; alpha is tempered where half the width of a gap is given."""
         count = inputs.maps.shape[1]
-        joined = rearrange(torch.cat((features, inputs.maps), dim=2), "b t c h w -> (b t) c h w")
-        hidden = functional.leaky_relu(self.mix(joined), self.config.slope, inplace=True)
-        raw = rearrange(self.layers(hidden), "(b t) c h w -> b t c h w", t=count)
+        known = (rearrange(one, "b t c h w -> (b t) c h w") for one in (features, inputs.maps))
+        at_once = images_at_once(inputs.maps[:, 0])
+        parts = zip(*(one.split(at_once) for one in known), strict=True)
+        raw = torch.cat([self._head(torch.cat(part, dim=1)) for part in parts])
+        raw = rearrange(raw, "(b t) c h w -> b t c h w", t=count)
         colours, copy, alpha = raw.split((3, 1, 1), dim=2)
 
         synthesis = inputs.colours + colours
@@ -163,32 +165,39 @@ class LayeredGenerator(nn.Module):
         copy = torch.sigmoid(copy + prior)
         person = copy * inputs.colours + (1 - copy) * synthesis
         alpha = torch.sigmoid(alpha + _SURE * (inputs.expected - 0.5))
+        alpha = alpha if gap is None else _tempered(alpha, inputs.expected, gap)
         frames = alpha * person + (1 - alpha) * background
         return Layers(frames, alpha, person, inputs.colours, synthesis, copy, inputs.visible)
 
+    def _head(self, joined: Float[Tensor, "n c h w"]) -> Float[Tensor, "n 5 h w"]:
+        hidden = functional.leaky_relu(self.mix(joined), self.config.slope, inplace=True)
+        return self.layers(hidden)
+
 
 def _tempered(
-    layers: Layers, inputs: LayerInputs, background: Float[Tensor, "b t3 3 h w"], reach: int
-) -> Layers:
+    alpha: Float[Tensor, "b t 1 h w"], expected: Float[Tensor, "b t 1 h w"], reach: int
+) -> Float[Tensor, "b t 1 h w"]:
     """Give the body's own outline half a say in alpha, but in its gaps.
 
     Alpha learned from rendered silhouettes errs otherwise at the rim of real people than the
     outline of the fitted body does: the mean of both is nearer than either. Narrow gaps in that
     outline (between the legs of a skirt) are the fit's fault, there alpha alone decides.
     """
-    count = layers.alpha.shape[1]
-    expected = rearrange(inputs.expected, "b t 1 h w -> (b t) 1 h w")
-    size = 2 * reach + 1
-    grown = functional.max_pool2d(expected, size, stride=1, padding=reach)
-    closed = -functional.max_pool2d(-grown, size, stride=1, padding=reach)
-    soft = functional.avg_pool2d(expected, 3, stride=1, padding=1, count_include_pad=False)
+    outline = rearrange(expected, "b t 1 h w -> (b t) 1 h w")
+    closed = -_grown(-_grown(outline, reach), reach)
+    soft = functional.avg_pool2d(outline, 3, stride=1, padding=1, count_include_pad=False)
     gap, soft = (
-        rearrange(part, "(b t) 1 h w -> b t 1 h w", t=count)
-        for part in (closed - expected > 0.5, soft)
+        rearrange(part, "(b t) 1 h w -> b t 1 h w", t=alpha.shape[1])
+        for part in (closed - outline > 0.5, soft)
     )
-    alpha = torch.where(gap, layers.alpha, (layers.alpha + soft) / 2)
-    frames = alpha * layers.person + (1 - alpha) * background
-    return replace(layers, frames=frames, alpha=alpha)
+    return torch.where(gap, alpha, (alpha + soft) / 2)
+
+
+def _grown(values: Float[Tensor, "n 1 h w"], reach: int) -> Float[Tensor, "n 1 h w"]:
+    """Return the largest value in each square neighbourhood, side by side: rows, then columns."""
+    size = 2 * reach + 1
+    rows = functional.max_pool2d(values, (1, size), stride=1, padding=(0, reach))
+    return functional.max_pool2d(rows, (size, 1), stride=1, padding=(reach, 0))
 
 
 def build_generator(config: NetworkConfig) -> Generator | LayeredGenerator:

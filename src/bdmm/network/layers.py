@@ -107,9 +107,10 @@ class PixelNorm(nn.Module):
 
     def forward(self, x: Features) -> Features:
         """Normalise; a pixel without features gets the bias."""
-        centred = x - x.mean(dim=1, keepdim=True)
-        scale = (centred.square().mean(dim=1, keepdim=True) + 1).rsqrt()
-        return centred * scale * self.gain + self.bias
+        last = x.movedim(1, -1)
+        gain, bias = self.gain.flatten(), self.bias.flatten()
+        # The 1 under the root, where others have an epsilon, is what never enlarges.
+        return functional.layer_norm(last, gain.shape, gain, bias, eps=1.0).movedim(-1, 1)
 
 
 def make_norm(kind: str, channels: int) -> nn.Module:
