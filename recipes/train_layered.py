@@ -50,15 +50,19 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=0, help="processes that read ahead")
     parser.add_argument("--threads", type=int, default=1, help="of each process")
     parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--begin", type=Path, help="weights to begin with, not with fresh ones")
+    parser.add_argument("--forward-only", action="store_true", help="without the backward branch")
     return parser.parse_args()
 
 
 def run_stage(options: argparse.Namespace, clips: Path, steps: int, final_rate: float) -> None:
     """Train on one folder of clips until so many steps are done, earlier stages' among them."""
     preset = TRAIN_PRESETS["layered"]
+    network = replace(preset.network, backward_branch=not options.forward_only)
     dataset = ClipDataset([clips], Sampling(), split="train")
     settings = replace(
         preset,
+        network=network,
         losses=replace(with_measured_divisors(preset.losses, options.vgg, dataset), frames_seen=1),
         window=options.window,
         windows=options.windows,
@@ -75,7 +79,7 @@ def run_stage(options: argparse.Namespace, clips: Path, steps: int, final_rate: 
     machine = Machine("cuda" if options.gpu else "cpu", options.devices, workers=options.workers)
     poses = Augmentation(drop_outs=0.1, jitter=2.0, flow_error=0.5)
     material = Material(clips=[clips], vgg=options.vgg, augmentation=poses)
-    outcome = start(settings, material, options.output, machine)
+    outcome = start(settings, material, options.output, machine, begin=options.begin)
     if outcome.leads:
         print(f"{options.output}: {outcome.step} steps done.")
     if not outcome.finished:

@@ -95,3 +95,28 @@ def test_what_does_not_fit_is_said_before_the_folder_is_made(
     if not torch.cuda.is_available():
         with pytest.raises(InputError, match="lacks 1 devices of the kind cuda"):
             start(pixels_only, Material([clips]), run, Machine("cuda"))
+
+
+def test_a_run_begins_with_given_weights_and_may_leave_parts_of_them_out(
+    pixels_only: TrainSettings, clips: Path, tmp_path: Path
+) -> None:
+    cpu, material = Machine("cpu"), Material([clips])
+    first = replace(pixels_only, steps=1, windows=1)
+    start(first, material, tmp_path / "first", cpu)
+    _, given = load_weights(tmp_path / "first")
+
+    still = replace(first, learning_rate=1e-12, final_rate=None)
+    start(still, material, tmp_path / "same", cpu, begin=tmp_path / "first")
+    _, kept = load_weights(tmp_path / "same")
+    assert all(torch.allclose(kept[name], given[name], atol=1e-6) for name in given)
+
+    network = replace(first.network, backward_branch=False)
+    half = replace(still, network=network)
+    start(half, material, tmp_path / "half", cpu, begin=tmp_path / "first")
+    config, kept = load_weights(tmp_path / "half")
+    assert not config.backward_branch
+    assert kept.keys() < given.keys()
+    assert all(torch.allclose(kept[name], given[name], atol=1e-6) for name in kept)
+    with pytest.raises(InputError, match="of another network than the one to be trained"):
+        start(first, material, tmp_path / "whole", cpu, begin=tmp_path / "half")
+    assert not (tmp_path / "whole").exists()

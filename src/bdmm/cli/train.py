@@ -39,6 +39,8 @@ class Train:
     """Folder of the run."""
     preset: Literal["paper", "released", "layered"] = "paper"
     """The network: as printed, as the authors' code runs, or the one whose weights ship."""
+    begin: Annotated[str | None, tyro.conf.arg(metavar="WEIGHTS")] = None
+    """Weights to begin with: a file, a run's folder, or layered (the ones that ship)."""
     vgg: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """Weights of VGG-19; from PyTorch's own cache otherwise."""
     without: tuple[Loss, ...] = ()
@@ -116,7 +118,7 @@ class Train:
                 # Without a bar the report says how many frames there are; these are steps.
                 report(stage, done, total if sys.stderr.isatty() else None)
 
-            outcome = start(settings, material, self.output, machine, tell)
+            outcome = start(settings, material, self.output, machine, tell, self.begin)
         if not outcome.leads:
             return
         if outcome.finished:

@@ -173,6 +173,11 @@ class Learner:
         record = {"settings": as_record(self.settings), "averaged": self.average.updates}
         return Checkpoint(step, tensors, record)
 
+    def begin_with(self, tensors: Mapping[str, Tensor]) -> None:
+        """Give the generator weights that were learned elsewhere, `start.beginning`."""
+        self.players.generator.load_state_dict(tensors)
+        self.average.load(tensors, updates=0)
+
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
+from torch import Tensor
 
 from bdmm.data.batch import Batch
 from bdmm.losses.vgg19 import Vgg19
@@ -48,6 +49,7 @@ def train(
     vgg: Vgg19 | None = None,
     progress: Progress | None = None,
     show: Callable[[Learner, int], object] | None = None,
+    begin: Mapping[str, Tensor] | None = None,
 ) -> Outcome:
     """Train until all steps are done or a signal comes; in a folder with a run, go on with it.
 
@@ -59,6 +61,7 @@ def train(
         vgg: the eye of the losses, `terms.load_eye`.
         progress: is told about every step.
         show: is called with every checkpoint, to leave something to look at.
+        begin: the generator's weights before the first step; fresh ones if None.
 
     Returns:
         How far it came.
@@ -80,6 +83,8 @@ def train(
         checkpoint = load_latest(run)
         if checkpoint is not None:
             learner.restore(checkpoint)
+        elif begin is not None:
+            learner.begin_with(begin)
         first = step = 0 if checkpoint is None else checkpoint.step
         feed = batches(first * settings.accumulate, fabric.global_rank, fabric.world_size)
 

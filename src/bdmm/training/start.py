@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Literal
 
 from lightning_fabric import Fabric
+from torch import Tensor
 
+from bdmm.config import NetworkConfig
 from bdmm.data.augment import Augmentation
 from bdmm.data.batch import Batch
 from bdmm.data.batch_loader import load_batches
 from bdmm.data.clip_dataset import ClipDataset, Sampling
 from bdmm.errors import InputError
+from bdmm.network.weights import load_weights, shapes_of
 from bdmm.records import joints_of
 from bdmm.training.loop import Outcome, Progress, train
 from bdmm.training.sample_video import open_sample
@@ -67,6 +70,7 @@ def start(
     run: Path,
     machine: Machine | None = None,
     progress: Progress | None = None,
+    begin: str | Path | None = None,
 ) -> Outcome:
     """Begin a run, or go on with the one in the folder.
 
@@ -76,17 +80,19 @@ def start(
         run: the folder.
         machine: what it is computed on.
         progress: is told about every step.
+        begin: weights to begin with, see `beginning`; fresh ones if None.
 
     Returns:
         How far it came.
 
     Raises:
-        InputError: there are no clips, they do not fit the network, VGG-19 is missing, or see
-            `loop.train`. All is checked before the first step.
+        InputError: there are no clips, they or the weights do not fit the network, VGG-19 is
+            missing, or see `loop.train`. All is checked before the first step.
     """
     machine = machine or Machine()
     dataset = open_clips(settings, material)
     vgg = load_eye(material.vgg, settings.losses)
+    tensors = None if begin is None else beginning(begin, settings.network)
     fabric = launch(machine, settings)
 
     def batches(first: int, rank: int, devices: int) -> Iterator[Batch]:
@@ -101,7 +107,28 @@ def start(
         )
 
     show = open_sample(dataset, run, settings.network)
-    return train(settings, batches, run, fabric, vgg, progress, show)
+    return train(settings, batches, run, fabric, vgg, progress, show, tensors)
+
+
+def beginning(weights: str | Path, network: NetworkConfig) -> dict[str, Tensor]:
+    """Read weights to begin with.
+
+    Args:
+        weights: what `bdmm.network.weights.weights_file` knows. They may have parts that the
+            network leaves out.
+        network: to be trained.
+
+    Raises:
+        InputError: they can't be read, or are those of another network.
+    """
+    _, tensors = load_weights(weights)
+    needed = shapes_of(network)
+    if any(name not in tensors or tensors[name].shape != needed[name] for name in needed):
+        raise InputError(
+            f"The weights {weights} are of another network than the one to be trained: begin with "
+            "weights of the same preset, or with none."
+        )
+    return {name: tensors[name].float() for name in needed}
 
 
 def open_clips(settings: TrainSettings, material: Material) -> ClipDataset:
