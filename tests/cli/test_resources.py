@@ -30,3 +30,27 @@ def test_freed_pictures_go_back_to_the_system() -> None:
         return int(done.stdout)
 
     assert resident("small") < 0.8 * resident("as it is")
+
+
+_AGAIN = """
+import sys, resource
+import numpy as np
+from bdmm.cli.resources import keep_heap_small, keep_network_blocks
+keep_heap_small()
+if sys.argv[1] == "network":
+    keep_network_blocks()
+for turn in range(50):
+    np.ones(4 * 2**20, np.float32)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="about the GNU C library")
+def test_blocks_that_a_network_asks_for_again_are_kept() -> None:
+    def page_faults(how: str) -> int:
+        done = subprocess.run(
+            [sys.executable, "-c", _AGAIN, how], capture_output=True, text=True, check=True
+        )
+        return int(done.stdout)
+
+    assert page_faults("network") < 0.5 * page_faults("as it is")

@@ -9,7 +9,7 @@ import tyro
 
 from bdmm.cli.prepare import worker_count
 from bdmm.cli.report import Report, say, warn
-from bdmm.cli.resources import use_one_thread
+from bdmm.cli.resources import keep_network_blocks, use_one_thread
 
 if TYPE_CHECKING:
     from bdmm.evaluation.ablation_study import Study
@@ -87,6 +87,7 @@ class Ablate:
         from bdmm.training.extra import require
 
         require()
+        keep_network_blocks()
         workers = worker_count(self.workers)
         from bdmm.evaluation.ablation_study import check, train_rows
         from bdmm.evaluation.clip_job import Plan

@@ -10,7 +10,7 @@ import tyro
 
 from bdmm.cli.rates import as_rate
 from bdmm.cli.report import Report, say
-from bdmm.cli.resources import use_one_thread
+from bdmm.cli.resources import keep_network_blocks, use_one_thread
 from bdmm.errors import InputError
 from bdmm.media.output_file import check_output
 
@@ -89,6 +89,8 @@ class Animate:
 
         if self.renderer == "coarse":
             use_one_thread()
+        else:
+            keep_network_blocks()
         with Report(self.quiet) as report:
             frames = animate(
                 self.photo,

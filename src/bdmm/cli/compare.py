@@ -9,6 +9,7 @@ from typing import Annotated
 import tyro
 
 from bdmm.cli.report import Report, say
+from bdmm.cli.resources import keep_network_blocks
 from bdmm.cli.staging import Staging
 
 
@@ -48,6 +49,7 @@ class Compare:
         Raises:
             InputError: a mistake of the user's.
         """
+        keep_network_blocks()
         self.staging.driving(self.driver)
         from bdmm.evaluation.systems import COARSE, list_systems, open_system
         from bdmm.media.video_writer import check_quality, check_video_output, create_video

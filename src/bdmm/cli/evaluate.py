@@ -9,7 +9,7 @@ import tyro
 from bdmm.cli.prepare import worker_count
 from bdmm.cli.report import Report as Progress
 from bdmm.cli.report import say, warn
-from bdmm.cli.resources import use_one_thread
+from bdmm.cli.resources import keep_network_blocks, use_one_thread
 from bdmm.errors import InputError
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ class Evaluate:
             return
         workers = worker_count(self.workers)
         use_one_thread()
+        keep_network_blocks()
         from bdmm.evaluation.clip_job import Plan
         from bdmm.evaluation.feature_judges import Detectors
         from bdmm.evaluation.page import save_page

@@ -8,6 +8,7 @@ from typing import Annotated
 import tyro
 
 from bdmm.cli.report import Report, say
+from bdmm.cli.resources import keep_network_blocks
 from bdmm.cli.staging import Staging
 
 
@@ -41,6 +42,7 @@ class Explain:
         Raises:
             InputError: a mistake of the user's.
         """
+        keep_network_blocks()
         self.staging.driving(self.driver)
         from bdmm.inference.explain import check_explanation_folder, write_explanation
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import tyro
 
 from bdmm.cli.report import Report, say
+from bdmm.cli.resources import keep_network_blocks
 
 Loss = Literal[
     "reconstruction",
@@ -87,6 +88,7 @@ class Train:
         from bdmm.training.extra import require
 
         require()
+        keep_network_blocks()
         from bdmm.data.augment import Augmentation
         from bdmm.training.settings import TRAIN_PRESETS
         from bdmm.training.start import Machine, Material, start
