@@ -36,6 +36,12 @@ def test_the_version(bdmm):
         assert (outcome.code, outcome.out) == (0, f"bdmm {package.__version__}\n")
 
 
+def test_the_package_is_a_command_too():
+    command = [sys.executable, "-m", "bdmm", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, f"bdmm {package.__version__}\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
