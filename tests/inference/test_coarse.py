@@ -5,7 +5,8 @@ import torch
 
 from bdmm.body.rotations import axis_angle_to_matrix
 from bdmm.conditioning import Conditioner
-from bdmm.inference.coarse import CoarseRenderer, bone_palette
+from bdmm.inference.bone_palette import bone_palette
+from bdmm.inference.coarse import CoarseRenderer
 from bdmm.kernels.rim import spread_person
 from bdmm.records import BONE_NAMES, PixelState
 
@@ -66,7 +67,9 @@ def test_copied_pixels_are_the_photos_own(source, conditioner, render):
     here = there - torch.tensor([3, 6])
     assert len(there) > 100
     got = frame[:, there[:, 0], there[:, 1]]
-    torch.testing.assert_close(got, render.person[:, here[:, 0], here[:, 1]], atol=2e-3, rtol=0)
+    torch.testing.assert_close(
+        got, render.colours.person[:, here[:, 0], here[:, 1]], atol=2e-3, rtol=0
+    )
 
 
 def test_the_back_of_the_head_has_the_hairs_colour(source, conditioner, render):
@@ -76,7 +79,7 @@ def test_the_back_of_the_head_has_the_hairs_colour(source, conditioner, render):
     inner = -torch.nn.functional.max_pool2d(-head.float()[None], 3, 1, 1)[0] > 0
     assert inner.sum() > 10
     torch.testing.assert_close(
-        frame[:, inner], render.palette[HEAD][:, None].expand(3, int(inner.sum()))
+        frame[:, inner], render.colours.palette[HEAD][:, None].expand(3, int(inner.sum()))
     )
 
 

@@ -10,6 +10,7 @@ from bdmm.config import PRESETS
 from bdmm.inference.layered import Layered, guide_of, within
 from bdmm.inference.padding import pad_image
 from bdmm.inference.person_box import Box, moved_state, person_box
+from bdmm.inference.person_colours import PersonColours
 from bdmm.network.layered import LayeredGenerator
 from bdmm.records import Conditions, PixelState, PropagationState
 
@@ -60,7 +61,8 @@ def test_frames_are_those_of_the_whole_picture(source, body, motion) -> None:
     assert made.shape == (5, *source.image.shape)
     assert made.abs().max() <= 1
 
-    whole = _whole(generator, source, windows)
+    colours = PersonColours(source, conditioner.geometry)
+    whole = _whole(generator, source, windows, colours)
     assert (made - whole).abs().mean() < 0.01
     far = conditions.state == PixelState.NONE
     far = torch.nn.functional.avg_pool2d(far.float()[:, None], 41, 1, 20)[:, 0] == 1
@@ -69,7 +71,9 @@ def test_frames_are_those_of_the_whole_picture(source, body, motion) -> None:
     assert away.numel() == 0 or away.max() < 0.2
 
 
-def _whole(generator: LayeredGenerator, source, windows: list[Conditions]) -> torch.Tensor:
+def _whole(
+    generator: LayeredGenerator, source, windows: list[Conditions], colours: PersonColours
+) -> torch.Tensor:
     """Make frames without boxes."""
     height, width = source.image.shape[1:]
     size = (-(-height // 8) * 8, -(-width // 8) * 8)
@@ -83,9 +87,9 @@ def _whole(generator: LayeredGenerator, source, windows: list[Conditions]) -> to
             after = windows[number + 1][0:1] if number + 1 < len(windows) else None
             layers, state = generator(
                 prepared,
-                within(guide_of(window, size), everything),
+                within(guide_of(window, colours, size), everything),
                 behind,
-                after=None if after is None else guide_of(after, size),
+                after=None if after is None else guide_of(after, colours, size),
                 state=state,
             )
             made.append(layers.frames[0, :, :, :height, :width].clamp(-1, 1))

@@ -10,7 +10,7 @@ from bdmm.config import PRESETS, NetworkConfig
 from bdmm.errors import InputError
 from bdmm.kernels.rim import spread_person
 from bdmm.kernels.warp import warp
-from bdmm.network.layer_inputs import Guide
+from bdmm.network.layer_inputs import Guide, layer_inputs
 from bdmm.network.layered import LayeredGenerator, PreparedSource, build_generator
 from bdmm.network.weights import load_weights, save_weights
 from bdmm.records import PixelState
@@ -46,6 +46,23 @@ def _guide(frames: int = FRAMES, moved: float = 2.0) -> Guide:
         state=state.expand(1, frames, -1, -1),
         filled=filled.expand(1, frames, -1, -1),
     )
+
+
+def test_hidden_pixels_take_their_painted_colours(
+    person: tuple[torch.Tensor, torch.Tensor],
+) -> None:
+    """Column 13 is hidden, column 12 filled, and all right of them visible."""
+    guide = _guide()
+    painted = torch.full((1, FRAMES, 3, SIDE, SIDE), 0.7)
+    spread = layer_inputs(*person, guide)
+    given = layer_inputs(*person, dataclasses.replace(guide, painted=painted))
+    assert (given.colours[..., PERSON, 13] == 0.7).all()
+    assert (spread.colours[..., PERSON, 13] != 0.7).all()
+    for columns in (12, slice(14, PERSON.stop + 2)):
+        same = (..., PERSON, columns)
+        assert torch.equal(given.colours[same], spread.colours[same])
+    assert torch.equal(given.known, spread.known)
+    assert torch.equal(given.maps[:, :, 3:], spread.maps[:, :, 3:])
 
 
 def _fresh(config: NetworkConfig = SMALL) -> LayeredGenerator:
@@ -128,7 +145,8 @@ def test_windows_go_on_where_the_one_before_ended(
     background = torch.zeros(1, 1, 3, SIDE, SIDE)
 
     def part(frames: slice) -> Guide:
-        return Guide(*(getattr(guide, one.name)[:, frames] for one in dataclasses.fields(guide)))
+        names = ("pose_heatmaps", "source_grid", "state", "filled")
+        return Guide(*(getattr(guide, name)[:, frames] for name in names))
 
     with torch.no_grad():
         prepared = generator.prepare(*person)

@@ -25,12 +25,15 @@ class Guide:
         source_grid: ``b t h w 2`` normalised (x, y) positions in the source, -2 where unknown.
         state: ``b t h w`` values of `records.PixelState`.
         filled: ``b t h w`` hidden pixels whose through-body position may be copied.
+        painted: ``b t 3 h w`` colours in [-1, 1] for hidden pixels that nothing is copied to; None
+            for such as are spread from whatever is near.
     """
 
     pose_heatmaps: Float[Tensor, "b t k h w"]
     source_grid: Float[Tensor, "b t h w 2"]
     state: Integer[Tensor, "b t h w"]
     filled: Bool[Tensor, "b t h w"]
+    painted: Float[Tensor, "b t 3 h w"] | None = None
 
     def __len__(self) -> int:
         """Return the number of frames."""
@@ -43,7 +46,7 @@ class LayerInputs:
 
     Attributes:
         maps: ``b t 12 h w`` all that follows, and what it was made from.
-        colours: ``b t 3 h w`` the person's, copied where known and spread from there elsewhere.
+        colours: ``b t 3 h w`` the person's, copied where known; elsewhere painted, or spread.
         known: ``b t 1 h w`` 1 where a position in the source may be copied.
         visible: ``b t 1 h w`` 1 where that was seen there, not filled in through the body.
         expected: ``b t 1 h w`` in [0, 1] where the coarse warp shows the person.
@@ -77,10 +80,14 @@ def layer_inputs(
 
     visible, extended = at(PixelState.VISIBLE), at(PixelState.EXTENDED)
     known = (visible | extended | filled).to(warped)
-    colours = push_pull(warped[:, :3] * known, known)
+    unknown = at(PixelState.HIDDEN) & ~filled
+    colours, coloured = warped[:, :3] * known, known
+    if guide.painted is not None:
+        painted = rearrange(guide.painted, "b t c h w -> (b t) c h w")
+        colours, coloured = colours + painted * unknown, known + unknown
+    colours = push_pull(colours, coloured)
     body = visible | at(PixelState.HIDDEN)
     expected = smoothed(torch.where(body, 1.0, warped[:, 3:] * extended))
-    unknown = at(PixelState.HIDDEN) & ~filled
     # Through the body: wrong where it is the face behind a head, but a hint of what is near.
     states = [each.to(warped) for each in (visible, extended, filled, unknown)]
     maps = torch.cat((colours, warped, *states, expected), dim=1)

@@ -1,0 +1,166 @@
+"""The person's colours in a frame: copied from the photo, or spread along the bones."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.nn import functional
+
+from bdmm.body.source_geometry import HAND_GUARD, SourceGeometry
+from bdmm.inference.bone_palette import ENOUGH, HEAD, UNLIKE_SKIN, bone_palette
+from bdmm.kernels.push_pull import push_pull
+from bdmm.kernels.rim import spread_person
+from bdmm.kernels.warp import warp
+from bdmm.records import BONE_NAMES, BONE_PARENTS, Conditions, PixelState, Source
+
+
+def _bones(*ends: str) -> list[int]:
+    return [bone for bone, name in enumerate(BONE_NAMES) if name.endswith(ends)]
+
+
+_HANDS = _bones("_wrist", "_hand")
+_ARMS = _bones("_elbow", "_wrist", "_hand")
+"""From the elbow on."""
+
+
+@dataclass(frozen=True)
+class Coloured:
+    """The person's colours in some frames.
+
+    Attributes:
+        colours: ``t 3 h w`` in [-1, 1] on the person, 0 elsewhere.
+        copied: ``t h w`` where they are the photo's own.
+    """
+
+    colours: Float[Tensor, "t 3 h w"]
+    copied: Bool[Tensor, "t h w"]
+
+
+class PersonColours:
+    """Colours the person of a source in any frames; each frame by itself.
+
+    Visible, extended and filled pixels are copied from the photo. So are hands, but for one thing:
+    the fit doesn't know fingers. Where it lays them on clothes in the photo, these are no part of
+    the hand, and don't come along when the hand leaves them. The rest of the body takes the colours
+    of its own bone from nearby, else of the bones next to it, else its bone's colour altogether. A
+    head's back and top have the hair's colour: no face next to it shines through.
+
+    Attributes:
+        person: ``3 h w`` the photo with the person's colours spread beyond its rim.
+        palette: ``24 3`` colour of each bone (`bone_palette`).
+
+    Args:
+        source: the photo.
+        geometry: of the same source, from its `conditioning.Conditioner`.
+    """
+
+    def __init__(self, source: Source, geometry: SourceGeometry) -> None:
+        self.person = spread_person(source.image[None], source.foreground[None])[0]
+        self.palette = bone_palette(self.person, geometry)
+        self._reach = max(1, round(geometry.pixels(HAND_GUARD)))
+        shown = geometry.everywhere()
+        bone = torch.where(shown.on_mesh & shown.person, shown.segment, -1)
+        others = _is_other(bone).view(1, 1, *geometry.size).to(self.person)
+        reach = self._reach
+        self._near_others = functional.max_pool2d(others, 2 * reach + 1, stride=1, padding=reach)
+
+    def __call__(self, conditions: Conditions) -> Coloured:
+        """Colour the person of some frames."""
+        shape = conditions.state.shape
+        colours = self.person.new_zeros(shape[0], 3, *shape[1:])
+        copied = torch.zeros_like(conditions.filled)
+        for t, state in enumerate(conditions.state):
+            rows, columns = body_box(state)
+            box = (slice(t, t + 1), rows, columns)
+            colours[t : t + 1, :, rows, columns], copied[box] = self._frame(
+                conditions.source_grid[box],
+                conditions.state[box],
+                conditions.filled[box],
+                conditions.segment[box],
+            )
+        return Coloured(colours, copied)
+
+    def _frame(
+        self,
+        grid: Float[Tensor, "1 h w 2"],
+        state: Int[Tensor, "1 h w"],
+        filled: Bool[Tensor, "1 h w"],
+        bone: Int[Tensor, "1 h w"],
+    ) -> tuple[Float[Tensor, "1 3 h w"], Bool[Tensor, "1 h w"]]:
+        colours = warp(self.person[None], grid)
+        known = (state != PixelState.NONE) & ((state != PixelState.HIDDEN) | filled)
+        known &= ~self._left_behind(colours, grid, bone)
+        unknown = (bone >= 0) & ~known
+        for index in bone[unknown].unique().tolist():
+            _spread(colours, index, self.palette[index], bone, known, unknown)
+        return colours * (known | unknown)[:, None], known
+
+    def _left_behind(
+        self,
+        copied: Float[Tensor, "1 3 h w"],
+        grid: Float[Tensor, "1 h w 2"],
+        bone: Int[Tensor, "1 h w"],
+    ) -> Bool[Tensor, "1 h w"]:
+        """Return where a hand would copy clothes that it lies on in the photo but not here."""
+        at = torch.nonzero(_belongs(bone, _HANDS)[0])
+        place = (0, slice(None), *at.T)
+        unlike = (copied[place].T - self.palette[bone[0, *at.T]]).square().sum(dim=1)
+        there = warp(self._near_others, grid[:, *at.T][:, None])[0, 0, 0] > 0.5
+        at = at[(unlike >= UNLIKE_SKIN**2) & there]
+        steps = torch.arange(-self._reach, self._reach + 1, device=bone.device)
+        rows = (at[:, 0, None] + steps).clamp(0, bone.shape[1] - 1)
+        columns = (at[:, 1, None] + steps).clamp(0, bone.shape[2] - 1)
+        alone = ~_is_other(bone[0, rows[:, :, None], columns[:, None]]).flatten(1).any(dim=1)
+        left = torch.zeros_like(bone, dtype=torch.bool)
+        left[0, *at[alone].T] = True
+        return left
+
+
+def body_box(state: Int[Tensor, "h w"], margin: int = 2) -> tuple[slice, slice]:
+    """Return the rows and columns that hold the person of a frame and a margin around."""
+    person = state != PixelState.NONE
+    spans = []
+    for dim in (1, 0):
+        used = torch.nonzero(person.any(dim=dim)).flatten().tolist() or [0]
+        spans.append(slice(max(used[0] - margin, 0), used[-1] + margin + 1))
+    return spans[0], spans[1]
+
+
+def _spread(
+    colours: Float[Tensor, "1 3 h w"],
+    index: int,
+    flat: Float[Tensor, "3"],
+    bone: Int[Tensor, "1 h w"],
+    known: Bool[Tensor, "1 h w"],
+    unknown: Bool[Tensor, "1 h w"],
+) -> None:
+    """Colour what is unknown of one bone, in place."""
+    wanted = unknown & (bone == index)
+    near = known & (bone == index)
+    if index not in _HANDS and near.sum() < ENOUGH:
+        near = known & _belongs(bone, _NEIGHBOURS[index])
+    if index == HEAD or near.sum() < ENOUGH:
+        colours[:] = torch.where(wanted[:, None], flat[:, None, None], colours)
+        return
+    rows, columns = body_box((wanted | near)[0].int(), margin=0)
+    part = (..., rows, columns)
+    weight = near[part][:, None].to(colours)
+    spread = push_pull(colours[part] * weight, weight)
+    colours[part] = torch.where(wanted[part][:, None], spread, colours[part])
+
+
+def _is_other(bone: Int[Tensor, "*n"]) -> Bool[Tensor, "*n"]:
+    """Return what is of the body, but not of its arms."""
+    return (bone >= 0) & ~_belongs(bone, _ARMS)
+
+
+def _belongs(bone: Int[Tensor, "*n"], bones: list[int]) -> Bool[Tensor, "*n"]:
+    return torch.isin(bone, bone.new_tensor(bones))
+
+
+_NEIGHBOURS = [
+    [bone, *(b for b, p in enumerate(BONE_PARENTS) if p == bone), max(BONE_PARENTS[bone], 0)]
+    for bone in range(len(BONE_NAMES))
+]
+"""Each bone, its children and its parent."""
