@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
+from bdmm.body.adjacency import ADJACENT
 from bdmm.body.nearest_pixel import nearest_pixel
 from bdmm.body.rasterize import Raster
 from bdmm.body.source_geometry import (
@@ -16,7 +17,7 @@ from bdmm.body.source_geometry import (
     SourceGeometry,
     foremost_limb,
 )
-from bdmm.records import BONE_NAMES, BONE_PARENTS, PixelState
+from bdmm.records import BONE_NAMES, PixelState
 
 NOWHERE = -2.0
 """Grid position of pixels of which nothing is known: far outside the source, so it samples zero."""
@@ -175,7 +176,7 @@ def _seen(
     """
     unhidden = depth <= shown.deepest + geometry.pixels(DEPTH_SLACK)
     suspect = _beside_limb(geometry, shown, depth, bone)
-    suspect &= ~_ADJACENT.to(bone.device)[company, shown.foremost_bone]
+    suspect &= ~ADJACENT.to(bone.device)[company, shown.foremost_bone]
     return shown.inside & shown.near_inner & unhidden & ~suspect
 
 
@@ -190,7 +191,7 @@ def _beside_limb(
 
 def _same_bone(geometry: SourceGeometry, shown: Shown, bone: Int[Tensor, "m"]) -> Bool[Tensor, "m"]:
     """Through-body fill: where the source shows the same bone or its neighbour, another side."""
-    near = (shown.segment >= 0) & _ADJACENT.to(bone.device)[bone, shown.segment]
+    near = (shown.segment >= 0) & ADJACENT.to(bone.device)[bone, shown.segment]
     body = shown.on_mesh & (bone != _HEAD) & (shown.segment != _HEAD)
     clear = ~_beside_limb(geometry, shown, shown.deepest, bone)
     return shown.inside & shown.inner & near & body & clear
@@ -214,7 +215,7 @@ def _extended(
     free = shown.inside & shown.person & ~shown.on_mesh & (shown.segment >= 0)
     # Beside the body as far as in the target, or it is another outline that is met there.
     same_outline = shown.beside > 0.5 * away.norm(dim=-1) - 1.0
-    kept = free & same_outline & _ADJACENT.to(bone.device)[bone, shown.segment]
+    kept = free & same_outline & ADJACENT.to(bone.device)[bone, shown.segment]
     person = covered.clone()
     person.view(-1)[at[kept]] = True
     kept &= _solid(person).flatten().index_select(0, at)
@@ -259,13 +260,6 @@ def _solid(region: Bool[Tensor, "t h w"]) -> Bool[Tensor, "t h w"]:
     return padded >= 12
 
 
-def _adjacent_bones() -> Bool[Tensor, "n n"]:
-    adjacent = torch.eye(len(BONE_PARENTS), dtype=torch.bool)
-    for bone, parent in enumerate(BONE_PARENTS[1:], start=1):
-        adjacent[bone, parent] = adjacent[parent, bone] = True
-    return adjacent
-
-
 def _other_sides() -> Int[Tensor, "n"]:
     swapped = {"left": "right", "right": "left"}
     parts = [name.partition("_") for name in BONE_NAMES]
@@ -273,6 +267,5 @@ def _other_sides() -> Int[Tensor, "n"]:
     return torch.tensor([BONE_NAMES.index(name) for name in names])
 
 
-_ADJACENT = _adjacent_bones()
-_CLOSE = _ADJACENT.float() @ _ADJACENT.float() > 0
+_CLOSE = ADJACENT.float() @ ADJACENT.float() > 0
 _OTHER_SIDE = _other_sides()

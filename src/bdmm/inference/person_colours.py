@@ -5,23 +5,24 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn import functional
 
-from bdmm.body.source_geometry import HAND_GUARD, SourceGeometry
-from bdmm.inference.bone_palette import ENOUGH, HEAD, UNLIKE_SKIN, bone_palette
+from bdmm.body.adjacency import ADJACENT
+from bdmm.body.source_geometry import SourceGeometry
+from bdmm.inference.bone_palette import (
+    ARMS,
+    ENOUGH,
+    HEAD,
+    UNLIKE_SKIN,
+    bone_palette,
+    reach_of_hand,
+    trunk_beside,
+)
 from bdmm.kernels.push_pull import push_pull
 from bdmm.kernels.rim import spread_person
 from bdmm.kernels.warp import warp
-from bdmm.records import BONE_NAMES, BONE_PARENTS, Conditions, PixelState, Source
+from bdmm.records import BONE_NAMES, Conditions, PixelState, Source
 
-
-def _bones(*ends: str) -> list[int]:
-    return [bone for bone, name in enumerate(BONE_NAMES) if name.endswith(ends)]
-
-
-_HANDS = _bones("_wrist", "_hand")
-_ARMS = _bones("_elbow", "_wrist", "_hand")
-"""From the elbow on."""
+_HANDS = [b for b, name in enumerate(BONE_NAMES) if name.endswith(("_wrist", "_hand"))]
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class PersonColours:
 
     Visible, extended and filled pixels are copied from the photo. So are hands, but for one thing:
     the fit doesn't know fingers. Where it lays them on clothes in the photo, these are no part of
-    the hand, and don't come along when the hand leaves them. The rest of the body takes the colours
+    the hand, and don't come along when it leaves them. The rest of the body takes the colours
     of its own bone from nearby, else of the bones next to it, else its bone's colour altogether. A
     head's back and top have the hair's colour: no face next to it shines through.
 
@@ -58,12 +59,7 @@ class PersonColours:
     def __init__(self, source: Source, geometry: SourceGeometry) -> None:
         self.person = spread_person(source.image[None], source.foreground[None])[0]
         self.palette = bone_palette(self.person, geometry)
-        self._reach = max(1, round(geometry.pixels(HAND_GUARD)))
-        shown = geometry.everywhere()
-        bone = torch.where(shown.on_mesh & shown.person, shown.segment, -1)
-        others = _is_other(bone).view(1, 1, *geometry.size).to(self.person)
-        reach = self._reach
-        self._near_others = functional.max_pool2d(others, 2 * reach + 1, stride=1, padding=reach)
+        self._reach, self._beside = reach_of_hand(geometry), trunk_beside(geometry)
 
     def __call__(self, conditions: Conditions) -> Coloured:
         """Colour the person of some frames."""
@@ -106,12 +102,17 @@ class PersonColours:
         at = torch.nonzero(_belongs(bone, _HANDS)[0])
         place = (0, slice(None), *at.T)
         unlike = (copied[place].T - self.palette[bone[0, *at.T]]).square().sum(dim=1)
-        there = warp(self._near_others, grid[:, *at.T][:, None])[0, 0, 0] > 0.5
-        at = at[(unlike >= UNLIKE_SKIN**2) & there]
+        height, width = self._beside.shape
+        x, y = ((grid[0, *at.T] + 1) / 2 * grid.new_tensor([width, height])).long().unbind(dim=1)
+        beside = self._beside[y.clamp(0, height - 1), x.clamp(0, width - 1)]
+        doubtful = (unlike >= UNLIKE_SKIN**2) & (beside >= 0)
+        at, beside = at[doubtful], beside[doubtful]
         steps = torch.arange(-self._reach, self._reach + 1, device=bone.device)
         rows = (at[:, 0, None] + steps).clamp(0, bone.shape[1] - 1)
         columns = (at[:, 1, None] + steps).clamp(0, bone.shape[2] - 1)
-        alone = ~_is_other(bone[0, rows[:, :, None], columns[:, None]]).flatten(1).any(dim=1)
+        around = bone[0, rows[:, :, None], columns[:, None]].flatten(1)
+        same = ADJACENT.to(bone.device)[beside[:, None], around] & (around >= 0)
+        alone = ~(same & ~_belongs(around, ARMS)).any(dim=1)
         left = torch.zeros_like(bone, dtype=torch.bool)
         left[0, *at[alone].T] = True
         return left
@@ -139,7 +140,7 @@ def _spread(
     wanted = unknown & (bone == index)
     near = known & (bone == index)
     if index not in _HANDS and near.sum() < ENOUGH:
-        near = known & _belongs(bone, _NEIGHBOURS[index])
+        near = known & ADJACENT.to(bone.device)[index, bone.clamp(min=0)] & (bone >= 0)
     if index == HEAD or near.sum() < ENOUGH:
         colours[:] = torch.where(wanted[:, None], flat[:, None, None], colours)
         return
@@ -150,17 +151,5 @@ def _spread(
     colours[part] = torch.where(wanted[part][:, None], spread, colours[part])
 
 
-def _is_other(bone: Int[Tensor, "*n"]) -> Bool[Tensor, "*n"]:
-    """Return what is of the body, but not of its arms."""
-    return (bone >= 0) & ~_belongs(bone, _ARMS)
-
-
 def _belongs(bone: Int[Tensor, "*n"], bones: list[int]) -> Bool[Tensor, "*n"]:
     return torch.isin(bone, bone.new_tensor(bones))
-
-
-_NEIGHBOURS = [
-    [bone, *(b for b, p in enumerate(BONE_PARENTS) if p == bone), max(BONE_PARENTS[bone], 0)]
-    for bone in range(len(BONE_NAMES))
-]
-"""Each bone, its children and its parent."""
