@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bdmm.conditioning import Conditioner
-from bdmm.inference.bone_palette import bone_palette
+from bdmm.inference.bone_palette import _fingers, bone_palette
 from bdmm.inference.person_colours import PersonColours
 from bdmm.records import BONE_NAMES, Conditions, PixelState, Source
 
@@ -155,3 +155,17 @@ def test_fingers_that_miss_their_place_have_the_faces_colour(body, source):
         pixels[:, of[name]] = black[:, None]
     gloved = bone_palette(pixels.view_as(source.image), conditioner.geometry)
     torch.testing.assert_close(gloved[HAND], black)
+
+
+def test_a_hand_in_a_pocket_has_the_faces_colour_and_a_glove_its_own():
+    skin, jeans = torch.tensor([0.5, 0.1, -0.1]), torch.tensor([-0.8, -0.7, -0.3])
+    hand = jeans[:, None].expand(3, 40).clone()
+    by_the_hip, free = torch.ones(40, dtype=torch.bool), torch.zeros(40, dtype=torch.bool)
+    assert torch.equal(_fingers(hand, by_the_hip, skin), skin)
+    assert _fingers(hand, free, skin) is None
+    assert _fingers(hand, by_the_hip, None) is None
+    hand[:, :15] = skin[:, None] + 0.1
+    for beside in (by_the_hip, free):
+        torch.testing.assert_close(_fingers(hand, beside, skin), skin + 0.1)
+    hand[:, :25] = skin[:, None]
+    assert _fingers(hand, by_the_hip, skin) is None
