@@ -50,10 +50,12 @@ def test_a_state_moves_with_its_box() -> None:
     assert float(larger.structural.sum()) == pytest.approx(float(expected.structural.sum()))
 
 
-def test_frames_are_those_of_the_whole_picture(source, body, motion) -> None:
+@pytest.mark.parametrize("part", [None, "forward_branch", "backward_branch"])
+def test_frames_are_those_of_the_whole_picture(source, body, motion, part) -> None:
     torch.manual_seed(3)
     conditioner = Conditioner(body, source)
     config = dataclasses.replace(PRESETS["layered"], widths=(4, 6, 8), style_widths=(4, 6, 8))
+    config = dataclasses.replace(config, **({part: False} if part else {}))
     generator = LayeredGenerator(config)
     conditions = conditioner(motion[:5])
     windows = [conditions[0:3], conditions[3:5]]

@@ -84,8 +84,8 @@ class Layered:
         self.box = box
         frames = background.expand(count, -1, -1, -1).clone()
         behind = pad_frames(frames, size)[None]
-        scales = tuple(2**level for level in range(len(config.widths) - 1, 0, -1))
-        scales = (*scales, config.size_step)
+        levels = range(len(config.widths) - 1, 0, -1) if config.forward_branch else ()
+        scales = (*(2**level for level in levels), config.size_step)
         state = left and moved_state(left.state, left.box, box, scales)
         layers, state = self.generator(
             prepared,
