@@ -1,7 +1,7 @@
 """Make the shipped weights: ``python tools/pack_weights.py RUN [FILE]``.
 
-Takes the averaged weights of a run of ``recipes/train_layered.py``, in half precision, with the
-model card ``layered.md`` that lies beside the file, and tells size and checksum.
+Takes the averaged weights of a run of ``recipes/train_layered.py``, in half precision, and tells
+size and checksum; the model card ``layered.md`` beside the file must name the checksum.
 """
 
 import sys
@@ -17,7 +17,7 @@ def pack(run: Path, file: Path) -> str:
     """Write the weights of a run in half precision; return what was written, in words."""
     config, tensors = load_weights(run)
     halves = {name: value.half() for name, value in tensors.items()}
-    save_weights(file, halves, config, file.with_suffix(".md").read_text(encoding="utf-8"))
+    save_weights(file, halves, config)
     size = file.stat().st_size
     if size > LARGEST:
         raise SystemExit(f"{file} has {size} bytes, more than the {LARGEST} that may ship.")

@@ -68,6 +68,12 @@ def test_the_folder_of_a_run_is_as_good_as_its_file(saved: Path) -> None:
     assert load_weights(saved.parent)[0] == load_weights(str(saved))[0] == SMALL
 
 
+def test_who_may_read_other_new_files_may_read_weights(saved: Path) -> None:
+    plain = saved.with_name("plain")
+    plain.touch()
+    assert saved.stat().st_mode == plain.stat().st_mode
+
+
 def test_half_precision_stays(generator: Generator, tmp_path: Path) -> None:
     state = {name: value.bfloat16() for name, value in generator.state_dict().items()}
     save_weights(tmp_path / "half.safetensors", state, SMALL)

@@ -7,9 +7,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from bdmm.body.adjacency import ADJACENT
+from bdmm.body.bones import ADJACENT, OTHER_SIDE
 from bdmm.body.nearest_pixel import nearest_pixel
 from bdmm.body.rasterize import Raster
+from bdmm.body.region_box import region_box
 from bdmm.body.source_geometry import (
     DEPTH_SLACK,
     REACH,
@@ -64,7 +65,7 @@ def mesh_flow(
         turns: each bone's turn within the picture from `plane_turns`.
     """
     reach = max(1, round(geometry.pixels(REACH)))
-    rows, columns = _box(raster.face >= 0, reach)
+    rows, columns = region_box((raster.face >= 0).any(dim=0), reach)
     inner = slice(None), rows, columns
     faces = raster.face[inner]
     covered = faces >= 0
@@ -140,7 +141,7 @@ def _on_body(
     stand_in[hidden] = filled
 
     left = hidden[~filled]
-    other = _OTHER_SIDE.to(bone.device)[bone[left]]
+    other = OTHER_SIDE.to(bone.device)[bone[left]]
     twin, depth = _interpolated(geometry.twin_corners, face[left], weights[left])
     shown = geometry.at(twin)
     seen = _seen(geometry, shown, depth, other, other) & (geometry.twin_facing[face[left]] > 0)
@@ -239,17 +240,6 @@ def _beside(
     return at, at - down * width - right, torch.stack([right, down], dim=1).float()
 
 
-def _box(covered: Bool[Tensor, "t h w"], reach: int) -> tuple[slice, slice]:
-    """Return the rows and columns that can be within reach of any covered pixel."""
-    used = covered.any(dim=0)
-    rows = torch.nonzero(used.any(dim=1)).flatten().tolist() or [0]
-    columns = torch.nonzero(used.any(dim=0)).flatten().tolist() or [0]
-    return (
-        slice(max(rows[0] - reach, 0), rows[-1] + reach + 1),
-        slice(max(columns[0] - reach, 0), columns[-1] + reach + 1),
-    )
-
-
 def _solid(region: Bool[Tensor, "t h w"]) -> Bool[Tensor, "t h w"]:
     """Return where the region fills half of a pixel's 5x5 surroundings: no crumbs, no threads."""
     height, width = region.shape[1:]
@@ -260,12 +250,4 @@ def _solid(region: Bool[Tensor, "t h w"]) -> Bool[Tensor, "t h w"]:
     return padded >= 12
 
 
-def _other_sides() -> Int[Tensor, "n"]:
-    swapped = {"left": "right", "right": "left"}
-    parts = [name.partition("_") for name in BONE_NAMES]
-    names = [swapped.get(side, side) + dash + rest for side, dash, rest in parts]
-    return torch.tensor([BONE_NAMES.index(name) for name in names])
-
-
 _CLOSE = ADJACENT.float() @ ADJACENT.float() > 0
-_OTHER_SIDE = _other_sides()

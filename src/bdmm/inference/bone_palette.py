@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from bdmm.body.bones import OTHER_SIDE
 from bdmm.body.nearest_pixel import nearest_pixel
 from bdmm.body.source_geometry import HAND_GUARD, SourceGeometry
 from bdmm.records import BONE_NAMES, BONE_PARENTS
@@ -24,6 +25,7 @@ _HANDS = [
 _HAIRLINE, _FACE = 0.22, (0.4, 0.9)
 """Shares of the head's height in the photo, from the top: what is hair, and what is face."""
 _MOST = 0.5
+"""Share of the fingers' pixels beside other parts of the body from which on they may be hidden."""
 
 
 def bone_palette(person: Image, geometry: SourceGeometry) -> Float[Tensor, "n 3"]:
@@ -60,7 +62,7 @@ def bone_palette(person: Image, geometry: SourceGeometry) -> Float[Tensor, "n 3"
     everything = colours[:, shown.person]
     resolved = [(everything if everything.numel() else colours).mean(dim=1)]
     for index, parent in enumerate(BONE_PARENTS):
-        own, other = medians[index], medians[_mirrored(index)]
+        own, other = medians[index], medians[OTHER_SIDE[index]]
         inherited = resolved[parent + 1]
         resolved.append(own if own is not None else other if other is not None else inherited)
     return torch.stack(resolved[1:])
@@ -84,7 +86,7 @@ def reach_of_hand(geometry: SourceGeometry) -> int:
 
 
 def _on_head(bone: Int[Tensor, "n"], width: int) -> tuple[Float[Tensor, "n"], Float[Tensor, "n"]]:
-    """Return pixels' places down and across the head, 0 to 1 on it; 0 where there is no head."""
+    """Return pixels' places down and across the head: 0 to 1 on it, below 0 without a head."""
     index = torch.arange(len(bone), device=bone.device)
     places = []
     for place in (index // width, index % width):
@@ -117,10 +119,3 @@ def _fingers(
 
 def _median(pixels: Float[Tensor, "3 n"]) -> Float[Tensor, "3"] | None:
     return pixels.median(dim=1).values if pixels.shape[1] >= ENOUGH else None
-
-
-def _mirrored(bone: int) -> int:
-    name = BONE_NAMES[bone]
-    side, _, rest = name.partition("_")
-    other = {"left": "right", "right": "left"}.get(side)
-    return BONE_NAMES.index(f"{other}_{rest}") if other else bone

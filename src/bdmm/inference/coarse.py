@@ -2,8 +2,9 @@
 
 import torch
 
+from bdmm.body.region_box import region_box
 from bdmm.body.source_geometry import SourceGeometry
-from bdmm.inference.person_colours import PersonColours, body_box
+from bdmm.inference.person_colours import PersonColours
 from bdmm.kernels.push_pull import push_pull
 from bdmm.kernels.rim import smoothed
 from bdmm.records import Conditions, PixelState, Source
@@ -34,9 +35,10 @@ class CoarseRenderer:
         frames = background.expand(len(conditions), -1, -1, -1).clone()
         colours = self.colours(conditions).colours
         for t, state in enumerate(conditions.state):
-            rows, columns = body_box(state)
+            person = state != PixelState.NONE
+            rows, columns = region_box(person, margin=2)
+            person = person[rows, columns]
             place = (slice(t, t + 1), slice(None), rows, columns)
-            person = (state != PixelState.NONE)[rows, columns]
             soft = conditions.warped_foreground[place] * person
             body = conditions.segment[t, rows, columns] >= 0
             alpha = smoothed(torch.where(body, 1.0, soft))

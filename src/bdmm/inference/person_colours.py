@@ -6,7 +6,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from bdmm.body.adjacency import ADJACENT
+from bdmm.body.bones import ADJACENT
+from bdmm.body.region_box import region_box
 from bdmm.body.source_geometry import SourceGeometry
 from bdmm.inference.bone_palette import (
     ARMS,
@@ -67,7 +68,7 @@ class PersonColours:
         colours = self.person.new_zeros(shape[0], 3, *shape[1:])
         copied = torch.zeros_like(conditions.filled)
         for t, state in enumerate(conditions.state):
-            rows, columns = body_box(state)
+            rows, columns = region_box(state != PixelState.NONE, margin=0)
             box = (slice(t, t + 1), rows, columns)
             colours[t : t + 1, :, rows, columns], copied[box] = self._frame(
                 conditions.source_grid[box],
@@ -118,16 +119,6 @@ class PersonColours:
         return left
 
 
-def body_box(state: Int[Tensor, "h w"], margin: int = 2) -> tuple[slice, slice]:
-    """Return the rows and columns that hold the person of a frame and a margin around."""
-    person = state != PixelState.NONE
-    spans = []
-    for dim in (1, 0):
-        used = torch.nonzero(person.any(dim=dim)).flatten().tolist() or [0]
-        spans.append(slice(max(used[0] - margin, 0), used[-1] + margin + 1))
-    return spans[0], spans[1]
-
-
 def _spread(
     colours: Float[Tensor, "1 3 h w"],
     index: int,
@@ -144,7 +135,7 @@ def _spread(
     if index == HEAD or near.sum() < ENOUGH:
         colours[:] = torch.where(wanted[:, None], flat[:, None, None], colours)
         return
-    rows, columns = body_box((wanted | near)[0].int(), margin=0)
+    rows, columns = region_box((wanted | near)[0], margin=0)
     part = (..., rows, columns)
     weight = near[part][:, None].to(colours)
     spread = push_pull(colours[part] * weight, weight)

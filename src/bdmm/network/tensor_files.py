@@ -126,7 +126,10 @@ def check_tensors(path: Path, tensors: Mapping[str, Tensor], shapes: Mapping[str
 def _appearing(path: Path) -> Iterator[Path]:
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
+        part.touch()
+        mode = part.stat().st_mode
         yield part
+        part.chmod(mode)  # safetensors hides what it writes from everybody else
         part.replace(path)
     except (OSError, RuntimeError, SafetensorError) as error:  # torch says a full disk by Runtime-
         reason = getattr(error, "strerror", None) or error

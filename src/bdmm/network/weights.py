@@ -53,16 +53,13 @@ def weights_file(weights: str | Path) -> Path:
     return path / FILE_NAME if path.is_dir() else path
 
 
-def save_weights(
-    path: str | Path, state_dict: Mapping[str, Tensor], config: NetworkConfig, card: str = ""
-) -> None:
+def save_weights(path: str | Path, state_dict: Mapping[str, Tensor], config: NetworkConfig) -> None:
     """Write a generator's weights and settings; the file appears whole or not at all.
 
     Args:
         path: where to write; an existing file is replaced.
         state_dict: of a `Generator` of this config, and what a conversion keeps beside it.
         config: the settings.
-        card: what people should know of these weights, kept beside them as ``card``.
 
     Raises:
         InputError: the path cannot be written.
@@ -75,7 +72,7 @@ def save_weights(
         "sha256": digest(state_dict),
     }
     metadata = {"bdmm": json.dumps(description, sort_keys=True)}
-    write_safetensors(Path(path), state_dict, metadata | ({"card": card} if card else {}))
+    write_safetensors(Path(path), state_dict, metadata)
 
 
 def load_weights(path: str | Path) -> tuple[NetworkConfig, dict[str, Tensor]]:
