@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bdmm.conditioning import Conditioner
-from bdmm.inference.bone_palette import _fingers, bone_palette
+from bdmm.inference.bone_palette import HEAD, _fingers, bone_palette
 from bdmm.inference.person_colours import PersonColours
 from bdmm.records import BONE_NAMES, Conditions, PixelState, Source
 
@@ -35,7 +35,8 @@ def place_of(conditioner):
     shown, (height, width) = conditioner.geometry.everywhere(), conditioner.geometry.size
 
     def find(bone: int) -> torch.Tensor:
-        at = torch.nonzero((shown.segment == bone) & shown.inner & shown.on_mesh)[:, 0]
+        at = torch.nonzero((shown.segment == bone) & shown.on_mesh)[:, 0]
+        assert len(at) > 0
         row, column = (at // width).float().mean(), (at % width).float().mean()
         return torch.stack([(column + 0.5) / width, (row + 0.5) / height]) * 2 - 1
 
@@ -97,7 +98,21 @@ def test_a_hand_keeps_what_nothing_else_can_have_given_it(frame, colours, place_
     put(frame, HERE, HAND, SHOWN, place_of(HAND))
     unlike = copy.copy(colours)
     unlike.palette = -colours.palette
-    assert unlike(frame).copied[0, HERE, HERE].all()
+    inside = slice(HERE.start + 1, HERE.stop - 1)
+    assert unlike(frame).copied[0, inside, inside].all()
+
+
+@pytest.mark.parametrize("state", [SHOWN, HIDDEN])
+def test_a_single_pixel_of_another_place_looks_like_its_neighbours(frame, colours, place_of, state):
+    """On the head too, whose hidden parts have the hair's colour otherwise."""
+    put(frame, HERE, HEAD, SHOWN, place_of(HEAD))
+    whole = colours(frame)
+    frame.source_grid[0, 25, 25] = place_of(HIP)
+    frame.state[0, 25, 25] = state
+    made = colours(frame)
+    assert not made.copied[0, 25, 25]
+    torch.testing.assert_close(made.colours[0, :, 25, 25], whole.colours[0, :, 25, 25])
+    assert torch.equal(made.copied[0, 25, 22:25], whole.copied[0, 25, 22:25])
 
 
 def test_hidden_parts_take_their_own_bones_colour(frame, colours, place_of):

@@ -52,6 +52,14 @@ def test_light_that_fades_over_a_plain_wall_leaves_no_seam():
     assert np.abs(filled - wall).max() < 15
 
 
+def test_the_edge_of_a_studio_is_not_copied_behind_the_person():
+    studio = np.full((160, 200, 3), 240, np.uint8)
+    studio[:, :40] = studio[:, -40:] = 200
+    foreground = _person(160, 200)
+    photo = np.where(foreground[..., None] > 0, 30, studio).astype(np.uint8)
+    assert (remove_person(photo, foreground) == studio).all()
+
+
 def test_only_the_hole_changes():
     photo = np.random.default_rng(0).integers(0, 256, (90, 70, 3), dtype=np.uint8)
     foreground = np.zeros((90, 70))

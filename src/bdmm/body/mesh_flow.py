@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn import functional
 
 from bdmm.body.bones import ADJACENT, OTHER_SIDE
+from bdmm.body.crumbs import solid
 from bdmm.body.nearest_pixel import nearest_pixel
 from bdmm.body.rasterize import Raster
 from bdmm.body.region_box import region_box
@@ -219,7 +219,7 @@ def _extended(
     kept = free & same_outline & ADJACENT.to(bone.device)[bone, shown.segment]
     person = covered.clone()
     person.view(-1)[at[kept]] = True
-    kept &= _solid(person).flatten().index_select(0, at)
+    kept &= solid(person).flatten().index_select(0, at)
     return at[kept], spot[kept]
 
 
@@ -238,16 +238,6 @@ def _beside(
     right = at % width - near_column.flatten().index_select(0, at)
     down = at // width % height - near_row.flatten().index_select(0, at)
     return at, at - down * width - right, torch.stack([right, down], dim=1).float()
-
-
-def _solid(region: Bool[Tensor, "t h w"]) -> Bool[Tensor, "t h w"]:
-    """Return where the region fills half of a pixel's 5x5 surroundings: no crumbs, no threads."""
-    height, width = region.shape[1:]
-    padded = functional.pad(region.to(torch.uint8), (2, 2, 2, 2))
-    for dim, length in ((1, height), (2, width)):
-        parts = [padded.narrow(dim, shift, length) for shift in range(5)]
-        padded = torch.stack(parts).sum(dim=0, dtype=torch.uint8)
-    return padded >= 12
 
 
 _CLOSE = ADJACENT.float() @ ADJACENT.float() > 0

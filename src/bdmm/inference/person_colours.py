@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from bdmm.body.bones import ADJACENT
+from bdmm.body.crumbs import crumbs, solid
 from bdmm.body.region_box import region_box
 from bdmm.body.source_geometry import SourceGeometry
 from bdmm.inference.bone_palette import (
@@ -86,12 +87,26 @@ class PersonColours:
         bone: Int[Tensor, "1 h w"],
     ) -> tuple[Float[Tensor, "1 3 h w"], Bool[Tensor, "1 h w"]]:
         colours = warp(self.person[None], grid)
+        body = bone >= 0
         known = (state != PixelState.NONE) & ((state != PixelState.HIDDEN) | filled)
         known &= ~self._left_behind(colours, grid, bone)
-        unknown = (bone >= 0) & ~known
+        loose = body & torch.where(known, self._crumbs(grid, known), ~solid(body & ~known))
+        known &= ~loose
+        unknown = body & ~known & ~loose
         for index in bone[unknown].unique().tolist():
             _spread(colours, index, self.palette[index], bone, known, unknown)
-        return colours * (known | unknown)[:, None], known
+        weight = (known | unknown)[:, None].to(colours)
+        colours *= weight
+        if loose.any():
+            colours = torch.where(loose[:, None], push_pull(colours, weight), colours)
+        return colours, known
+
+    def _crumbs(
+        self, grid: Float[Tensor, "1 h w 2"], known: Bool[Tensor, "1 h w"]
+    ) -> Bool[Tensor, "1 h w"]:
+        size = grid.new_tensor([self.person.shape[2], self.person.shape[1]])
+        place = ((grid[0] + 1) / 2 * size).movedim(-1, 0).contiguous()
+        return crumbs(place, known[0])[None]
 
     def _left_behind(
         self,

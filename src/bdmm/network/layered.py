@@ -114,7 +114,8 @@ class LayeredGenerator(nn.Module):
     ) -> tuple[Layers, PropagationState]:
         """Generate the frames of one window.
 
-        Alpha is as learned while training; in evaluation the body's outline has its say too.
+        Copy and alpha are as learned while training. In evaluation all that the photo shows is
+        copied, for nothing that is mixed in keeps a print, and the body's outline has its say too.
 
         Args:
             prepared: the photo, `prepare`.
@@ -150,7 +151,7 @@ class LayeredGenerator(nn.Module):
         background: Float[Tensor, "b t3 3 h w"],
         gap: int | None,
     ) -> Layers:
-        """Mix the layers; alpha is tempered where half the width of a gap is given."""
+        """Mix the layers, as in evaluation where half the width of a gap is given."""
         count = inputs.maps.shape[1]
         known = (rearrange(one, "b t c h w -> (b t) c h w") for one in (features, inputs.maps))
         at_once = images_at_once(inputs.maps[:, 0])
@@ -163,6 +164,8 @@ class LayeredGenerator(nn.Module):
         filled = inputs.known - inputs.visible
         prior = _COPIES_SEEN * inputs.visible + _COPIES_FILLED * filled - (1 - inputs.known)
         copy = torch.sigmoid(copy + prior)
+        if gap is not None:
+            copy = torch.maximum(copy, inputs.visible)
         person = copy * inputs.colours + (1 - copy) * synthesis
         alpha = torch.sigmoid(alpha + _SURE * (inputs.expected - 0.5))
         alpha = alpha if gap is None else _tempered(alpha, inputs.expected, gap)

@@ -1,0 +1,57 @@
+"""Single pixels and threads among others."""
+
+import pytest
+import torch
+
+from bdmm.body.crumbs import crumbs, solid
+
+
+@pytest.fixture
+def place() -> torch.Tensor:
+    """A surface that is copied as it is."""
+    rows, columns = torch.meshgrid(torch.arange(20.0), torch.arange(30.0), indexing="ij")
+    return torch.stack((columns, rows))
+
+
+def test_a_surface_has_none_inside_and_along_its_edges(place):
+    known = torch.ones(20, 30, dtype=torch.bool)
+    found = crumbs(2 * place, known)
+    found[[0, 0, -1, -1], [0, -1, 0, -1]] = False
+    assert not found.any()
+
+
+def test_pixels_from_elsewhere_are_found_and_their_neighbours_are_not(place):
+    known = torch.ones(20, 30, dtype=torch.bool)
+    strange = torch.zeros_like(known)
+    strange[4, 7] = strange[10, 12] = strange[10, 13] = True
+    found = crumbs(torch.where(strange, place + 50, place), known)
+    assert torch.equal(found[1:-1, 1:-1], strange[1:-1, 1:-1])
+
+
+def test_a_thread_between_two_surfaces_is_found(place):
+    known = torch.ones(20, 30, dtype=torch.bool)
+    place[0, :, 16:] += 40
+    place[0, :, 15] += 20
+    found = crumbs(place, known)
+    assert found[:, 15].all()
+    assert not found[1:-1, 1:15].any()
+    assert not found[1:-1, 16:-1].any()
+
+
+def test_what_is_unknown_is_no_company(place):
+    known = torch.zeros(20, 30, dtype=torch.bool)
+    known[5:15, 5:15] = True
+    known[8, 22] = True
+    found = crumbs(place, known)
+    assert found[8, 22]
+    assert not found[6:14, 6:14].any()
+    assert not found[~known].any()
+
+
+def test_solid_is_what_fills_half_of_its_surroundings():
+    region = torch.zeros(1, 20, 20, dtype=torch.bool)
+    region[0, 5:12, 5:12] = True
+    region[0, 15] = True
+    kept = solid(region)
+    assert kept[0, 6:11, 6:11].all()
+    assert not kept[0, 16:].any()
