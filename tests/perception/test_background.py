@@ -1,8 +1,10 @@
 """Photos without their person: what is around goes on behind them."""
 
+import cv2
 import numpy as np
 import pytest
 
+from bdmm.errors import Notice
 from bdmm.perception.background import remove_person
 from bdmm.perception.seamless import join_copies
 from bdmm.perception.shift_map import shift_map
@@ -69,6 +71,14 @@ def test_only_the_hole_changes():
     assert changed[40:50, 30:40].mean() > 0.9
     changed[38:52, 28:42] = False
     assert not changed.any()
+
+
+def test_without_the_modules_that_other_opencv_packages_lack_there_is_a_notice(monkeypatch):
+    monkeypatch.delattr(cv2, "xphoto")
+    wall, foreground = _bricks(90, 70), _person(90, 70)
+    with pytest.warns(Notice, match="opencv-contrib-python"):
+        filled = remove_person(np.where(foreground[..., None] > 0, 0, wall), foreground)
+    assert (filled[foreground > 0] > 40).mean() > 0.9
 
 
 @pytest.mark.parametrize("size", [(8, 8), (17, 300), (300, 17), (64, 48)])

@@ -1,12 +1,19 @@
 """The photo with the person removed and the hole filled from what is around it."""
 
+import warnings
+
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
+from bdmm.errors import Notice
 from bdmm.perception.seamless import join_copies
 from bdmm.perception.shift_map import shift_map
 
+NO_XPHOTO = (
+    "Another OpenCV hides the one that bdmm came with, so the place behind the person is blurred:"
+    " pip install --force-reinstall --no-deps opencv-contrib-python mends it."
+)
 _AROUND = 0.04
 """Width of what is looked at around a hole, as a share of the picture's longer side."""
 _FINE = 2.0
@@ -32,8 +39,12 @@ def remove_person(
     hole = person_hole(foreground, rim)
     if hole.all() or not hole.any():
         return photo.copy()
+    nothing = np.zeros((*hole.shape, 2), np.int64)
     if _is_plain(photo, hole):
-        return join_copies(photo, hole, np.zeros((*hole.shape, 2), np.int64))
+        return join_copies(photo, hole, nothing)
+    if not hasattr(cv2, "xphoto"):
+        warnings.warn(NO_XPHOTO, Notice, stacklevel=2)
+        return join_copies(photo, hole, nothing)
     return join_copies(photo, hole, shift_map(photo, hole))
 
 
