@@ -11,6 +11,7 @@ from bdmm.body.crumbs import solid
 from bdmm.body.nearest_pixel import nearest_pixel
 from bdmm.body.rasterize import Raster
 from bdmm.body.region_box import region_box
+from bdmm.body.skirt import SPAN, between_legs
 from bdmm.body.source_geometry import (
     DEPTH_SLACK,
     REACH,
@@ -59,6 +60,8 @@ def mesh_flow(
           same two for the mirrored point, on the body's other side.
         - *Extended*: off the body, carried along rigidly by the nearest body pixel.
 
+        A skirt between the legs counts as body, stretched from one leg to the other.
+
     Args:
         geometry: the source.
         raster: the target frames' mesh, of the same size as the source.
@@ -88,6 +91,8 @@ def mesh_flow(
     at, spot = _extended(geometry, covered, place, segment, turns)
     place.view(-1, 2)[at] = spot
     state.view(-1)[at] = int(PixelState.EXTENDED)
+    if geometry.skirt.any():
+        _hang_skirt(geometry, place, state, filled, segment)
     height, width = geometry.size
     grid = place * (2 / place.new_tensor([width, height])) - 1
     grid = torch.where(place.isinf(), NOWHERE, grid)
@@ -221,6 +226,32 @@ def _extended(
     person.view(-1)[at[kept]] = True
     kept &= solid(person).flatten().index_select(0, at)
     return at[kept], spot[kept]
+
+
+def _hang_skirt(
+    geometry: SourceGeometry,
+    place: Float[Tensor, "t h w 2"],
+    state: Int[Tensor, "t h w"],
+    filled: Bool[Tensor, "t h w"],
+    segment: Int[Tensor, "t h w"],
+) -> None:
+    """Enter a skirt between the legs into all of these, as a part of the nearer leg.
+
+    It hangs from one leg to the other: straight between two points of the legs lies, in the photo,
+    what lies straight between them in the frame.
+    """
+    at, left, right, share = between_legs(segment, max(1, round(geometry.pixels(SPAN))))
+    places, states, bones = place.view(-1, 2), state.view(-1), segment.view(-1)
+    spot = torch.lerp(places[left], places[right], share[:, None])
+    shown = geometry.at(spot)
+    row = spot[:, 1].long().clamp(0, geometry.size[0] - 1)
+    cloth = geometry.skirt[row] & shown.inside & shown.person
+    at, left, right, nearer_left = at[cloth], left[cloth], right[cloth], share[cloth] < 0.5
+    seen = (states[left] == PixelState.VISIBLE) & (states[right] == PixelState.VISIBLE)
+    places[at] = spot[cloth]
+    states[at] = torch.where(seen, int(PixelState.VISIBLE), int(PixelState.HIDDEN))
+    filled.view(-1)[at] = ~seen
+    bones[at] = torch.where(nearer_left, bones[left], bones[right])
 
 
 def _beside(

@@ -14,8 +14,9 @@ from bdmm.body.camera import project
 from bdmm.body.dress import dress
 from bdmm.body.model import BodyModel
 from bdmm.body.nearest_pixel import nearest_pixel
-from bdmm.body.rasterize import rasterize
+from bdmm.body.rasterize import Raster, rasterize
 from bdmm.body.rotations import chain
+from bdmm.body.skirt import skirt_rows
 from bdmm.records import BONE_NAMES, Motion
 from bdmm.shapes import Foreground
 
@@ -82,6 +83,7 @@ class SourceGeometry:
         scale: pixels per metre.
         size: (height, width) of the photo.
         table: ``(h w) 11`` what `at` returns for each pixel.
+        skirt: ``h`` rows of the photo in which cloth spans the gap between the legs.
     """
 
     body: BodyModel
@@ -95,6 +97,7 @@ class SourceGeometry:
     scale: float
     size: tuple[int, int]
     table: Float[Tensor, "hw 11"]
+    skirt: Bool[Tensor, "h"]
 
     def pixels(self, metres: float) -> float:
         """Return a length on the person in pixels."""
@@ -145,6 +148,9 @@ def prepare_geometry(body: BodyModel, pose: Motion, foreground: Foreground) -> S
     corners = vertices[body.faces]
     twin_corners = vertices[_twins(body)[body.faces]]
     face_bones = body.vertex_bones[body.faces].mode(dim=1).values
+    scale, person = float(pose.scale[0]), foreground[0] > 0.5
+    raster = rasterize(vertices[None], body.faces, pose.size)
+    bone = torch.where(raster.face[0] < 0, -1, face_bones[raster.face[0]])
     return SourceGeometry(
         body=dressed,
         faces=body.faces.to(torch.int32),
@@ -154,21 +160,19 @@ def prepare_geometry(body: BodyModel, pose: Motion, foreground: Foreground) -> S
         twin_facing=-_facing(twin_corners),
         face_bones=face_bones,
         orientations=chain(pose.rotations)[0],
-        scale=float(pose.scale[0]),
+        scale=scale,
         size=pose.size,
-        table=_table(vertices, body, face_bones, foreground[0] > 0.5, float(pose.scale[0])),
+        table=_table(raster, face_bones, person, scale),
+        skirt=skirt_rows(bone, person, scale),
     )
 
 
 def _table(
-    vertices: Float[Tensor, "v 3"],
-    body: BodyModel,
+    raster: Raster,
     face_bones: Int[Tensor, "f"],
     person: Bool[Tensor, "h w"],
     scale: float,
 ) -> Float[Tensor, "hw 11"]:
-    height, width = person.shape
-    raster = rasterize(vertices[None], body.faces, (height, width))
     face, depth = raster.face[0], raster.depth[0]
     row, column, beside = _nearest(face >= 0, reach=1.5 * REACH * scale)
     segment = torch.where(beside.isinf(), -1, face_bones[face[row, column]])

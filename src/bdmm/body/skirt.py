@@ -1,0 +1,87 @@
+"""Skirts: cloth that spans the gap between the legs."""
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from bdmm.body.nearest_pixel import nearest_pixel
+from bdmm.records import BONE_NAMES
+
+SPAN = 0.3
+"""Metres that cloth may span from either leg."""
+_LEGS = [
+    [BONE_NAMES.index(f"{side}_{joint}") for joint in ("hip", "knee")] for side in ("left", "right")
+]
+_LEAST_LENGTH, _LEAST_WIDTH = 0.15, 0.03
+"""Metres of cloth down the gap, and across it at the hem."""
+_HEM = 0.04
+"""Metres above and below a hem that are looked at."""
+_ABRUPT = 0.75, 0.25
+"""At least this share of the gap's greatest width at the hem, at most this share of cloth below."""
+_OPPOSITE = -0.5
+"""Cosine between the ways to both legs up to which a pixel lies between them."""
+
+
+def between_legs(
+    segment: Int[Tensor, "t h w"], reach: int
+) -> tuple[Int[Tensor, "m"], Int[Tensor, "m"], Int[Tensor, "m"], Float[Tensor, "m"]]:
+    """Find pixels off the body that have one leg on the one side and the other on the other.
+
+    Args:
+        segment: bone of the body at each pixel, -1 off the body.
+        reach: in pixels, to either leg.
+
+    Returns:
+        Their flat indices, those of the left and of the right leg's nearest pixel, and how far from
+        the left to the right the pixel lies, 0 to 1.
+    """
+    height, width = segment.shape[1:]
+    legs = [torch.isin(segment, segment.new_tensor(leg)) for leg in _LEGS]
+    (row, column), (other_row, other_column) = (nearest_pixel(leg, reach) for leg in legs)
+    at = torch.nonzero(((segment < 0) & (row >= 0) & (other_row >= 0)).flatten())[:, 0]
+    own = at % width, at // width % height
+    ways, found = [], []
+    for rows, columns in ((row, column), (other_row, other_column)):
+        x, y = columns.flatten()[at], rows.flatten()[at]
+        found.append(at + (y - own[1]) * width + x - own[0])
+        ways.append(torch.stack((x - own[0], y - own[1]), dim=1).float())
+    left, right = (way.norm(dim=1) for way in ways)
+    between = (ways[0] * ways[1]).sum(dim=1) < _OPPOSITE * left * right
+    share = left / (left + right)
+    return at[between], found[0][between], found[1][between], share[between]
+
+
+def skirt_rows(
+    segment: Int[Tensor, "h w"], person: Bool[Tensor, "h w"], scale: float
+) -> Bool[Tensor, "h"]:
+    """Return the photo's rows in which a skirt spans the gap between the legs; none of trousers.
+
+    From the top of the gap on it is full of cloth, down to a hem where it is wide and from which on
+    it is empty. Legs of trousers that touch part where the gap is narrow, or not at all.
+
+    Args:
+        segment: bone of the body at each pixel of the photo, -1 off the body.
+        person: the photo's foreground.
+        scale: pixels per metre.
+    """
+    height, width = segment.shape
+    at, *_ = between_legs(segment[None], max(1, round(SPAN * scale)))
+    row = at // width
+    gap = torch.bincount(row, minlength=height)
+    cloth = torch.bincount(row[person.flatten()[at]], minlength=height)
+    rows = torch.zeros(height, dtype=torch.bool, device=segment.device)
+    if len(at) == 0:
+        return rows
+    top, last = int(row.min()), int(row.max())
+    bare = torch.nonzero((gap > 0) & (2 * cloth <= gap))[:, 0]
+    hem = int(bare[0]) if len(bare) else last + 1
+    reach = max(2, round(_HEM * scale))
+    above, below = slice(max(hem - reach, top), hem), slice(hem, hem + reach)
+    long = hem - top >= _LEAST_LENGTH * scale and last + 1 - hem >= reach
+    if not long:
+        return rows
+    breadth = gap[above].float().mean()
+    wide = breadth >= max(_LEAST_WIDTH * scale, _ABRUPT[0] * float(gap[top:hem].max()))
+    empty = cloth[below].sum() <= _ABRUPT[1] * gap[below].sum()
+    rows[top:hem] = bool(wide & empty)
+    return rows
