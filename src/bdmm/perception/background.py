@@ -39,13 +39,13 @@ def remove_person(
     hole = person_hole(foreground, rim)
     if hole.all() or not hole.any():
         return photo.copy()
-    nothing = np.zeros((*hole.shape, 2), np.int64)
-    if _is_plain(photo, hole):
-        return join_copies(photo, hole, nothing)
-    if not hasattr(cv2, "xphoto"):
-        warnings.warn(NO_XPHOTO, Notice, stacklevel=2)
-        return join_copies(photo, hole, nothing)
-    return join_copies(photo, hole, shift_map(photo, hole))
+    shifts = np.zeros((*hole.shape, 2), np.int64)
+    if not _is_plain(photo, hole):
+        if hasattr(cv2, "xphoto"):
+            shifts = shift_map(photo, hole)
+        else:
+            warnings.warn(NO_XPHOTO, Notice, stacklevel=2)
+    return join_copies(photo, hole, shifts)
 
 
 def person_hole(

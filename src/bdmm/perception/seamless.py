@@ -54,13 +54,13 @@ def join_copies(
             links.append((own[both], number[tuple(beside[both].T)]))
     own, beside = (np.concatenate(ends) for ends in zip(*links, strict=True))
     shape = (len(unknown), len(unknown))
-    matrix = diags_array(diagonal) - coo_array((np.ones(len(own)), (own, beside)), shape=shape)
+    linked = coo_array((np.ones(len(own)), (own, beside)), shape=shape)
+    matrix = (diags_array(diagonal) - linked).tocsr()
     scaled = diags_array(1 / diagonal)
+    guess = copied[hole]
     result = picture.copy()
     for channel in range(3):
-        solved, _ = cg(
-            matrix.tocsr(), wanted[:, channel], copied[hole][:, channel], rtol=1e-4, M=scaled
-        )
+        solved, _ = cg(matrix, wanted[:, channel], guess[:, channel], rtol=1e-4, M=scaled)
         result[hole, channel] = solved.clip(0, 255).round()
     return result
 
