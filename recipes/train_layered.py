@@ -52,6 +52,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--begin", type=Path, help="weights to begin with, not with fresh ones")
     parser.add_argument("--forward-only", action="store_true", help="without the backward branch")
+    parser.add_argument("--flow-jitter", type=float, default=0.0, help="pixels at 256, each frame")
     return parser.parse_args()
 
 
@@ -77,7 +78,7 @@ def run_stage(options: argparse.Namespace, clips: Path, steps: int, final_rate: 
         save_every=100,
     )
     machine = Machine("cuda" if options.gpu else "cpu", options.devices, workers=options.workers)
-    poses = Augmentation(drop_outs=0.1, jitter=2.0, flow_error=0.5)
+    poses = Augmentation(drop_outs=0.1, jitter=2.0, flow_error=0.5, flow_jitter=options.flow_jitter)
     material = Material(clips=[clips], vgg=options.vgg, augmentation=poses)
     outcome = start(settings, material, options.output, machine, begin=options.begin)
     if outcome.leads:

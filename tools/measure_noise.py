@@ -4,9 +4,11 @@
 
 Joints are dropped (strength 1: 40 %), shaken (10 px at 256), left and right limbs swapped (in 40 %
 of the frames), poses frozen (60 % of the frames), and dropped and shaken together (strength 0.5:
-20 % and 5 px). The noise enters by one of two doors:
+20 % and 5 px). The noise enters by one of three doors:
 
 - heatmaps: the keypoints that the pose heatmaps are drawn from are corrupted, warps stay true;
+- keypoints: the clip's keypoints are corrupted and the body is fitted to them as in use, smoothed
+  over time; warps and heatmaps are those of that fit, the clean ones too;
 - body: the body's motion is corrupted, and with it warps and heatmaps. Bones are turned and the
   body is moved until its joints are off by the pixels asked for; dropped frames are bridged from
   their neighbours as the estimator's are; frozen ones repeat a pose; nothing is swapped. The
@@ -33,7 +35,9 @@ from bdmm.evaluation.curve_plot import Panel, draw_panels
 from bdmm.evaluation.feature_judges import Detectors
 from bdmm.evaluation.noisy_poses import (
     DOORS,
+    Door,
     Player,
+    Trial,
     curves,
     list_subjects,
     open_player,
@@ -78,6 +82,8 @@ class Options:
     """Of the noise; clean poses are always there."""
     kinds: tuple[str, ...] = tuple(FULL_STRENGTH)
     """Of noise."""
+    doors: tuple[Door, ...] = tuple(DOORS)
+    """Through which it enters."""
     seed: int = 0
     """Decides what the noise hits."""
     device: str = "cpu"
@@ -90,7 +96,7 @@ def main(options: Options) -> None:
     """Measure, print, write."""
     torch.set_num_threads(1)
     clips = choose_clips(ClipChoice(options.data, limit=options.limit))
-    players, chosen = list_players(options), trials(options.strengths, options.kinds, options.seed)
+    players, chosen = list_players(options), list_trials(options)
     for player in players:
         open_player(player, options.device)  # fails before the long work
     subjects = list_subjects(players, chosen, clips, options.first, options.device)
@@ -113,6 +119,11 @@ def list_players(options: Options) -> list[Player]:
     return [Player(coarse), Player(ours), Player(trained[0])]
 
 
+def list_trials(options: Options) -> list[Trial]:
+    """Return the grades of noise that were asked for."""
+    return trials(options.strengths, options.kinds, options.seed, options.doors)
+
+
 def tell(stage: str, done: int, total: int | None) -> None:
     """Say how far it came, now and then."""
     if done % 50 == 0 or done == total:
@@ -121,7 +132,7 @@ def tell(stage: str, done: int, total: int | None) -> None:
 
 def save(options: Options, results: Results, players: list[Player]) -> None:
     """Write the numbers and the plots."""
-    chosen = trials(options.strengths, options.kinds, options.seed)
+    chosen = list_trials(options)
     content: dict = {"metrics": {}, "full_strength": {k: vars(v) for k, v in FULL_STRENGTH.items()}}
     content["systems"] = [vars(one.system) | {"left_out": one.forward_only} for one in players]
     content["settings"] = {"seed": options.seed, "limit": options.limit, "first": options.first}
@@ -147,9 +158,7 @@ def save(options: Options, results: Results, players: list[Player]) -> None:
 
 def report(results: Results, players: list[Player], options: Options) -> None:
     """Print the loss of PSNR at each strength, by kind of noise."""
-    found = curves(
-        results, players, trials(options.strengths, options.kinds, options.seed), PERSON, "psnr"
-    )
+    found = curves(results, players, list_trials(options), PERSON, "psnr")
     strengths = sorted({one for one in options.strengths if one > 0})
     print(f"\nPSNR of the person: clean, and lost at strength {strengths}")
     for (door, kind), lines in found.items():

@@ -1,11 +1,15 @@
-"""Make the shipped weights: ``python tools/pack_weights.py RUN [FILE]``.
+"""Make the shipped weights: ``python tools/pack_weights.py RUN [RUN ...] [-o FILE]``.
 
-Takes the averaged weights of a run of ``recipes/train_layered.py``, in half precision, and tells
-size and checksum; the model card ``layered.md`` beside the file must name the checksum.
+Takes the averaged weights of a run of ``recipes/train_layered.py``, or the mean of several of which
+each began with another's, in half precision, and tells size and checksum; the model card
+``layered.md`` beside the file must name the checksum.
 """
 
-import sys
+import argparse
+from collections.abc import Sequence
 from pathlib import Path
+
+import torch
 
 from bdmm.network.weights import digest, load_weights, save_weights
 
@@ -13,11 +17,16 @@ FILE = Path(__file__).resolve().parents[1] / "src/bdmm/assets/weights/layered.sa
 LARGEST = 16 * 2**20
 
 
-def pack(run: Path, file: Path) -> str:
-    """Write the weights of a run in half precision; return what was written, in words."""
-    config, tensors = load_weights(run)
-    halves = {name: value.half() for name, value in tensors.items()}
-    save_weights(file, halves, config)
+def pack(runs: Sequence[Path], file: Path) -> str:
+    """Write the mean of some runs' weights in half precision; return what was written, in words."""
+    configs, parts = zip(*(load_weights(run) for run in runs), strict=True)
+    if any(config != configs[0] for config in configs):
+        raise SystemExit("These runs are of different networks: weights of one kind have a mean.")
+    halves = {
+        name: torch.stack([part[name].float() for part in parts]).mean(dim=0).half()
+        for name in parts[0]
+    }
+    save_weights(file, halves, configs[0])
     size = file.stat().st_size
     if size > LARGEST:
         raise SystemExit(f"{file} has {size} bytes, more than the {LARGEST} that may ship.")
@@ -25,6 +34,8 @@ def pack(run: Path, file: Path) -> str:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) not in (2, 3):
-        raise SystemExit(__doc__)
-    sys.stdout.write(pack(Path(sys.argv[1]), Path((sys.argv[2:] or [FILE])[0])) + "\n")
+    parser = argparse.ArgumentParser(description="Make the shipped weights.")
+    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folder or weights file")
+    parser.add_argument("-o", "--output", type=Path, default=FILE, help="file of the weights")
+    options = parser.parse_args()
+    print(pack(options.runs, options.output))

@@ -48,6 +48,12 @@ def test_what_is_unknown_is_no_company(place):
     assert not found[~known].any()
 
 
+def test_a_limb_two_pixels_wide_is_whole(place):
+    known = torch.zeros(20, 30, dtype=torch.bool)
+    known[4:16, 9:11] = True
+    assert not crumbs(place, known).any()
+
+
 def test_solid_is_what_fills_half_of_its_surroundings():
     region = torch.zeros(1, 20, 20, dtype=torch.bool)
     region[0, 5:12, 5:12] = True

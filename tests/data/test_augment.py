@@ -1,5 +1,7 @@
 """Augmentation: mirrored, recoloured and corrupted samples stay consistent."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from bdmm.data.augment import (
     corrupt_flow,
     corrupt_keypoints,
     flip,
+    shake_flow,
     shift_colours,
 )
 from bdmm.data.clip_dataset import read_sample
@@ -18,7 +21,7 @@ from bdmm.data.warp_codec import NOWHERE, to_flow
 from bdmm.kernels.warp import warp
 from bdmm.records import KEYPOINT_NAMES, PixelState
 
-NOTHING = Augmentation(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+NOTHING = Augmentation(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 @pytest.fixture(scope="module")
@@ -104,3 +107,25 @@ def test_the_flows_error_is_smooth_lasting_and_as_large_as_asked(sample: Sample)
     assert rough.median() < 0.5
     same = corrupt_flow(sample.source_grid, sample.state, 3.0, random())
     assert torch.equal(same, grid)
+
+
+def test_a_shaken_flow_moves_about_anew_in_each_frame_and_the_truth_stays(sample: Sample) -> None:
+    still = replace(
+        sample,
+        source_grid=sample.source_grid[:1].expand_as(sample.source_grid),
+        state=sample.state[:1].expand_as(sample.state),
+        filled=sample.filled[:1].expand_as(sample.filled),
+    )
+    shaken = shake_flow(still, 3.0, random())
+    assert torch.equal(shaken.target_frames, sample.target_frames)
+    assert torch.equal(shaken.keypoints, sample.keypoints)
+    for one in (0, 1, 2):
+        moved = (shaken.state[one] != still.state[one]).float().mean()
+        assert 0 < moved < 0.2
+        assert not torch.equal(shaken.state[one], shaken.state[one + 1])
+    # What a pixel says of itself stays together.
+    unknown = shaken.state == PixelState.NONE
+    assert (shaken.source_grid[unknown] == NOWHERE).all()
+    assert (shaken.source_grid[~unknown] != NOWHERE).all()
+    none = shake_flow(still, 0.0, random())
+    assert torch.equal(none.source_grid, still.source_grid)

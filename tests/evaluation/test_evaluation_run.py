@@ -27,7 +27,7 @@ def test_the_warp_beats_the_copied_source(report: Report) -> None:
         ours, copied = means["coarse"][region], means["copy"][region]
         assert ours["ssim"].mean > copied["ssim"].mean
         assert ours["psnr"].mean > copied["psnr"].mean + 3
-        assert ours["l1"].mean < 0.55 * copied["l1"].mean
+        assert ours["l1"].mean < copied["l1"].mean / 2
         assert ours["ssim"].frames == 6
     assert means["copy"]["frame"]["warping"].frames == 5
     assert math.isnan(means["copy"]["frame"]["ssim"].deviation), "one clip does not differ"

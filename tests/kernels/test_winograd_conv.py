@@ -14,11 +14,12 @@ def test_it_is_the_convolution(size: tuple[int, int]) -> None:
     torch.testing.assert_close(ours, plain, rtol=0, atol=1e-11)
 
 
-def test_single_precision_suffers_no_more_than_in_the_plain_convolution() -> None:
+def test_single_precision_loses_a_few_of_its_last_bits() -> None:
+    """How few, the plain convolution can't say: on some processors it sums far more precisely."""
     x = torch.randn(1, 256, 32, 32, dtype=torch.float64)
     weight = torch.randn(64, 256, 3, 3, dtype=torch.float64) / 48
     exact = functional.conv2d(x, weight, padding=1)
-    plain = functional.conv2d(x.float(), weight.float(), padding=1)
     ours = winograd_conv(x.float(), winograd_kernel(weight.float()), torch.zeros(64))
-    assert (ours - exact).square().mean() < 4 * (plain - exact).square().mean()
+    eps = torch.finfo(torch.float32).eps
+    assert (ours - exact).square().mean().sqrt() < 16 * eps * exact.std()
     torch.testing.assert_close(ours.double(), exact, rtol=0, atol=2e-5)

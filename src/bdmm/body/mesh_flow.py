@@ -8,7 +8,7 @@ from torch import Tensor
 
 from bdmm.body.bones import ADJACENT, OTHER_SIDE
 from bdmm.body.crumbs import solid
-from bdmm.body.nearest_pixel import nearest_pixel
+from bdmm.body.nearest_part import nearest_part
 from bdmm.body.rasterize import Raster
 from bdmm.body.region_box import region_box
 from bdmm.body.skirt import SPAN, between_legs
@@ -211,7 +211,7 @@ def _extended(
     turns: Float[Tensor, "t n 2 2"],
 ) -> tuple[Int[Tensor, "m"], Float[Tensor, "m 2"]]:
     """Return flat indices of pixels beside the body, and their positions in the source."""
-    at, near, away = _beside(covered, max(1, round(geometry.pixels(REACH))))
+    at, near, away = _beside(segment, geometry.pixels(REACH), geometry.scale)
     bone = segment.flatten().index_select(0, near)
     frame = at // covered[0].numel()
     turn = turns.flatten(2).flatten(0, 1).index_select(0, frame * turns.shape[1] + bone)
@@ -255,7 +255,7 @@ def _hang_skirt(
 
 
 def _beside(
-    covered: Bool[Tensor, "t h w"], reach: int
+    segment: Int[Tensor, "t h w"], reach: float, scale: float
 ) -> tuple[Int[Tensor, "m"], Int[Tensor, "m"], Float[Tensor, "m 2"]]:
     """Find pixels beside the body.
 
@@ -263,9 +263,9 @@ def _beside(
         Their flat indices, those of the covered pixels that are nearest to them, and how far they
         lie to the right of these and below.
     """
-    height, width = covered.shape[1:]
-    near_row, near_column = nearest_pixel(covered, reach)
-    at = torch.nonzero(((near_row >= 0) & ~covered).flatten())[:, 0]
+    height, width = segment.shape[1:]
+    near_row, near_column = nearest_part(segment, reach, scale)
+    at = torch.nonzero(((near_row >= 0) & (segment < 0)).flatten())[:, 0]
     right = at % width - near_column.flatten().index_select(0, at)
     down = at // width % height - near_row.flatten().index_select(0, at)
     return at, at - down * width - right, torch.stack([right, down], dim=1).float()

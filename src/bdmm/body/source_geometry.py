@@ -13,11 +13,12 @@ from torch.nn import functional
 from bdmm.body.camera import project
 from bdmm.body.dress import dress
 from bdmm.body.model import BodyModel
+from bdmm.body.nearest_part import HANDS, nearest_part
 from bdmm.body.nearest_pixel import nearest_pixel
 from bdmm.body.rasterize import Raster, rasterize
 from bdmm.body.rotations import chain
 from bdmm.body.skirt import skirt_rows
-from bdmm.records import BONE_NAMES, Motion
+from bdmm.records import Motion
 from bdmm.shapes import Foreground
 
 DEPTH_SLACK = 0.045
@@ -32,7 +33,6 @@ RIM = 0.04
 """Metres by which the body's rim may overlap the background around the person: the fit's error."""
 _DEPTH_STEPS, _BONES = 16, 32
 """Steps of a pixel of depth, and numbers kept for bones, in a key of both."""
-_HANDS = [bone for bone, name in enumerate(BONE_NAMES) if name.endswith(("_wrist", "_hand"))]
 
 
 class Shown(NamedTuple):
@@ -174,11 +174,12 @@ def _table(
     scale: float,
 ) -> Float[Tensor, "hw 11"]:
     face, depth = raster.face[0], raster.depth[0]
-    row, column, beside = _nearest(face >= 0, reach=1.5 * REACH * scale)
+    bone = torch.where(face < 0, -1, face_bones[face])[None]
+    row, column, beside = _or_itself(*nearest_part(bone, 1.5 * REACH * scale, scale))
     segment = torch.where(beside.isinf(), -1, face_bones[face[row, column]])
     foremost, foremost_bone = foremost_limb(raster.depth, segment[None], scale)
     inner = ~_grown(~person)
-    row, column, away = _nearest(inner, reach=RIM * scale)
+    row, column, away = _or_itself(*nearest_pixel(inner[None], max(1, round(RIM * scale))))
     columns = [
         _deepest(depth),
         foremost[0],
@@ -210,7 +211,7 @@ def foremost_limb(
     """
     # Depth and bone in one number, so that the least one carries its bone along.
     key = (depth * _DEPTH_STEPS).floor() * _BONES + bone
-    hands = torch.isin(bone, bone.new_tensor(_HANDS))
+    hands = torch.isin(bone, bone.new_tensor(HANDS))
     near = _least_near(key, max(1, round(GUARD * scale)))
     hand = _least_near(torch.where(hands, key, torch.inf), max(1, round(HAND_GUARD * scale)))
     key = torch.minimum(near, hand)
@@ -247,22 +248,21 @@ def _twins(body: BodyModel) -> Int[Tensor, "v"]:
     return _KNOWN_TWINS.setdefault(body, torch.from_numpy(nearest).to(body.faces))
 
 
-def _nearest(
-    region: Bool[Tensor, "h w"], reach: float
+def _or_itself(
+    row: Int[Tensor, "1 h w"], column: Int[Tensor, "1 h w"]
 ) -> tuple[Int[Tensor, "h w"], Int[Tensor, "h w"], Float[Tensor, "h w"]]:
-    """Return row, column and distance of the nearest pixel of the region.
+    """Return row, column and distance of what was found for each pixel.
 
-    Beyond reach it is the pixel itself, at an infinite distance.
+    Where nothing was, it is the pixel itself, at an infinite distance.
     """
-    height, width = region.shape
-    row, column = nearest_pixel(region[None], max(1, round(reach)))
-    own_row = torch.arange(height, device=region.device)[:, None].expand(height, width)
-    own_column = torch.arange(width, device=region.device).expand(height, width)
+    height, width = row.shape[1:]
+    own_row = torch.arange(height, device=row.device)[:, None].expand(height, width)
+    own_column = torch.arange(width, device=row.device).expand(height, width)
     found = row[0] >= 0
-    row = torch.where(found, row[0], own_row)
-    column = torch.where(found, column[0], own_column)
-    distance = torch.hypot((row - own_row).float(), (column - own_column).float())
-    return row, column, torch.where(found, distance, torch.inf)
+    row_at = torch.where(found, row[0], own_row)
+    column_at = torch.where(found, column[0], own_column)
+    distance = torch.hypot((row_at - own_row).float(), (column_at - own_column).float())
+    return row_at, column_at, torch.where(found, distance, torch.inf)
 
 
 def _facing(corners: Float[Tensor, "f 3 3"]) -> Float[Tensor, "f"]:

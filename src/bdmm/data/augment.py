@@ -35,6 +35,8 @@ class Augmentation:
         swaps: probability that left and right arms or legs are mistaken for a while.
         flow_error: largest mean error in pixels at 256 of the flow, which varies smoothly over the
             source and is the same for all frames, as that of a wrong fit is.
+        flow_jitter: largest mean error in pixels at 256 of where the flow is in a frame, which
+            varies smoothly over the frame and is new in each, as that of estimated poses is.
     """
 
     flip: float = 0.5
@@ -43,6 +45,7 @@ class Augmentation:
     jitter: float = 1.0
     swaps: float = 0.02
     flow_error: float = 2.0
+    flow_jitter: float = 0.0
 
 
 def augment(sample: Sample, how: Augmentation, random: np.random.Generator) -> Sample:
@@ -63,7 +66,10 @@ def augment(sample: Sample, how: Augmentation, random: np.random.Generator) -> S
     grid = sample.source_grid
     if amount > 0:
         grid = corrupt_flow(grid, sample.state, amount, random)
-    return replace(sample, keypoints=keypoints, source_grid=grid)
+    sample = replace(sample, keypoints=keypoints, source_grid=grid)
+    if how.flow_jitter > 0:
+        sample = shake_flow(sample, float(random.uniform(0, how.flow_jitter)) * scale, random)
+    return sample
 
 
 def flip(sample: Sample) -> Sample:
@@ -155,12 +161,41 @@ def corrupt_flow(
         random: decides the field.
     """
     height, width = grid.shape[1:3]
-    knots = torch.from_numpy(random.normal(0, 1, (1, 2, _KNOTS, _KNOTS))).float()
-    field = functional.interpolate(knots, (64, 64), mode="bicubic", align_corners=False)
-    field = field * (error / field.norm(dim=1).mean().clamp_min(1e-6))
+    field = _smooth_fields(1, (64, 64), error, random)
     moved = warp(field.expand(len(grid), -1, -1, -1), grid)
     step = moved.permute(0, 2, 3, 1) * grid.new_tensor([2 / width, 2 / height])
     return torch.where((state == PixelState.NONE)[..., None], grid, grid + step)
+
+
+def shake_flow(sample: Sample, error: float, random: np.random.Generator) -> Sample:
+    """Move the flow about within each frame by a smooth random field of its own.
+
+    Args:
+        sample: the sample; the true frames stay.
+        error: mean length of the displacement in pixels.
+        random: decides the fields.
+    """
+    count, height, width = sample.state.shape
+    away = _smooth_fields(count, (height, width), error, random).round().long()
+    row = (torch.arange(height)[:, None] + away[:, 1]).clamp(0, height - 1)
+    column = (torch.arange(width) + away[:, 0]).clamp(0, width - 1)
+    frame = torch.arange(count)[:, None, None]
+    return replace(
+        sample,
+        source_grid=sample.source_grid[frame, row, column],
+        state=sample.state[frame, row, column],
+        filled=sample.filled[frame, row, column],
+    )
+
+
+def _smooth_fields(
+    count: int, size: tuple[int, int], error: float, random: np.random.Generator
+) -> Float[Tensor, "n 2 h w"]:
+    """Return smooth random displacements, each of this mean length."""
+    knots = torch.from_numpy(random.normal(0, 1, (count, 2, _KNOTS, _KNOTS))).float()
+    fields = functional.interpolate(knots, size, mode="bicubic", align_corners=False)
+    length = fields.norm(dim=1, keepdim=True).mean(dim=(2, 3), keepdim=True)
+    return fields * (error / length.clamp_min(1e-6))
 
 
 def _while(frames: int, probability: float, random: np.random.Generator) -> Int[Tensor, "n"]:

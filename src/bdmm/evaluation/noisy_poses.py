@@ -1,9 +1,11 @@
 """Quality against the strength of noise on the driving poses: the paper's main claim.
 
 Poses enter twice. Pose heatmaps are drawn from keypoints, and warps are worked out from the body's
-motion. So there are two doors for noise:
+motion. So there are three doors for noise:
 
-- ``heatmaps``: the clip's keypoints are corrupted, the warps stay as they are;
+- ``heatmaps``: the keypoints that heatmaps are drawn from are corrupted, warps stay as they are;
+- ``keypoints``: the clip's keypoints are corrupted and the body is fitted to them as in use, with
+  smoothing over time; warps and heatmaps are those of that fit;
 - ``body``: the clip's motion is corrupted, and with it warps and heatmaps alike. The motion is not
   fitted anew to noisy keypoints: the noise is put on its rotations and positions.
 
@@ -11,8 +13,8 @@ The photo and its own pose stay clean.
 """
 
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -20,24 +22,29 @@ from typing import Any, Literal
 import numpy as np
 
 from bdmm.body.model import load_body
-from bdmm.body.pose_heatmap import pose_heatmaps
-from bdmm.body.source_geometry import SourceGeometry
 from bdmm.data.clip_store import PreparedClip
 from bdmm.errors import InputError
+from bdmm.evaluation.disturbed import DisturbedClip, OtherKeypoints
 from bdmm.evaluation.forward_only import without_backward
-from bdmm.evaluation.pose_noise import FULL_STRENGTH, PoseNoise, noise_of, noisy_keypoints
-from bdmm.evaluation.pose_noise import noisy_motion as disturb
+from bdmm.evaluation.pose_noise import (
+    FULL_STRENGTH,
+    PoseNoise,
+    noise_of,
+    noisy_keypoints,
+    noisy_motion,
+    refitted_motion,
+)
 from bdmm.evaluation.reenact import Casting, JudgedFrame, Reenactment, first_usable
 from bdmm.evaluation.results import ALL, GroupMean, Results
 from bdmm.evaluation.subjects import ReenactedClip
 from bdmm.evaluation.systems import BASELINES, System, open_system
 from bdmm.inference.renderers import Renderer
-from bdmm.records import Conditions, Motion, Source
-from bdmm.shapes import Frames, Keypoints
+from bdmm.records import Motion
 
-Door = Literal["heatmaps", "body"]
+Door = Literal["heatmaps", "keypoints", "body"]
 DOORS: Mapping[Door, tuple[str, ...]] = {
     "heatmaps": tuple(FULL_STRENGTH),
+    "keypoints": tuple(FULL_STRENGTH),
     "body": tuple(kind for kind, noise in FULL_STRENGTH.items() if noise.swap == 0),
 }
 """Where noise enters -> which kinds of it can."""
@@ -151,13 +158,12 @@ class NoisyClip:
         clip = PreparedClip(self.folder)
         source = first_usable(clip)
         casting = Casting(source_frame=source, frames=self.frames_made)
-        random = np.random.default_rng([self.trial.seed, zlib.crc32(clip.info.name.encode())])
-        if self.trial.door == "body":
-            clip = _Disturbed(clip, self.trial.noise, source, random)
-        else:
-            scale = min(clip.info.size) / 256
+        if self.trial.door == "heatmaps":
+            random, scale = _random(clip, self.trial.seed), min(clip.info.size) / 256
             points = noisy_keypoints(clip.keypoints(), self.trial.noise, scale, random)
-            renderer = _WithKeypoints(renderer, points)
+            renderer = OtherKeypoints(renderer, points)
+        else:
+            clip = DisturbedClip(clip, _noisy(self.folder, self.trial), source)
         yield from Reenactment(clip, casting).pairs(renderer)
 
     @property
@@ -166,57 +172,28 @@ class NoisyClip:
         return ReenactedClip(self.player.system, self.folder, casting, self.device)
 
 
-class _Disturbed(PreparedClip):
-    """A clip whose motion is noisy but for the frame that serves as photo."""
-
-    def __init__(
-        self, clip: PreparedClip, noise: PoseNoise, source: int, random: np.random.Generator
-    ) -> None:
-        super().__init__(clip.folder)
-        clean = clip.motion()
-        motion = disturb(clean, noise, load_body(clean.body), random)
-        for name in ("rotations", "scale", "translation"):
-            values = getattr(motion, name).clone()
-            values[source] = getattr(clean, name)[source]
-            motion = replace(motion, **{name: values})
-        self._motion = motion
-
-    def motion(self, part: str = "") -> Motion:
-        """Return the noisy motion."""
-        return super().motion(part) if part else self._motion
+@lru_cache(maxsize=1024)
+def _noisy(folder: Path, trial: Trial) -> Motion:
+    """Return a clip's noisy motion; kept, as every system is given the same."""
+    clip = PreparedClip(folder)
+    motion, random = clip.motion(), _random(clip, trial.seed)
+    body = load_body(motion.body)
+    if trial.door == "body":
+        return noisy_motion(motion, trial.noise, body, random)
+    return refitted_motion(motion, clip.keypoints(), trial.noise, body, random)
 
 
-class _WithKeypoints:
-    """A renderer that is given heatmaps of other keypoints than those of the motion."""
-
-    def __init__(self, renderer: Renderer, keypoints: Keypoints) -> None:
-        self.name, self.joints, self.device = renderer.name, renderer.joints, renderer.device
-        self._renderer, self._keypoints = renderer, keypoints.to(renderer.device)
-
-    def render(
-        self,
-        source: Source,
-        geometry: SourceGeometry,
-        windows: Iterable[Conditions],
-        backgrounds: Iterable[Frames] | None = None,
-    ) -> Iterator[Frames]:
-        """Yield the frames of each window; see `Renderer.render`."""
-        yield from self._renderer.render(source, geometry, self._replaced(windows), backgrounds)
-
-    def _replaced(self, windows: Iterable[Conditions]) -> Iterator[Conditions]:
-        start = 0
-        for window in windows:
-            stop = start + len(window)
-            size = (window.state.shape[1], window.state.shape[2])
-            maps = pose_heatmaps(self._keypoints[start:stop], size, self.joints)
-            yield replace(window, pose_heatmaps=maps)
-            start = stop
+def _random(clip: PreparedClip, seed: int) -> np.random.Generator:
+    return np.random.default_rng([seed, zlib.crc32(clip.info.name.encode())])
 
 
 def trials(
-    strengths: Sequence[float], kinds: Sequence[str] = tuple(FULL_STRENGTH), seed: int = 0
+    strengths: Sequence[float],
+    kinds: Sequence[str] = tuple(FULL_STRENGTH),
+    seed: int = 0,
+    doors: Sequence[Door] = tuple(DOORS),
 ) -> list[Trial]:
-    """Return some kinds of noise at every door and strength, the clean poses once for each door.
+    """Return some kinds of noise at some doors and every strength, clean poses once for each door.
 
     Raises:
         InputError: a strength is not in [0, 1], or there is no such kind.
@@ -226,7 +203,8 @@ def trials(
             noise_of(kind, strength)
     graded = sorted({one for one in strengths if one > 0})
     found = []
-    for door, known in DOORS.items():
+    for door in doors:
+        known = DOORS[door]
         found.append(Trial(door, known[0], 0.0, seed))
         chosen = [kind for kind in known if kind in kinds]
         found += [Trial(door, kind, one, seed) for kind in chosen for one in graded]
@@ -245,7 +223,7 @@ def list_subjects(
         NoisyClip(player, trial, clip, frames_made, device)
         for player in players
         for trial in chosen
-        if trial.door == "body" or player.looks_at_heatmaps
+        if trial.door != "heatmaps" or player.looks_at_heatmaps
         for clip in clips
     ]
 

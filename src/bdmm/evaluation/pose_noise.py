@@ -14,11 +14,12 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from bdmm.body.camera import project
-from bdmm.body.model import BodyModel
+from bdmm.body.model import BodyModel, SkinnedBody
 from bdmm.body.rotations import axis_angle_to_matrix
 from bdmm.errors import InputError
+from bdmm.perception.body_fit import fit_motion
 from bdmm.perception.smooth import bridge
-from bdmm.records import COCO18, KEYPOINT_NAMES, Motion
+from bdmm.records import COCO18, KEYPOINT_NAMES, Landmarks, Motion
 from bdmm.shapes import Flags, Keypoints
 
 RUN = 4
@@ -136,6 +137,42 @@ def noisy_motion(
         translation=motion.translation[still],
         flagged=motion.flagged[still],
     )
+
+
+def refitted_motion(
+    motion: Motion,
+    keypoints: Keypoints,
+    noise: PoseNoise,
+    body: SkinnedBody,
+    random: np.random.Generator,
+) -> Motion:
+    """Return what is estimated from noisy keypoints: fitted, smoothed and bridged as in use.
+
+    Their places in space, which estimators tell too, are those of the motion's body, shaken by as
+    much. Its shape is taken as known.
+
+    Args:
+        motion: of a whole clip.
+        keypoints: ``t 29 3`` (x, y, confidence) of the clip in pixels.
+        noise: how bad.
+        body: that the motion belongs to.
+        random: decides which.
+    """
+    pixels = min(motion.size) / 256
+    deep = body.keypoints(motion.shape, motion.rotations)
+    deep = deep - deep[:, [KEYPOINT_NAMES.index("mid_hip")]]
+    shaken = torch.from_numpy(random.normal(0, 1, deep.shape)).to(deep)
+    deep = deep + noise.jitter * pixels / motion.scale[:, None, None] * shaken
+    frames = held(in_runs(len(motion), 1, noise.freeze, random)[:, 0])
+    moving = replace(noise, freeze=0.0)
+    seen = Landmarks(
+        keypoints=noisy_keypoints(keypoints, moving, pixels, random)[frames],
+        keypoints_3d=deep[frames],
+        found=torch.ones(len(motion), dtype=torch.bool),
+        size=motion.size,
+        fps=motion.fps,
+    )
+    return fit_motion(seen, body, shape=motion.shape)
 
 
 def in_runs(

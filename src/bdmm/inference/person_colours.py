@@ -8,6 +8,7 @@ from torch import Tensor
 
 from bdmm.body.bones import ADJACENT
 from bdmm.body.crumbs import crumbs, solid
+from bdmm.body.nearest_part import HANDS
 from bdmm.body.region_box import region_box
 from bdmm.body.source_geometry import SourceGeometry
 from bdmm.inference.bone_palette import (
@@ -22,9 +23,7 @@ from bdmm.inference.bone_palette import (
 from bdmm.kernels.push_pull import push_pull
 from bdmm.kernels.rim import spread_person
 from bdmm.kernels.warp import warp
-from bdmm.records import BONE_NAMES, Conditions, PixelState, Source
-
-_HANDS = [b for b, name in enumerate(BONE_NAMES) if name.endswith(("_wrist", "_hand"))]
+from bdmm.records import Conditions, PixelState, Source
 
 
 @dataclass(frozen=True)
@@ -115,7 +114,7 @@ class PersonColours:
         bone: Int[Tensor, "1 h w"],
     ) -> Bool[Tensor, "1 h w"]:
         """Return where a hand would copy clothes that it lies on in the photo but not here."""
-        at = torch.nonzero(_belongs(bone, _HANDS)[0])
+        at = torch.nonzero(_belongs(bone, HANDS)[0])
         place = (0, slice(None), *at.T)
         unlike = (copied[place].T - self.palette[bone[0, *at.T]]).square().sum(dim=1)
         height, width = self._beside.shape
@@ -145,7 +144,7 @@ def _spread(
     """Colour what is unknown of one bone, in place."""
     wanted = unknown & (bone == index)
     near = known & (bone == index)
-    if index not in _HANDS and near.sum() < ENOUGH:
+    if index not in HANDS and near.sum() < ENOUGH:
         near = known & ADJACENT.to(bone.device)[index, bone.clamp(min=0)] & (bone >= 0)
     if index == HEAD or near.sum() < ENOUGH:
         colours[:] = torch.where(wanted[:, None], flat[:, None, None], colours)

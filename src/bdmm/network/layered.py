@@ -27,6 +27,12 @@ _START = 0.1
 """Size of the head's first results: small, so that training begins at the coarse warp."""
 _GAP = 3 / 256
 """Half the width of a gap in the outline, of the photo's shorter side."""
+_DETAIL = 3.0 / 256
+"""Size of what counts as detail, of the photo's shorter side: prints, folds, seams."""
+_STRONG = 0.6
+"""How much of a stand-in's detail is kept."""
+_CONTRAST = 1.1
+"""Of learned alpha: training shakes what the network is given, and so makes it doubt its rims."""
 _SURE, _COPIES_SEEN, _COPIES_FILLED = 8.0, 3.0, 1.0
 """Logits at the start: alpha from one side to the other, copying what was seen, what was filled."""
 
@@ -115,7 +121,8 @@ class LayeredGenerator(nn.Module):
         """Generate the frames of one window.
 
         Copy and alpha are as learned while training. In evaluation all that the photo shows is
-        copied, for nothing that is mixed in keeps a print, and the body's outline has its say too.
+        copied, for nothing that is mixed in keeps a print; of what stands in for hidden places at
+        least the detail is kept; and the body's outline has its say in alpha.
 
         Args:
             prepared: the photo, `prepare`.
@@ -141,17 +148,17 @@ class LayeredGenerator(nn.Module):
         features, left = self.core.propagate(
             prepared.image, guide.pose_heatmaps, encoded, state, prepared.folded
         )
-        gap = None if self.training else max(1, round(_GAP * min(prepared.image.shape[2:])))
-        return self._compose(inputs, features, background, gap), left
+        side = None if self.training else min(prepared.image.shape[2:])
+        return self._compose(inputs, features, background, side), left
 
     def _compose(
         self,
         inputs: LayerInputs,
         features: Float[Tensor, "b t c h w"],
         background: Float[Tensor, "b t3 3 h w"],
-        gap: int | None,
+        side: int | None,
     ) -> Layers:
-        """Mix the layers, as in evaluation where half the width of a gap is given."""
+        """Mix the layers, as in evaluation where the photo's shorter side is given."""
         count = inputs.maps.shape[1]
         known = (rearrange(one, "b t c h w -> (b t) c h w") for one in (features, inputs.maps))
         at_once = images_at_once(inputs.maps[:, 0])
@@ -164,17 +171,33 @@ class LayeredGenerator(nn.Module):
         filled = inputs.known - inputs.visible
         prior = _COPIES_SEEN * inputs.visible + _COPIES_FILLED * filled - (1 - inputs.known)
         copy = torch.sigmoid(copy + prior)
-        if gap is not None:
+        if side is not None:
             copy = torch.maximum(copy, inputs.visible)
         person = copy * inputs.colours + (1 - copy) * synthesis
-        alpha = torch.sigmoid(alpha + _SURE * (inputs.expected - 0.5))
-        alpha = alpha if gap is None else _tempered(alpha, inputs.expected, gap)
+        alpha = alpha + _SURE * (inputs.expected - 0.5)
+        alpha = torch.sigmoid(alpha if side is None else _CONTRAST * alpha)
+        if side is not None:
+            lost = _detail(inputs.colours - person, inputs.known, max(1, round(_DETAIL * side)))
+            person = person + _STRONG * filled * lost
+            alpha = _tempered(alpha, inputs.expected, max(1, round(_GAP * side)))
         frames = alpha * person + (1 - alpha) * background
         return Layers(frames, alpha, person, inputs.colours, synthesis, copy, inputs.visible)
 
     def _head(self, joined: Float[Tensor, "n c h w"]) -> Float[Tensor, "n 5 h w"]:
         hidden = functional.leaky_relu(self.mix(joined), self.config.slope, inplace=True)
         return self.layers(hidden)
+
+
+def _detail(
+    values: Float[Tensor, "b t 3 h w"], known: Float[Tensor, "b t 1 h w"], reach: int
+) -> Float[Tensor, "b t 3 h w"]:
+    """Return values less their mean over the known pixels around, twice a square's."""
+    blurred = rearrange(torch.cat((values * known, known), dim=2), "b t c h w -> (b t) c h w")
+    size = 2 * reach + 1
+    for kernel, padding in 2 * (((1, size), (0, reach)), ((size, 1), (reach, 0))):
+        blurred = functional.avg_pool2d(blurred, kernel, stride=1, padding=padding)
+    blurred = rearrange(blurred, "(b t) c h w -> b t c h w", t=values.shape[1])
+    return values - blurred[:, :, :3] / blurred[:, :, 3:].clamp(min=1e-6)
 
 
 def _tempered(

@@ -40,6 +40,7 @@ def fit_motion(
     smoothing: float = 1.0,
     steps: int = CLIP_STEPS,
     links: Sequence[Link] = (),
+    shape: Float[Tensor, "s"] | None = None,
 ) -> Motion:
     """Fit the body to a clip: shape from a few frames, then every frame's pose, in chunks.
 
@@ -53,6 +54,7 @@ def fit_motion(
         smoothing: standard deviation in frames of the smoothing over time; 0 for none.
         steps: of the optimiser per chunk.
         links: points that were followed on the person from frame to frame.
+        shape: of the body where it is known.
 
     Returns:
         The motion, in pixels of the frames.
@@ -63,7 +65,7 @@ def fit_motion(
     require_short_gaps(landmarks.found, landmarks.fps)
     calm = smooth_landmarks(fill_missing(landmarks), smoothing)
     evidence = gather(calm, body)
-    shape = fit_shape(evidence, body, silhouettes)
+    shape = fit_shape(evidence, body, silhouettes) if shape is None else shape
     weights = Weights() if smoothing > 0 else Weights(smooth=0.0)
     pieces = []
     for start, end in chunk_bounds(len(calm.found)):
