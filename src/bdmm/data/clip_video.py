@@ -24,7 +24,7 @@ QUALITY: dict[str, int] = {"colour": 20, "grey": 23}
 _FORMATS = {"colour": "yuv444p", "grey": "gray"}
 _ARRAYS = {"colour": "rgb24", "grey": "gray"}
 _NO_AVX512 = ":asm=avx2" if torch.backends.cpu.get_cpu_capability() == "AVX512" else ""
-"""With these instructions x264's B-frames depend on what memory held before: other bytes each run."""
+"""With these instructions x264's B-frames depend on what memory held before."""
 _RIM = 10
 """Grey levels at both ends that become black and white: ringing around the person."""
 
