@@ -31,9 +31,7 @@ _DETAIL = 3.0 / 256
 """Size of what counts as detail, of the photo's shorter side: prints, folds, seams."""
 _STRONG = 0.6
 """How much of a stand-in's detail is kept."""
-_CONTRAST = 1.1
-"""Of learned alpha: training shakes what the network is given, and so makes it doubt its rims."""
-_VEIL = 0.03
+_VEIL = 0.06
 """Alpha up to which nobody is there: before a plain ground even a faint halo is seen."""
 _SURE, _COPIES_SEEN, _COPIES_FILLED = 8.0, 3.0, 1.0
 """Logits at the start: alpha from one side to the other, copying what was seen, what was filled."""
@@ -176,13 +174,12 @@ class LayeredGenerator(nn.Module):
         if side is not None:
             copy = torch.maximum(copy, inputs.visible)
         person = copy * inputs.colours + (1 - copy) * synthesis
-        alpha = alpha + _SURE * (inputs.expected - 0.5)
-        alpha = torch.sigmoid(alpha if side is None else _CONTRAST * alpha)
+        alpha = torch.sigmoid(alpha + _SURE * (inputs.expected - 0.5))
         if side is not None:
             lost = _detail(inputs.colours - person, inputs.known, max(1, round(_DETAIL * side)))
             person = person + _STRONG * filled * lost
             alpha = _tempered(alpha, inputs.expected, max(1, round(_GAP * side)))
-            alpha = ((alpha - _VEIL) / (1 - _VEIL)).clamp(min=0)
+            alpha = alpha * ((alpha - _VEIL) / _VEIL).clamp(0, 1)
         frames = alpha * person + (1 - alpha) * background
         return Layers(frames, alpha, person, inputs.colours, synthesis, copy, inputs.visible)
 
