@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from bdmm.config import PRESETS
 from bdmm.network.layered import build_generator
@@ -35,3 +36,14 @@ def test_a_file_of_the_same_name_comes_first(tmp_path, monkeypatch):
     config, tensors = load_weights("layered")
     save_weights("layered", tensors, config)
     assert weights_file("layered") == Path("layered") != shipped
+
+
+def test_the_refiner_that_ships_is_small_and_described():
+    file = weights_file("layered").with_name("fit_refiner.safetensors")
+    tensors = load_file(file)
+    card = file.with_suffix(".md").read_text(encoding="utf-8")
+    assert {value.dtype for value in tensors.values()} == {torch.float16}
+    assert file.stat().st_size < 4 * 2**20
+    assert digest(tensors) in card
+    for word in ("Data", "Steps", "Hours", "Numbers", "Limits", "Licence", "recipes/"):
+        assert word in card

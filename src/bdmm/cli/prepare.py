@@ -38,6 +38,8 @@ class Prepare:
     """Largest error that the sources' fits are given on purpose, at 256 pixels."""
     own_poses: bool = False
     """Leave poses that lie beside the videos unused."""
+    first_look: bool = False
+    """Keep the body's fits as keypoints and outlines made them."""
     split: Literal["train", "val", "test"] | None = None
     """Only this part of a data set."""
     limit: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
@@ -67,6 +69,7 @@ class Prepare:
             as_rate(self.folder_fps),
             self.error,
             not self.own_poses,
+            not self.first_look,
         )
         listing = choose_clips(self.input, self.split, self.limit)
         with Report(self.quiet) as report:

@@ -1,7 +1,7 @@
 """From one video of a person to one prepared clip."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
@@ -9,21 +9,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
 
 from bdmm.body.model import AnnyBody, load_body
 from bdmm.data.body_keypoints import body_keypoints
 from bdmm.data.cached_sources import as_foreground, cache_warps, choose_sources, plan_errors
 from bdmm.data.clip_background import empty_place, spread
-from bdmm.data.clip_crop import (
-    Crop,
-    crop_motion,
-    crop_silhouette,
-    cut_square,
-    person_crop,
-    refine_foreground,
-    whole_crop,
-)
+from bdmm.data.clip_crop import Crop, crop_motion, person_crop, whole_crop
+from bdmm.data.clip_cutting import Cutting, Pair
 from bdmm.data.clip_info import CachedSource, ClipInfo, Origin
 from bdmm.data.clip_preview import write_preview
 from bdmm.data.clip_store import PreparedClip, create_clip
@@ -35,7 +27,8 @@ from bdmm.media.image import Picture
 from bdmm.perception.body_fit import fit_motion
 from bdmm.perception.mediapipe_pose import MediaPipePose
 from bdmm.perception.openpose_json import read_openpose
-from bdmm.perception.pose import Sighting, Silhouette
+from bdmm.perception.pose import Sighting
+from bdmm.perception.refine_fit import refine_motion
 from bdmm.perception.smpl_params import read_smpl_motion
 from bdmm.records import Motion
 
@@ -47,8 +40,6 @@ _MOST_MISSING = 0.5
 """Share of frames without a trusted pose from which a clip is of no use."""
 _EDGE = 0.02
 """Share of the frame's side whose border rows tell whether a source's person is cut off."""
-
-Pair = tuple[Picture, UInt8[np.ndarray, "h w"]]
 
 
 @dataclass(frozen=True)
@@ -62,6 +53,7 @@ class PrepareOptions:
         folder_fps: frames per second of folders of pictures, which don't tell.
         error: largest error in pixels at 256 that the sources' fits are given on purpose.
         given_poses: use OpenPose's or SMPL's files where they lie beside a clip.
+        second_look: refine the fits, except SMPL's, see `refine_fit`.
     """
 
     size: int = 256
@@ -70,6 +62,7 @@ class PrepareOptions:
     folder_fps: Fraction = Fraction(30)
     error: float = 0.0
     given_poses: bool = True
+    second_look: bool = True
 
 
 def prepare_clip(job: ClipJob, options: PrepareOptions, clips: Path, previews: Path) -> None:
@@ -95,37 +88,20 @@ def prepare_clip(job: ClipJob, options: PrepareOptions, clips: Path, previews: P
     crop = whole_crop(footage.size) if job.whole else person_crop(*_evidence(sighting))
     motion = crop_motion(_motion(job, footage, sighting, options), crop, options.size)
     _require_trust(job, motion)
-    _write(clips / job.name, job, options, _Cutting(footage, sighting, crop, options.size), motion)
+    cutting = Cutting(footage, sighting, crop, options.size)
+    if options.second_look and not (options.given_poses and job.smpl is not None):
+        motion = refine_motion(_body(), motion, cutting.looks())
+    _write(clips / job.name, job, options, footage, cutting, motion)
     write_preview(previews / f"{job.name}.jpg", PreparedClip(clips / job.name))
 
 
-class _Cutting:
-    """The frames and foregrounds of a clip, cut out, as often as needed."""
-
-    def __init__(self, footage: Footage, sighting: Sighting, crop: Crop, size: int) -> None:
-        self.footage, self.crop, self.size = footage, crop, size
-        self._silhouettes = sighting.silhouettes
-        self._place = {one: i for i, one in enumerate(_frames_of(sighting.silhouettes))}
-        self.kept: dict[int, Pair] = {}
-
-    def __call__(self, keep: set[int]) -> Iterator[Pair]:
-        """Yield all frames; some are kept in ``kept``."""
-        for number, picture in enumerate(self.footage):
-            square = cut_square(picture, self.crop, self.size)
-            pair = square, self._foreground(number, square)
-            if number in keep:
-                self.kept[number] = pair
-            yield pair
-
-    def _foreground(self, number: int, square: Picture) -> UInt8[np.ndarray, "h w"]:
-        if number not in self._place:
-            return np.zeros((self.size, self.size), np.uint8)
-        one = self._silhouettes[self._place[number]]
-        return refine_foreground(crop_silhouette(one, self.crop, self.size), square)
-
-
 def _write(
-    folder: Path, job: ClipJob, options: PrepareOptions, cutting: _Cutting, motion: Motion
+    folder: Path,
+    job: ClipJob,
+    options: PrepareOptions,
+    footage: Footage,
+    cutting: Cutting,
+    motion: Motion,
 ) -> None:
     body = _body()
     seed = int.from_bytes(hashlib.sha256(job.name.encode()).digest()[:8])
@@ -148,17 +124,22 @@ def _write(
                 for one in sources
             ]
         )
-        writer.finish(_info(folder.name, job, cutting, motion, sources))
+        writer.finish(_info(folder.name, job, footage, cutting.crop, motion, sources))
 
 
 def _info(
-    name: str, job: ClipJob, cutting: _Cutting, motion: Motion, sources: Sequence[CachedSource]
+    name: str,
+    job: ClipJob,
+    footage: Footage,
+    crop: Crop,
+    motion: Motion,
+    sources: Sequence[CachedSource],
 ) -> ClipInfo:
     origin = Origin(
         job.media.name,
         fingerprint(job.media),
-        cutting.footage.size,
-        cutting.crop,
+        footage.size,
+        crop,
         (0, len(motion)),
     )
     return ClipInfo(
@@ -212,10 +193,6 @@ def _require_trust(job: ClipJob, motion: Motion) -> None:
 
 def _evidence(sighting: Sighting) -> tuple:
     return sighting.landmarks, sighting.silhouettes
-
-
-def _frames_of(silhouettes: Sequence[Silhouette]) -> list[int]:
-    return [one.frame for one in silhouettes]
 
 
 def _columns(pairs: Sequence[Pair]) -> tuple[list[Picture], list[np.ndarray]]:

@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 from bdmm.body.model import load_body
 from bdmm.body.motion_file import load_motion
 from bdmm.body.motion_library import load_shipped, shipped_motions
+from bdmm.data.clip_cutting import refine_in_crop
 from bdmm.errors import InputError, Notice
 from bdmm.media.image import Picture
 from bdmm.media.timeline import MAX_RATE
@@ -25,6 +26,8 @@ Progress = Callable[[str, int, int | None], None]
 """Called with a stage in words, the steps done and, where known, the steps in all."""
 MAX_SIDE = 1280
 """Driving frames are looked at with at most this many pixels on the longer side."""
+REFINED = 320
+"""Pixels of the sides of the square around the person in which fits are refined."""
 SMOOTHEST = 30.0
 """Largest smoothing, a standard deviation in frames."""
 DEFAULT_RATE = Fraction(25)
@@ -163,12 +166,15 @@ class VideoDriver:
         return sighting
 
     def fit(self, sighting: Sighting) -> Motion:
-        """Fit the body to what `look` saw.
+        """Fit the body to what `look` saw, and look at fit and frames together once more.
 
         Raises:
             InputError: nobody is seen for more than a second.
         """
-        return _fitted(sighting, self._reading)
+        motion = _fitted(sighting, self._reading)
+        stage = f"Looking again at {self.frames.path.name}"
+        again = _counted(self.frames, stage, len(self.frames), self._reading.progress)
+        return refine_in_crop(load_body(), motion, again, sighting, REFINED)
 
 
 class PoseFolder:

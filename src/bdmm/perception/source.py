@@ -16,6 +16,7 @@ from bdmm.perception.body_fit import fit_photo
 from bdmm.perception.foreground import clean_foreground
 from bdmm.perception.mediapipe_pose import MediaPipePose
 from bdmm.perception.pose import PoseEstimator, Sighting, Silhouette
+from bdmm.perception.refine_fit import refine_photo
 from bdmm.records import KEYPOINT_NAMES, Landmarks, Motion, Source
 
 Photo = UInt8[np.ndarray, "h w 3"]
@@ -63,10 +64,11 @@ def prepare_source(
     pose = fit_photo(sighting.landmarks, body, sighting.silhouettes)
     _tell_what_is_missing(sighting.landmarks, pose)
     soft = sighting.silhouettes[0].foreground[0].numpy()
-    foreground = clean_foreground(soft)
-    background = remove_person(image, foreground)
-    frames = to_frames([image, background])
-    return Source(frames[0], torch.from_numpy(foreground)[None], frames[1], pose)
+    cleaned = clean_foreground(soft)
+    background = remove_person(image, cleaned)
+    frames, foreground = to_frames([image, background]), torch.from_numpy(cleaned)[None]
+    pose = refine_photo(body, pose, frames[0], foreground)
+    return Source(frames[0], foreground, frames[1], pose)
 
 
 def faces_away(pose: Motion) -> bool:

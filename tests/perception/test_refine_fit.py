@@ -1,0 +1,123 @@
+"""The second look mends spoilt fits of people that it never saw, and knows where to keep still."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from bdmm.body.camera import project
+from bdmm.body.model import AnnyBody, load_body
+from bdmm.data.cached_sources import as_foreground
+from bdmm.data.fit_error import spoil_fit
+from bdmm.data.fit_samples import FitSample, augmented
+from bdmm.data.synthetic.clip import ClipRequest, RenderedClip, render_clip
+from bdmm.media.pixels import to_frames
+from bdmm.perception.fit_picture import CHANNELS, SIDE, picture_fit
+from bdmm.perception.fit_refiner import INPUTS, FitRefiner
+from bdmm.perception.refine_fit import refine_motion, refine_photo
+from bdmm.records import Motion
+
+SEEDS = (70001, 70002, 70003)
+"""Of people that no weights were trained on."""
+
+
+@pytest.fixture(scope="module")
+def body() -> AnnyBody:
+    return load_body()
+
+
+@pytest.fixture(scope="module")
+def people(body: AnnyBody) -> list[RenderedClip]:
+    return [render_clip(ClipRequest(seed, frames=6), body) for seed in SEEDS]
+
+
+def missed(body: AnnyBody, motion: Motion, true: Motion) -> float:
+    """Return the mean distance of the surfaces in pixels."""
+
+    def places(one: Motion) -> torch.Tensor:
+        return project(body.vertices(one.shape, one.rotations), one.scale, one.translation)[..., :2]
+
+    return float((places(motion) - places(true)).norm(dim=-1).mean())
+
+
+def looks(clip: RenderedClip) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    frames = to_frames(list(clip.frames_uint8))
+    return [
+        (frame, as_foreground(grey)) for frame, grey in zip(frames, clip.foregrounds, strict=True)
+    ]
+
+
+def test_spoilt_photos_come_nearer_to_the_truth(body, people) -> None:
+    before, after = [], []
+    for number, clip in enumerate(people):
+        true, random = clip.motion[2:3], np.random.default_rng(number)
+        spoilt = spoil_fit(true, body, 4.0, random)
+        refined = refine_photo(body, spoilt, *looks(clip)[2])
+        before.append(missed(body, spoilt, true))
+        after.append(missed(body, refined, true))
+    assert np.mean(after) < 0.8 * np.mean(before), (before, after)
+
+
+def test_true_fits_stay_nearly_where_they_are(body, people) -> None:
+    moved = [
+        missed(body, refine_photo(body, clip.motion[2:3], *looks(clip)[2]), clip.motion[2:3])
+        for clip in people
+    ]
+    assert np.mean(moved) < 2.5, moved
+
+
+def test_clips_keep_their_shape_and_move_as_smoothly(body, people) -> None:
+    clip = people[0]
+    spoilt = spoil_fit(clip.motion[:1], body, 4.0, np.random.default_rng(1))
+    turned = clip.motion.rotations[:1].mT @ spoilt.rotations
+    wrong = replace(clip.motion, rotations=clip.motion.rotations @ turned)
+    refined = refine_motion(body, wrong, looks(clip))
+    assert torch.equal(refined.shape, wrong.shape)
+    assert torch.equal(refined.flagged, wrong.flagged)
+    assert missed(body, refined, clip.motion) < missed(body, wrong, clip.motion)
+
+
+def test_frames_without_a_person_or_a_trusted_pose_are_not_looked_at(body, people) -> None:
+    clip = people[0]
+    nobody = [(frame, torch.zeros_like(grey)) for frame, grey in looks(clip)]
+    assert refine_motion(body, clip.motion, nobody) is clip.motion
+    flagged = replace(clip.motion, flagged=torch.ones(len(clip.motion), dtype=torch.bool))
+    assert refine_motion(body, flagged, looks(clip)) is flagged
+
+
+def test_an_untrained_network_changes_nothing(body, people) -> None:
+    pose = people[0].motion[1:2]
+    refined = refine_photo(body, pose, *looks(people[0])[1], network=FitRefiner())
+    assert missed(body, refined, pose) < 1e-3
+
+
+def test_pictures_show_body_and_photo_at_one_place(body, people) -> None:
+    clip = people[1]
+    picture = picture_fit(body, clip.motion[3:4], *looks(clip)[3])
+    assert picture.maps.shape == (CHANNELS, SIDE, SIDE) == (INPUTS, SIDE, SIDE)
+    there, person = picture.maps[-1] > 0, picture.maps[3] > 0
+    assert (there & person).sum() / (there | person).sum() > 0.6
+    columns = torch.arange(SIDE).expand(1, SIDE, SIDE).float()
+    vertices = torch.arange(0, len(body.weights), 50)
+    x = picture.sampled(columns, picture.vertices[vertices, :2])[:, 0]
+    wanted = (picture.vertices[vertices, 0] - picture.corner[0]) * (SIDE / picture.side) - 0.5
+    torch.testing.assert_close(x, wanted.clamp(0, SIDE - 1), atol=1e-2, rtol=0)
+
+
+def test_augmentation_turns_pictures_and_ways_alike() -> None:
+    """A way from each pixel to a landmark still ends at the landmark."""
+    rows, columns = torch.meshgrid(torch.arange(96) * 2.0, torch.arange(96) * 2.0, indexing="ij")
+    mark = torch.tensor([120.0, 80.0])
+    way = torch.stack((mark[0] - columns, mark[1] - rows, torch.ones_like(rows)))
+    maps = torch.zeros(1, CHANNELS, SIDE, SIDE)
+    maps[0, 3, 76:86, 116:126] = 1
+    random = np.random.default_rng(2)
+    for _ in range(6):
+        sample = augmented(FitSample(maps, way[None]), random)
+        weight = sample.maps[0, 3].clamp(min=0)
+        grid = torch.stack(torch.meshgrid(torch.arange(192.0), torch.arange(192.0), indexing="xy"))
+        landmark = (grid * weight).sum((1, 2)) / weight.sum()
+        known = sample.way[0, 2] > 0.5
+        ends = torch.stack((columns, rows))[:, known] + sample.way[0, :2, known]
+        assert (ends.median(dim=1).values - landmark).abs().max() < 2.5
