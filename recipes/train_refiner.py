@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from lightning.fabric import Fabric
+from lightning_fabric import Fabric
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -109,7 +109,7 @@ def samples_of(
 def train(options: argparse.Namespace) -> None:
     """Train; Adam along a cosine, averaged weights are what counts."""
     fabric = Fabric(
-        "gpu" if options.gpu else "cpu",
+        accelerator="gpu" if options.gpu else "cpu",
         devices=options.devices,
         precision="bf16-mixed",
         strategy="ddp" if options.devices > 1 else "auto",
@@ -148,8 +148,11 @@ def train(options: argparse.Namespace) -> None:
         with torch.no_grad():
             for old, new in zip(mean.parameters(), network.parameters(), strict=True):
                 old.lerp_(new, 1 - keep)
-        if fabric.is_global_zero and (step + 1) % 100 == 0:
-            print(json.dumps({"step": step + 1, "loss": float(loss), "left": share}), flush=True)
+        if fabric.is_global_zero and ((step + 1) % 100 == 0 or step + 1 == options.steps):
+            print(
+                json.dumps({"step": step + 1, "loss": float(loss.detach()), "left": share}),
+                flush=True,
+            )
             save(options.output, network, mean, optimiser, step + 1)
 
 
@@ -173,6 +176,8 @@ def batches(options: argparse.Namespace, rank: int, done: int) -> Iterator[FitSa
     parts = [safe_open(file, framework="pt") for file in files]
     names = ("photo", "body", "way")
     places = [(part, i) for part in parts for i in range(part.get_slice("way").get_shape()[0])]
+    if not places:
+        raise SystemExit("These folders hold no samples: make some first.")
     random = np.random.default_rng([rank, done])
     while True:
         chosen = [places[int(i)] for i in random.integers(len(places), size=options.batch)]

@@ -17,6 +17,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -33,7 +34,7 @@ from bdmm.media.pixels import to_frames
 from bdmm.perception.body_fit import fit_motion
 from bdmm.perception.foreground import clean_foreground
 from bdmm.perception.mediapipe_pose import MediaPipePose
-from bdmm.perception.refine_fit import refine_motion
+from bdmm.perception.refine_fit import Look, refine_motion
 from bdmm.records import BONE_NAMES, Conditions, Motion, Source
 from bdmm.shapes import Foreground, Image
 
@@ -95,11 +96,15 @@ def estimate(clip: RenderedClip, body: AnnyBody) -> Motion:
     return fit_motion(sighting.landmarks, body, sighting.silhouettes, links=sighting.links)
 
 
-def looks(clip: RenderedClip) -> Iterator[tuple[Image, Foreground]]:
-    """Yield frames and foregrounds as the second look gets them."""
-    for frame, grey in zip(clip.frames_uint8, clip.foregrounds, strict=True):
-        soft = clean_foreground(grey / np.float32(255))
-        yield to_frames([frame])[0], torch.from_numpy(soft)[None]
+def looks(clip: RenderedClip) -> Iterator[Look]:
+    """Yield what makes frames and foregrounds for the second look."""
+
+    def look(number: int) -> tuple[Image, Foreground]:
+        soft = clean_foreground(clip.foregrounds[number] / np.float32(255))
+        return to_frames([clip.frames_uint8[number]])[0], torch.from_numpy(soft)[None]
+
+    for number in range(len(clip.frames_uint8)):
+        yield partial(look, number)
 
 
 def yaw(motion: Motion) -> Tensor:

@@ -15,7 +15,7 @@ from bdmm.data.synthetic.clip import ClipRequest, RenderedClip, render_clip
 from bdmm.media.pixels import to_frames
 from bdmm.perception.fit_picture import CHANNELS, SIDE, picture_fit
 from bdmm.perception.fit_refiner import INPUTS, FitRefiner
-from bdmm.perception.refine_fit import refine_motion, refine_photo
+from bdmm.perception.refine_fit import Look, refine_motion, refine_photo
 from bdmm.records import Motion
 
 SEEDS = (70001, 70002, 70003)
@@ -48,6 +48,10 @@ def looks(clip: RenderedClip) -> list[tuple[torch.Tensor, torch.Tensor]]:
     ]
 
 
+def made(pairs: list[tuple[torch.Tensor, torch.Tensor]]) -> list[Look]:
+    return [lambda pair=pair: pair for pair in pairs]
+
+
 def test_spoilt_photos_come_nearer_to_the_truth(body, people) -> None:
     before, after = [], []
     for number, clip in enumerate(people):
@@ -72,7 +76,7 @@ def test_clips_keep_their_shape_and_move_as_smoothly(body, people) -> None:
     spoilt = spoil_fit(clip.motion[:1], body, 4.0, np.random.default_rng(1))
     turned = clip.motion.rotations[:1].mT @ spoilt.rotations
     wrong = replace(clip.motion, rotations=clip.motion.rotations @ turned)
-    refined = refine_motion(body, wrong, looks(clip))
+    refined = refine_motion(body, wrong, made(looks(clip)))
     assert torch.equal(refined.shape, wrong.shape)
     assert torch.equal(refined.flagged, wrong.flagged)
     assert missed(body, refined, clip.motion) < missed(body, wrong, clip.motion)
@@ -81,9 +85,9 @@ def test_clips_keep_their_shape_and_move_as_smoothly(body, people) -> None:
 def test_frames_without_a_person_or_a_trusted_pose_are_not_looked_at(body, people) -> None:
     clip = people[0]
     nobody = [(frame, torch.zeros_like(grey)) for frame, grey in looks(clip)]
-    assert refine_motion(body, clip.motion, nobody) is clip.motion
+    assert refine_motion(body, clip.motion, made(nobody)) is clip.motion
     flagged = replace(clip.motion, flagged=torch.ones(len(clip.motion), dtype=torch.bool))
-    assert refine_motion(body, flagged, looks(clip)) is flagged
+    assert refine_motion(body, flagged, made(looks(clip))) is flagged
 
 
 def test_an_untrained_network_changes_nothing(body, people) -> None:

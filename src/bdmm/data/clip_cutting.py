@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from jaxtyping import UInt8
@@ -19,7 +20,7 @@ from bdmm.data.clip_crop import (
 from bdmm.media.image import Picture
 from bdmm.media.pixels import to_frames
 from bdmm.perception.pose import Sighting
-from bdmm.perception.refine_fit import refine_motion
+from bdmm.perception.refine_fit import Look, refine_motion
 from bdmm.records import Motion
 from bdmm.shapes import Foreground, Image
 
@@ -52,26 +53,35 @@ class Cutting:
     def __call__(self, keep: set[int]) -> Iterator[Pair]:
         """Yield all frames; some are kept in ``kept``."""
         for number, picture in enumerate(self.footage):
-            square = cut_square(picture, self.crop, self.size)
-            pair = square, self._foreground(number, square)
+            pair = self._pair(number, picture)
             if number in keep:
                 self.kept[number] = pair
             yield pair
 
-    def looks(self) -> Iterator[tuple[Image, Foreground]]:
-        """Yield all frames as tensors."""
-        for square, grey in self(set()):
-            yield to_frames([square])[0], as_foreground(grey)
+    def looks(self) -> Iterator[Look]:
+        """Yield what makes each frame as tensors."""
+        for number, picture in enumerate(self.footage):
+            yield partial(self._look, number, picture)
 
-    def _foreground(self, number: int, square: Picture) -> UInt8[np.ndarray, "h w"]:
+    def _look(self, number: int, picture: Picture) -> tuple[Image, Foreground]:
+        square, grey = self._pair(number, picture)
+        return to_frames([square])[0], as_foreground(grey)
+
+    def _pair(self, number: int, picture: Picture) -> Pair:
+        square = cut_square(picture, self.crop, self.size)
         if number not in self._silhouettes:
-            return np.zeros((self.size, self.size), np.uint8)
+            return square, np.zeros((self.size, self.size), np.uint8)
         rough = crop_silhouette(self._silhouettes[number], self.crop, self.size)
-        return refine_foreground(rough, square)
+        return square, refine_foreground(rough, square)
 
 
 def refine_in_crop(
-    body: SkinnedBody, motion: Motion, footage: Iterable[Picture], sighting: Sighting, size: int
+    body: SkinnedBody,
+    motion: Motion,
+    footage: Iterable[Picture],
+    sighting: Sighting,
+    size: int,
+    every: int,
 ) -> Motion:
     """Give the fit of a clip its second look, within the square around the person.
 
@@ -81,10 +91,12 @@ def refine_in_crop(
         footage: the frames.
         sighting: what was seen in them.
         size: pixels of the square's sides.
+        every: one of so many frames is looked at.
     """
     crop = person_crop(sighting.landmarks, sighting.silhouettes)
     inside = crop_motion(motion, crop, size)
-    refined = refine_motion(body, inside, Cutting(footage, sighting, crop, size).looks())
+    looks = Cutting(footage, sighting, crop, size).looks()
+    refined = refine_motion(body, inside, looks, every=every)
     pixel = crop[2] / size
     return replace(
         motion,

@@ -28,6 +28,8 @@ MAX_SIDE = 1280
 """Driving frames are looked at with at most this many pixels on the longer side."""
 REFINED = 320
 """Pixels of the sides of the square around the person in which fits are refined."""
+LOOKED_AT = 4
+"""One of so many driving frames gets a second look: joints turn smoothly."""
 SMOOTHEST = 30.0
 """Largest smoothing, a standard deviation in frames."""
 DEFAULT_RATE = Fraction(25)
@@ -174,7 +176,7 @@ class VideoDriver:
         motion = _fitted(sighting, self._reading)
         stage = f"Looking again at {self.frames.path.name}"
         again = _counted(self.frames, stage, len(self.frames), self._reading.progress)
-        return refine_in_crop(load_body(), motion, again, sighting, REFINED)
+        return refine_in_crop(load_body(), motion, again, sighting, REFINED, LOOKED_AT)
 
 
 class PoseFolder:

@@ -3,7 +3,7 @@
 Keypoints and outlines leave room: where a shoulder is inside a coat, how far a torso is turned.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -22,10 +22,12 @@ from bdmm.shapes import Foreground, Image
 
 BELIEVED = 0.5
 """Share of each way that the network sees: it learned from rendered people only."""
+Look = Callable[[], tuple[Image, Foreground]]
+"""Makes a frame and its foreground."""
 PHOTO_LOOKS = 2
 """How often the network looks at a photo and the body follows."""
 EVERY = 2
-"""One of so many frames of a clip is looked at."""
+"""One of so many frames of a clip is looked at, unless told otherwise."""
 CALM = 2.0
 """Frames, standard deviation, over which corrections are smoothed."""
 LEAST = 0.005
@@ -58,8 +60,9 @@ def refine_photo(
 def refine_motion(
     body: SkinnedBody,
     motion: Motion,
-    frames: Iterable[tuple[Image, Foreground]],
+    frames: Iterable[Look],
     network: FitRefiner | None = None,
+    every: int = EVERY,
 ) -> Motion:
     """Return the fit of a clip after a second look; its shape stays.
 
@@ -68,15 +71,19 @@ def refine_motion(
     Args:
         body: that was fitted.
         motion: the fit, in pixels of the frames.
-        frames: all of them, each with its foreground; taken one by one.
+        frames: all of them, made only where they are looked at; taken one by one.
         network: the one that ships if None.
+        every: one of so many frames is looked at.
     """
     network = network or _shipped()
     places: list[int] = []
     found: list[_Correction] = []
-    for place, (image, foreground) in zip(range(len(motion)), frames, strict=False):
-        wanted = place % EVERY == 0 or place == len(motion) - 1
-        if not wanted or bool(motion.flagged[place]) or not _shows_person(foreground):
+    for place, look in zip(range(len(motion)), frames, strict=False):
+        wanted = place % every == 0 or place == len(motion) - 1
+        if not wanted or bool(motion.flagged[place]):
+            continue
+        image, foreground = look()
+        if not _shows_person(foreground):
             continue
         before = motion[place : place + 1]
         after = _follow_look(body, before, image, foreground, network, free_shape=False)

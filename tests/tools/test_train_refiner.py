@@ -1,0 +1,50 @@
+"""The recipe of the second look: samples of clips, training, going on, weights that load."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from bdmm.data.clip_batch import Run
+from bdmm.data.synth import SynthOptions, synthesise
+from bdmm.perception.fit_refiner import load_refiner
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def program(folder: str, name: str):
+    spec = importlib.util.spec_from_file_location(name, ROOT / folder / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_samples_training_going_on_and_packing(tmp_path, monkeypatch, capsys) -> None:
+    pytest.importorskip("lightning_fabric")
+    recipe, packing = program("recipes", "train_refiner"), program("tools", "pack_refiner")
+    synthesise(SynthOptions(1, size=96, frames=4, sources=0, truth=False), Run(tmp_path / "p", 0))
+
+    def run(*words: str | Path) -> None:
+        monkeypatch.setattr(sys, "argv", ["train_refiner.py", *map(str, words)])
+        threads = torch.get_num_threads()
+        recipe.main()
+        torch.set_num_threads(threads)
+
+    run("samples", tmp_path / "p", "-o", tmp_path / "samples")
+    assert len(list((tmp_path / "samples").glob("*.safetensors"))) == 1
+    training = ["train", tmp_path / "samples", "-o", tmp_path / "run", "--batch", "1"]
+    run(*training, "--steps", "2")
+    state = torch.load(tmp_path / "run" / "state.pt", weights_only=True)
+    assert state["step"] == 2
+    run(*training, "--steps", "3")
+    assert torch.load(tmp_path / "run" / "state.pt", weights_only=True)["step"] == 3
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+    assert [json.loads(line)["step"] for line in lines] == [2, 3]
+    said = packing.pack(tmp_path / "run", tmp_path / "small.safetensors")
+    assert "SHA-256" in said
+    load_refiner(tmp_path / "small.safetensors")
