@@ -137,7 +137,7 @@ def train(options: argparse.Namespace) -> None:
         rate = options.rate * min(1, (step + 1) / 100) * cosine(step / options.steps)
         for group in optimiser.param_groups:
             group["lr"] = rate
-        sample = FitSample(*(part.to(fabric.device) for part in (sample.maps, sample.way)))
+        sample = FitSample(*(part.to(fabric.device) for part in (sample.maps, sample.flow)))
         found = model(sample.maps).float()
         loss, share = errors(found, sample)
         optimiser.zero_grad()
@@ -163,10 +163,10 @@ def cosine(share: float) -> float:
 
 def errors(found: Tensor, sample: FitSample) -> tuple[Tensor, float]:
     """Return the mean distance from the truth, and what share of the fits' own error that is."""
-    way, known = sample.way[:, :2], sample.way[:, 2:]
-    distance = ((found - way).square().sum(1, keepdim=True) + SOFT**2).sqrt() * known
+    flow, known = sample.flow[:, :2], sample.flow[:, 2:]
+    distance = ((found - flow).square().sum(1, keepdim=True) + SOFT**2).sqrt() * known
     loss = distance.sum() / known.sum()
-    before = (way.norm(dim=1, keepdim=True) * known).sum() / known.sum()
+    before = (flow.norm(dim=1, keepdim=True) * known).sum() / known.sum()
     return loss, float(loss.detach() / before)
 
 
@@ -174,8 +174,8 @@ def batches(options: argparse.Namespace, rank: int, done: int) -> Iterator[FitSa
     """Yield augmented batches for ever."""
     files = sorted(file for folder in options.samples for file in folder.glob("*.safetensors"))
     parts = [safe_open(file, framework="pt") for file in files]
-    names = ("photo", "body", "way")
-    places = [(part, i) for part in parts for i in range(part.get_slice("way").get_shape()[0])]
+    names = ("photo", "body", "flow")
+    places = [(part, i) for part in parts for i in range(part.get_slice("flow").get_shape()[0])]
     if not places:
         raise SystemExit("These folders hold no samples: make some first.")
     random = np.random.default_rng([rank, done])

@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from bdmm.body.camera import project
-from bdmm.body.model import AnnyBody, load_body
+from bdmm.body.model import AnnyBody, SkinnedBody, load_body
 from bdmm.data.cached_sources import as_foreground
 from bdmm.data.fit_error import spoil_fit
 from bdmm.data.fit_samples import FitSample, augmented
 from bdmm.data.synthetic.clip import ClipRequest, RenderedClip, render_clip
 from bdmm.media.pixels import to_frames
 from bdmm.perception.fit_picture import CHANNELS, SIDE, picture_fit
-from bdmm.perception.fit_refiner import INPUTS, FitRefiner
+from bdmm.perception.fit_refiner import FitRefiner
 from bdmm.perception.refine_fit import Look, refine_motion, refine_photo
 from bdmm.records import Motion
 
@@ -96,10 +96,17 @@ def test_an_untrained_network_changes_nothing(body, people) -> None:
     assert missed(body, refined, pose) < 1e-3
 
 
+def test_a_body_that_the_network_does_not_know_is_left_alone(body, people) -> None:
+    other = SkinnedBody("other", body._tensors)
+    pose = people[0].motion[1:2]
+    assert refine_photo(other, pose, *looks(people[0])[1]) is pose
+    assert refine_motion(other, people[0].motion, made(looks(people[0]))) is people[0].motion
+
+
 def test_pictures_show_body_and_photo_at_one_place(body, people) -> None:
     clip = people[1]
     picture = picture_fit(body, clip.motion[3:4], *looks(clip)[3])
-    assert picture.maps.shape == (CHANNELS, SIDE, SIDE) == (INPUTS, SIDE, SIDE)
+    assert picture.maps.shape == (CHANNELS, SIDE, SIDE)
     there, person = picture.maps[-1] > 0, picture.maps[3] > 0
     assert (there & person).sum() / (there | person).sum() > 0.6
     columns = torch.arange(SIDE).expand(1, SIDE, SIDE).float()
@@ -110,18 +117,18 @@ def test_pictures_show_body_and_photo_at_one_place(body, people) -> None:
 
 
 def test_augmentation_turns_pictures_and_ways_alike() -> None:
-    """A way from each pixel to a landmark still ends at the landmark."""
+    """A flow from each pixel to a landmark still ends at the landmark."""
     rows, columns = torch.meshgrid(torch.arange(96) * 2.0, torch.arange(96) * 2.0, indexing="ij")
     mark = torch.tensor([120.0, 80.0])
-    way = torch.stack((mark[0] - columns, mark[1] - rows, torch.ones_like(rows)))
+    flow = torch.stack((mark[0] - columns, mark[1] - rows, torch.ones_like(rows)))
     maps = torch.zeros(1, CHANNELS, SIDE, SIDE)
     maps[0, 3, 76:86, 116:126] = 1
     random = np.random.default_rng(2)
     for _ in range(6):
-        sample = augmented(FitSample(maps, way[None]), random)
+        sample = augmented(FitSample(maps, flow[None]), random)
         weight = sample.maps[0, 3].clamp(min=0)
         grid = torch.stack(torch.meshgrid(torch.arange(192.0), torch.arange(192.0), indexing="xy"))
         landmark = (grid * weight).sum((1, 2)) / weight.sum()
-        known = sample.way[0, 2] > 0.5
-        ends = torch.stack((columns, rows))[:, known] + sample.way[0, :2, known]
+        known = sample.flow[0, 2] > 0.5
+        ends = torch.stack((columns, rows))[:, known] + sample.flow[0, :2, known]
         assert (ends.median(dim=1).values - landmark).abs().max() < 2.5

@@ -9,15 +9,13 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from bdmm.body.camera import project
-from bdmm.body.dress import dress
 from bdmm.body.model import SkinnedBody
 from bdmm.body.rasterize import rasterize
 from bdmm.data.clip_store import PreparedClip
 from bdmm.kernels.warp import warp
 from bdmm.media.pixels import to_pictures
 from bdmm.perception.body_fit import fit_motion
-from bdmm.perception.fit_picture import FitPicture, picture_fit
+from bdmm.perception.fit_picture import dressed_vertices, picture_fit
 from bdmm.perception.mediapipe_pose import MediaPipePose
 from bdmm.records import Motion
 
@@ -33,27 +31,27 @@ _PHOTO = 4
 
 @dataclass(frozen=True)
 class FitSample:
-    """Pictures of fits, and the way from each body point to where the photo shows it.
+    """Pictures of fits, and the flow from each body point to where the photo shows it.
 
     Attributes:
         maps: ``b 12 h w`` `FitPicture.maps`.
-        way: ``b 3 h1 w1`` at half the resolution: (x, y) in crop pixels, and 1 where the body is
+        flow: ``b 3 h1 w1`` at half the resolution: (x, y) in crop pixels, and 1 where the body is
             and the photo shows that point.
     """
 
     maps: Float[Tensor, "b 12 h w"]
-    way: Float[Tensor, "b 3 h1 w1"]
+    flow: Float[Tensor, "b 3 h1 w1"]
 
     def packed(self) -> dict[str, Tensor]:
         """Return the only sample of a batch in small numbers."""
         photo = ((self.maps[0, :_PHOTO] + 1) * 127.5).round().byte()
-        return {"photo": photo, "body": self.maps[0, _PHOTO:].half(), "way": self.way[0].half()}
+        return {"photo": photo, "body": self.maps[0, _PHOTO:].half(), "flow": self.flow[0].half()}
 
     @classmethod
     def unpacked(cls, parts: dict[str, Tensor]) -> "FitSample":
         """Return a batch of what `packed` gave, stacked."""
         photo = parts["photo"].float() / 127.5 - 1
-        return cls(torch.cat((photo, parts["body"].float()), dim=1), parts["way"].float())
+        return cls(torch.cat((photo, parts["body"].float()), dim=1), parts["flow"].float())
 
 
 def estimated_motion(clip: PreparedClip, body: SkinnedBody) -> Motion:
@@ -82,11 +80,9 @@ def make_sample(
     if float((foreground > 0.5).float().mean()) < LEAST:
         return None
     picture = picture_fit(body, fit, clip.frames(frame, frame + 1)[0], foreground)
-    dressed = dress(body, true, foreground)
-    posed = dressed.vertices(true.shape[None], true.rotations)
-    vertices = project(posed, true.scale, true.translation)[0]
+    vertices = dressed_vertices(body, true, foreground)
     there = picture.face >= 0
-    place = _drawn(picture, body, vertices)
+    place = picture.drawn(body.faces, vertices)
     height, width = true.size
     column = place[..., 0].long().clamp(0, width - 1)
     row = place[..., 1].long().clamp(0, height - 1)
@@ -94,18 +90,12 @@ def make_sample(
     known = there & (place[..., 2] < front + _BEHIND * float(true.scale[0]))
     if not known.any():
         return None
-    shift = _drawn(picture, body, vertices - picture.vertices)[..., :2]
+    shift = picture.drawn(body.faces, vertices - picture.vertices)[..., :2]
     shift = shift * (picture.maps.shape[-1] / picture.side)
     if float(shift[known].norm(dim=-1).mean()) > FARTHEST:
         return None
-    way = torch.cat((shift, known[..., None].float()), dim=-1)
-    return FitSample(picture.maps[None], picture.cropped(way)[None])
-
-
-def _drawn(picture: FitPicture, body: SkinnedBody, values: Float[Tensor, "v c"]) -> Tensor:
-    """Return ``h w c`` values of the body's vertices where the picture shows them."""
-    corners = values[body.faces[picture.face.clamp(min=0)]]
-    return (corners * picture.barycentric[..., None]).sum(dim=2)
+    flow = torch.cat((shift, known[..., None].float()), dim=-1)
+    return FitSample(picture.maps[None], picture.cropped(flow)[None])
 
 
 def augmented(sample: FitSample, random: np.random.Generator) -> FitSample:
@@ -114,8 +104,8 @@ def augmented(sample: FitSample, random: np.random.Generator) -> FitSample:
     maps = torch.cat((photo, sample.maps[:, 3:]), dim=1)
     mirrored = torch.from_numpy(random.random(len(maps)) < 0.5)[:, None, None, None]
     maps = torch.where(mirrored, _mirrored(maps, (4, 7)), maps)
-    way = torch.where(mirrored, _mirrored(sample.way, (0,)), sample.way)
-    return _turned(maps, way, random)
+    flow = torch.where(mirrored, _mirrored(sample.flow, (0,)), sample.flow)
+    return _turned(maps, flow, random)
 
 
 def _other_colours(photo: Float[Tensor, "b 3 h w"], random: np.random.Generator) -> Tensor:
@@ -140,7 +130,7 @@ def _mirrored(maps: Float[Tensor, "b c h w"], sideways: tuple[int, ...]) -> Tens
 
 
 def _turned(
-    maps: Float[Tensor, "b 12 h w"], way: Float[Tensor, "b 3 h1 w1"], random: np.random.Generator
+    maps: Float[Tensor, "b 12 h w"], flow: Float[Tensor, "b 3 h1 w1"], random: np.random.Generator
 ) -> FitSample:
     """Turn, enlarge and shift all of it a little."""
 
@@ -163,7 +153,7 @@ def _turned(
     body = warp(maps[:, _PHOTO:], grid(maps), "nearest", "border")
     normal = torch.einsum("bij,bjhw->bihw", turn, body[:, 3:5])
     body = torch.cat((body[:, :3], normal, body[:, 5:]), dim=1)
-    way = warp(way, grid(way), "nearest")
+    flow = warp(flow, grid(flow), "nearest")
     larger = rearrange(larger, "b -> b 1 1")
-    pointed = torch.einsum("bij,bjhw->bihw", larger * turn, way[:, :2])
-    return FitSample(torch.cat((photo, body), dim=1), torch.cat((pointed, way[:, 2:]), dim=1))
+    pointed = torch.einsum("bij,bjhw->bihw", larger * turn, flow[:, :2])
+    return FitSample(torch.cat((photo, body), dim=1), torch.cat((pointed, flow[:, 2:]), dim=1))

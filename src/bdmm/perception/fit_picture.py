@@ -56,6 +56,12 @@ class FitPicture:
         found = warp(field[None], grid[None, None], beyond="border")
         return found[0, :, 0].T
 
+    def drawn(
+        self, faces: Int[Tensor, "f 3"], values: Float[Tensor, "v c"]
+    ) -> Float[Tensor, "h w c"]:
+        """Return values of the body's vertices where they are seen; of any face off the body."""
+        return _drawn(self.face, self.barycentric, faces, values)
+
     def cropped(self, values: Float[Tensor, "h w c"]) -> Float[Tensor, "c h1 w1"]:
         """Return the crop of nearest values of the picture, at half the resolution of `maps`."""
         grid = _grid(self.corner, self.side, (values.shape[0], values.shape[1]), SIDE // 2)
@@ -87,17 +93,13 @@ def picture_fit(
         image: the picture.
         foreground: where the person is.
     """
-    dressed = dress(body, pose, foreground)
-    vertices = project(
-        dressed.vertices(pose.shape[None], pose.rotations), pose.scale, pose.translation
-    )[0]
+    vertices = dressed_vertices(body, pose, foreground)
     raster = rasterize(vertices[None], body.faces, pose.size)
     face, barycentric = raster.face[0], raster.barycentric[0]
     there = face >= 0
     metres = vertices[:, 2:] / pose.scale
     values = (2 * body.template, vertex_normals(vertices, body.faces), 4 * (metres - metres.mean()))
-    corners = torch.cat(values, dim=1)[body.faces[face.clamp(min=0)]]
-    drawn = (corners * barycentric[..., None]).sum(dim=2) * there[..., None]
+    drawn = _drawn(face, barycentric, body.faces, torch.cat(values, dim=1)) * there[..., None]
     drawn = torch.cat((drawn, 2 * there[..., None].float() - 1), dim=2)
     corner, side = _box(there | (foreground[0] > 0.5))
     grid = _grid(corner, side, pose.size, SIDE)
@@ -112,6 +114,24 @@ def picture_fit(
         face=face,
         barycentric=barycentric,
     )
+
+
+def dressed_vertices(
+    body: SkinnedBody, pose: Motion, foreground: Foreground
+) -> Float[Tensor, "v 3"]:
+    """Return the dressed body's vertices, (x, y, depth) in pixels; see `picture_fit`."""
+    posed = dress(body, pose, foreground).vertices(pose.shape[None], pose.rotations)
+    return project(posed, pose.scale, pose.translation)[0]
+
+
+def _drawn(
+    face: Int[Tensor, "h w"],
+    barycentric: Float[Tensor, "h w 3"],
+    faces: Int[Tensor, "f 3"],
+    values: Float[Tensor, "v c"],
+) -> Float[Tensor, "h w c"]:
+    corners = values[faces[face.clamp(min=0)]]
+    return (corners * barycentric[..., None]).sum(dim=2)
 
 
 def _grid(

@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-INPUTS = 12
-"""Channels of a picture of a fit."""
+from bdmm.perception.fit_picture import CHANNELS
+
 WIDTHS = (32, 48, 80, 112, 144)
 """Channels at 1/2, 1/4, ... of the picture's size."""
 _REACH = 4.0
@@ -27,7 +27,7 @@ class FitRefiner(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = nn.Conv2d(INPUTS, WIDTHS[0], 6, stride=2, padding=2)
+        self.stem = nn.Conv2d(CHANNELS, WIDTHS[0], 6, stride=2, padding=2)
         self.encoder = nn.ModuleList(map(_block, (WIDTHS[0], *WIDTHS), WIDTHS))
         joined = [above + below for above, below in pairwise(WIDTHS)]
         self.decoder = nn.ModuleList(map(_block, joined, WIDTHS))

@@ -1,17 +1,19 @@
 """A second look at fits: a trained network sees body and picture together, and the body follows.
 
 Keypoints and outlines leave room: where a shoulder is inside a coat, how far a torso is turned.
+The network knows the points of the shipped body alone; fits of other bodies stay as they are.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cache
+from weakref import WeakKeyDictionary
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from bdmm.body.model import SkinnedBody
+from bdmm.body.model import BODIES, SkinnedBody
 from bdmm.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from bdmm.perception.fit_picture import SIDE, picture_fit
 from bdmm.perception.fit_refiner import FitRefiner, load_refiner
@@ -52,6 +54,8 @@ def refine_photo(
         foreground: where the person is.
         network: the one that ships if None.
     """
+    if body.name not in BODIES:
+        return pose
     for _ in range(PHOTO_LOOKS):
         pose = _follow_look(body, pose, image, foreground, network or _shipped(), free_shape=True)
     return pose
@@ -75,6 +79,8 @@ def refine_motion(
         network: the one that ships if None.
         every: one of so many frames is looked at.
     """
+    if body.name not in BODIES:
+        return motion
     network = network or _shipped()
     places: list[int] = []
     found: list[_Correction] = []
@@ -164,10 +170,15 @@ def _shows_person(foreground: Foreground) -> bool:
     return float((foreground > 0.5).float().mean()) > LEAST
 
 
-@cache
+_KNOWN_VERTICES: WeakKeyDictionary[SkinnedBody, Int[Tensor, "p"]] = WeakKeyDictionary()
+
+
 def _pulled_vertices(body: SkinnedBody) -> Int[Tensor, "p"]:
+    if body in _KNOWN_VERTICES:
+        return _KNOWN_VERTICES[body]
     rest = torch.eye(3).expand(len(BONE_NAMES), 3, 3)
-    return spread_vertices(body.vertices(torch.zeros(body.shape_size), rest), _SPACING)
+    spread = spread_vertices(body.vertices(torch.zeros(body.shape_size), rest), _SPACING)
+    return _KNOWN_VERTICES.setdefault(body, spread)
 
 
 @cache
