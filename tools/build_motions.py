@@ -2,7 +2,7 @@
 
 Writes ``turn``, ``walk``, ``wave``, ``dance``, ``squat`` and ``star_jump`` (`.motion` files of a
 few kilobytes) into ``src/bdmm/assets/motions``. Everything is computed from the choreography in
-``bdmm.data.synthetic.moves`` and the shipped body; nothing is recorded from anybody.
+``bdmm_synth.moves`` and the shipped body; nothing is recorded from anybody.
 """
 
 import sys
@@ -14,10 +14,10 @@ import torch
 
 from bdmm.body.model import AnnyBody, load_body
 from bdmm.body.motion_file import save_motion
-from bdmm.data.synthetic.moves.dance import dance
-from bdmm.data.synthetic.moves.moves import greet, squat, star_jump, turn, walk
-from bdmm.data.synthetic.moves.rig import Rig, perform, stand_up
 from bdmm.records import Motion
+from bdmm_synth.moves.dance import dance
+from bdmm_synth.moves.moves import greet, squat, star_jump, turn, walk
+from bdmm_synth.moves.rig import Rig, perform, stand_up
 
 MOVES = {
     "dance": dance,

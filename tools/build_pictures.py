@@ -13,10 +13,10 @@ import torch
 import bdmm
 from bdmm.body.model import load_body
 from bdmm.body.motion_library import load_shipped
-from bdmm.data.synthetic.clip import ClipRequest, render_clip
 from bdmm.inference.windows import WINDOW
 from bdmm.media.image import Picture, read_image, resize_image, write_image
 from bdmm.records import Motion
+from bdmm_synth.clip import ClipRequest, render_clip
 
 _ROOT = Path(__file__).resolve().parents[1]
 _SAMPLES = _ROOT / "src" / "bdmm" / "assets" / "samples"

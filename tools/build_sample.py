@@ -6,7 +6,7 @@ Writes into ``src/bdmm/assets/samples``:
 - ``person2.jpg``: a woman in a printed top and a dotted skirt;
 - ``dance.mp4``: she dances for three seconds, to a beep on every beat.
 
-Nobody was photographed: both are the shipped body, dressed and moved by ``bdmm.data.synthetic``.
+Nobody was photographed: both are the shipped body, dressed and moved by ``bdmm_synth``.
 The photos take a minute or two, the clip about ten on two cores. The pictures come out the same in
 every run on one machine.
 """
@@ -22,13 +22,13 @@ import numpy as np
 import torch
 
 from bdmm.body.model import load_body
-from bdmm.data.synthetic.moves.dance import dance
-from bdmm.data.synthetic.moves.moves import pause
-from bdmm.data.synthetic.moves.rig import TO_CAMERA, perform, stand_up
-from bdmm.data.synthetic.people import man, woman
-from bdmm.data.synthetic.render import Shot, photograph
-from bdmm.data.synthetic.shoes import SOLE
-from bdmm.data.synthetic.studio import Backdrop, studio_lamps
+from bdmm_synth.moves.dance import dance
+from bdmm_synth.moves.moves import pause
+from bdmm_synth.moves.rig import TO_CAMERA, perform, stand_up
+from bdmm_synth.people import man, woman
+from bdmm_synth.render import Shot, photograph
+from bdmm_synth.shoes import SOLE
+from bdmm_synth.studio import Backdrop, studio_lamps
 
 FOLDER = Path(__file__).resolve().parents[1] / "src/bdmm/assets/samples"
 _BLUE = Backdrop(wall=(0.42, 0.47, 0.50), floor=(0.45, 0.44, 0.43))

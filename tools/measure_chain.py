@@ -28,8 +28,6 @@ from torch import Tensor
 
 from bdmm.body.model import AnnyBody, load_body
 from bdmm.conditioning import Conditioner
-from bdmm.data.synthetic.clip import ClipRequest, RenderedClip, render_clip
-from bdmm.data.synthetic.truth import TrueFlow
 from bdmm.media.pixels import to_frames
 from bdmm.perception.body_fit import fit_motion
 from bdmm.perception.foreground import clean_foreground
@@ -37,6 +35,8 @@ from bdmm.perception.mediapipe_pose import MediaPipePose
 from bdmm.perception.refine_fit import Look, refine_motion
 from bdmm.records import BONE_NAMES, Conditions, Motion, Source
 from bdmm.shapes import Foreground, Image
+from bdmm_synth.clip import ClipRequest, RenderedClip, render_clip
+from bdmm_synth.truth import TrueFlow
 
 _KNEES = [BONE_NAMES.index(name) for name in ("left_knee", "right_knee")]
 _VIEWS = ("front", "side", "behind", "crouched side-on", "all")

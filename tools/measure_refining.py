@@ -20,13 +20,13 @@ from bdmm.body.model import AnnyBody, load_body
 from bdmm.data.cached_sources import as_foreground
 from bdmm.data.fit_error import spoil_fit
 from bdmm.data.synth import FIT_ERROR
-from bdmm.data.synthetic.clip import ClipRequest, render_clip
 from bdmm.errors import InputError, Notice
 from bdmm.media.pixels import to_frames
 from bdmm.perception.body_fit import fit_photo
 from bdmm.perception.mediapipe_pose import MediaPipePose
 from bdmm.perception.refine_fit import refine_photo
 from bdmm.records import Motion
+from bdmm_synth.clip import ClipRequest, render_clip
 
 FRAMES, LOOKED_AT = 12, 6
 

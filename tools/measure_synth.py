@@ -28,11 +28,11 @@ from bdmm.body.model import AnnyBody, load_body
 from bdmm.data.clip_batch import CLIPS, PREVIEWS
 from bdmm.data.clip_store import PreparedClip
 from bdmm.data.synth import SynthJob, SynthOptions, make_clip
-from bdmm.data.synthetic import clip as clips
-from bdmm.data.synthetic import photographer, texture
-from bdmm.data.synthetic.clip import ClipRequest, render_clip
 from bdmm.errors import InputError
 from bdmm.perception.mediapipe_pose import MediaPipePose
+from bdmm_synth import clip as clips
+from bdmm_synth import photographer, texture
+from bdmm_synth.clip import ClipRequest, render_clip
 
 
 @dataclass

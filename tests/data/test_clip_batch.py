@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from bdmm.data.clip_batch import Failure, Run, run_batch
-from bdmm.data.folder_lock import locked
 from bdmm.data.layouts import ClipJob
 from bdmm.errors import InputError
+from bdmm.files.folder_lock import locked
 
 RECIPE = {"size": 96}
 

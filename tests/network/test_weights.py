@@ -13,8 +13,8 @@ from safetensors.torch import load_file, save_file
 
 from bdmm.config import NetworkConfig
 from bdmm.errors import InputError
+from bdmm.files.tensor_files import read_pth, read_tensors
 from bdmm.network.generator import Generator
-from bdmm.network.tensor_files import read_pth, read_tensors
 from bdmm.network.weights import FILE_NAME, load_weights, save_weights, shapes_of
 
 SMALL = NetworkConfig(
@@ -210,7 +210,7 @@ def test_a_failed_write_leaves_the_old_file(
         path.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("bdmm.network.tensor_files.save_file", full_disk)
+    monkeypatch.setattr("bdmm.files.tensor_files.save_file", full_disk)
     with pytest.raises(InputError, match="No space left"):
         save_weights(saved, generator.state_dict(), SMALL)
     assert saved.read_bytes() == before

@@ -11,12 +11,12 @@ from bdmm.body.model import AnnyBody, SkinnedBody, load_body
 from bdmm.data.cached_sources import as_foreground
 from bdmm.data.fit_error import spoil_fit
 from bdmm.data.fit_samples import FitSample, augmented
-from bdmm.data.synthetic.clip import ClipRequest, RenderedClip, render_clip
 from bdmm.media.pixels import to_frames
 from bdmm.perception.fit_picture import CHANNELS, SIDE, picture_fit
 from bdmm.perception.fit_refiner import FitRefiner
 from bdmm.perception.refine_fit import Look, refine_motion, refine_photo
 from bdmm.records import Motion
+from bdmm_synth.clip import ClipRequest, RenderedClip, render_clip
 
 SEEDS = (70001, 70002, 70003)
 """Of people that no weights were trained on."""

@@ -71,7 +71,7 @@ def test_a_changed_number_is_found(tmp_path: Path) -> None:
 
 
 def test_another_kind_of_file_is_no_checkpoint(tmp_path: Path) -> None:
-    from bdmm.network.tensor_files import write_safetensors
+    from bdmm.files.tensor_files import write_safetensors
 
     path = tmp_path / "1.safetensors"
     for metadata in ({}, {"bdmm": "[]"}, {"bdmm": "{"}, {"bdmm": '{"step": 1}'}):

@@ -8,8 +8,8 @@ import torch
 from lightning_fabric import Fabric
 
 from bdmm.data.batch import Batch
+from bdmm.files.tensor_files import read_safetensors, write_safetensors
 from bdmm.losses.vgg19 import Vgg19
-from bdmm.network.tensor_files import read_safetensors, write_safetensors
 from bdmm.training.learner import Learner
 from bdmm.training.settings import TrainSettings
 

@@ -11,7 +11,6 @@ import torch
 from bdmm.body.model import load_body
 from bdmm.data.body_keypoints import body_keypoints
 from bdmm.data.synth import SynthOptions, store_rendered
-from bdmm.data.synthetic.truth import TrueFlow
 from bdmm.errors import InputError
 from bdmm.media.video_reader import VideoReader
 from bdmm.network.generator import Generator
@@ -20,6 +19,7 @@ from bdmm.records import BONE_NAMES, Motion
 from bdmm.training.loop import Outcome
 from bdmm.training.settings import TrainSettings
 from bdmm.training.start import Machine, Material, start
+from bdmm_synth.truth import TrueFlow
 
 SIDE, COUNT = 32, 12
 

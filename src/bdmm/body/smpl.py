@@ -15,11 +15,11 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from bdmm.body.inert_pickle import read_pickle
 from bdmm.body.model import LocalRotations, Shape, SkinnedBody
 from bdmm.body.rotations import pose_bones
 from bdmm.body.skinning import blend_vertices
 from bdmm.errors import InputError
+from bdmm.files.restricted_unpickler import read_pickle
 from bdmm.records import BONE_NAMES, BONE_PARENTS, KEYPOINT_NAMES
 
 VERTEX_COUNT = 6890

@@ -12,7 +12,7 @@ from bdmm.cli.rates import as_rate
 from bdmm.cli.report import Report, say
 from bdmm.cli.resources import keep_network_blocks, use_one_thread
 from bdmm.errors import InputError
-from bdmm.media.output_file import check_output
+from bdmm.files.output_file import check_output
 
 if TYPE_CHECKING:
     from bdmm.inference.animate import Animation

@@ -7,7 +7,7 @@ from typing import Annotated
 import tyro
 
 from bdmm.cli.report import say
-from bdmm.media.output_file import check_output
+from bdmm.files.output_file import check_output
 
 
 @dataclass(frozen=True)

@@ -47,8 +47,8 @@ class Inspect:
             self._video()
 
     def _photo(self) -> None:
+        from bdmm.files.output_file import check_output
         from bdmm.media.image import IMAGE_SUFFIXES, write_image
-        from bdmm.media.output_file import check_output
 
         output = self.output or Path(f"{self.input.stem}_seen.png")
         check_output(output, IMAGE_SUFFIXES, [self.input])

@@ -9,7 +9,7 @@ import tyro
 from bdmm.cli.rates import as_rate
 from bdmm.cli.report import Report, say
 from bdmm.cli.resources import use_one_thread
-from bdmm.media.output_file import check_output
+from bdmm.files.output_file import check_output
 
 
 @dataclass(frozen=True)

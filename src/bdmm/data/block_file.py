@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from bdmm.errors import InputError
-from bdmm.media.output_file import writing
+from bdmm.files.output_file import writing
 
 _KEY = "blocks"
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from bdmm.data.clip_store import PreparedClip
-from bdmm.data.folder_lock import locked
-from bdmm.data.worker_pool import Outcome, run_jobs
 from bdmm.errors import InputError
-from bdmm.media.output_file import appearing, check_folder, writing
+from bdmm.files.folder_lock import locked
+from bdmm.files.output_file import appearing, check_folder, writing
+from bdmm.files.worker_pool import Outcome, run_jobs
 
 CLIPS, PREVIEWS, RECIPE, REPORT = "clips", "previews", "recipe.json", "report.json"
 

@@ -32,8 +32,8 @@ from bdmm.data.squeeze import DamagedBlockError
 from bdmm.data.warp_codec import FINEST, RUN, Warps, unpack_run
 from bdmm.data.warp_detail import Detail
 from bdmm.errors import InputError
+from bdmm.files.output_file import appearing, writing
 from bdmm.media.image import Picture, read_image, write_image
-from bdmm.media.output_file import appearing, writing
 from bdmm.media.pixels import to_frames
 from bdmm.records import Motion
 from bdmm.shapes import Frames, Image, Keypoints

@@ -14,7 +14,7 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from jaxtyping import UInt8
 
 from bdmm.errors import InputError
-from bdmm.media.output_file import writing
+from bdmm.files.output_file import writing
 
 Kind = Literal["colour", "grey"]
 KEY_EVERY = 12

@@ -14,8 +14,6 @@ from torch import Tensor
 
 from bdmm.body.model import AnnyBody, load_body
 from bdmm.data.body_keypoints import body_keypoints
-from bdmm.data.bvh import load_bvh
-from bdmm.data.bvh_retarget import excerpt
 from bdmm.data.cached_sources import (
     MAX_SOURCES,
     as_foreground,
@@ -28,14 +26,16 @@ from bdmm.data.clip_batch import CLIPS, PREVIEWS, BatchReport, Run, run_batch
 from bdmm.data.clip_info import ClipInfo, Origin
 from bdmm.data.clip_preview import write_preview
 from bdmm.data.clip_store import TRUTH, Cache, PreparedClip, create_clip
-from bdmm.data.synthetic.clip import ClipRequest, Moves, render_clip
-from bdmm.data.synthetic.moves.rig import Rig
-from bdmm.data.synthetic.truth import TrueFlow
 from bdmm.data.warp_budget import WarpPacker, allowance
 from bdmm.data.warp_codec import RUN, Warps, pack_run, to_grid
 from bdmm.data.warp_detail import Detail
 from bdmm.errors import InputError
 from bdmm.records import Motion, PixelState
+from bdmm_synth.bvh.bvh import load_bvh
+from bdmm_synth.bvh.bvh_retarget import excerpt
+from bdmm_synth.clip import ClipRequest, Moves, render_clip
+from bdmm_synth.moves.rig import Rig
+from bdmm_synth.truth import TrueFlow
 
 Background = Literal["studio", "natural", "random"]
 PREVIEWED = 12

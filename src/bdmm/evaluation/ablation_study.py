@@ -25,7 +25,7 @@ from bdmm.evaluation.reenactments import (
 )
 from bdmm.evaluation.report_file import Report, save_report
 from bdmm.evaluation.run import Workplace, missing_metrics
-from bdmm.media.output_file import appearing, check_folder, writing
+from bdmm.files.output_file import appearing, check_folder, writing
 from bdmm.network.weights import FILE_NAME as WEIGHTS
 from bdmm.training.run_folder import read_settings
 from bdmm.training.settings import TrainSettings, as_record

@@ -14,7 +14,7 @@ from bdmm.evaluation.results import ALL, GroupMean
 from bdmm.evaluation.row_files import dump
 from bdmm.evaluation.systems import BASELINES
 from bdmm.evaluation.tables import Column, Row, Table, Value, table_of, to_markdown
-from bdmm.media.output_file import appearing, writing
+from bdmm.files.output_file import appearing, writing
 from bdmm.metrics.frame_metrics import WHOLE
 from bdmm.metrics.published import METRICS, OURS, TABLE_2, TABLE_S1, PublishedTable
 from bdmm.metrics.regions import PERSON

@@ -24,7 +24,7 @@ from bdmm.evaluation.set_features import (
     open_set_detectors,
 )
 from bdmm.evaluation.subjects import Subject
-from bdmm.media.output_file import appearing
+from bdmm.files.output_file import appearing
 from bdmm.metrics.protocols import find_protocol
 from bdmm.metrics.running import Summary
 

@@ -20,7 +20,7 @@ from bdmm.evaluation.tables import (
     to_latex,
     to_markdown,
 )
-from bdmm.media.output_file import appearing, writing
+from bdmm.files.output_file import appearing, writing
 from bdmm.metrics.published import METRICS, PUBLISHED, PublishedTable
 
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
+from bdmm.files.output_file import writing
 from bdmm.media.image import Picture
-from bdmm.media.output_file import writing
 from bdmm.media.pixels import to_frames
 from bdmm.shapes import Frames
 

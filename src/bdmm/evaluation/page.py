@@ -23,7 +23,7 @@ from bdmm.evaluation.set_results import SetDistance
 from bdmm.evaluation.systems import BASELINES
 from bdmm.evaluation.tables import number_text, table_of, to_html
 from bdmm.evaluation.time_plot import time_plot
-from bdmm.media.output_file import appearing, writing
+from bdmm.files.output_file import appearing, writing
 from bdmm.metrics.frame_metrics import WHOLE
 from bdmm.metrics.regions import PERSON
 

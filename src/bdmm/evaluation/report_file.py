@@ -12,7 +12,7 @@ from bdmm.errors import InputError
 from bdmm.evaluation.results import ClipResult, Failure, Results, gather
 from bdmm.evaluation.row_files import dump
 from bdmm.evaluation.set_results import SetDistance
-from bdmm.media.output_file import appearing, writing
+from bdmm.files.output_file import appearing, writing
 from bdmm.metrics.running import Summary
 
 FILE_NAME = "report.json"

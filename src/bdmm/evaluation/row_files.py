@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 from bdmm.errors import InputError
 from bdmm.evaluation.score import FrameRow
-from bdmm.media.output_file import appearing, writing
+from bdmm.files.output_file import appearing, writing
 
 
 def write_rows(

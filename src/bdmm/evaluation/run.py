@@ -12,8 +12,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bdmm.data.folder_lock import locked
-from bdmm.data.worker_pool import run_jobs
 from bdmm.errors import InputError
 from bdmm.evaluation.clip_job import (
     ClipJob,
@@ -26,7 +24,9 @@ from bdmm.evaluation.clip_job import (
 from bdmm.evaluation.results import Failure, Results, gather
 from bdmm.evaluation.set_jobs import compare_sets, feature_files
 from bdmm.evaluation.subjects import Subject
-from bdmm.media.output_file import check_folder, writing
+from bdmm.files.folder_lock import locked
+from bdmm.files.output_file import check_folder, writing
+from bdmm.files.worker_pool import run_jobs
 from bdmm.metrics.protocols import find_protocol
 
 ROWS, PICTURES, FEATURES = "rows", "pictures", "features"

@@ -18,13 +18,13 @@ from torch import Tensor
 from bdmm.errors import InputError
 from bdmm.evaluation.frame_tape import FrameTape
 from bdmm.evaluation.reenact import JudgedFrame
+from bdmm.files.tensor_files import read_safetensors, write_safetensors
 from bdmm.media.image import Picture
 from bdmm.media.pixels import to_frames
 from bdmm.metrics.detector_files import MissingDetector
 from bdmm.metrics.detectors import KINDS, Detector, open_detector
 from bdmm.metrics.protocols import Protocol, VideoDistance
 from bdmm.metrics.video_distance import Cutting, VideoClips
-from bdmm.network.tensor_files import read_safetensors, write_safetensors
 
 _BATCH = 8
 _KIND = "features of a clip"

@@ -4,6 +4,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from bdmm.errors import InputError
+from bdmm.files.output_file import appearing, check_folder
 from bdmm.inference.driving import Progress
 from bdmm.inference.explanation import Explanation, Look
 from bdmm.inference.explanation_pictures import (
@@ -18,7 +19,6 @@ from bdmm.inference.explanation_pictures import (
 )
 from bdmm.inference.recorder import Block
 from bdmm.media.image import Picture, write_image
-from bdmm.media.output_file import appearing, check_folder
 from bdmm.media.video_writer import FrameWriter, create_video
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from bdmm.config import LossConfig
 from bdmm.errors import InputError
-from bdmm.network.tensor_files import check_tensors, read_tensors
+from bdmm.files.tensor_files import check_tensors, read_tensors
 
 STAGES = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
 """(channels, convolutions) of each stage; a 2x2 max-pool stands between stages."""

@@ -11,7 +11,7 @@ from PIL import Image as Pillow
 from PIL import ImageCms, ImageOps, UnidentifiedImageError
 
 from bdmm.errors import InputError, Notice
-from bdmm.media.output_file import appearing, writing
+from bdmm.files.output_file import appearing, writing
 
 Picture = UInt8[np.ndarray, "_ _ 3"]
 """``h w 3`` RGB in 0..255."""

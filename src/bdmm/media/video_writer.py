@@ -13,9 +13,9 @@ from av.filter import Graph
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from bdmm.errors import InputError, Notice
+from bdmm.files.output_file import appearing, check_folder, check_output, writing
 from bdmm.media.audio_copy import AudioCopy
 from bdmm.media.image import Picture, write_image
-from bdmm.media.output_file import appearing, check_folder, check_output, writing
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".gif")
 """What is written: H.264, or VP9 in .webm, or a palette per frame in .gif (no sound)."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from bdmm.errors import InputError
-from bdmm.media.output_file import appearing, check_folder, writing
+from bdmm.files.output_file import appearing, check_folder, writing
 from bdmm.metrics.weight_files import WeightFile, check_hash
 
 VARIABLE = "BDMM_DETECTORS"

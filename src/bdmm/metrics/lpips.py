@@ -12,9 +12,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from bdmm.errors import InputError
+from bdmm.files.tensor_files import check_tensors
 from bdmm.metrics.backbones import BACKBONE_LAYERS, MIN_SIZE, Backbone
 from bdmm.metrics.weight_files import BACKBONES, HEADS, read_checked
-from bdmm.network.tensor_files import check_tensors
 
 SHIFT = (-0.030, -0.088, -0.188)
 SCALE = (0.458, 0.448, 0.450)

@@ -11,11 +11,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from bdmm.errors import InputError
+from bdmm.files.tensor_files import check_tensors, read_safetensors, write_safetensors
 from bdmm.media.image import Picture
 from bdmm.media.pixels import to_frames
 from bdmm.metrics.detectors import Detector
 from bdmm.metrics.frechet import FrechetDistance, Moments, RunningMoments, frechet_distance
-from bdmm.network.tensor_files import check_tensors, read_safetensors, write_safetensors
 
 _KIND = "feature statistics"
 

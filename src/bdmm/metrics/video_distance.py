@@ -17,12 +17,12 @@ import torch
 from jaxtyping import Float, Int
 
 from bdmm.errors import InputError
+from bdmm.files.tensor_files import check_tensors, read_safetensors, write_safetensors
 from bdmm.metrics.detectors import Detector
 from bdmm.metrics.frechet import Moments, RunningMoments, frechet_distance
 from bdmm.metrics.protocols import VideoDistance
 from bdmm.metrics.running import RunningMean, Summary
 from bdmm.metrics.set_distance import check_settings, read_metadata
-from bdmm.network.tensor_files import check_tensors, read_safetensors, write_safetensors
 from bdmm.shapes import Frames
 
 _KIND = "video features"

@@ -12,7 +12,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from bdmm.errors import InputError
-from bdmm.network.tensor_files import check_tensors, read_tensors
+from bdmm.files.tensor_files import check_tensors, read_tensors
 
 _CHUNK = 2**20
 

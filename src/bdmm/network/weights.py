@@ -19,9 +19,7 @@ from torch.overrides import TorchFunctionMode
 
 from bdmm.config import NetworkConfig
 from bdmm.errors import InputError
-from bdmm.network.layered import build_generator
-from bdmm.network.released import from_released, network_tensors, to_released
-from bdmm.network.tensor_files import (
+from bdmm.files.tensor_files import (
     Shape,
     check_tensors,
     read_safetensors,
@@ -29,6 +27,8 @@ from bdmm.network.tensor_files import (
     write_pth,
     write_safetensors,
 )
+from bdmm.network.layered import build_generator
+from bdmm.network.released import from_released, network_tensors, to_released
 
 VERSION = 1
 """Format version that this code writes and the only one that it reads."""

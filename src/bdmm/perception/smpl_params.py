@@ -13,11 +13,11 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
-from bdmm.body.inert_pickle import read_pickle
 from bdmm.body.model import SkinnedBody
 from bdmm.body.rotations import axis_angle_to_matrix, chain, unchain
 from bdmm.body.smpl import AXES, SmplBody
 from bdmm.errors import InputError
+from bdmm.files.restricted_unpickler import read_pickle
 from bdmm.records import BONE_NAMES, Motion
 from bdmm.shapes import Rotations
 

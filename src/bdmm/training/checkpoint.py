@@ -16,8 +16,8 @@ from typing import Any
 from torch import Tensor
 
 from bdmm.errors import InputError, Notice
-from bdmm.media.output_file import writing
-from bdmm.network.tensor_files import read_safetensors, write_safetensors
+from bdmm.files.output_file import writing
+from bdmm.files.tensor_files import read_safetensors, write_safetensors
 from bdmm.network.weights import digest
 
 FOLDER = "checkpoints"

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch.utils.tensorboard import SummaryWriter
 
-from bdmm.media.output_file import appearing, writing
+from bdmm.files.output_file import appearing, writing
 
 LOG = "log.jsonl"
 CURVES = "tensorboard"

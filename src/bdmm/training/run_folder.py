@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bdmm.data.folder_lock import locked
 from bdmm.errors import InputError
-from bdmm.media.output_file import appearing, check_folder, writing
+from bdmm.files.folder_lock import locked
+from bdmm.files.output_file import appearing, check_folder, writing
 from bdmm.network.weights import FILE_NAME, save_weights
 from bdmm.training.checkpoint import save_checkpoint
 from bdmm.training.learner import Learner

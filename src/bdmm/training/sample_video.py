@@ -8,7 +8,7 @@ import torch
 from bdmm.config import NetworkConfig
 from bdmm.data.batch import Batch
 from bdmm.data.clip_dataset import ClipDataset, read_sample, to_batch
-from bdmm.media.output_file import writing
+from bdmm.files.output_file import writing
 from bdmm.media.pixels import to_pictures
 from bdmm.media.video_writer import create_video
 from bdmm.training.learner import Learner
