@@ -30,9 +30,9 @@ from bdmm.body.model import AnnyBody, load_body
 from bdmm.conditioning import Conditioner
 from bdmm.media.pixels import to_frames
 from bdmm.perception.body_fit import fit_motion
-from bdmm.perception.foreground import clean_foreground
 from bdmm.perception.mediapipe_pose import MediaPipePose
-from bdmm.perception.refine_fit import Look, refine_motion
+from bdmm.perception.refine_fit import FrameView, refine_motion
+from bdmm.perception.silhouette import clean_foreground
 from bdmm.records import BONE_NAMES, Conditions, Motion, Source
 from bdmm.shapes import Foreground, Image
 from bdmm_synth.clip import ClipRequest, RenderedClip, render_clip
@@ -92,11 +92,13 @@ def main(options: Options) -> None:
 
 def estimate(clip: RenderedClip, body: AnnyBody) -> Motion:
     """Run the estimator and the fit on a clip."""
-    sighting = MediaPipePose().detect(clip.frames_uint8, clip.motion.fps)
-    return fit_motion(sighting.landmarks, body, sighting.silhouettes, links=sighting.links)
+    detection = MediaPipePose().detect(clip.frames_uint8, clip.motion.fps)
+    return fit_motion(
+        detection.landmarks, body, detection.silhouettes, point_tracks=detection.point_tracks
+    )
 
 
-def looks(clip: RenderedClip) -> Iterator[Look]:
+def looks(clip: RenderedClip) -> Iterator[FrameView]:
     """Yield what makes frames and foregrounds for the second look."""
 
     def look(number: int) -> tuple[Image, Foreground]:

@@ -26,7 +26,7 @@ from bdmm.body.rasterize import rasterize
 from bdmm.media.video_reader import VideoReader
 from bdmm.perception import body_fit
 from bdmm.perception.mediapipe_pose import MediaPipePose
-from bdmm.perception.pose import Sighting
+from bdmm.perception.pose import Detection
 from bdmm.perception.silhouette import overlap
 from bdmm.records import Motion
 
@@ -54,33 +54,37 @@ def main(options: Options) -> None:
     for clip in options.clips:
         reader = VideoReader(clip)
         seconds = time.process_time()
-        sighting = MediaPipePose().detect(itertools.islice(reader, options.frames), reader.fps)
+        detection = MediaPipePose().detect(itertools.islice(reader, options.frames), reader.fps)
         seconds = time.process_time() - seconds
-        motion = report(clip.stem, sighting, body, options.smooth, seconds)
+        motion = report(clip.stem, detection, body, options.smooth, seconds)
         if options.sheet is not None:
             draw_sheet(options.sheet, reader, motion, body)
 
 
 def report(
-    name: str, sighting: Sighting, body: SkinnedBody, smooth: float, seconds: float
+    name: str, detection: Detection, body: SkinnedBody, smooth: float, seconds: float
 ) -> Motion:
     """Fit, print a line of figures, and return the motion."""
-    landmarks = sighting.landmarks
+    landmarks = detection.landmarks
     count = len(landmarks.found)
     once = time.process_time()
     evidence = body_fit.gather(landmarks, body)
-    body_fit.fit_shape(evidence, body, sighting.silhouettes)
+    body_fit.fit_shape(evidence, body, detection.silhouettes)
     once = time.process_time() - once
     fit = time.process_time()
     motion = body_fit.fit_motion(
-        landmarks, body, sighting.silhouettes, smoothing=smooth, links=sighting.links
+        landmarks,
+        body,
+        detection.silhouettes,
+        smoothing=smooth,
+        point_tracks=detection.point_tracks,
     )
     fit = time.process_time() - fit - once
     errors = body_fit.keypoint_errors(motion, landmarks, body)
     print(
         f"{name}: found {int(landmarks.found.sum())} of {count} frames, "
         f"keypoint error {errors.nanmedian():.2f} px median {errors.nanmean():.2f} mean, "
-        f"silhouette IoU {silhouette_iou(motion, sighting, body):.3f}, "
+        f"silhouette IoU {silhouette_iou(motion, detection, body):.3f}, "
         f"jitter {jitter(motion, body):.2f} px, flagged {motion.flagged.float().mean():.1%}, "
         f"detection {seconds / count * 1e3:.0f} ms/frame, fit {fit / count * 1e3:.0f} ms/frame "
         f"and {once:.1f} s once",
@@ -89,10 +93,10 @@ def report(
     return motion
 
 
-def silhouette_iou(motion: Motion, sighting: Sighting, body: SkinnedBody) -> float:
+def silhouette_iou(motion: Motion, detection: Detection, body: SkinnedBody) -> float:
     """Return the mean over at most 60 frames."""
-    every = max(1, len(sighting.silhouettes) // 60)
-    chosen = sighting.silhouettes[::every]
+    every = max(1, len(detection.silhouettes) // 60)
+    chosen = detection.silhouettes[::every]
     frames = [one.frame for one in chosen]
     vertices = body.vertices(motion.shape, motion.rotations[frames])
     vertices = project(vertices, motion.scale[frames], motion.translation[frames])

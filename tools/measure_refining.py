@@ -52,8 +52,8 @@ def main(options: Options) -> None:
         true = clip.motion[LOOKED_AT : LOOKED_AT + 1]
         fits = {"spoilt": spoil_fit(true, body, float(random.uniform(*FIT_ERROR)), random)}
         try:
-            sighting = estimator.detect_photo(picture)
-            fits["estimated"] = fit_photo(sighting.landmarks, body, sighting.silhouettes)
+            detection = estimator.detect_photo(picture)
+            fits["estimated"] = fit_photo(detection.landmarks, body, detection.silhouettes)
         except InputError as error:
             print(f"seed {seed}: {error}")
         image, foreground = to_frames([picture])[0], as_foreground(clip.foregrounds[LOOKED_AT])

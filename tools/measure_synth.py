@@ -153,12 +153,12 @@ def measure_detection(options: Options) -> None:
     for seed in range(options.seed, options.seed + options.people):
         clip = _poses(seed, 2, body, options.size)
         try:
-            sighting = estimator.detect_photo(clip.frames_uint8[1])
+            detection = estimator.detect_photo(clip.frames_uint8[1])
         except InputError:
             missed.append(seed)
             continue
         found += 1
-        seen, true = sighting.landmarks.keypoints[0], clip.keypoints[1]
+        seen, true = detection.landmarks.keypoints[0], clip.keypoints[1]
         sure = (seen[:, 2] > 0.5) & (true[:, 2] > 0.5)
         errors += (seen[sure, :2] - true[sure, :2]).norm(dim=-1).tolist()
     print(f"MediaPipe sees {found} of {options.people} people; not those of seeds {missed}")

@@ -6,8 +6,7 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from bdmm.body.camera import project
-from bdmm.body.keypoint_visibility import hide_face
+from bdmm.body.camera import hide_face, project
 from bdmm.body.mesh_flow import MeshFlow, mesh_flow, plane_turns
 from bdmm.body.model import BodyModel
 from bdmm.body.pose_heatmap import pose_heatmaps

@@ -11,7 +11,6 @@ from bdmm.body.rotations import (
     frame,
     interpolate,
     matrix_to_axis_angle,
-    nearest_rotation,
     pose_bones,
     rotation_between,
     unchain,
@@ -104,14 +103,6 @@ def test_frame_is_right_handed_and_keeps_the_first_direction():
     torch.testing.assert_close(torch.linalg.det(axes), torch.ones(20).double())
     torch.testing.assert_close(axes[..., 0] * first.norm(dim=1, keepdim=True), first)
     assert ((axes[..., 1] * second).sum(1) > 0).all()
-
-
-def test_nearest_rotation_keeps_rotations_and_mends_others():
-    rotation = random_rotations(10)
-    torch.testing.assert_close(nearest_rotation(rotation), rotation)
-    torch.testing.assert_close(nearest_rotation(3 * rotation), rotation)
-    mended = nearest_rotation(rotation * torch.tensor([1.0, 1.0, -1.0]))
-    torch.testing.assert_close(torch.linalg.det(mended), torch.ones(10).double())
 
 
 def test_chain_multiplies_along_the_tree_and_unchain_undoes_it():

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from bdmm.errors import InputError
-from bdmm.files.output_file import appearing, check_output, writing
 from bdmm.files import output_file
+from bdmm.files.output_file import appearing, check_output, writing
 
 
 def fail_half_way(path, error, folder):

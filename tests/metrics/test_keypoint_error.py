@@ -9,7 +9,7 @@ import torch
 
 from bdmm.errors import InputError
 from bdmm.metrics.keypoint_error import detect_keypoints, keypoint_error, torso_lengths
-from bdmm.perception.pose import Sighting
+from bdmm.perception.pose import Detection
 from bdmm.records import KEYPOINT_NAMES, Landmarks
 
 NECK, HIP, WRIST = (KEYPOINT_NAMES.index(n) for n in ("neck", "mid_hip", "left_wrist"))
@@ -90,14 +90,14 @@ class Blind:
     def __init__(self, seen: torch.Tensor | None = None) -> None:
         self._seen = seen
 
-    def detect(self, frames, fps, person=None) -> Sighting:
+    def detect(self, frames, fps, person=None) -> Detection:
         count = sum(1 for _ in frames)
         if self._seen is None:
             raise InputError("Nobody is seen.")
         found = torch.ones(count, dtype=torch.bool)
-        return Sighting(Landmarks(self._seen, None, found, (8, 8), fps))
+        return Detection(Landmarks(self._seen, None, found, (8, 8), fps))
 
-    def detect_photo(self, photo, person=None) -> Sighting:
+    def detect_photo(self, photo, person=None) -> Detection:
         raise NotImplementedError
 
 

@@ -5,9 +5,7 @@ import numpy as np
 import pytest
 
 from bdmm.errors import Notice
-from bdmm.perception.background import remove_person
-from bdmm.perception.seamless import join_copies
-from bdmm.perception.shift_map import shift_map
+from bdmm.perception.background import join_copies, remove_person, shift_map
 
 
 def _bricks(height: int, width: int) -> np.ndarray:

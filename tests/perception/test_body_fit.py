@@ -9,7 +9,7 @@ from bdmm.body.rotations import angle_between, chain
 from bdmm.errors import InputError
 from bdmm.perception import body_fit
 from bdmm.perception.body_fit import chunk_bounds, fit_motion, fit_photo, keypoint_errors
-from bdmm.perception.pose import Link
+from bdmm.perception.pose import PointTrack
 from bdmm.perception.silhouette import overlap
 from bdmm.records import Motion
 
@@ -164,14 +164,14 @@ def test_followed_points_steady_the_surface(body, make_motion, see):
     frames = range(0, 20, 4)
     points = project(body.vertices(true.shape, true.rotations), true.scale, true.translation)
     front = points[..., 2] < points[..., 2].mean(dim=1, keepdim=True)
-    links = [
-        Link(start, end, points[start, chosen, :2], (points[end] - points[start])[chosen, :2])
+    tracks = [
+        PointTrack(start, end, points[start, chosen, :2], (points[end] - points[start])[chosen, :2])
         for start in frames
         for end in (start + 2, start + 4)
         for chosen in [torch.nonzero(front[start]).flatten()[::40]]
     ]
     noisy = see(true, noise=3.0)
-    alone, steadied = fit_motion(noisy, body), fit_motion(noisy, body, links=links)
+    alone, steadied = fit_motion(noisy, body), fit_motion(noisy, body, point_tracks=tracks)
     assert _flow_error(body, steadied, true) < 0.75 * _flow_error(body, alone, true)
 
 

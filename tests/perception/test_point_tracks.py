@@ -1,9 +1,10 @@
 import cv2
 import numpy as np
+import pytest
 import torch
 
-from bdmm.perception.point_tracks import EVERY, REACHES, PointTracker
-from bdmm.perception.pose import Silhouette
+from bdmm.perception.point_tracks import EVERY, REACHES, SIGMA, PointTracker, PointTrackTerm
+from bdmm.perception.pose import PointTrack, Silhouette
 
 
 def _picture(seed: int = 0) -> np.ndarray:
@@ -28,13 +29,13 @@ def _track(frames: list[int], speed: tuple[float, float]) -> list:
     for frame in frames:
         dx, dy = speed[0] * frame, speed[1] * frame
         tracker.step(_moved(picture, dx, dy), _silhouette(frame, 50 + dx, 30 + dy))
-    return tracker.links
+    return tracker.point_tracks
 
 
 def test_points_go_where_the_surface_goes() -> None:
-    links = _track(list(range(18)), (1.5, -0.75))
-    assert {one.end - one.start for one in links} == set(REACHES)
-    for one in links:
+    tracks = _track(list(range(18)), (1.5, -0.75))
+    assert {one.end - one.start for one in tracks} == set(REACHES)
+    for one in tracks:
         expected = torch.tensor([1.5, -0.75]) * (one.end - one.start)
         assert len(one.points) > 20
         assert (one.moved - expected).norm(dim=1).median() < 0.3
@@ -49,16 +50,59 @@ def test_points_lie_on_the_person() -> None:
 
 def test_a_missing_frame_ends_all_tracks() -> None:
     frames = [frame for frame in range(14) if frame != 7]
-    links = _track(frames, (0.5, 0.0))
-    assert links
-    assert all((one.start < 7) == (one.end < 7) for one in links)
-    assert all(one.start % EVERY == 0 for one in links)
+    tracks = _track(frames, (0.5, 0.0))
+    assert tracks
+    assert all((one.start < 7) == (one.end < 7) for one in tracks)
+    assert all(one.start % EVERY == 0 for one in tracks)
 
 
 def test_points_that_vanish_are_given_up() -> None:
     tracker = PointTracker()
     for frame in range(5):
         tracker.step(_picture(seed=frame), _silhouette(frame, 50.0, 30.0))
-    followed = sum(len(one.points) for one in tracker.links)
+    followed = sum(len(one.points) for one in tracker.point_tracks)
     still = sum(len(one.points) for one in _track(list(range(5)), (0.0, 0.0)))
     assert followed < 0.5 * still
+
+
+def _term(
+    point: tuple[float, float], moved: tuple[float, float], unit: float = 1.0
+) -> PointTrackTerm:
+    track = PointTrack(0, 1, torch.tensor([point]).float(), torch.tensor([moved]).float())
+    return PointTrackTerm([track], torch.zeros(2), unit)
+
+
+def _vertices(second: list[list[float]]) -> torch.Tensor:
+    first = [[10.0, 10, 5], [12.0, 10, -5], [40.0, 40, 0]]
+    return torch.tensor([first, second])
+
+
+def test_the_foremost_vertex_near_the_point_carries_it() -> None:
+    moves = _vertices([[10.0, 10, 5], [15.0, 14, -5], [40.0, 40, 0]])
+    assert _term((10, 10), (3, 4))(moves) == 0
+    squared = 25.0
+    expected = squared / (1 + squared / SIGMA**2)
+    assert float(_term((10, 10), (0, 0))(moves)) == pytest.approx(expected)
+
+
+def test_a_point_off_the_body_counts_nothing() -> None:
+    moves = _vertices([[10.0, 10, 5], [15.0, 14, -5], [40.0, 40, 0]])
+    assert _term((25, 25), (9, 9))(moves) == 0
+
+
+def test_points_are_brought_to_pixels_of_the_fit() -> None:
+    moves = _vertices([[10.0, 10, 5], [15.0, 14, -5], [40.0, 40, 0]])
+    assert _term((20, 20), (6, 8), unit=2.0)(moves) == 0
+
+
+def test_descent_brings_the_body_to_move_along() -> None:
+    term = _term((12, 10), (2, 0))
+    shift = torch.zeros(2, requires_grad=True)
+    optimiser = torch.optim.SGD([shift], lr=0.2)
+    start = _vertices([[10.0, 10, 5], [12.0, 10, -5], [40.0, 40, 0]])
+    for _ in range(60):
+        moved = torch.stack((start[0], start[1] + torch.cat((shift, torch.zeros(1)))))
+        optimiser.zero_grad()
+        term(moved).backward()
+        optimiser.step()
+    assert (shift.detach() - torch.tensor([2.0, 0.0])).abs().max() < 0.05

@@ -12,9 +12,8 @@ from bdmm.data.cached_sources import as_foreground
 from bdmm.data.fit_error import spoil_fit
 from bdmm.data.fit_samples import FitSample, augmented
 from bdmm.media.pixels import to_frames
-from bdmm.perception.fit_picture import CHANNELS, SIDE, picture_fit
-from bdmm.perception.fit_refiner import FitRefiner
-from bdmm.perception.refine_fit import Look, refine_motion, refine_photo
+from bdmm.perception.fit_refiner import CHANNELS, SIDE, FitRefiner, picture_fit
+from bdmm.perception.refine_fit import FrameView, refine_motion, refine_photo
 from bdmm.records import Motion
 from bdmm_synth.clip import ClipRequest, RenderedClip, render_clip
 
@@ -48,7 +47,7 @@ def looks(clip: RenderedClip) -> list[tuple[torch.Tensor, torch.Tensor]]:
     ]
 
 
-def made(pairs: list[tuple[torch.Tensor, torch.Tensor]]) -> list[Look]:
+def made(pairs: list[tuple[torch.Tensor, torch.Tensor]]) -> list[FrameView]:
     return [lambda pair=pair: pair for pair in pairs]
 
 

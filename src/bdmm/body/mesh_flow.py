@@ -6,11 +6,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from bdmm.body.bones import ADJACENT, OTHER_SIDE
-from bdmm.body.crumbs import solid
-from bdmm.body.nearest_part import nearest_part
+from bdmm.body.bones import ADJACENT, OTHER_SIDE, nearest_part
 from bdmm.body.rasterize import Raster
-from bdmm.body.region_box import region_box
+from bdmm.body.regions import majority_filter, region_box
 from bdmm.body.skirt import SPAN, between_legs
 from bdmm.body.source_geometry import (
     DEPTH_SLACK,
@@ -224,7 +222,7 @@ def _extended(
     kept = free & same_outline & ADJACENT.to(bone.device)[bone, shown.segment]
     person = covered.clone()
     person.view(-1)[at[kept]] = True
-    kept &= solid(person).flatten().index_select(0, at)
+    kept &= majority_filter(person).flatten().index_select(0, at)
     return at[kept], spot[kept]
 
 

@@ -1,8 +1,8 @@
 """Which face of a mesh is seen in each pixel: a z-buffer in fixed-point arithmetic.
 
-Two twins draw the same picture, bit for bit: a warp-lang kernel (CPU and CUDA) and a plain PyTorch
-version, which is the specification and serves where warp-lang is missing. They can agree because
-everything that decides which face wins is integer arithmetic, with one rule for both:
+Two implementations draw the same picture, bit for bit: a warp-lang kernel (CPU and CUDA) and the
+reference in plain PyTorch. The reference is the specification and runs where warp-lang is missing.
+They agree because integer arithmetic decides which face wins, by one rule:
 
 - x and y are rounded to 1/1024 pixel, z to 1/512 pixel;
 - a pixel belongs to a face if its centre lies inside or on an edge; either orientation is drawn;
@@ -21,18 +21,16 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from bdmm.body.fixed_point import (
+    EMPTY,
+    MAX_XY,
+    MAX_Z,
+    XY_STEPS,
+    Z_STEPS,
+    fixed_point,
+)
 from bdmm.shapes import Faces
 
-XY_STEPS = 1024
-"""Fixed-point steps per pixel in x and y."""
-Z_STEPS = 512
-"""Fixed-point steps per pixel in depth."""
-MAX_XY = 2048 * XY_STEPS
-MAX_Z = 2048 * Z_STEPS
-NOWHERE = 2**30
-"""Coordinates of a vertex that cannot be drawn; too far from all others to share a face."""
-EMPTY = torch.iinfo(torch.int64).max
-"""Key of a pixel that no face covers. Others are depth * 2**32 + face: the least one is seen."""
 _CANDIDATES = 2**21
 
 
@@ -56,7 +54,7 @@ def rasterize(
     vertices: Float[Tensor, "t v 3"],
     faces: Faces,
     size: tuple[int, int],
-    twin: Literal["auto", "warp", "torch"] = "auto",
+    implementation: Literal["auto", "warp", "reference"] = "auto",
 ) -> Raster:
     """Draw a mesh into a z-buffer, on the device of ``vertices``.
 
@@ -65,15 +63,15 @@ def rasterize(
             the centre of pixel (row, column) is (column + 0.5, row + 0.5).
         faces: indices of vertices; int32 spares the kernel a conversion.
         size: (height, width) of the picture.
-        twin: "warp" the warp-lang kernel, "torch" the specification, "auto" the kernel where
-            warp-lang is installed.
+        implementation: "warp" the warp-lang kernel, "reference" plain PyTorch, "auto" the kernel
+            where warp-lang is installed.
 
     Returns:
         The raster; not differentiable.
     """
-    if twin == "auto":
-        twin = "warp" if _has_warp() else "torch"
-    if twin == "torch":
+    if implementation == "auto":
+        implementation = "warp" if _has_warp() else "reference"
+    if implementation == "reference":
         return rasterize_ref(vertices, faces, size)
     from bdmm.body.rasterize_warp import draw
 
@@ -91,14 +89,6 @@ def rasterize_ref(vertices: Float[Tensor, "t v 3"], faces: Faces, size: tuple[in
     points = fixed_point(vertices)
     keys = torch.stack([_z_buffer_ref(frame, faces, size) for frame in points])
     return _resolve(keys, points, faces)
-
-
-def fixed_point(vertices: Float[Tensor, "t v 3"]) -> Int[Tensor, "t v 3"]:
-    """Round positions in pixels to fixed-point steps (int32)."""
-    steps = vertices.new_tensor([XY_STEPS, XY_STEPS, Z_STEPS])
-    points = torch.round(vertices.detach().float() * steps)
-    usable = (points.abs() < NOWHERE - MAX_XY).all(dim=-1, keepdim=True)
-    return torch.where(usable, points, NOWHERE).to(torch.int32)
 
 
 def _z_buffer_ref(

@@ -2,7 +2,7 @@
 
 Importing this module starts warp-lang. Kernels are compiled at their first use (seconds) and kept
 in ``WARP_CACHE_PATH``, in warp-lang's own cache folder, or, where neither can be written, in a
-folder of this user beside the temporary files.
+folder of this user among the temporary files.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ import warp as wp
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from bdmm.body.rasterize import EMPTY, MAX_XY, MAX_Z, XY_STEPS, Z_STEPS
+from bdmm.body.fixed_point import EMPTY, MAX_XY, MAX_Z, XY_STEPS, Z_STEPS
 
 
 def _start_quietly() -> None:

@@ -111,14 +111,6 @@ def frame(primary: Float[Tensor, "*#b 3"], secondary: Float[Tensor, "*#b 3"]) ->
     return torch.stack((first, second, torch.linalg.cross(first, second)), dim=-1)
 
 
-def nearest_rotation(matrix: Float[Tensor, "*b 3 3"]) -> Float[Tensor, "*b 3 3"]:
-    """Return the rotation nearest to each matrix in the Frobenius norm (never a reflection)."""
-    left, _, right = torch.linalg.svd(matrix)
-    sign = torch.linalg.det(left @ right)
-    fix = torch.stack((torch.ones_like(sign), torch.ones_like(sign), sign), dim=-1)
-    return (left * fix[..., None, :]) @ right
-
-
 def chain(local: Rotations) -> Rotations:
     """Return each bone's orientation in the camera from the local rotations, ``*b 24 3 3``.
 

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from bdmm.body.nearest_pixel import nearest_pixel
+from bdmm.body.regions import nearest_pixel
 from bdmm.records import BONE_NAMES
 
 SPAN = 0.3

@@ -10,12 +10,12 @@ from scipy.spatial import KDTree
 from torch import Tensor
 from torch.nn import functional
 
+from bdmm.body.bones import HANDS, nearest_part
 from bdmm.body.camera import project
-from bdmm.body.dress import dress
+from bdmm.body.clothed_body import clothed
 from bdmm.body.model import BodyModel
-from bdmm.body.nearest_part import HANDS, nearest_part
-from bdmm.body.nearest_pixel import nearest_pixel
 from bdmm.body.rasterize import Raster, rasterize
+from bdmm.body.regions import nearest_pixel
 from bdmm.body.rotations import chain
 from bdmm.body.skirt import skirt_rows
 from bdmm.records import Motion
@@ -142,7 +142,7 @@ def prepare_geometry(body: BodyModel, pose: Motion, foreground: Foreground) -> S
     """
     assert len(pose) == 1
     assert tuple(foreground.shape[1:]) == pose.size
-    dressed = dress(body, pose, foreground)
+    dressed = clothed(body, pose, foreground)
     posed = dressed.vertices(pose.shape[None], pose.rotations)
     vertices = project(posed, pose.scale, pose.translation)[0]
     corners = vertices[body.faces]

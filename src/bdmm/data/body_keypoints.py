@@ -2,8 +2,7 @@
 
 import torch
 
-from bdmm.body.camera import project
-from bdmm.body.keypoint_visibility import hide_face
+from bdmm.body.camera import hide_face, project
 from bdmm.body.model import BodyModel
 from bdmm.body.rasterize import rasterize
 from bdmm.records import Motion

@@ -19,8 +19,8 @@ from bdmm.data.clip_crop import (
 )
 from bdmm.media.image import Picture
 from bdmm.media.pixels import to_frames
-from bdmm.perception.pose import Sighting
-from bdmm.perception.refine_fit import Look, refine_motion
+from bdmm.perception.pose import Detection
+from bdmm.perception.refine_fit import FrameView, refine_motion
 from bdmm.records import Motion
 from bdmm.shapes import Foreground, Image
 
@@ -44,7 +44,7 @@ class Cutting:
     """
 
     def __init__(
-        self, footage: Iterable[Picture], sighting: Sighting, crop: Crop, size: int
+        self, footage: Iterable[Picture], sighting: Detection, crop: Crop, size: int
     ) -> None:
         self.footage, self.crop, self.size = footage, crop, size
         self._silhouettes = {one.frame: one for one in sighting.silhouettes}
@@ -58,7 +58,7 @@ class Cutting:
                 self.kept[number] = pair
             yield pair
 
-    def looks(self) -> Iterator[Look]:
+    def looks(self) -> Iterator[FrameView]:
         """Yield what makes each frame as tensors."""
         for number, picture in enumerate(self.footage):
             yield partial(self._look, number, picture)
@@ -79,7 +79,7 @@ def refine_in_crop(
     body: SkinnedBody,
     motion: Motion,
     footage: Iterable[Picture],
-    sighting: Sighting,
+    sighting: Detection,
     size: int,
     every: int,
 ) -> Motion:

@@ -15,7 +15,7 @@ from bdmm.data.clip_store import PreparedClip
 from bdmm.kernels.warp import warp
 from bdmm.media.pixels import to_pictures
 from bdmm.perception.body_fit import fit_motion
-from bdmm.perception.fit_picture import dressed_vertices, picture_fit
+from bdmm.perception.fit_refiner import clothed_vertices, picture_fit
 from bdmm.perception.mediapipe_pose import MediaPipePose
 from bdmm.records import Motion
 
@@ -61,7 +61,9 @@ def estimated_motion(clip: PreparedClip, body: SkinnedBody) -> Motion:
         InputError: nobody is seen, or not for longer than a second.
     """
     sighting = MediaPipePose().detect(to_pictures(clip.frames()), clip.info.fps)
-    return fit_motion(sighting.landmarks, body, sighting.silhouettes, links=sighting.links)
+    return fit_motion(
+        sighting.landmarks, body, sighting.silhouettes, point_tracks=sighting.point_tracks
+    )
 
 
 def make_sample(
@@ -80,7 +82,7 @@ def make_sample(
     if float((foreground > 0.5).float().mean()) < LEAST:
         return None
     picture = picture_fit(body, fit, clip.frames(frame, frame + 1)[0], foreground)
-    vertices = dressed_vertices(body, true, foreground)
+    vertices = clothed_vertices(body, true, foreground)
     there = picture.face >= 0
     place = picture.drawn(body.faces, vertices)
     height, width = true.size

@@ -27,7 +27,7 @@ from bdmm.media.image import Picture
 from bdmm.perception.body_fit import fit_motion
 from bdmm.perception.mediapipe_pose import MediaPipePose
 from bdmm.perception.openpose_json import read_openpose
-from bdmm.perception.pose import Sighting
+from bdmm.perception.pose import Detection
 from bdmm.perception.refine_fit import refine_motion
 from bdmm.perception.smpl_params import read_smpl_motion
 from bdmm.records import Motion
@@ -159,7 +159,7 @@ def _info(
     )
 
 
-def _motion(job: ClipJob, footage: Footage, sighting: Sighting, options: PrepareOptions) -> Motion:
+def _motion(job: ClipJob, footage: Footage, sighting: Detection, options: PrepareOptions) -> Motion:
     """Return the motion in pixels of the footage: fitted, or from files beside the clip."""
     body = _body()
     if options.given_poses and job.smpl is not None:
@@ -174,7 +174,7 @@ def _motion(job: ClipJob, footage: Footage, sighting: Sighting, options: Prepare
     if options.given_poses and job.openpose is not None:
         landmarks = read_openpose(job.openpose, footage.fps, footage.size)
         _require_as_many(job, job.openpose, len(landmarks.found), len(footage))
-    return fit_motion(landmarks, body, sighting.silhouettes, links=sighting.links)
+    return fit_motion(landmarks, body, sighting.silhouettes, point_tracks=sighting.point_tracks)
 
 
 def _require_as_many(job: ClipJob, poses: Path, given: int, frames: int) -> None:
@@ -191,7 +191,7 @@ def _require_trust(job: ClipJob, motion: Motion) -> None:
         )
 
 
-def _evidence(sighting: Sighting) -> tuple:
+def _evidence(sighting: Detection) -> tuple:
     return sighting.landmarks, sighting.silhouettes
 
 

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from bdmm.body.model import load_body
-from bdmm.body.nearest_pixel import nearest_pixel
+from bdmm.body.regions import nearest_pixel
 from bdmm.conditioning import Conditioner
 from bdmm.data.clip_store import PreparedClip
 from bdmm.errors import InputError

@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from bdmm.body.bones import OTHER_SIDE
-from bdmm.body.nearest_pixel import nearest_pixel
+from bdmm.body.regions import nearest_pixel
 from bdmm.body.source_geometry import HAND_GUARD, SourceGeometry
 from bdmm.records import BONE_NAMES, BONE_PARENTS
 from bdmm.shapes import Image

@@ -2,7 +2,7 @@
 
 import torch
 
-from bdmm.body.region_box import region_box
+from bdmm.body.regions import region_box
 from bdmm.body.source_geometry import SourceGeometry
 from bdmm.inference.person_colours import PersonColours
 from bdmm.kernels.push_pull import push_pull

@@ -18,7 +18,7 @@ from bdmm.media.video_reader import VideoReader
 from bdmm.perception.body_fit import fit_motion
 from bdmm.perception.mediapipe_pose import MediaPipePose
 from bdmm.perception.openpose_json import read_openpose
-from bdmm.perception.pose import Sighting
+from bdmm.perception.pose import Detection
 from bdmm.perception.smpl_params import read_smpl_motion
 from bdmm.records import Motion
 
@@ -154,7 +154,7 @@ class VideoDriver:
         """Look at the video and fit the body."""
         return self.fit(self.look())
 
-    def look(self) -> Sighting:
+    def look(self) -> Detection:
         """Find the person in every frame.
 
         Raises:
@@ -167,7 +167,7 @@ class VideoDriver:
             warnings.warn(f"{name}: {note}", Notice, stacklevel=3)
         return sighting
 
-    def fit(self, sighting: Sighting) -> Motion:
+    def fit(self, sighting: Detection) -> Motion:
         """Fit the body to what `look` saw, and look at fit and frames together once more.
 
         Raises:
@@ -189,7 +189,7 @@ class PoseFolder:
 
     def motion(self) -> Motion:
         """Fit the body."""
-        return _fitted(Sighting(self._landmarks), self._reading)
+        return _fitted(Detection(self._landmarks), self._reading)
 
 
 def _shipped(name: str) -> Motion:
@@ -209,7 +209,7 @@ def _holds_openpose(folder: Path) -> bool:
     return b'"people"' in first.read_bytes() or first.name.endswith("_keypoints.json")
 
 
-def _fitted(sighting: Sighting, reading: Reading) -> Motion:
+def _fitted(sighting: Detection, reading: Reading) -> Motion:
     count = len(sighting.landmarks.found)
     reading.progress("Fitting the body", 0, count)
     motion = fit_motion(
@@ -217,7 +217,7 @@ def _fitted(sighting: Sighting, reading: Reading) -> Motion:
         load_body(),
         sighting.silhouettes,
         smoothing=reading.smooth,
-        links=sighting.links,
+        point_tracks=sighting.point_tracks,
     )
     reading.progress("Fitting the body", count, count)
     return motion

@@ -16,9 +16,9 @@ from bdmm.inference.scene import bounded
 from bdmm.kernels.warp import warp
 from bdmm.media.image import Picture, picture_size, read_image
 from bdmm.perception.body_fit import fit_photo
-from bdmm.perception.foreground import clean_foreground
 from bdmm.perception.mediapipe_pose import MediaPipePose
 from bdmm.perception.pose import Silhouette
+from bdmm.perception.silhouette import clean_foreground
 
 SIDE = 720
 """Longer side of a picture of an inspection."""

@@ -6,10 +6,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from bdmm.body.bones import ADJACENT
-from bdmm.body.crumbs import crumbs, solid
-from bdmm.body.nearest_part import HANDS
-from bdmm.body.region_box import region_box
+from bdmm.body.bones import ADJACENT, HANDS
+from bdmm.body.regions import majority_filter, region_box, speckles
 from bdmm.body.source_geometry import SourceGeometry
 from bdmm.inference.bone_palette import (
     ARMS,
@@ -89,7 +87,9 @@ class PersonColours:
         body = bone >= 0
         known = (state != PixelState.NONE) & ((state != PixelState.HIDDEN) | filled)
         known &= ~self._left_behind(colours, grid, bone)
-        loose = body & torch.where(known, self._crumbs(grid, known), ~solid(body & ~known))
+        loose = body & torch.where(
+            known, self._speckles(grid, known), ~majority_filter(body & ~known)
+        )
         known &= ~loose
         unknown = body & ~known & ~loose
         for index in bone[unknown].unique().tolist():
@@ -100,12 +100,12 @@ class PersonColours:
             colours = torch.where(loose[:, None], push_pull(colours, weight), colours)
         return colours, known
 
-    def _crumbs(
+    def _speckles(
         self, grid: Float[Tensor, "1 h w 2"], known: Bool[Tensor, "1 h w"]
     ) -> Bool[Tensor, "1 h w"]:
         size = grid.new_tensor([self.person.shape[2], self.person.shape[1]])
         place = ((grid[0] + 1) / 2 * size).movedim(-1, 0).contiguous()
-        return crumbs(place, known[0])[None]
+        return speckles(place, known[0])[None]
 
     def _left_behind(
         self,

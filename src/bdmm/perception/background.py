@@ -4,11 +4,11 @@ import warnings
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
+from scipy.sparse import coo_array, diags_array
+from scipy.sparse.linalg import cg
 
 from bdmm.errors import Notice
-from bdmm.perception.seamless import join_copies
-from bdmm.perception.shift_map import shift_map
 
 NO_XPHOTO = (
     "Another OpenCV hides the one that bdmm came with, so the place behind the person is blurred:"
@@ -67,3 +67,146 @@ def _is_plain(photo: UInt8[np.ndarray, "h w 3"], hole: Bool[np.ndarray, "h w"]) 
     smooth = cv2.GaussianBlur(colours, (0, 0), _FINE) / share[..., None]
     detail = np.abs(photo - smooth).mean(axis=2)[grown & ~hole]
     return detail.size > 0 and float(np.percentile(detail, 98)) < _PLAIN
+
+
+SIDE = 192
+"""Pixels of the longer side at which copies are sought: ten seconds at full size, one here."""
+_PLACE = 1e-7
+"""What a step to the next pixel adds to a fourth colour channel: too little to be a colour."""
+
+
+def shift_map(
+    picture: UInt8[np.ndarray, "h w 3"], hole: Bool[np.ndarray, "h w"]
+) -> Int[np.ndarray, "h w 2"]:
+    """Return how far from each pixel of a hole its copy lies, down and to the right.
+
+    OpenCV's shift map (He and Sun, Statistics of Patch Offsets for Image Completion, 2012) chooses
+    a few shifts by which the picture is most like itself and lays few and hidden seams between
+    them. It returns colours alone, so each pixel's place travels along as a fourth one.
+
+    Args:
+        picture: RGB in 0..255.
+        hole: what shall be copied; neither empty nor everything.
+
+    Returns:
+        (rows, columns) to the copy, 0 outside the hole; some may end in the hole or off the
+        picture.
+    """
+    height, width = hole.shape
+    scale = min(1.0, SIDE / max(height, width))
+    rows, columns = max(1, round(height * scale)), max(1, round(width * scale))
+    small = cv2.resize(picture, (columns, rows), interpolation=cv2.INTER_AREA)
+    share = cv2.resize(hole.astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA)
+    known = (share == 0).astype(np.uint8)
+    shifts = np.zeros((height, width, 2), np.int64)
+    if not known.any():
+        return shifts
+    place = np.arange(rows * columns, dtype=np.float32).reshape(rows, columns)
+    lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
+    told = np.dstack((lab, place * _PLACE))
+    copied = np.zeros_like(told)
+    cv2.setRNGSeed(0)
+    cv2.xphoto.inpaint(told, 255 * known, copied, cv2.xphoto.INPAINT_SHIFTMAP)
+    taken = np.rint(copied[..., 3] / _PLACE).astype(np.int64)
+    far = np.stack(np.divmod(taken, columns), -1) - np.stack(np.divmod(place, columns), -1)
+    far = far * (height / rows, width / columns)
+    full = cv2.resize(far.astype(np.float32), (width, height), interpolation=cv2.INTER_NEAREST)
+    shifts[hole] = np.rint(full[hole])
+    return shifts
+
+
+_REACH = 0.15
+"""How far a level gives way, as a share of the picture's longer side."""
+
+
+def join_copies(
+    picture: UInt8[np.ndarray, "h w 3"],
+    hole: Bool[np.ndarray, "h w"],
+    shifts: Int[np.ndarray, "h w 2"],
+) -> UInt8[np.ndarray, "h w 3"]:
+    """Return the picture with its hole copied from where the shifts lead.
+
+    The colours of the hole solve a screened Poisson equation (Pérez et al., Poisson Image Editing,
+    2003; Bhat et al., Fourier Analysis of the 2D Screened Poisson Equation, 2008): between
+    neighbours they differ as they do where they were copied from, by the mean of both places
+    across a seam, and they stay near the copied colours far from the hole's rim.
+
+    Args:
+        picture: RGB in 0..255.
+        hole: what is replaced; neither empty nor everything.
+        shifts: (rows, columns) to each pixel's copy; those that end in the hole or off the picture
+            copy nothing, and the colours around are drawn over there.
+    """
+    colours = picture.astype(np.float64)
+    rows, columns = np.indices(hole.shape)
+    place = np.stack((rows, columns), axis=-1)
+    copied, found = _taken(colours, hole, place + shifts)
+    unknown = np.flatnonzero(hole)
+    number = np.zeros(hole.size, np.int64)
+    number[unknown] = np.arange(len(unknown))
+    number = number.reshape(hole.shape)
+
+    weight = found[hole] / (_REACH * max(hole.shape)) ** 2
+    diagonal, wanted = weight.copy(), weight[:, None] * copied[hole]
+    point_tracks = []
+    for axis in (0, 1):
+        here, there = _neighbours(axis)
+        near = hole[here] | hole[there]
+        p, q = place[here][near], place[there][near]
+        step = _steps(colours, hole, shifts, p, q)
+        for one, other, rise in ((p, q, step), (q, p, -step)):
+            inside = hole[tuple(one.T)]
+            own, beside = number[tuple(one[inside].T)], other[inside]
+            both = hole[tuple(beside.T)]
+            np.add.at(diagonal, own, 1)
+            np.add.at(wanted, own, rise[inside])
+            np.add.at(wanted, own[~both], colours[tuple(beside[~both].T)])
+            point_tracks.append((own[both], number[tuple(beside[both].T)]))
+    own, beside = (np.concatenate(ends) for ends in zip(*point_tracks, strict=True))
+    shape = (len(unknown), len(unknown))
+    linked = coo_array((np.ones(len(own)), (own, beside)), shape=shape)
+    matrix = (diags_array(diagonal) - linked).tocsr()
+    scaled = diags_array(1 / diagonal)
+    guess = copied[hole]
+    result = picture.copy()
+    for channel in range(3):
+        solved, _ = cg(matrix, wanted[:, channel], guess[:, channel], rtol=1e-4, M=scaled)
+        result[hole, channel] = solved.clip(0, 255).round()
+    return result
+
+
+def _neighbours(axis: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """Return all pixels but the last ones along an axis, and those after them."""
+    every = slice(None)
+    first, last = slice(None, -1), slice(1, None)
+    return ((first, every), (last, every)) if axis == 0 else ((every, first), (every, last))
+
+
+def _taken(
+    colours: Float[np.ndarray, "h w 3"],
+    hole: Bool[np.ndarray, "h w"],
+    place: Int[np.ndarray, "*n 2"],
+) -> tuple[Float[np.ndarray, "*n 3"], Bool[np.ndarray, "*n"]]:
+    """Return the colours at some places, and which of them are known."""
+    clipped = tuple(np.moveaxis(place.clip(0, np.array(hole.shape) - 1), -1, 0))
+    on = (np.moveaxis(place, -1, 0) == clipped).all(axis=0)
+    return colours[clipped], on & ~hole[clipped]
+
+
+def _steps(
+    colours: Float[np.ndarray, "h w 3"],
+    hole: Bool[np.ndarray, "h w"],
+    shifts: Int[np.ndarray, "h w 2"],
+    p: Int[np.ndarray, "n 2"],
+    q: Int[np.ndarray, "n 2"],
+) -> Float[np.ndarray, "n 3"]:
+    """Return how much brighter p is than q beside it where the pixels in the hole come from."""
+    total = np.zeros((len(p), 3))
+    count = np.zeros((len(p), 1))
+    for end in (p, q):
+        shift = shifts[tuple(end.T)]
+        (first, known), (second, also) = (_taken(colours, hole, side + shift) for side in (p, q))
+        use = (known & also & hole[tuple(end.T)])[:, None]
+        total += use * (first - second)
+        count += use
+    return total / np.maximum(count, 1)

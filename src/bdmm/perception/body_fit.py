@@ -8,9 +8,8 @@ from torch import Tensor
 
 from bdmm.body.model import SkinnedBody
 from bdmm.body.rotations import interpolate
-from bdmm.perception.inverse_kinematics import solve_rotations
-from bdmm.perception.lifting import lift
-from bdmm.perception.pose import Link, Silhouette
+from bdmm.perception.initial_pose import lift, solve_rotations
+from bdmm.perception.pose import PointTrack, Silhouette
 from bdmm.perception.pose_optimiser import (
     BODY_HEIGHT,
     UNIT_HEIGHT,
@@ -39,7 +38,7 @@ def fit_motion(
     silhouettes: Sequence[Silhouette] = (),
     smoothing: float = 1.0,
     steps: int = CLIP_STEPS,
-    links: Sequence[Link] = (),
+    point_tracks: Sequence[PointTrack] = (),
     shape: Float[Tensor, "s"] | None = None,
 ) -> Motion:
     """Fit the body to a clip: shape from a few frames, then every frame's pose, in chunks.
@@ -53,7 +52,7 @@ def fit_motion(
         silhouettes: of all, some or none of the frames.
         smoothing: standard deviation in frames of the smoothing over time; 0 for none.
         steps: of the optimiser per chunk.
-        links: points that were followed on the person from frame to frame.
+        point_tracks: points that were followed on the person from frame to frame.
         shape: of the body where it is known.
 
     Returns:
@@ -70,7 +69,7 @@ def fit_motion(
     pieces = []
     for start, end in chunk_bounds(len(calm.found)):
         within = [one for one in silhouettes if start <= one.frame < end]
-        part = evidence.part(range(start, end), within, links)
+        part = evidence.part(range(start, end), within, point_tracks)
         begin = analytic_start(part, body, shape)
         pieces.append((start, PoseOptimiser(part, body, shape, weights).run(begin, steps)))
     motion = to_motion(join(pieces), shape, evidence, calm, body)

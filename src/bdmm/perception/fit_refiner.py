@@ -1,20 +1,165 @@
-"""Sees where a fitted body misses the person in the photo: a small U-Net, ours.
+"""A picture of a person with the body that was fitted to it, made to be looked at by a network.
 
-From a picture of the fit (`fit_picture`) to the way from each of the body's points to
-where the photo shows that point.
+One crop around both: the photo, the foreground, and of the body at each pixel which of its points
+is seen (its place on the mean body at rest), which way the surface faces and how near it is.
 """
 
+from dataclasses import dataclass
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bdmm.perception.fit_picture import CHANNELS
+from bdmm.body.camera import project
+from bdmm.body.clothed_body import clothed, vertex_normals
+from bdmm.body.model import SkinnedBody
+from bdmm.body.rasterize import rasterize
+from bdmm.kernels.warp import warp
+from bdmm.records import Motion
+from bdmm.shapes import Foreground, Image
+
+SIDE = 192
+"""Pixels of the crop's sides."""
+CHANNELS = 12
+"""RGB and foreground in [-1, 1], place (2 m), normal, nearness (4 m), whether the body is there."""
+_MARGIN = 1.12
+_THICK = 0.02
+"""Metres that a vertex may lie behind the surface drawn at its pixel and still be seen."""
+
+
+@dataclass(frozen=True)
+class FitPicture:
+    """What a network sees of a fit.
+
+    Attributes:
+        maps: ``12 192 192``, see `CHANNELS`.
+        corner: (x, y) of the crop's top left corner, in pixels of the picture.
+        side: length of the crop's sides in the same.
+        vertices: ``v 3`` the dressed body's, (x, y, depth) in pixels of the picture.
+        depth: ``h w`` of the body, +inf where it isn't.
+        face: ``h w`` what is seen at each pixel, -1 where there is no body.
+        barycentric: ``h w 3`` where on that face.
+    """
+
+    maps: Float[Tensor, "12 192 192"]
+    corner: tuple[float, float]
+    side: float
+    vertices: Float[Tensor, "v 3"]
+    depth: Float[Tensor, "h w"]
+    face: Int[Tensor, "h w"]
+    barycentric: Float[Tensor, "h w 3"]
+
+    def sampled(self, field: Float[Tensor, "c h1 w1"], places: Float[Tensor, "p 2"]) -> Tensor:
+        """Return ``p c`` values of a field over the crop at places (x, y) of the picture."""
+        corner = places.new_tensor(self.corner)
+        grid = (places - corner) * (2 / self.side) - 1
+        found = warp(field[None], grid[None, None], beyond="border")
+        return found[0, :, 0].T
+
+    def drawn(
+        self, faces: Int[Tensor, "f 3"], values: Float[Tensor, "v c"]
+    ) -> Float[Tensor, "h w c"]:
+        """Return values of the body's vertices where they are seen; of any face off the body."""
+        return _drawn(self.face, self.barycentric, faces, values)
+
+    def cropped(self, values: Float[Tensor, "h w c"]) -> Float[Tensor, "c h1 w1"]:
+        """Return the crop of nearest values of the picture, at half the resolution of `maps`."""
+        grid = _grid(self.corner, self.side, (values.shape[0], values.shape[1]), SIDE // 2)
+        return warp(values.permute(2, 0, 1)[None], grid, "nearest", "border")[0]
+
+    def seen(self, vertices: Int[Tensor, "p"]) -> Bool[Tensor, "p"]:
+        """Return which of some vertices nothing hides."""
+        height, width = self.depth.shape
+        x, y, depth = self.vertices[vertices].unbind(dim=1)
+        column, row = x.floor().long(), y.floor().long()
+        inside = (column >= 0) & (row >= 0) & (column < width) & (row < height)
+        front = self.depth[row.clamp(0, height - 1), column.clamp(0, width - 1)]
+        return inside & (depth < front + self._thick)
+
+    @property
+    def _thick(self) -> float:
+        extent = self.vertices[:, 1].max() - self.vertices[:, 1].min()
+        return _THICK * float(extent) / 1.7
+
+
+def picture_fit(
+    body: SkinnedBody, pose: Motion, image: Image, foreground: Foreground
+) -> FitPicture:
+    """Draw a fit over its picture.
+
+    Args:
+        body: that the pose belongs to.
+        pose: a motion of one frame, in pixels of the picture.
+        image: the picture.
+        foreground: where the person is.
+    """
+    vertices = clothed_vertices(body, pose, foreground)
+    raster = rasterize(vertices[None], body.faces, pose.size)
+    face, barycentric = raster.face[0], raster.barycentric[0]
+    there = face >= 0
+    metres = vertices[:, 2:] / pose.scale
+    values = (2 * body.template, vertex_normals(vertices, body.faces), 4 * (metres - metres.mean()))
+    drawn = _drawn(face, barycentric, body.faces, torch.cat(values, dim=1)) * there[..., None]
+    drawn = torch.cat((drawn, 2 * there[..., None].float() - 1), dim=2)
+    corner, side = _box(there | (foreground[0] > 0.5))
+    grid = _grid(corner, side, pose.size, SIDE)
+    photo = warp(torch.cat((image, 2 * foreground - 1))[None], grid, beyond="border")[0]
+    body_maps = warp(drawn.permute(2, 0, 1)[None], grid, "nearest", "border")[0]
+    return FitPicture(
+        maps=torch.cat((photo, body_maps)),
+        corner=corner,
+        side=side,
+        vertices=vertices,
+        depth=raster.depth[0],
+        face=face,
+        barycentric=barycentric,
+    )
+
+
+def clothed_vertices(
+    body: SkinnedBody, pose: Motion, foreground: Foreground
+) -> Float[Tensor, "v 3"]:
+    """Return the dressed body's vertices, (x, y, depth) in pixels; see `picture_fit`."""
+    posed = clothed(body, pose, foreground).vertices(pose.shape[None], pose.rotations)
+    return project(posed, pose.scale, pose.translation)[0]
+
+
+def _drawn(
+    face: Int[Tensor, "h w"],
+    barycentric: Float[Tensor, "h w 3"],
+    faces: Int[Tensor, "f 3"],
+    values: Float[Tensor, "v c"],
+) -> Float[Tensor, "h w c"]:
+    corners = values[faces[face.clamp(min=0)]]
+    return (corners * barycentric[..., None]).sum(dim=2)
+
+
+def _grid(
+    corner: tuple[float, float], side: float, size: tuple[int, int], count: int
+) -> Float[Tensor, "1 n n 2"]:
+    """Return the crop's ``count`` x ``count`` places, normalised in a picture of a size."""
+    steps = (torch.arange(count) + 0.5) * (side / count)
+    x, y = (
+        2 * (start + steps) / length - 1 for start, length in zip(corner, size[::-1], strict=True)
+    )
+    return torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)[None]
+
+
+def _box(there: Bool[Tensor, "h w"]) -> tuple[tuple[float, float], float]:
+    """Return corner and side of a square around a region."""
+    rows, columns = there.any(dim=1).nonzero()[:, 0], there.any(dim=0).nonzero()[:, 0]
+    if not len(rows):
+        return (0.0, 0.0), float(max(there.shape))
+    top, bottom = int(rows[0]), int(rows[-1]) + 1
+    left, right = int(columns[0]), int(columns[-1]) + 1
+    side = _MARGIN * max(bottom - top, right - left)
+    return ((left + right - side) / 2, (top + bottom - side) / 2), side
+
 
 WIDTHS = (32, 48, 80, 112, 144)
 """Channels at 1/2, 1/4, ... of the picture's size."""

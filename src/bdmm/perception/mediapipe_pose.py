@@ -3,23 +3,25 @@
 The model (BlazePose, complexity 1) lies inside MediaPipe's wheel: nothing is downloaded.
 """
 
-from collections.abc import Iterable
+import contextlib
+import os
+import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
 from bdmm.errors import InputError
 from bdmm.perception.facing import find_mix_ups, mirror_depth
-from bdmm.perception.foreground import largest_piece
-from bdmm.perception.mediapipe_landmarks import to_confidence, to_keypoints
-from bdmm.perception.mediapipe_solution import FaceSolution, PoseSolution
 from bdmm.perception.point_tracks import PointTracker
-from bdmm.perception.pose import FrameArray, PackedSilhouettes, Sighting, Silhouette
+from bdmm.perception.pose import Detection, FrameArray, PackedSilhouettes, Silhouette
+from bdmm.perception.silhouette import largest_piece
 from bdmm.perception.tracking import (
     Person,
     Window,
@@ -55,7 +57,7 @@ class MediaPipePose:
 
     def detect(
         self, frames: Iterable[FrameArray], fps: Fraction, person: int | None = None
-    ) -> Sighting:
+    ) -> Detection:
         """Follow one person through a clip; see `PoseEstimator.detect`."""
         seen: list[Person | None] = []
         silhouettes = PackedSilhouettes()
@@ -87,9 +89,9 @@ class MediaPipePose:
         if all(one is None for one in seen):
             raise InputError(f"Nobody is seen in any of the {len(seen)} frames.")
         landmarks = _landmarks(seen, size, fps, faces)
-        return Sighting(landmarks, silhouettes, tracker.notes, points.links)
+        return Detection(landmarks, silhouettes, tracker.notes, points.point_tracks)
 
-    def detect_photo(self, photo: FrameArray, person: int | None = None) -> Sighting:
+    def detect_photo(self, photo: FrameArray, person: int | None = None) -> Detection:
         """Find one person in a photo; see `PoseEstimator.detect_photo`."""
         photo = np.ascontiguousarray(photo)
         with PoseSolution(static=True) as search:
@@ -99,7 +101,7 @@ class MediaPipePose:
         one = choose(people, person, "the photo")
         landmarks = _landmarks([one], photo.shape[:2], Fraction(1))
         silhouette = Silhouette(0, _on_photo(one, photo.shape[:2]), (0.0, 0.0), 1.0)
-        return Sighting(landmarks, (silhouette,), describe_choice(people, person))
+        return Detection(landmarks, (silhouette,), describe_choice(people, person))
 
 
 class _Tracker:
@@ -227,3 +229,160 @@ def _on_photo(one: Person, size: tuple[int, ...]) -> torch.Tensor:
     left, top, right, bottom = max(x, 0), max(y, 0), min(x + side, width), min(y + side, height)
     photo[top:bottom, left:right] = soft[top - y : bottom - y, left - x : right - x]
     return torch.from_numpy(photo.clip(0, 1))[None]
+
+
+_PLACES = {
+    "nose": (0,), "neck": (11, 12), "mid_hip": (23, 24),
+    "left_eye": (2,), "right_eye": (5,), "left_ear": (7,), "right_ear": (8,),
+    "left_shoulder": (11,), "right_shoulder": (12,), "left_elbow": (13,), "right_elbow": (14,),
+    "left_wrist": (15,), "right_wrist": (16,), "left_pinky": (17,), "right_pinky": (18,),
+    "left_index": (19,), "right_index": (20,), "left_hip": (23,), "right_hip": (24,),
+    "left_knee": (25,), "right_knee": (26,), "left_ankle": (27,), "right_ankle": (28,),
+    "left_heel": (29,), "right_heel": (30,), "left_big_toe": (31,), "right_big_toe": (32,),
+}  # fmt: skip
+"""The landmarks whose mean each keypoint is; the small toes have none."""
+_DRAWN = {
+    "elbow": ("wrist", 0.105), "wrist": ("index", 0.14), "index": ("wrist", 0.08),
+    "ankle": ("heel", 0.34), "heel": ("ankle", -0.35), "big_toe": ("heel", 0.09),
+    "ear": ("other ear", 0.13), "hip": ("other hip", 0.045), "shoulder": ("other shoulder", 0.015),
+}  # fmt: skip
+"""Where MediaPipe puts a point: this share of the way from the body's keypoint to another one.
+
+Measured on drawn bodies of known pose; it is what MediaPipe means by a wrist, not its error.
+"""
+
+
+def _mixing() -> Float[np.ndarray, "k 33"]:
+    """Return the matrix from landmarks to keypoints, zero rows for what has no landmark."""
+    means = np.zeros((len(KEYPOINT_NAMES), 33))
+    for name, places in _PLACES.items():
+        means[KEYPOINT_NAMES.index(name), list(places)] = 1 / len(places)
+    drawn = np.eye(len(KEYPOINT_NAMES))
+    for point, (partner, share) in _DRAWN.items():
+        for side, other in (("left", "right"), ("right", "left")):
+            near = KEYPOINT_NAMES.index(f"{side}_{point}")
+            bare = partner.removeprefix("other ")
+            far = KEYPOINT_NAMES.index(f"{side if bare == partner else other}_{bare}")
+            drawn[near, near] -= share
+            drawn[near, far] += share
+    return np.linalg.inv(drawn) @ means
+
+
+_MIXING = _mixing()
+
+
+def to_keypoints(landmarks: Float[np.ndarray, "33 c"]) -> Float[np.ndarray, "k c"]:
+    """Return the positions of the 29 keypoints, 2-D or 3-D; zeros for the small toes."""
+    return (_MIXING @ landmarks).astype(np.float32)
+
+
+def to_confidence(visibility: Float[np.ndarray, "33"]) -> Float[np.ndarray, "k"]:
+    """Return each keypoint's confidence: the least of its landmarks', 0 for the small toes."""
+    confidence = np.zeros(len(KEYPOINT_NAMES), np.float32)
+    for name, places in _PLACES.items():
+        confidence[KEYPOINT_NAMES.index(name)] = visibility[list(places)].min()
+    return confidence
+
+
+Picture = UInt8[np.ndarray, "h w 3"]
+
+DETECTION_CONFIDENCE = 0.15
+"""Low, for kicks and turned backs; what is no person is sorted out by the landmarks afterwards."""
+FACE_SIDE = 128
+_HEAD = [KEYPOINT_NAMES.index(name) for name in ("nose", "left_ear", "right_ear")]
+_TRUNK = [KEYPOINT_NAMES.index(name) for name in ("neck", "mid_hip")]
+_NOTHING = np.zeros((64, 64, 3), np.uint8)
+
+
+class PoseSolution:
+    """The pose network (BlazePose, complexity 1).
+
+    Args:
+        static: look at each picture afresh instead of where the person was last.
+    """
+
+    def __init__(self, static: bool) -> None:
+        with _quiet():
+            from mediapipe.python.solutions.pose import Pose
+
+            self._pose = Pose(
+                static_image_mode=static,
+                model_complexity=1,
+                smooth_landmarks=False,
+                smooth_segmentation=False,
+                enable_segmentation=True,
+                min_detection_confidence=DETECTION_CONFIDENCE,
+            )
+            self._pose.process(_NOTHING)
+        self._talks = 2
+
+    def __enter__(self) -> "PoseSolution":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with _quiet():
+            self._pose.close()
+
+    def process(self, picture: Picture) -> Any:
+        """Run the network; it has something to say about the first people that it sees."""
+        if self._talks <= 0:
+            return self._pose.process(picture)
+        with _quiet():
+            result: Any = self._pose.process(picture)
+        self._talks -= result.pose_landmarks is not None
+        return result
+
+    def reset(self) -> None:
+        """Forget where the person was."""
+        with _quiet():
+            self._pose.reset()
+            self._pose.process(_NOTHING)
+        self._talks = 2
+
+
+class FaceSolution:
+    """The face detector (BlazeFace, short range)."""
+
+    def __init__(self) -> None:
+        with _quiet():
+            from mediapipe.python.solutions.face_detection import FaceDetection
+
+            self._faces = FaceDetection(model_selection=0, min_detection_confidence=0.01)
+            self._faces.process(_NOTHING)
+
+    def __enter__(self) -> "FaceSolution":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with _quiet():
+            self._faces.close()
+
+    def score(self, frame: Picture, keypoints: Float[np.ndarray, "k 3"]) -> float:
+        """Return in [0, 1] how much what lies at the head looks like a face.
+
+        Args:
+            frame: RGB in 0..255.
+            keypoints: of the person, pixels of the frame.
+        """
+        neck, hip = keypoints[_TRUNK, :2]
+        reach = max(8.0, 0.55 * float(np.hypot(*(neck - hip))))
+        zoom = FACE_SIDE / 2 / reach
+        shift = FACE_SIDE / 2 - zoom * keypoints[_HEAD, :2].mean(0)
+        to_head = np.array([[zoom, 0, shift[0]], [0, zoom, shift[1]]])
+        head = cv2.warpAffine(frame, to_head, (FACE_SIDE, FACE_SIDE), flags=cv2.INTER_LINEAR)
+        result: Any = self._faces.process(head)
+        return max((face.score[0] for face in result.detections or []), default=0.0)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Send the process's standard error to nowhere for a moment, C++ included."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

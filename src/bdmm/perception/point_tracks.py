@@ -4,14 +4,17 @@ A detector's keypoints are off by about two pixels, and by much the same in the 
 what moves with the surface tells how one pose differs from another.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
+from torch import Tensor
 
-from bdmm.perception.pose import FrameArray, Link, Silhouette
+from bdmm.perception.pose import FrameArray, PointTrack, Silhouette
+from bdmm.perception.silhouette import fade
 from bdmm.perception.tracking import Window, cut
 
 SIDE = 224
@@ -60,11 +63,11 @@ class PointTracker:
     """Follows points through a clip, given frame by frame, in memory for two frames.
 
     Attributes:
-        links: what has been found.
+        point_tracks: what has been found.
     """
 
     def __init__(self) -> None:
-        self.links: list[Link] = []
+        self.point_tracks: list[PointTrack] = []
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._last: _View | None = None
         self._groups: list[_Group] = []
@@ -100,7 +103,7 @@ class PointTracker:
         if frame - group.frame in REACHES and group.held.sum() >= FEWEST:
             start = torch.from_numpy(group.start[group.held]).float()
             moved = torch.from_numpy((group.now - group.start)[group.held]).float()
-            self.links.append(Link(group.frame, frame, start, moved))
+            self.point_tracks.append(PointTrack(group.frame, frame, start, moved))
 
 
 def _look(frame: FrameArray, silhouette: Silhouette) -> _View:
@@ -137,3 +140,71 @@ def _sample(
         return np.zeros((0, 2))
     x, y = (places.astype(np.float32) - 0.5).T
     return cv2.remap(field, x[None], y[None], cv2.INTER_LINEAR)[0].astype(np.float64)
+
+
+SIGMA = 2.0
+"""Pixels of the fit at which a point's pull is halfway to fading out: clothes slip, points too."""
+NEAR = 6.0
+"""Pixels of the fit between a point and the vertex that carries it."""
+LOOK_UP_EVERY = 20
+"""Calls after which the carrying vertices are looked up again."""
+_FAR = 1e4
+
+
+class PointTrackTerm:
+    """A penalty on vertices that move otherwise than the points that were followed.
+
+    Only displacements count: a point is not pulled onto the vertex that carries it.
+
+    Args:
+        point_tracks: between frames of the fit.
+        origin: (x, y) pixels of the frame at zero of the fit's coordinates.
+        unit: pixels of the frame per pixel of the fit.
+    """
+
+    def __init__(
+        self, point_tracks: Sequence[PointTrack], origin: Float[Tensor, "2"], unit: float
+    ) -> None:
+        most = max(len(one.points) for one in point_tracks)
+        self.start = torch.tensor([one.start for one in point_tracks])
+        self.end = torch.tensor([one.end for one in point_tracks])
+        self.points = torch.zeros(len(point_tracks), most, 2)
+        self.moved = torch.zeros(len(point_tracks), most, 2)
+        self.given = torch.zeros(len(point_tracks), most, dtype=torch.bool)
+        for index, one in enumerate(point_tracks):
+            count = len(one.points)
+            self.points[index, :count] = (one.points - origin) / unit
+            self.moved[index, :count] = one.moved / unit
+            self.given[index, :count] = True
+        self._carriers = torch.zeros(len(point_tracks), most, dtype=torch.long)
+        self._held = self.given
+        self._calls = 0
+
+    def __call__(self, vertices: Float[Tensor, "t p 3"]) -> Tensor:
+        """Return the sum over all points, in squared pixels of the fit.
+
+        Args:
+            vertices: projected vertices (x, y, depth) of all frames in pixels of the fit.
+        """
+        if self._calls % LOOK_UP_EVERY == 0:
+            with torch.no_grad():
+                self._carriers, self._held = self._look_up(vertices)
+        self._calls += 1
+        chosen = self._carriers[..., None].expand(-1, -1, 2)
+        flat = vertices[..., :2]
+        moved = flat[self.end].gather(1, chosen) - flat[self.start].gather(1, chosen)
+        squared = (moved - self.moved).square().sum(-1)
+        return (fade(squared, SIGMA) * self._held).sum()
+
+    def _look_up(
+        self, vertices: Float[Tensor, "t p 3"]
+    ) -> tuple[Int[Tensor, "l n"], Bool[Tensor, "l n"]]:
+        """Return the foremost vertex near each point, and which points have one."""
+        carriers = torch.zeros_like(self._carriers)
+        held = self.given.clone()
+        for index, frame in enumerate(self.start.tolist()):
+            away = torch.cdist(self.points[index], vertices[frame, :, :2])
+            cost = vertices[frame, :, 2] + away + _FAR * (away > NEAR)
+            least, carriers[index] = cost.min(dim=1)
+            held[index] &= least < _FAR / 2
+        return carriers, held

@@ -69,7 +69,7 @@ class PackedSilhouettes(Sequence[Silhouette]):
 
 
 @dataclass(frozen=True)
-class Link:
+class PointTrack:
     """Where points on the person in one frame lie in a later one.
 
     Attributes:
@@ -86,21 +86,21 @@ class Link:
 
 
 @dataclass(frozen=True)
-class Sighting:
+class Detection:
     """What an estimator saw in a photo or in a whole clip.
 
     Attributes:
         landmarks: keypoints of every frame.
         silhouettes: the person's foreground, in the order of frames; frames may be missing, and
             all are where the estimator makes none.
-        links: points that were followed on the person from frame to frame.
+        point_tracks: points that were followed on the person from frame to frame.
         notes: sentences for the user, such as which of several people was taken.
     """
 
     landmarks: Landmarks
     silhouettes: Sequence[Silhouette] = ()
     notes: tuple[str, ...] = ()
-    links: Sequence[Link] = ()
+    point_tracks: Sequence[PointTrack] = ()
 
 
 @runtime_checkable
@@ -109,7 +109,7 @@ class PoseEstimator(Protocol):
 
     def detect(
         self, frames: Iterable[FrameArray], fps: Fraction, person: int | None = None
-    ) -> Sighting:
+    ) -> Detection:
         """Follow one person through a clip, frame by frame, in bounded memory.
 
         Args:
@@ -122,7 +122,7 @@ class PoseEstimator(Protocol):
         """
         ...
 
-    def detect_photo(self, photo: FrameArray, person: int | None = None) -> Sighting:
+    def detect_photo(self, photo: FrameArray, person: int | None = None) -> Detection:
         """Find one person in a photo; its only silhouette covers the whole photo.
 
         Args:

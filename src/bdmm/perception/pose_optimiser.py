@@ -11,10 +11,10 @@ from torch import Tensor
 from bdmm.body.camera import project
 from bdmm.body.model import SkinnedBody
 from bdmm.body.rotations import axis_angle_to_matrix
-from bdmm.perception.pose import Link, Silhouette
+from bdmm.perception.point_tracks import PointTrackTerm
+from bdmm.perception.pose import PointTrack, Silhouette
 from bdmm.perception.pose_prior import PosePrior
 from bdmm.perception.silhouette import SilhouetteTerm, fade, spread_vertices
-from bdmm.perception.track_term import TrackTerm
 from bdmm.records import BONE_NAMES, KEYPOINT_NAMES
 from bdmm.shapes import Rotations
 
@@ -41,7 +41,7 @@ class Evidence:
         depth: ``t k`` their depth, 0 at the hips.
         trust: ``t k`` weights of the keypoints.
         silhouettes: of some of the frames, numbered within the ``t``.
-        links: points followed from frame to frame, numbered within the ``t``.
+        point_tracks: points followed from frame to frame, numbered within the ``t``.
         origin: (x, y) pixels of the frame at zero of the fit's coordinates.
         unit: pixels of the frame per pixel of the fit.
     """
@@ -52,27 +52,27 @@ class Evidence:
     silhouettes: tuple[Silhouette, ...]
     origin: Float[Tensor, "2"]
     unit: float
-    links: tuple[Link, ...] = ()
+    point_tracks: tuple[PointTrack, ...] = ()
 
     def part(
         self,
         frames: Sequence[int],
         silhouettes: Sequence[Silhouette],
-        links: Sequence[Link] = (),
+        point_tracks: Sequence[PointTrack] = (),
     ) -> "Evidence":
         """Return the evidence of some of the frames.
 
         Args:
             frames: their indices in the clip.
             silhouettes: of these frames, numbered in the clip.
-            links: numbered in the clip; those to other frames are left out.
+            point_tracks: numbered in the clip; those to other frames are left out.
         """
         index = list(frames)
         places = {frame: place for place, frame in enumerate(index)}
         chosen = [replace(one, frame=places[one.frame]) for one in silhouettes]
         within = [
             replace(one, start=places[one.start], end=places[one.end])
-            for one in links
+            for one in point_tracks
             if one.start in places and one.end in places
         ]
         return replace(
@@ -81,7 +81,7 @@ class Evidence:
             depth=self.depth[index],
             trust=self.trust[index],
             silhouettes=tuple(chosen),
-            links=tuple(within),
+            point_tracks=tuple(within),
         )
 
 
@@ -133,8 +133,8 @@ class PoseOptimiser:
         if evidence.silhouettes:
             self.outline = SilhouetteTerm(evidence.silhouettes, evidence.origin, evidence.unit)
         self.tracks = None
-        if evidence.links:
-            self.tracks = TrackTerm(evidence.links, evidence.origin, evidence.unit)
+        if evidence.point_tracks:
+            self.tracks = PointTrackTerm(evidence.point_tracks, evidence.origin, evidence.unit)
 
     def run(self, start: Pose, steps: int, free_shape: bool = False) -> Pose:
         """Return the improved pose; the improved shape is left in ``shape``."""

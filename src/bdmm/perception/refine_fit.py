@@ -15,16 +15,15 @@ from torch import Tensor
 
 from bdmm.body.model import BODIES, SkinnedBody
 from bdmm.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
-from bdmm.perception.fit_picture import SIDE, picture_fit
-from bdmm.perception.fit_refiner import FitRefiner, load_refiner
+from bdmm.perception.fit_refiner import SIDE, FitRefiner, load_refiner, picture_fit
 from bdmm.perception.silhouette import spread_vertices
-from bdmm.perception.surface_pull import Pull, follow
+from bdmm.perception.surface_solve import Pull, follow
 from bdmm.records import BONE_NAMES, Motion
 from bdmm.shapes import Foreground, Image
 
 BELIEVED = 0.5
 """Share of each way that the network sees: it learned from rendered people only."""
-Look = Callable[[], tuple[Image, Foreground]]
+FrameView = Callable[[], tuple[Image, Foreground]]
 """Makes a frame and its foreground."""
 PHOTO_LOOKS = 2
 """How often the network looks at a photo and the body follows."""
@@ -64,7 +63,7 @@ def refine_photo(
 def refine_motion(
     body: SkinnedBody,
     motion: Motion,
-    frames: Iterable[Look],
+    frames: Iterable[FrameView],
     network: FitRefiner | None = None,
     every: int = EVERY,
 ) -> Motion:

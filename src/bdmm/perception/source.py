@@ -13,10 +13,10 @@ from bdmm.errors import InputError, Notice
 from bdmm.media.pixels import to_frames
 from bdmm.perception.background import remove_person
 from bdmm.perception.body_fit import fit_photo
-from bdmm.perception.foreground import clean_foreground
 from bdmm.perception.mediapipe_pose import MediaPipePose
-from bdmm.perception.pose import PoseEstimator, Sighting, Silhouette
+from bdmm.perception.pose import Detection, PoseEstimator, Silhouette
 from bdmm.perception.refine_fit import refine_photo
+from bdmm.perception.silhouette import clean_foreground
 from bdmm.records import KEYPOINT_NAMES, Landmarks, Motion, Source
 
 Photo = UInt8[np.ndarray, "h w 3"]
@@ -55,15 +55,15 @@ def prepare_source(
             the knees, or too small.
     """
     estimator, body = estimator or MediaPipePose(), body or load_body()
-    sighting = estimator.detect_photo(image if detail is None else detail, person)
-    sighting = _at_size(sighting, image.shape[0], image.shape[1])
-    _require_keypoints(sighting.landmarks)
-    _require_uncut(sighting.silhouettes[0].foreground[0].numpy() > 0.5)
-    for note in sighting.notes:
+    detection = estimator.detect_photo(image if detail is None else detail, person)
+    detection = _at_size(detection, image.shape[0], image.shape[1])
+    _require_keypoints(detection.landmarks)
+    _require_uncut(detection.silhouettes[0].foreground[0].numpy() > 0.5)
+    for note in detection.notes:
         _tell(note)
-    pose = fit_photo(sighting.landmarks, body, sighting.silhouettes)
-    _tell_what_is_missing(sighting.landmarks, pose)
-    soft = sighting.silhouettes[0].foreground[0].numpy()
+    pose = fit_photo(detection.landmarks, body, detection.silhouettes)
+    _tell_what_is_missing(detection.landmarks, pose)
+    soft = detection.silhouettes[0].foreground[0].numpy()
     cleaned = clean_foreground(soft)
     background = remove_person(image, cleaned)
     frames, foreground = to_frames([image, background]), torch.from_numpy(cleaned)[None]
@@ -134,17 +134,17 @@ def _tell(sentence: str) -> None:
     warnings.warn(sentence, Notice, stacklevel=3)
 
 
-def _at_size(sighting: Sighting, height: int, width: int) -> Sighting:
-    """Bring a sighting of the same picture at another size to the working image's pixels."""
-    old_height, old_width = sighting.landmarks.size
+def _at_size(detection: Detection, height: int, width: int) -> Detection:
+    """Bring a detection of the same picture at another size to the working image's pixels."""
+    old_height, old_width = detection.landmarks.size
     if (old_height, old_width) == (height, width):
-        return sighting
-    keypoints = sighting.landmarks.keypoints.clone()
+        return detection
+    keypoints = detection.landmarks.keypoints.clone()
     keypoints[..., 0] *= width / old_width
     keypoints[..., 1] *= height / old_height
-    marks = sighting.landmarks
+    marks = detection.landmarks
     landmarks = Landmarks(keypoints, marks.keypoints_3d, marks.found, (height, width), marks.fps)
-    soft = sighting.silhouettes[0].foreground[0].numpy()
+    soft = detection.silhouettes[0].foreground[0].numpy()
     mode = cv2.INTER_AREA if height < old_height else cv2.INTER_LINEAR
     small = torch.from_numpy(cv2.resize(soft, (width, height), interpolation=mode))[None]
-    return Sighting(landmarks, (Silhouette(0, small, (0.0, 0.0), 1.0),), sighting.notes)
+    return Detection(landmarks, (Silhouette(0, small, (0.0, 0.0), 1.0),), detection.notes)

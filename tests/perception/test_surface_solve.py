@@ -9,8 +9,8 @@ import torch
 from bdmm.body.model import AnnyBody, load_body
 from bdmm.body.motion_library import load_shipped
 from bdmm.data.fit_error import spoil_fit
-from bdmm.perception import surface_pull
-from bdmm.perception.surface_pull import Pull, follow
+from bdmm.perception import surface_solve
+from bdmm.perception.surface_solve import Pull, follow
 from bdmm.records import Motion
 
 
@@ -27,13 +27,13 @@ def pose(body: AnnyBody) -> Motion:
 
 def missed(body: AnnyBody, motion: Motion, true: Motion) -> float:
     some = torch.arange(0, len(body.weights), 3)
-    there = surface_pull._points(body, motion, some) - surface_pull._points(body, true, some)
+    there = surface_solve._points(body, motion, some) - surface_solve._points(body, true, some)
     return float(there.norm(dim=-1).mean())
 
 
 def pull_to(body: AnnyBody, motion: Motion, true: Motion) -> Pull:
     vertices = torch.arange(5, len(body.weights), 23)
-    shift = surface_pull._points(body, true, vertices) - surface_pull._points(
+    shift = surface_solve._points(body, true, vertices) - surface_solve._points(
         body, motion, vertices
     )
     return Pull(vertices, shift, torch.ones(shift.shape[:2], dtype=torch.bool))
@@ -44,12 +44,12 @@ def test_slopes_are_those_of_small_steps(body: AnnyBody, pose: Motion) -> None:
     fields = ("rotations", "scale", "translation", "shape")
     pose = replace(pose, **{name: getattr(pose, name).double() for name in fields})
     vertices = torch.arange(0, len(body.weights), 997)
-    slopes = surface_pull._slopes(double, pose, vertices, free_shape=True)
-    before = surface_pull._points(double, pose, vertices)
+    slopes = surface_solve._slopes(double, pose, vertices, free_shape=True)
+    before = surface_solve._points(double, pose, vertices)
     for place in range(slopes.shape[-1]):
         step = torch.zeros(1, slopes.shape[-1], dtype=torch.float64)
         step[0, place] = 1e-6
-        after = surface_pull._points(double, surface_pull._moved(pose, step, True), vertices)
+        after = surface_solve._points(double, surface_solve._moved(pose, step, True), vertices)
         torch.testing.assert_close((after - before) / 1e-6, slopes[..., place], atol=1e-2, rtol=0)
 
 

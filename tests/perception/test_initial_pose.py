@@ -2,7 +2,7 @@ import torch
 
 from bdmm.body.model import AnnyBody
 from bdmm.body.rotations import angle_between, axis_angle_to_matrix
-from bdmm.perception.inverse_kinematics import solve_rotations
+from bdmm.perception.initial_pose import solve_rotations
 from bdmm.records import KEYPOINT_NAMES
 
 LIMBS = (("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle"))

@@ -1,7 +1,7 @@
 import torch
 from torch.nn import functional
 
-from bdmm.body.dress import BARE_OUTWARD, OUTWARD, dress, vertex_normals
+from bdmm.body.clothed_body import BARE_OUTWARD, OUTWARD, clothed, vertex_normals
 from bdmm.records import BONE_NAMES
 
 
@@ -26,7 +26,7 @@ def moved_by(body, dressed, pose) -> torch.Tensor:
 
 def test_a_body_that_fits_stays_as_it_is(body, standing, draw):
     pose = standing()
-    offset = moved_by(body, dress(body, pose, outline(draw, body, pose)), pose)
+    offset = moved_by(body, clothed(body, pose, outline(draw, body, pose)), pose)
     assert offset.abs().mean() < 0.003
     assert offset.abs().max() < 1.5 / 75  # one and a half pixels at 75 pixels per metre
 
@@ -34,9 +34,9 @@ def test_a_body_that_fits_stays_as_it_is(body, standing, draw):
 def test_wide_clothes_are_put_on_and_hold_in_other_poses(body, standing, draw):
     pose = standing()
     naked = outline(draw, body, pose)
-    clothed = grown(naked, 3)
-    dressed = dress(body, pose, clothed)
-    assert overlap(outline(draw, dressed, pose), clothed) > overlap(naked, clothed) + 0.12
+    wide = grown(naked, 3)
+    dressed = clothed(body, pose, wide)
+    assert overlap(outline(draw, dressed, pose), wide) > overlap(naked, wide) + 0.12
     offset = moved_by(body, dressed, pose)
     torso = body.vertex_bones == BONE_NAMES.index("spine2")
     assert 0.008 < offset[torso].mean() < 0.045  # three pixels are 4 cm at 75 pixels per metre
@@ -48,7 +48,7 @@ def test_a_fit_that_is_too_wide_is_taken_in(body, standing, draw):
     pose = standing()
     naked = outline(draw, body, pose)
     lean = 1 - grown(1 - naked, 1)
-    dressed = dress(body, pose, lean)
+    dressed = clothed(body, pose, lean)
     assert overlap(outline(draw, dressed, pose), lean) > overlap(naked, lean)
     assert moved_by(body, dressed, pose).mean() < 0
 
@@ -60,7 +60,7 @@ def test_held_things_are_not_worn(body, standing, draw):
     hands = body.vertex_bones[body.faces[hand.clamp(min=0), 0]] == BONE_NAMES.index("left_hand")
     row, column = torch.nonzero(hands & (hand >= 0)).float().mean(dim=0).long().tolist()
     foreground[0, row - 8 : row + 8, column - 6 : column + 10] = 1
-    offset = moved_by(body, dress(body, pose, foreground), pose)
+    offset = moved_by(body, clothed(body, pose, foreground), pose)
     on_hand = body.vertex_bones == BONE_NAMES.index("left_hand")
     assert offset[on_hand].max() < BARE_OUTWARD
     assert offset.max() < 0.5 * OUTWARD
@@ -69,7 +69,7 @@ def test_held_things_are_not_worn(body, standing, draw):
 def test_no_outline_at_all_changes_nothing(body, standing):
     pose = standing()
     everywhere = torch.ones(1, *pose.size)
-    dressed = dress(body, pose, everywhere)
+    dressed = clothed(body, pose, everywhere)
     torch.testing.assert_close(dressed.rest_vertices(pose.shape), body.rest_vertices(pose.shape))
 
 

@@ -41,7 +41,7 @@ _PRECISE = 1e-4
 """Relative residual at which offsets are good: they are thousandths of a millimetre off."""
 
 
-def dress(body: BodyModel, pose: Motion, foreground: Foreground) -> BodyModel:
+def clothed(body: BodyModel, pose: Motion, foreground: Foreground) -> BodyModel:
     """Return the body with its surface moved to the person's outline in the photo.
 
     Args:

@@ -1,0 +1,118 @@
+"""Regions of pixels: bounding box, nearest pixel, speckles and a majority filter."""
+
+import torch
+from einops import rearrange
+from jaxtyping import Bool, Float, Int, UInt8
+from torch import Tensor
+from torch.nn import functional
+
+
+def nearest_pixel(
+    marked: Bool[Tensor, "t h w"], reach: int
+) -> tuple[Int[Tensor, "t h w"], Int[Tensor, "t h w"]]:
+    """Find the nearest marked pixel within a distance (Euclidean, between pixel centres).
+
+    Two passes as in Felzenszwalb and Huttenlocher's transform: along rows, then along columns. Of
+    equally near pixels the one in the upper row wins, in one row the left one.
+
+    Args:
+        marked: what to look for.
+        reach: largest distance in pixels, below 2000.
+
+    Returns:
+        Row and column of the nearest marked pixel; both -1 where none is within reach.
+    """
+    frames, height, width = marked.shape
+    column = torch.arange(width, dtype=torch.int32, device=marked.device)
+    far = width + reach + 1
+    left = torch.where(marked, column, -far).cummax(dim=2).values
+    right = torch.where(marked, column, 2 * far).flip(2).cummin(dim=2).values.flip(2)
+    in_row = torch.where(column - left <= right - column, left, right)
+    # Key of a candidate: squared distance, then the row's offset. The least key wins.
+    beyond = (reach + 1) ** 2
+    steps = 2 * reach + 1
+    short = (beyond + reach * reach + 1) * steps < 2**15
+    kind = torch.int16 if short else torch.int32
+    squared = ((in_row - column).abs().clamp(max=reach + 1) ** 2 * steps).to(kind)
+    padded = torch.full(
+        (frames, height + 2 * reach, width), beyond * steps, dtype=kind, device=marked.device
+    )
+    padded[:, reach : reach + height] = squared
+    best = torch.full_like(squared, beyond * steps)
+    candidate = torch.empty_like(best)
+    for offset in range(steps):
+        key = (offset - reach) ** 2 * steps + offset
+        torch.add(padded[:, offset : offset + height], key, out=candidate)
+        torch.minimum(best, candidate, out=best)
+    found = best < (reach * reach + 1) * steps
+    row = torch.arange(height, dtype=torch.int32, device=marked.device)[:, None]
+    row = torch.where(found, row + best.int() % steps - reach, 0)
+    flat = rearrange(in_row, "t h w -> t (h w)")
+    index = rearrange(row.long() * width + column, "t h w -> t (h w)")
+    nearest = rearrange(flat.gather(1, index), "t (h w) -> t h w", h=height)
+    return torch.where(found, row, -1).long(), torch.where(found, nearest, -1).long()
+
+
+_REACH = 2
+"""Pixels to each side that count as neighbours."""
+_STRETCH = 2.5
+"""How many times as far apart neighbours may be in the photo."""
+_FEWEST = 11
+"""Neighbours of 24 that a pixel must go together with, or else with `_SHARE` of the known ones."""
+_SHARE, _LONE = 0.8, 3
+"""So that a limb two pixels wide is whole: it has few neighbours, but goes together with them.
+With fewer than three a pixel is alone."""
+
+
+def speckles(place: Float[Tensor, "2 h w"], known: Bool[Tensor, "h w"]) -> Bool[Tensor, "h w"]:
+    """Return known pixels that hardly any neighbour goes together with.
+
+    At rims, what was seen and what is filled through the body alternate from pixel to pixel, and
+    single pixels bring the colour of another side of the body along.
+
+    Args:
+        place: x and y in the photo, in its pixels.
+        known: where they count.
+    """
+    height, width = known.shape
+    company = torch.zeros_like(known, dtype=torch.uint8)
+    offsets = [(down, right) for down in range(_REACH + 1) for right in range(-_REACH, _REACH + 1)]
+    for down, right in offsets:
+        if (down, right) <= (0, 0):
+            continue
+        here = slice(None), slice(0, height - down), slice(max(0, -right), width - max(0, right))
+        there = slice(None), slice(down, height), slice(max(0, right), width - max(0, -right))
+        across, along = (place[here] - place[there]).square_()
+        near = across.add_(along) <= _STRETCH**2 * (down**2 + right**2)
+        together = near & known[here[1:]] & known[there[1:]]
+        company[here[1:]] += together
+        company[there[1:]] += together
+    others = _around(known[None])[0] - 1
+    return known & (company < _FEWEST) & (company < (_SHARE * others).clamp(min=_LONE))
+
+
+def majority_filter(region: Bool[Tensor, "t h w"]) -> Bool[Tensor, "t h w"]:
+    """Return where the region fills half of a pixel's 5x5 surroundings: no speckles, no threads."""
+    return _around(region) >= 12
+
+
+def _around(region: Bool[Tensor, "t h w"]) -> UInt8[Tensor, "t h w"]:
+    """Return how many pixels of the region lie in each pixel's surroundings, itself among them."""
+    size = 2 * _REACH + 1
+    padded = functional.pad(region.to(torch.uint8), (_REACH,) * 4)
+    for dim, length in ((1, region.shape[1]), (2, region.shape[2])):
+        parts = [padded.narrow(dim, shift, length) for shift in range(size)]
+        padded = torch.stack(parts).sum(dim=0, dtype=torch.uint8)
+    return padded
+
+
+def region_box(region: Bool[Tensor, "h w"], margin: int) -> tuple[slice, slice]:
+    """Return the rows and columns that hold a region and a margin around it.
+
+    Of an empty region, those of the upper left pixel and its margin.
+    """
+    spans = []
+    for dim in (1, 0):
+        used = torch.nonzero(region.any(dim=dim)).flatten().tolist() or [0]
+        spans.append(slice(max(used[0] - margin, 0), used[-1] + margin + 1))
+    return spans[0], spans[1]
