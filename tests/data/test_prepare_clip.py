@@ -18,7 +18,6 @@ import torch
 
 from bdmm.data.clip_background import sort_pictures
 from bdmm.data.clip_batch import Run
-from bdmm.data.clip_crop import crop_motion, crop_silhouette, cut_square, person_crop, whole_crop
 from bdmm.data.clip_store import PreparedClip
 from bdmm.data.footage import open_footage
 from bdmm.data.layouts import ClipJob
@@ -28,6 +27,13 @@ from bdmm.errors import InputError
 from bdmm.media.image import read_image, resize_image, write_image
 from bdmm.media.video_reader import VideoReader
 from bdmm.media.video_writer import create_video
+from bdmm.perception.person_crop import (
+    crop_motion,
+    crop_silhouette,
+    cut_square,
+    person_crop,
+    whole_crop,
+)
 from bdmm.perception.pose import Silhouette
 from bdmm.records import KEYPOINT_NAMES, Landmarks
 

@@ -14,8 +14,6 @@ from bdmm.body.model import AnnyBody, load_body
 from bdmm.data.body_keypoints import body_keypoints
 from bdmm.data.cached_sources import as_foreground, cache_warps, choose_sources, plan_errors
 from bdmm.data.clip_background import empty_place, spread
-from bdmm.data.clip_crop import Crop, crop_motion, person_crop, whole_crop
-from bdmm.data.clip_cutting import Cutting, Pair
 from bdmm.data.clip_info import CachedSource, ClipInfo, Origin
 from bdmm.data.clip_preview import write_preview
 from bdmm.data.clip_store import PreparedClip, create_clip
@@ -27,6 +25,14 @@ from bdmm.media.image import Picture
 from bdmm.perception.body_fit import fit_motion
 from bdmm.perception.mediapipe_pose import MediaPipePose
 from bdmm.perception.openpose_json import read_openpose
+from bdmm.perception.person_crop import (
+    Crop,
+    CroppedClip,
+    Pair,
+    crop_motion,
+    person_crop,
+    whole_crop,
+)
 from bdmm.perception.pose import Detection
 from bdmm.perception.refine_fit import refine_motion
 from bdmm.perception.smpl_params import read_smpl_motion
@@ -88,9 +94,9 @@ def prepare_clip(job: ClipJob, options: PrepareOptions, clips: Path, previews: P
     crop = whole_crop(footage.size) if job.whole else person_crop(*_evidence(sighting))
     motion = crop_motion(_motion(job, footage, sighting, options), crop, options.size)
     _require_trust(job, motion)
-    cutting = Cutting(footage, sighting, crop, options.size)
+    cutting = CroppedClip(footage, sighting, crop, options.size)
     if options.second_look and not (options.given_poses and job.smpl is not None):
-        motion = refine_motion(_body(), motion, cutting.looks())
+        motion = refine_motion(_body(), motion, cutting.frame_views())
     _write(clips / job.name, job, options, footage, cutting, motion)
     write_preview(previews / f"{job.name}.jpg", PreparedClip(clips / job.name))
 
@@ -100,7 +106,7 @@ def _write(
     job: ClipJob,
     options: PrepareOptions,
     footage: Footage,
-    cutting: Cutting,
+    cutting: CroppedClip,
     motion: Motion,
 ) -> None:
     body = _body()

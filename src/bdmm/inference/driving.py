@@ -10,7 +10,6 @@ from typing import Protocol, runtime_checkable
 from bdmm.body.model import load_body
 from bdmm.body.motion_file import load_motion
 from bdmm.body.motion_library import load_shipped, shipped_motions
-from bdmm.data.clip_cutting import refine_in_crop
 from bdmm.errors import InputError, Notice
 from bdmm.media.image import Picture
 from bdmm.media.timeline import MAX_RATE
@@ -18,6 +17,7 @@ from bdmm.media.video_reader import VideoReader
 from bdmm.perception.body_fit import fit_motion
 from bdmm.perception.mediapipe_pose import MediaPipePose
 from bdmm.perception.openpose_json import read_openpose
+from bdmm.perception.person_crop import refine_in_crop
 from bdmm.perception.pose import Detection
 from bdmm.perception.smpl_params import read_smpl_motion
 from bdmm.records import Motion

@@ -1,7 +1,8 @@
-"""The square of a clip's frames that holds the person all the time, and the way into it."""
+"""The square of a clip's frames that holds the person all the time, and what lies in it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 import cv2
 import numpy as np
@@ -9,9 +10,13 @@ import torch
 from jaxtyping import Float, UInt8
 from PIL import Image as Pillow
 
+from bdmm.body.model import SkinnedBody
 from bdmm.media.image import Picture
-from bdmm.perception.pose import Silhouette
+from bdmm.media.pixels import to_frames
+from bdmm.perception.pose import Detection, Silhouette
+from bdmm.perception.refine_fit import FrameView, refine_motion
 from bdmm.records import Landmarks, Motion
+from bdmm.shapes import Foreground, Image
 
 MARGIN = 1.15
 """Side of the square in longer sides of the box around the person over all frames."""
@@ -20,6 +25,8 @@ _SKULL = 0.12
 """Share of the person's height that is above the eyes, where no silhouette tells."""
 Crop = tuple[int, int, int]
 """(left, top, side) in whole pixels of the frames; it may reach over their border."""
+Pair = tuple[Picture, UInt8[np.ndarray, "h w"]]
+"""A cropped frame and its foreground in 0..255."""
 
 
 def whole_crop(size: tuple[int, int]) -> Crop:
@@ -123,3 +130,82 @@ def refine_foreground(
     soft = cv2.ximgproc.guidedFilter(picture, rough.astype(np.float32), radius, 20.0)
     sharp = ((soft - 0.5) * 2 + 0.5).clip(0, 1)
     return (sharp * 255 + 0.5).astype(np.uint8)
+
+
+class CroppedClip:
+    """The frames and foregrounds of a clip, cropped to one square.
+
+    Attributes:
+        frames: the whole frames; read anew each time.
+        crop: the square, in pixels of the frames.
+        size: pixels of the sides of the cropped frames.
+        kept: the pairs that a call was asked to keep, by number.
+
+    Args:
+        frames: see above.
+        detection: of the same frames.
+        crop: see above.
+        size: see above.
+    """
+
+    def __init__(
+        self, frames: Iterable[Picture], detection: Detection, crop: Crop, size: int
+    ) -> None:
+        self.frames, self.crop, self.size = frames, crop, size
+        self._silhouettes = {one.frame: one for one in detection.silhouettes}
+        self.kept: dict[int, Pair] = {}
+
+    def __call__(self, keep: set[int]) -> Iterator[Pair]:
+        """Yield all frames; some are kept in ``kept``."""
+        for number, picture in enumerate(self.frames):
+            pair = self._pair(number, picture)
+            if number in keep:
+                self.kept[number] = pair
+            yield pair
+
+    def frame_views(self) -> Iterator[FrameView]:
+        """Yield what makes each frame as tensors."""
+        for number, picture in enumerate(self.frames):
+            yield partial(self._tensors, number, picture)
+
+    def _tensors(self, number: int, picture: Picture) -> tuple[Image, Foreground]:
+        square, grey = self._pair(number, picture)
+        return to_frames([square])[0], torch.from_numpy(grey.astype(np.float32) / 255)[None]
+
+    def _pair(self, number: int, picture: Picture) -> Pair:
+        square = cut_square(picture, self.crop, self.size)
+        if number not in self._silhouettes:
+            return square, np.zeros((self.size, self.size), np.uint8)
+        rough = crop_silhouette(self._silhouettes[number], self.crop, self.size)
+        return square, refine_foreground(rough, square)
+
+
+def refine_in_crop(
+    body: SkinnedBody,
+    motion: Motion,
+    frames: Iterable[Picture],
+    detection: Detection,
+    size: int,
+    every: int,
+) -> Motion:
+    """Refine the fit of a clip within the square around the person (`refine_motion`).
+
+    Args:
+        body: that was fitted.
+        motion: the fit, in pixels of the frames.
+        frames: the frames.
+        detection: of the same frames.
+        size: pixels of the square's sides.
+        every: every N-th frame is refined, the others follow.
+    """
+    crop = person_crop(detection.landmarks, detection.silhouettes)
+    inside = crop_motion(motion, crop, size)
+    views = CroppedClip(frames, detection, crop, size).frame_views()
+    refined = refine_motion(body, inside, views, every=every)
+    pixel = crop[2] / size
+    return replace(
+        motion,
+        rotations=refined.rotations,
+        scale=refined.scale * pixel,
+        translation=refined.translation * pixel + refined.translation.new_tensor(crop[:2]),
+    )
