@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from bdmm.body.model import AnnyBody, load_body
-from bdmm.body.motion_file import save_motion
+from bdmm.media.motion_file import save_motion
 from bdmm.records import Motion
 from bdmm_synth.moves.dance import dance
 from bdmm_synth.moves.moves import greet, squat, star_jump, turn, walk

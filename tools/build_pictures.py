@@ -12,9 +12,9 @@ import torch
 
 import bdmm
 from bdmm.body.model import load_body
-from bdmm.body.motion_library import load_shipped
 from bdmm.inference.windows import WINDOW
 from bdmm.media.image import Picture, read_image, resize_image, write_image
+from bdmm.media.motion_file import load_shipped
 from bdmm.records import Motion
 from bdmm_synth.clip import ClipRequest, render_clip
 

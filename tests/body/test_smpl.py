@@ -7,8 +7,9 @@ import scipy.sparse
 import torch
 
 from bdmm.body.rotations import axis_angle_to_matrix
-from bdmm.body.smpl import SHAPE_SIZE, VERTEX_COUNT, SmplBody, read_smpl
+from bdmm.body.smpl import SHAPE_SIZE, VERTEX_COUNT, SmplBody
 from bdmm.errors import InputError
+from bdmm.media.smpl_file import read_smpl
 from bdmm.records import BONE_NAMES, BONE_PARENTS, KEYPOINT_NAMES
 
 BONES = len(BONE_NAMES)
@@ -137,7 +138,7 @@ def test_a_pickle_of_the_same_arrays_gives_the_same_body(
         ({"f": np.full((5, 3), VERTEX_COUNT)}, "triangles"),
         ({"kintree_table": np.zeros((2, BONES))}, "another tree"),
         ({"v_template": np.full((VERTEX_COUNT, 3), np.nan)}, "finite"),
-        ({"weights": np.array(["a"])}, "not an array"),
+        ({"weights": np.array(["a"])}, "no table of numbers"),
     ],
 )
 def test_a_wrong_file_is_named_in_one_sentence(

@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bdmm.body.motion_file import save_motion
-from bdmm.body.motion_library import load_shipped
 from bdmm.cli.app import main
 from bdmm.media.image import resize_image, write_image
+from bdmm.media.motion_file import load_shipped, save_motion
 
 
 @dataclass(frozen=True)

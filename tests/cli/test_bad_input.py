@@ -135,8 +135,7 @@ def test_files_that_are_missing_or_folders(bdmm, landscape, tmp_path):
 
 @pytest.mark.parametrize("damage", ["cut", "text", "other"])
 def test_a_corrupt_motion_file(bdmm, landscape, tmp_path, damage):
-    from bdmm.body.motion_file import save_motion
-    from bdmm.body.motion_library import load_shipped
+    from bdmm.media.motion_file import load_shipped, save_motion
 
     path = tmp_path / "bad.motion"
     save_motion(path, load_shipped("turn"))

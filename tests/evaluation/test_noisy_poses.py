@@ -9,7 +9,6 @@ import torch
 
 from bdmm.body.camera import project
 from bdmm.body.model import load_body
-from bdmm.body.motion_library import load_shipped
 from bdmm.config import NetworkConfig
 from bdmm.data.clip_store import PreparedClip
 from bdmm.errors import InputError
@@ -39,6 +38,7 @@ from bdmm.evaluation.pose_noise import (
 )
 from bdmm.evaluation.run import Workplace, run
 from bdmm.evaluation.systems import System
+from bdmm.media.motion_file import load_shipped
 from bdmm.network.layered import build_generator
 from bdmm.network.weights import save_weights
 from bdmm.records import KEYPOINT_NAMES

@@ -8,11 +8,11 @@ import torch
 
 from bdmm.body.camera import project
 from bdmm.body.model import AnnyBody, load_body
-from bdmm.body.motion_library import load_shipped
 from bdmm.body.rasterize import rasterize
 from bdmm.body.retarget import retarget
 from bdmm.inference.framing import View
 from bdmm.inference.scene import Scene
+from bdmm.media.motion_file import load_shipped
 from bdmm.media.pixels import to_pictures
 from bdmm.records import BONE_NAMES, Motion, Source
 

@@ -5,10 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from bdmm.body.motion_file import save_motion
-from bdmm.body.motion_library import load_shipped
 from bdmm.errors import InputError
 from bdmm.inference.driving import Reading, VideoDriver, open_driver
+from bdmm.media.motion_file import load_shipped, save_motion
 from bdmm.media.video_writer import create_video
 
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from bdmm.body.model import AnnyBody, load_body
-from bdmm.body.motion_library import load_shipped
 from bdmm.data.fit_error import spoil_fit
+from bdmm.media.motion_file import load_shipped
 from bdmm.perception import surface_solve
 from bdmm.perception.surface_solve import Pull, follow
 from bdmm.records import Motion

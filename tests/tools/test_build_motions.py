@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from bdmm.body.model import load_body
-from bdmm.body.motion_library import load_shipped, shipped_motions
 from bdmm.body.rotations import angle_between
+from bdmm.media.motion_file import load_shipped, shipped_motions
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
 

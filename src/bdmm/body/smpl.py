@@ -1,13 +1,11 @@
-"""The user's own SMPL file as a body: template, shape and pose blend shapes, linear blending.
+"""SMPL as a body: template, shape and pose blend shapes, linear blend skinning.
 
 The formula is short (Loper et al. 2015, eq. 2-10), so it is implemented here and needs no further
-package; ``smplx`` would read the file by a pickle that may run code. Nothing of SMPL's data is in
-this repository: only public names and vertex numbers of landmarks.
+package. Nothing of SMPL's data is in this repository: only public names and vertex numbers of
+landmarks. `bdmm.media.smpl_file` reads a user's own model.
 """
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,9 +16,7 @@ from torch import Tensor
 from bdmm.body.model import LocalRotations, Shape, SkinnedBody
 from bdmm.body.rotations import pose_bones
 from bdmm.body.skinning import blend_vertices
-from bdmm.errors import InputError
-from bdmm.files.restricted_unpickler import read_pickle
-from bdmm.records import BONE_NAMES, BONE_PARENTS, KEYPOINT_NAMES
+from bdmm.records import BONE_NAMES, KEYPOINT_NAMES
 
 VERTEX_COUNT = 6890
 SHAPE_SIZE = 10
@@ -35,7 +31,16 @@ LANDMARK_VERTICES = {
 FINGERTIPS = {"left_index": 2319, "left_pinky": 2673, "right_index": 5782, "right_pinky": 6133}
 """Numbers of SMPL's vertices at landmarks, as published by its authors' tools."""
 
-_NEEDED = ("v_template", "shapedirs", "posedirs", "J_regressor", "weights", "kintree_table", "f")
+MODEL_ARRAYS = (
+    "v_template",
+    "shapedirs",
+    "posedirs",
+    "J_regressor",
+    "weights",
+    "kintree_table",
+    "f",
+)
+"""What a model file holds, by its own names."""
 
 
 class SmplBody(SkinnedBody):
@@ -83,71 +88,13 @@ class SmplBody(SkinnedBody):
         return blend_vertices(rest, weights, joints, pose_bones(rotations, joints))
 
 
-def read_smpl(path: str | Path) -> SmplBody:
-    """Return the body of an SMPL model file.
+def smpl_body(arrays: Mapping[str, Float[np.ndarray, "..."]]) -> SmplBody:
+    """Return the body of a model's arrays.
 
     Args:
-        path: the file that SMPL's site gives its licensees, ``.npz`` or ``.pkl``; a pickle is read
-            as inert data, chumpy is not needed.
-
-    Raises:
-        InputError: the file cannot be read or is no SMPL model.
+        arrays: `MODEL_ARRAYS` by name, float64 and of the shapes of SMPL.
     """
-    path = Path(path)
-    stored = _read(path)
-    missing = [name for name in _NEEDED if name not in stored]
-    if missing:
-        raise InputError(f"{path} is not an SMPL model: it has no {missing[0]!r}.")
-    try:
-        arrays = {name: np.asarray(stored[name], dtype=np.float64) for name in _NEEDED}
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{path} is not an SMPL model: an entry is not an array.") from error
-    _check(path, arrays)
     return SmplBody("smpl", _tensors(arrays))
-
-
-def _read(path: Path) -> Mapping[str, Any]:
-    if path.suffix == ".pkl":
-        stored = read_pickle(path)
-        if not isinstance(stored, dict):
-            raise InputError(f"{path} is not an SMPL model: it holds no dictionary.")
-        return stored
-    if path.suffix != ".npz":
-        raise InputError(f"{path} is not an SMPL model: give the .npz or .pkl file.")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in _NEEDED if name in file}
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except Exception as error:
-        raise InputError(f"{path} is damaged, or holds objects instead of plain arrays.") from error
-
-
-def _check(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Raise InputError unless the arrays have the shapes and the bones of SMPL."""
-    bones = len(BONE_NAMES)
-    wanted = {
-        "v_template": (VERTEX_COUNT, 3),
-        "posedirs": (VERTEX_COUNT, 3, 9 * (bones - 1)),
-        "J_regressor": (bones, VERTEX_COUNT),
-        "weights": (VERTEX_COUNT, bones),
-        "kintree_table": (2, bones),
-    }
-    for name, shape in wanted.items():
-        if arrays[name].shape != shape:
-            raise InputError(
-                f"{path} is not an SMPL model of {bones} joints: {name!r} has the shape "
-                f"{arrays[name].shape} instead of {shape}."
-            )
-    shapes, faces = arrays["shapedirs"].shape, arrays["f"]
-    if shapes[:2] != (VERTEX_COUNT, 3) or len(shapes) != 3 or shapes[2] < SHAPE_SIZE:
-        raise InputError(f"{path} is not an SMPL model: 'shapedirs' has the shape {shapes}.")
-    if faces.ndim != 2 or faces.shape[1] != 3 or not 0 <= faces.min() <= faces.max() < VERTEX_COUNT:
-        raise InputError(f"{path} is not an SMPL model: 'f' is no list of triangles.")
-    if tuple(arrays["kintree_table"][0, 1:].astype(int)) != BONE_PARENTS[1:]:
-        raise InputError(f"{path} is not an SMPL model: its joints form another tree.")
-    if not all(np.isfinite(array).all() for array in arrays.values()):
-        raise InputError(f"{path} is damaged: it holds numbers that are not finite.")
 
 
 def _tensors(arrays: Mapping[str, np.ndarray]) -> dict[str, Tensor]:

@@ -39,8 +39,8 @@ class ExtractMotion:
             InputError: a mistake of the user's.
         """
         check_output(self.output, (".motion",), [self.driver])
-        from bdmm.body.motion_file import save_motion
         from bdmm.inference.driving import Reading, open_driver
+        from bdmm.media.motion_file import save_motion
 
         use_one_thread()
         with Report(self.quiet) as report:

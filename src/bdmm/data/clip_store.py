@@ -6,7 +6,7 @@
 | ``frames.mp4`` | the frames, H.264 4:4:4, a key frame every 12 |
 | ``foreground.mp4`` | the person's foreground, H.264 grey |
 | ``background.jpg`` | one picture of the place without the person |
-| ``clip.motion`` | the fitted motion (`bdmm.body.motion_file`), in pixels of the frames |
+| ``clip.motion`` | the fitted motion (`bdmm.media.motion_file`), in pixels of the frames |
 | ``keypoints.safetensors`` | the 29 keypoints of that motion's body in every frame |
 | ``warps.safetensors`` | from some source frames onto all frames (`warp_codec`) |
 | ``truth.*`` | of rendered clips: motion, keypoints as the camera sees them, exact warps |
@@ -23,7 +23,6 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
-from bdmm.body.motion_file import load_motion, save_motion
 from bdmm.data.block_file import load_blocks, load_header, save_blocks
 from bdmm.data.clip_info import CachedSource, ClipInfo, load_info, save_info
 from bdmm.data.clip_video import create_clip_video, read_run
@@ -34,6 +33,7 @@ from bdmm.data.warp_detail import Detail
 from bdmm.errors import InputError
 from bdmm.files.output_file import appearing, writing
 from bdmm.media.image import Picture, read_image, write_image
+from bdmm.media.motion_file import load_motion, save_motion
 from bdmm.media.pixels import to_frames
 from bdmm.records import Motion
 from bdmm.shapes import Frames, Image, Keypoints

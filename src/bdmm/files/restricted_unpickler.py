@@ -6,17 +6,65 @@ any other class in the file is refused.
 
 import io
 import pickle
+import pickletools
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from bdmm.errors import InputError
+from bdmm.files.outside import SMPL, Kind, reading
 
 _PLAIN_KINDS = "biufSU"
 _RUNNING = object()
-_MAX_DENSE = 10**8
-"""Largest sparse matrix, in elements, that is made dense."""
+
+
+class _Resolver:
+    """Turns stand-ins into data, at most so many bytes of it; what is shared is resolved once."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._left = max_bytes
+        self._done: dict[int, Any] = {}
+
+    def take(self, size: int) -> None:
+        """Count bytes that are about to be used.
+
+        Raises:
+            UnpicklingError: they are too many in all.
+        """
+        self._left -= size
+        if self._left < 0:
+            raise pickle.UnpicklingError("it unpacks to more memory than is allowed")
+
+    def plain(self, value: Any) -> Any:
+        """Return the value with every stand-in resolved.
+
+        Raises:
+            ValueError: something contains itself.
+        """
+        if not isinstance(value, dict | list | tuple | _Placeholder):
+            return value
+        if id(value) in self._done:
+            if self._done[id(value)] is _RUNNING:
+                raise ValueError("something contains itself")
+            return self._done[id(value)]
+        self._done[id(value)] = _RUNNING
+        if isinstance(value, dict):
+            plain = {key: self.plain(item) for key, item in value.items()}
+        elif isinstance(value, _Placeholder):
+            plain = value.resolve(self)
+        else:
+            plain = [self.plain(item) for item in value]
+        self._done[id(value)] = plain
+        return plain
+
+    def array(self, data: Any, dtype: Any, shape: Any, order: Literal["C", "F"]) -> np.ndarray:
+        """Return a copy of raw bytes as an array."""
+        raw = self.plain(data) if isinstance(data, _Bytes) else data
+        self.take(len(raw))
+        raw = raw.encode("latin1") if isinstance(raw, str) else bytes(raw)
+        sides = tuple(int(n) for n in shape)
+        return np.frombuffer(raw, self.plain(dtype)).reshape(sides, order=order).copy()
 
 
 class _Placeholder:
@@ -29,13 +77,13 @@ class _Placeholder:
     def __setstate__(self, state: Any) -> None:
         self.state = state
 
-    def resolve(self) -> Any:
+    def resolve(self, resolver: _Resolver) -> Any:
         """Return the data that this stands for."""
         return None
 
 
 class _DType(_Placeholder):
-    def resolve(self) -> np.dtype:
+    def resolve(self, resolver: _Resolver) -> np.dtype:
         """Return the number type: ``'f8'`` with the byte order of state ``(3, '<', ...)``."""
         code = self.arguments[0]
         order = self.state[1] if isinstance(self.state, tuple) and len(self.state) > 1 else "|"
@@ -46,30 +94,34 @@ class _DType(_Placeholder):
 
 
 class _Array(_Placeholder):
-    def resolve(self) -> np.ndarray:
+    def resolve(self, resolver: _Resolver) -> np.ndarray:
         """Return the array of numpy's state ``(version, shape, dtype, fortran order, bytes)``."""
         shape, dtype, fortran, data = self.state[-4:]
-        return _array_of(data, dtype.resolve(), shape, "F" if fortran else "C")
+        return resolver.array(data, dtype, shape, "F" if fortran else "C")
 
 
 class _Buffer(_Placeholder):
-    def resolve(self) -> np.ndarray:
+    def resolve(self, resolver: _Resolver) -> np.ndarray:
         """Return the array of protocol 5's ``(bytes, dtype, shape, order)``."""
         data, dtype, shape, order = self.arguments
-        return _array_of(data, dtype.resolve(), shape, "F" if order == "F" else "C")
+        return resolver.array(data, dtype, shape, "F" if order == "F" else "C")
 
 
 class _Scalar(_Placeholder):
-    def resolve(self) -> Any:
+    def resolve(self, resolver: _Resolver) -> Any:
         """Return the single number of ``(dtype, bytes)``."""
         dtype, data = self.arguments
-        return _array_of(data, dtype.resolve(), (), "C")[()]
+        return resolver.array(data, dtype, (), "C")[()]
 
 
 class _Bytes(_Placeholder):
-    def resolve(self) -> bytes:
+    def resolve(self, resolver: _Resolver) -> bytes:
         """Return bytes that Python 2's protocol wrote as text."""
-        return str(self.arguments[0] if self.arguments else "").encode("latin1")
+        text = self.arguments[0] if self.arguments else ""
+        if not isinstance(text, str):
+            raise ValueError("bytes that are no text")
+        resolver.take(len(text))
+        return text.encode("latin1")
 
 
 class _Dictionary(_Placeholder):
@@ -82,9 +134,9 @@ class _Dictionary(_Placeholder):
     def __setitem__(self, key: Any, value: Any) -> None:
         self.items[key] = value
 
-    def resolve(self) -> dict:
+    def resolve(self, resolver: _Resolver) -> dict:
         """Return the items."""
-        return _plain(self.items)
+        return resolver.plain(self.items)
 
 
 class _Sparse(_Placeholder):
@@ -92,14 +144,16 @@ class _Sparse(_Placeholder):
 
     by_column = True
 
-    def resolve(self) -> np.ndarray:
+    def resolve(self, resolver: _Resolver) -> np.ndarray:
         """Return the dense matrix."""
-        state = {str(key).lstrip("_"): _plain(value) for key, value in self.state.items()}
+        state = {str(key).lstrip("_"): resolver.plain(value) for key, value in self.state.items()}
         rows, columns = (int(n) for n in state["shape"])
-        if rows * columns > _MAX_DENSE:
-            raise ValueError("a sparse matrix of absurd size")
+        resolver.take(8 * rows * columns)
         pointers, places = np.asarray(state["indptr"]), np.asarray(state["indices"])
-        lines = np.repeat(np.arange(len(pointers) - 1), np.diff(pointers))
+        counts = np.diff(pointers)
+        if counts.min(initial=0) < 0 or counts.sum() != len(places):
+            raise ValueError("a sparse matrix whose parts contradict each other")
+        lines = np.repeat(np.arange(len(counts)), counts)
         dense = np.zeros((rows, columns))
         where = (places, lines) if self.by_column else (lines, places)
         np.add.at(dense, where, np.asarray(state["data"]))
@@ -111,31 +165,29 @@ class _SparseRows(_Sparse):
 
 
 class _Chumpy(_Placeholder):
-    def resolve(self) -> Any:
+    def resolve(self, resolver: _Resolver) -> Any:
         """Return the array inside: chumpy keeps the numbers in ``x``."""
-        return _plain(self.state["x"])
+        return resolver.plain(self.state["x"])
 
 
-class _NoInstance:
+class _NoInstance(_Placeholder):
     """numpy's array class as a mere argument: it cannot be called."""
 
     def __new__(cls, *_: Any) -> "_NoInstance":
         raise pickle.UnpicklingError("a bare numpy.ndarray call is refused")
 
 
-def _reconstruct(*_: Any) -> _Array:
-    return _Array()
+class _Reconstructor(_Placeholder):
+    """``copyreg._reconstructor``, which makes objects in old protocols."""
 
-
-def _reconstruct_old(kind: Any, *_: Any) -> _Placeholder:
-    """Stand in for ``copyreg._reconstructor``, which makes objects in old protocols."""
-    if not (isinstance(kind, type) and issubclass(kind, _Placeholder)):
-        raise pickle.UnpicklingError("an object of an unknown class")
-    return kind()
+    def __new__(cls, kind: Any, *_: Any) -> _Placeholder:
+        if not (isinstance(kind, type) and issubclass(kind, _Placeholder)):
+            raise pickle.UnpicklingError("an object of an unknown class")
+        return kind()
 
 
 _NUMPY = {
-    "_reconstruct": _reconstruct,
+    "_reconstruct": _Array,
     "scalar": _Scalar,
     "_frombuffer": _Buffer,
     "ndarray": _NoInstance,
@@ -146,8 +198,8 @@ _OTHER = {
     ("builtins", "bytes"): _Bytes,
     ("__builtin__", "bytes"): _Bytes,
     ("collections", "OrderedDict"): _Dictionary,
-    ("copyreg", "_reconstructor"): _reconstruct_old,
-    ("copy_reg", "_reconstructor"): _reconstruct_old,
+    ("copyreg", "_reconstructor"): _Reconstructor,
+    ("copy_reg", "_reconstructor"): _Reconstructor,
     ("builtins", "object"): None,
     ("__builtin__", "object"): None,
 }
@@ -170,57 +222,38 @@ class _InertUnpickler(pickle.Unpickler):
         raise pickle.UnpicklingError(f"it names {module}.{name}, which is no data")
 
 
-def read_pickle(path: Path) -> Any:
+def read_pickle(path: Path, kind: Kind = SMPL) -> Any:
     """Return the dictionaries, lists, numbers and arrays of a pickle; sparse matrices come dense.
 
     Reads files of Python 2 too.
 
     Args:
         path: the file.
+        kind: what it should be; bounds its size, its opcodes and the data in it.
 
     Raises:
-        InputError: it cannot be read, is damaged, or holds anything but data.
+        InputError: it cannot be read, is damaged, too large, or holds anything but data.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
-    try:
-        return _plain(_InertUnpickler(io.BytesIO(data), encoding="latin1").load())
-    except pickle.UnpicklingError as error:
-        raise InputError(
-            f"{path} is not a pickle of plain data and was not opened: {error}."
-        ) from error
-    except Exception as error:
-        raise InputError(f"{path} is damaged or not a pickle of plain data.") from error
+    with reading(path, kind, f"{path} is damaged or not a pickle of plain data."):
+        try:
+            data = path.read_bytes()
+            _check_opcodes(data, kind.most("opcodes of a pickle"))
+            stored = _InertUnpickler(io.BytesIO(data), encoding="latin1").load()
+            return _Resolver(kind.most("unpacked bytes")).plain(stored)
+        except pickle.UnpicklingError as error:
+            raise InputError(
+                f"{path} is not a pickle of plain data and was not opened: {error}."
+            ) from error
 
 
-def _plain(value: Any, done: dict[int, Any] | None = None) -> Any:
-    """Return the value with every stand-in resolved; what is shared is resolved once.
+def _check_opcodes(data: bytes, most: int) -> None:
+    """Refuse a program that takes much memory for its size: many opcodes, a distant memo entry.
 
     Raises:
-        ValueError: something contains itself.
+        UnpicklingError: it is one.
     """
-    done = {} if done is None else done
-    if not isinstance(value, dict | list | tuple | _Placeholder):
-        return value
-    if id(value) in done:
-        if done[id(value)] is _RUNNING:
-            raise ValueError("something contains itself")
-        return done[id(value)]
-    done[id(value)] = _RUNNING
-    if isinstance(value, dict):
-        plain = {key: _plain(item, done) for key, item in value.items()}
-    elif isinstance(value, _Placeholder):
-        plain = value.resolve()
-    else:
-        plain = [_plain(item, done) for item in value]
-    done[id(value)] = plain
-    return plain
-
-
-def _array_of(data: Any, dtype: np.dtype, shape: Any, order: Any) -> np.ndarray:
-    """Return a copy of raw bytes as an array."""
-    raw = data.resolve() if isinstance(data, _Bytes) else data
-    raw = raw.encode("latin1") if isinstance(raw, str) else bytes(raw)
-    return np.frombuffer(raw, dtype).reshape(tuple(int(n) for n in shape), order=order).copy()
+    for count, (opcode, argument, _) in enumerate(pickletools.genops(data)):
+        if count >= most:
+            raise pickle.UnpicklingError(f"it has more than {most} opcodes")
+        if opcode.name.endswith("PUT") and (argument or 0) > most:
+            raise pickle.UnpicklingError("it names an absurd entry of its memo")

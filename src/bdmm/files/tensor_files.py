@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from bdmm.errors import InputError
+from bdmm.files.outside import WEIGHTS, reading
 
 Shape = tuple[int, ...]
 
@@ -25,17 +26,10 @@ def read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     Raises:
         InputError: missing, truncated or not safetensors.
     """
-    _must_exist(path)
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            return metadata, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except Exception as error:  # whatever the parser says of a stranger's bytes means one thing
-        raise InputError(
-            f"{path} is not a whole safetensors file: it is damaged or of another kind."
-        ) from error
+    trouble = f"{path} is not a whole safetensors file: it is damaged or of another kind."
+    with reading(path, WEIGHTS, trouble), safe_open(path, framework="pt") as file:
+        metadata = file.metadata() or {}
+        return metadata, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
 
 
 def read_pth(path: Path) -> dict[str, Tensor]:
@@ -44,16 +38,12 @@ def read_pth(path: Path) -> dict[str, Tensor]:
     Raises:
         InputError: missing, damaged, not such a table, or holding anything that could run code.
     """
-    _must_exist(path)
-    try:
+    trouble = (
+        f"{path} is not a plain PyTorch weights file: it is damaged, or holds more than "
+        "tensors and was not opened, since such a file can run code."
+    )
+    with reading(path, WEIGHTS, trouble):  # the unpickler's own advice is to trust the file
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except Exception as error:  # as above; the unpickler's own advice is to trust the file
-        raise InputError(
-            f"{path} is not a plain PyTorch weights file: it is damaged, or holds more than "
-            "tensors and was not opened, since such a file can run code."
-        ) from error
     if not isinstance(content, Mapping) or not all(map(_is_entry, content.items())):
         raise InputError(f"{path} does not hold one flat table of named tensors.")
     return {name: value.detach() for name, value in content.items()}
@@ -65,8 +55,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     Raises:
         InputError: as `read_safetensors` and `read_pth`, or a name cannot be printed.
     """
-    _must_exist(path)
-    with path.open("rb") as file:
+    with reading(path, WEIGHTS), path.open("rb") as file:
         start = file.read(9)
     tensors = read_safetensors(path)[1] if start[8:9] == b"{" else read_pth(path)
     if not all(name.isprintable() for name in tensors):
@@ -136,11 +125,6 @@ def _appearing(path: Path) -> Iterator[Path]:
         raise InputError(f"{path} cannot be written: {reason}.") from error
     finally:
         part.unlink(missing_ok=True)
-
-
-def _must_exist(path: Path) -> None:
-    if not path.is_file():
-        raise InputError(f"The weights file {path} does not exist or is not a file.")
 
 
 def _is_entry(entry: tuple[object, object]) -> bool:

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from bdmm.body.model import load_body
-from bdmm.body.motion_file import load_motion
-from bdmm.body.motion_library import load_shipped, shipped_motions
 from bdmm.errors import InputError, Notice
 from bdmm.media.image import Picture
+from bdmm.media.motion_file import load_motion, load_shipped, shipped_motions
 from bdmm.media.timeline import MAX_RATE
 from bdmm.media.video_reader import VideoReader
 from bdmm.perception.body_fit import fit_motion

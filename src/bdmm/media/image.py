@@ -12,6 +12,7 @@ from PIL import ImageCms, ImageOps, UnidentifiedImageError
 
 from bdmm.errors import InputError, Notice
 from bdmm.files.output_file import appearing, writing
+from bdmm.files.outside import PICTURE, reading
 
 Picture = UInt8[np.ndarray, "_ _ 3"]
 """``h w 3`` RGB in 0..255."""
@@ -20,7 +21,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "GIF", "TIFF", "PPM", "TGA", "J
 """What is read: decoders inside Pillow only, none that starts another program."""
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 """What is written."""
-MAX_PIXELS = 50_000_000
+MAX_PIXELS = PICTURE.most("pixels")
 """A larger JPEG is read at a half, quarter or eighth of its size, other files are refused."""
 
 _WHITE = (255, 255, 255, 255)
@@ -43,25 +44,20 @@ def read_image(path: str | Path) -> Picture:
         InputError: the file is missing, no picture, damaged or larger than `MAX_PIXELS`.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"The picture {path} does not exist or is not a file.")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)
+    trouble = f"The picture {path} is damaged or cut off and cannot be read."
+    with reading(path, PICTURE, trouble), warnings.catch_warnings():
+        warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)
+        try:
             with Pillow.open(path, formats=[f for f in FORMATS if f in _known_formats()]) as file:
                 _limit_size(path, file)
                 file.load()
                 return _to_rgb(file)
-    except UnidentifiedImageError as error:
-        raise InputError(
-            f"{path} is not a picture that can be read; save it as JPEG or PNG."
-        ) from error
-    except Pillow.DecompressionBombError as error:
-        raise InputError(_too_large(path, None)) from error
-    except InputError:
-        raise
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
-        raise InputError(f"The picture {path} is damaged or cut off and cannot be read.") from error
+        except UnidentifiedImageError as error:
+            raise InputError(
+                f"{path} is not a picture that can be read; save it as JPEG or PNG."
+            ) from error
+        except Pillow.DecompressionBombError as error:
+            raise InputError(_too_large(path, None)) from error
 
 
 def write_image(path: str | Path, image: Picture, *, quality: int = 95) -> None:

@@ -12,6 +12,7 @@ from av.stream import Disposition
 from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 
 from bdmm.errors import InputError
+from bdmm.files.outside import VIDEO, reading
 from bdmm.media.image import Picture
 from bdmm.media.orientation import Orientation, orientation_of
 from bdmm.media.timeline import Timeline, resample
@@ -24,8 +25,8 @@ CONTAINERS = (
     "image2", "png_pipe", "jpeg_pipe", "bmp_pipe", "webp_pipe", "tiff_pipe", "webp",
 )  # fmt: skip
 """What is opened; playlists and text, which would make the reader open other files, are not."""
-MAX_FRAME_PIXELS = 2**26
-"""Larger frames (8192 x 8192) are refused."""
+MAX_FRAME_PIXELS = VIDEO.most("pixels of a frame")
+"""Larger frames (8192 x 4096) are refused."""
 
 _READ_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": ",".join(CONTAINERS)}
 _PICTURES = ("image2", "_pipe", "webp")
@@ -128,16 +129,10 @@ def open_media(path: Path) -> InputContainer:
     Raises:
         InputError: the file is missing, may not be read or is no media file.
     """
-    if not path.is_file():
-        raise InputError(f"The video {path} does not exist or is not a file.")
-    try:
-        return av.open(f"file:{path.absolute()}", options=dict(_READ_OPTIONS))
-    except PermissionError as error:
-        raise InputError(f"The video {path} may not be read: permission denied.") from error
-    except FFmpegError as error:
-        raise InputError(
-            f"{path} is not a media file that can be read, or it is cut off."
-        ) from error
+    trouble = f"{path} is not a media file that can be read, or it is cut off."
+    with reading(path, VIDEO, trouble):
+        address = f"file:{path.absolute()}"
+        return av.open(address, options=dict(_READ_OPTIONS), metadata_errors="replace")
 
 
 def _picture_stream(path: Path, container: InputContainer) -> av.VideoStream:

@@ -12,11 +12,11 @@ import torch
 from jaxtyping import Float
 
 from bdmm.errors import InputError
+from bdmm.files.outside import KEYPOINTS, reading
 from bdmm.records import BODY25, COCO18, KEYPOINT_NAMES, Landmarks
 
 People = list[Float[np.ndarray, "k 3"]]
 
-LARGEST_FILE = 16 * 2**20
 _HANDS = {"hand_left_keypoints_2d": "left", "hand_right_keypoints_2d": "right"}
 _KNUCKLES = {"index": 5, "pinky": 17}
 """Places of the knuckles among a hand's 21 keypoints."""
@@ -72,12 +72,8 @@ def _frame_order(path: Path) -> tuple[list[int], str]:
 
 
 def _load(path: Path) -> dict[str, Any]:
-    if path.stat().st_size > LARGEST_FILE:
-        raise InputError(f"{path} is too large for a file of keypoints.")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError, RecursionError) as error:
-        raise InputError(f"{path} is not a JSON file of keypoints ({error}).") from None
+    with reading(path, KEYPOINTS, f"{path} is not a JSON file of keypoints."):
+        content = json.loads(path.read_bytes())
     if isinstance(content, list) and len(content) == 1:
         content = content[0]
     if not isinstance(content, dict) or not isinstance(content.get("people"), list):

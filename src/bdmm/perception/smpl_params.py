@@ -17,7 +17,8 @@ from bdmm.body.model import SkinnedBody
 from bdmm.body.rotations import axis_angle_to_matrix, chain, unchain
 from bdmm.body.smpl import AXES, SmplBody
 from bdmm.errors import InputError
-from bdmm.files.restricted_unpickler import read_pickle
+from bdmm.files.array_file import SUFFIXES, as_numbers, read_arrays
+from bdmm.files.outside import KEYPOINTS, reading
 from bdmm.records import BONE_NAMES, Motion
 from bdmm.shapes import Rotations
 
@@ -140,10 +141,7 @@ def _entry(stored: Mapping[str, Any], part: str) -> Any:
 
 def _rows(path: Path, part: str, value: Any, width: int) -> Float[Tensor, "t c"]:
     """Return an entry as ``t width``; rotations may come as 24 triples or a single row."""
-    try:
-        rows = np.asarray(value, dtype=np.float32)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{path}: the SMPL {part} is no table of numbers.") from error
+    rows = as_numbers(value, np.float32, f"{path}: the SMPL {part}")
     rows = rows.reshape(1, -1) if rows.ndim < 2 else rows.reshape(len(rows), prod(rows.shape[1:]))
     if rows.shape[1] < width or (rows.shape[1] != width and part != "shape"):
         raise InputError(
@@ -156,23 +154,11 @@ def _read(path: Path) -> Mapping[str, Any]:
     """Return the entries of a file or folder by name."""
     if path.is_dir():
         return _read_folder(path)
-    if path.suffix == ".pkl":
-        stored = read_pickle(path)
-        if not isinstance(stored, dict):
-            raise InputError(f"{path} holds no dictionary of SMPL parameters.")
-        return stored
-    if path.suffix != ".npz":
+    if path.suffix not in SUFFIXES:
         raise InputError(
             f"{path} holds no SMPL parameters: give an .npz or .pkl file or a folder of .json."
         )
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            wanted = {name for names in NAMES.values() for name in names}
-            return {name: file[name] for name in file.files if name in wanted}
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except Exception as error:
-        raise InputError(f"{path} is damaged, or holds objects instead of plain arrays.") from error
+    return read_arrays(path, [name for names in NAMES.values() for name in names])
 
 
 def _read_folder(folder: Path) -> Mapping[str, Any]:
@@ -182,10 +168,8 @@ def _read_folder(folder: Path) -> Mapping[str, Any]:
         raise InputError(f"The folder {folder} has no .json files.")
     frames: dict[str, list[Tensor]] = {part: [] for part in SIZES}
     for file in files:
-        try:
+        with reading(file, KEYPOINTS, f"{file} cannot be read as JSON."):
             stored = json.loads(file.read_bytes())
-        except (OSError, ValueError) as error:
-            raise InputError(f"{file} cannot be read as JSON.") from error
         for part, width in SIZES.items():
             value = _entry(stored, part) if isinstance(stored, dict) else None
             if value is None:

@@ -1,4 +1,6 @@
-"""The `.motion` file: a whole motion in a few kilobytes, safe to take from strangers.
+"""The `.motion` file: a whole motion in a few kilobytes, safe to read from anyone.
+
+The motions that ship with the package are such files; ``tools/build_motions.py`` makes them.
 
 A safetensors file. Its metadata has one key, ``motion``, whose value is JSON: format version,
 fps as a fraction, frame size, body name, frame count. Its tensors:
@@ -23,27 +25,29 @@ import re
 import secrets
 import zlib
 from fractions import Fraction
+from importlib.resources import as_file, files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
 from bdmm.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from bdmm.errors import InputError
+from bdmm.files.outside import MOTION, reading
 from bdmm.records import BONE_NAMES, Motion
 from bdmm.shapes import Rotations
 
 VERSION = 1
 """Format version that this code writes and the only one that it reads."""
-MAX_BYTES = 256 * 2**20
-"""Larger files are refused unread."""
-MAX_FRAMES = 1_000_000
-"""Longer motions are refused: over nine hours at 30 fps."""
+MAX_FRAMES = MOTION.most("frames")
+"""Longer motions are refused: over four hours at 30 fps."""
 
+_SUFFIX = ".motion"
 _QUANTUM = math.pi / 4096
 _TENSORS = {
     "bones": torch.uint8,
@@ -53,7 +57,6 @@ _TENSORS = {
     "shape": torch.float32,
     "flagged": torch.uint8,
 }
-_PARSER_ERRORS = (SafetensorError, ValueError, TypeError, KeyError, RuntimeError, MemoryError)
 _MAX_SIDE = 65_535
 _MAX_SHAPE = 1024
 _MAX_PIXELS = 1e6
@@ -120,6 +123,28 @@ def load_motion(path: str | Path) -> Motion:
     )
 
 
+def shipped_motions() -> tuple[str, ...]:
+    """Return the names of the shipped motions, in alphabetical order."""
+    names = (file.name for file in _shipped_folder().iterdir())
+    return tuple(sorted(name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX)))
+
+
+def load_shipped(name: str) -> Motion:
+    """Return a shipped motion: a seamless loop at 30 frames per second of the mean body.
+
+    Args:
+        name: one of `shipped_motions`.
+
+    Raises:
+        InputError: there is no motion of that name; the sentence lists those there are.
+    """
+    known = shipped_motions()
+    if name not in known:
+        raise InputError(f"There is no shipped motion {name!r}; there are {', '.join(known)}.")
+    with as_file(_shipped_folder() / f"{name}{_SUFFIX}") as path:
+        return load_motion(path)
+
+
 def _encode(motion: Motion) -> bytes:
     bones, packed = _pack_rotations(motion.rotations.detach().cpu())
     tensors = {
@@ -174,27 +199,20 @@ def _unpack_rotations(path: Path, bones: Tensor, packed: Tensor, frames: int) ->
     return axis_angle_to_matrix(axis_angle)
 
 
+def _shipped_folder() -> Traversable:
+    return files("bdmm.assets") / "motions"
+
+
 def _refuse(path: Path, reason: str) -> NoReturn:
     raise InputError(f"{path} is not a usable motion file: {reason}.")
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Read the JSON settings and the six tensors, nothing else."""
-    if not path.is_file():
-        raise InputError(f"The motion file {path} does not exist or is not a file.")
-    if path.stat().st_size > MAX_BYTES:
-        _refuse(path, f"it is larger than {MAX_BYTES // 2**20} MB")
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            known = set(file.keys()) == set(_TENSORS)
-            tensors = {name: file.get_tensor(name).clone() for name in _TENSORS} if known else {}
-    except OSError as error:
-        raise InputError(f"The motion file {path} cannot be read: {error}.") from error
-    except _PARSER_ERRORS as error:
-        raise InputError(
-            f"{path} is not a usable motion file: it is damaged or of another kind."
-        ) from error
+    with reading(path, MOTION), safe_open(path, framework="pt") as file:
+        metadata = file.metadata() or {}
+        known = set(file.keys()) == set(_TENSORS)
+        tensors = {name: file.get_tensor(name).clone() for name in _TENSORS} if known else {}
     if not known:
         _refuse(path, "it does not hold the tensors of a motion")
     return _settings(path, metadata), tensors

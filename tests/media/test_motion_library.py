@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from bdmm.body.model import AnnyBody, load_body
-from bdmm.body.motion_library import load_shipped, shipped_motions
 from bdmm.body.rotations import angle_between
 from bdmm.errors import InputError
+from bdmm.media.motion_file import load_shipped, shipped_motions
 from bdmm.records import BONE_NAMES, Motion
 
 NAMES = ("dance", "squat", "star_jump", "turn", "walk", "wave")

@@ -1,0 +1,104 @@
+"""The one entrance for files from outside: regular files of bounded size, read without surprises.
+
+Every reader of a user's file goes through `reading` with the `Kind` of the file. What a kind may
+hold at most stands here and nowhere else; ``docs/bounds.md`` is printed from this table.
+"""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bdmm.errors import InputError
+
+MIB = 2**20
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of file from outside, and how much of it is read at most.
+
+    Attributes:
+        name: what messages call it.
+        max_bytes: larger files are refused unread; None where the file is read in pieces.
+        limits: further bounds by what they count.
+    """
+
+    name: str
+    max_bytes: int | None
+    limits: Mapping[str, int] = field(default_factory=dict)
+
+    def most(self, counted: str) -> int:
+        """Return the bound on what is counted, such as ``pixels``."""
+        return self.limits[counted]
+
+
+PICTURE = Kind("picture", 512 * MIB, {"pixels": 50_000_000, "pixels of a side": 32_768})
+VIDEO = Kind(
+    "video",
+    None,
+    {"pixels of a frame": 2**25, "pixels of a side": 16_384, "seconds between two frames": 10},
+)
+MOTION = Kind("motion file", 64 * MIB, {"frames": 500_000})
+SMPL = Kind(
+    "SMPL file",
+    320 * MIB,
+    {
+        "unpacked bytes": 512 * MIB,
+        "opcodes of a pickle": 3_000_000,
+        "numbers in lists": 5_000_000,
+    },
+)
+KEYPOINTS = Kind("keypoint file", 16 * MIB, {"people": 1000})
+BVH = Kind("BVH file", 64 * MIB, {"joints": 1000, "frames times joints": 4_000_000})
+WEIGHTS = Kind("weights file", 4096 * MIB)
+TEXT = Kind("text file", 64 * MIB)
+KINDS = (PICTURE, VIDEO, MOTION, SMPL, KEYPOINTS, BVH, WEIGHTS, TEXT)
+"""All kinds of files that are read."""
+
+
+@contextmanager
+def reading(path: Path, kind: Kind, trouble: str | None = None) -> Iterator[Path]:
+    """Guard the reading of a file in a ``with`` statement that holds nothing but its parser.
+
+    Args:
+        path: the file.
+        kind: what it should be.
+        trouble: the sentence for a file that cannot be parsed.
+
+    Yields:
+        The path of a regular file within the kind's size.
+
+    Raises:
+        InputError: the file is missing, no regular file, too large or unreadable, or the parser
+            raised anything.
+    """
+    try:
+        _check_file(path, kind)
+        yield path
+    except InputError:
+        raise
+    except Exception as error:  # whatever a parser says of a stranger's bytes means one thing
+        if isinstance(error, OSError) and error.errno in errno.errorcode:
+            reason = os.strerror(error.errno or 0).lower()
+            trouble = f"The {kind.name} {path} cannot be read: {reason}."
+        raise InputError(
+            trouble or f"{path} is not a usable {kind.name}: it is damaged or of another kind."
+        ) from error
+
+
+def _check_file(path: Path, kind: Kind) -> None:
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        status = None
+    if status is None or not stat.S_ISREG(status.st_mode):
+        raise InputError(f"The {kind.name} {path} does not exist or is not a file.")
+    if kind.max_bytes is not None and status.st_size > kind.max_bytes:
+        raise InputError(
+            f"The {kind.name} {path} has {status.st_size / MIB:.0f} MiB; at most "
+            f"{kind.max_bytes // MIB} MiB are read."
+        )
