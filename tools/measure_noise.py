@@ -30,10 +30,7 @@ from typing import Annotated
 import torch
 import tyro
 
-from bdmm.evaluation.clip_job import Plan
-from bdmm.evaluation.curve_plot import Panel, draw_panels
-from bdmm.evaluation.feature_judges import Detectors
-from bdmm.evaluation.noisy_poses import (
+from bdmm.evaluation.ablation.noisy_poses import (
     DOORS,
     Door,
     Player,
@@ -43,10 +40,13 @@ from bdmm.evaluation.noisy_poses import (
     open_player,
     trials,
 )
-from bdmm.evaluation.pose_noise import FULL_STRENGTH
-from bdmm.evaluation.reenactments import ClipChoice, choose_clips
-from bdmm.evaluation.results import Results
-from bdmm.evaluation.run import Workplace, run
+from bdmm.evaluation.ablation.pose_noise import FULL_STRENGTH
+from bdmm.evaluation.evaluate import ClipChoice, choose_clips
+from bdmm.evaluation.jobs.clip_job import Plan
+from bdmm.evaluation.jobs.feature_metrics import Detectors
+from bdmm.evaluation.jobs.results import Results
+from bdmm.evaluation.jobs.run import Workplace, run
+from bdmm.evaluation.reports.curve_plot import Panel, draw_panels
 from bdmm.evaluation.systems import COARSE, System, list_systems
 from bdmm.media.image import write_image
 from bdmm.metrics.regions import PERSON

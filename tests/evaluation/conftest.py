@@ -14,11 +14,11 @@ from bdmm.body.rasterize import rasterize
 from bdmm.data.body_keypoints import body_keypoints
 from bdmm.data.clip_store import PreparedClip
 from bdmm.data.synth import SynthOptions, store_rendered
-from bdmm.evaluation.clip_job import Plan
-from bdmm.evaluation.reenact import Casting
-from bdmm.evaluation.reenactments import ClipChoice, Reenacting, evaluate_reenactments
-from bdmm.evaluation.report_file import Report
-from bdmm.evaluation.run import Workplace
+from bdmm.evaluation.evaluate import ClipChoice, Reenacting, evaluate_reenactments
+from bdmm.evaluation.jobs.clip_job import Plan
+from bdmm.evaluation.jobs.reenactment import Casting
+from bdmm.evaluation.jobs.run import Workplace
+from bdmm.evaluation.reports.report_file import Report
 from bdmm.records import BONE_NAMES, Motion
 
 SIDE, COUNT = 64, 8

@@ -11,8 +11,8 @@ import pytest
 
 from bdmm.config import DiscriminatorConfig, NetworkConfig
 from bdmm.errors import InputError
-from bdmm.evaluation.ablation import FULL, ROWS, ablated, changes, choose_rows
-from bdmm.evaluation.ablation_study import (
+from bdmm.evaluation.ablation.rows import FULL, ROWS, ablated, changes, choose_rows
+from bdmm.evaluation.ablation.study import (
     Study,
     check,
     is_finished,
@@ -20,13 +20,13 @@ from bdmm.evaluation.ablation_study import (
     system_name,
     train_rows,
 )
-from bdmm.evaluation.ablation_table import results_of, save_study, tables_of
-from bdmm.evaluation.clip_job import Plan
-from bdmm.evaluation.reenact import Casting
-from bdmm.evaluation.reenactments import ClipChoice, Reenacting
-from bdmm.evaluation.report_file import Report
-from bdmm.evaluation.results import ClipResult, gather
-from bdmm.evaluation.run import Workplace
+from bdmm.evaluation.ablation.table import results_of, save_study, tables_of
+from bdmm.evaluation.evaluate import ClipChoice, Reenacting
+from bdmm.evaluation.jobs.clip_job import Plan
+from bdmm.evaluation.jobs.reenactment import Casting
+from bdmm.evaluation.jobs.results import ClipResult, gather
+from bdmm.evaluation.jobs.run import Workplace
+from bdmm.evaluation.reports.report_file import Report
 from bdmm.evaluation.systems import BASELINES
 from bdmm.metrics.published import TABLE_2, TABLE_S1
 from bdmm.metrics.running import Summary

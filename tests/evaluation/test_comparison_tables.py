@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from bdmm.errors import InputError
-from bdmm.evaluation.comparison import compare, read_entry, save_tables
-from bdmm.evaluation.report_file import Report, save_report
-from bdmm.evaluation.results import gather
-from bdmm.evaluation.tables import (
+from bdmm.evaluation.jobs.results import gather
+from bdmm.evaluation.reports.comparison import compare, read_entry, save_tables
+from bdmm.evaluation.reports.report_file import Report, save_report
+from bdmm.evaluation.reports.tables import (
     Column,
     Row,
     Table,

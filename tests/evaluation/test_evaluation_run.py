@@ -9,13 +9,13 @@ import pytest
 
 from bdmm.config import NetworkConfig
 from bdmm.errors import InputError
-from bdmm.evaluation.clip_job import Plan
-from bdmm.evaluation.reenact import Casting
-from bdmm.evaluation.reenactments import ClipChoice, Reenacting, choose_clips, evaluate_reenactments
-from bdmm.evaluation.report_file import Report, load_report, save_report
-from bdmm.evaluation.results import ClipResult, Failure, gather
-from bdmm.evaluation.row_files import read_rows
-from bdmm.evaluation.run import ROWS, Workplace
+from bdmm.evaluation.evaluate import ClipChoice, Reenacting, choose_clips, evaluate_reenactments
+from bdmm.evaluation.jobs.clip_job import Plan
+from bdmm.evaluation.jobs.reenactment import Casting
+from bdmm.evaluation.jobs.results import ClipResult, Failure, gather
+from bdmm.evaluation.jobs.row_files import read_rows
+from bdmm.evaluation.jobs.run import ROWS, Workplace
+from bdmm.evaluation.reports.report_file import Report, load_report, save_report
 from bdmm.metrics.running import Summary
 from bdmm.network.generator import Generator
 from bdmm.network.weights import save_weights

@@ -12,10 +12,8 @@ from bdmm.body.model import load_body
 from bdmm.config import NetworkConfig
 from bdmm.data.clip_store import PreparedClip
 from bdmm.errors import InputError
-from bdmm.evaluation.clip_job import Plan
-from bdmm.evaluation.curve_plot import Panel, draw_panels
-from bdmm.evaluation.forward_only import without_backward
-from bdmm.evaluation.noisy_poses import (
+from bdmm.evaluation.ablation.forward_only import without_backward
+from bdmm.evaluation.ablation.noisy_poses import (
     DOORS,
     NoisyClip,
     Player,
@@ -24,7 +22,7 @@ from bdmm.evaluation.noisy_poses import (
     list_subjects,
     trials,
 )
-from bdmm.evaluation.pose_noise import (
+from bdmm.evaluation.ablation.pose_noise import (
     FULL_STRENGTH,
     RUN,
     PoseNoise,
@@ -36,7 +34,9 @@ from bdmm.evaluation.pose_noise import (
     noisy_motion,
     refitted_motion,
 )
-from bdmm.evaluation.run import Workplace, run
+from bdmm.evaluation.jobs.clip_job import Plan
+from bdmm.evaluation.jobs.run import Workplace, run
+from bdmm.evaluation.reports.curve_plot import Panel, draw_panels
 from bdmm.evaluation.systems import System
 from bdmm.media.motion_file import load_shipped
 from bdmm.network.layered import build_generator

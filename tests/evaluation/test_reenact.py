@@ -11,7 +11,7 @@ import torch
 from bdmm.body.source_geometry import SourceGeometry
 from bdmm.data.clip_store import PreparedClip
 from bdmm.errors import InputError
-from bdmm.evaluation.reenact import Casting, Reenactment
+from bdmm.evaluation.jobs.reenactment import Casting, Reenactment
 from bdmm.evaluation.systems import Copy, list_systems, open_system, split_name
 from bdmm.media.pixels import to_pictures
 from bdmm.network.weights import FILE_NAME

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from bdmm.evaluation.clip_job import Plan
-from bdmm.evaluation.page import save_page
-from bdmm.evaluation.pictures import SHEET, VIDEO, WORST, _Spread, _Worst
-from bdmm.evaluation.reenact import Casting, JudgedFrame
-from bdmm.evaluation.reenactments import ClipChoice, Reenacting, evaluate_reenactments
-from bdmm.evaluation.report_file import Report
-from bdmm.evaluation.run import PICTURES, Workplace
-from bdmm.evaluation.time_plot import time_plot
+from bdmm.evaluation.evaluate import ClipChoice, Reenacting, evaluate_reenactments
+from bdmm.evaluation.jobs.clip_job import Plan
+from bdmm.evaluation.jobs.pictures import SHEET, VIDEO, WORST, _Spread, _Worst
+from bdmm.evaluation.jobs.reenactment import Casting, JudgedFrame
+from bdmm.evaluation.jobs.run import PICTURES, Workplace
+from bdmm.evaluation.reports.page import save_page
+from bdmm.evaluation.reports.report_file import Report
+from bdmm.evaluation.reports.time_plot import time_plot
 from bdmm.media.image import read_image
 from bdmm.media.video_reader import VideoReader
 from bdmm.metrics.frame_metrics import FramePair

@@ -10,18 +10,18 @@ import torch
 from torch import Tensor
 
 from bdmm.errors import InputError
-from bdmm.evaluation import pose_judge
-from bdmm.evaluation.frame_tape import FrameTape
-from bdmm.evaluation.pose_judge import POSE, PoseJudge
-from bdmm.evaluation.reenact import JudgedFrame
-from bdmm.evaluation.set_features import (
+from bdmm.evaluation.jobs import keypoint_metrics as pose_judge
+from bdmm.evaluation.jobs.frame_cache import FrameTape
+from bdmm.evaluation.jobs.keypoint_metrics import POSE, PoseJudge
+from bdmm.evaluation.jobs.reenactment import JudgedFrame
+from bdmm.evaluation.jobs.set_features import (
     FeatureCollector,
     FeatureFiles,
     SetDetectors,
     read_features,
 )
-from bdmm.evaluation.set_results import TEST, TRAIN, SetDistance, distances_of_sets
-from bdmm.evaluation.tables import set_notes
+from bdmm.evaluation.jobs.set_results import TEST, TRAIN, SetDistance, distances_of_sets
+from bdmm.evaluation.reports.tables import set_notes
 from bdmm.metrics.frame_metrics import FramePair
 from bdmm.metrics.protocols import VideoDistance
 from bdmm.records import KEYPOINT_NAMES

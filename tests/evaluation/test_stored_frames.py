@@ -10,12 +10,12 @@ import pytest
 from PIL import Image as Pillow
 
 from bdmm.errors import InputError
-from bdmm.evaluation.clip_job import Plan
-from bdmm.evaluation.layouts import find_stored
-from bdmm.evaluation.report_file import Report
-from bdmm.evaluation.results import GroupMean
-from bdmm.evaluation.row_files import read_rows
-from bdmm.evaluation.run import ROWS, Workplace
+from bdmm.evaluation.jobs.clip_job import Plan
+from bdmm.evaluation.jobs.layouts import find_stored
+from bdmm.evaluation.jobs.results import GroupMean
+from bdmm.evaluation.jobs.row_files import read_rows
+from bdmm.evaluation.jobs.run import ROWS, Workplace
+from bdmm.evaluation.reports.report_file import Report
 from bdmm.evaluation.stored_frames import evaluate_frames
 from bdmm.media.video_writer import create_video
 

@@ -12,8 +12,8 @@ from bdmm.cli.report import Report, say, warn
 from bdmm.cli.resources import keep_network_blocks, use_one_thread
 
 if TYPE_CHECKING:
-    from bdmm.evaluation.ablation_study import Study
-    from bdmm.evaluation.clip_job import Plan
+    from bdmm.evaluation.ablation.study import Study
+    from bdmm.evaluation.jobs.clip_job import Plan
 
 
 @dataclass(frozen=True)
@@ -89,9 +89,9 @@ class Ablate:
         require()
         keep_network_blocks()
         workers = worker_count(self.workers)
-        from bdmm.evaluation.ablation_study import check, train_rows
-        from bdmm.evaluation.clip_job import Plan
-        from bdmm.evaluation.feature_judges import Detectors
+        from bdmm.evaluation.ablation.study import check, train_rows
+        from bdmm.evaluation.jobs.clip_job import Plan
+        from bdmm.evaluation.jobs.feature_metrics import Detectors
         from bdmm.training.start import Machine
 
         study = self._study()
@@ -120,9 +120,9 @@ class Ablate:
         """
         from bdmm.data.augment import Augmentation
         from bdmm.errors import InputError
-        from bdmm.evaluation.ablation import choose_rows
-        from bdmm.evaluation.ablation_study import Study
-        from bdmm.evaluation.reenactments import ClipChoice
+        from bdmm.evaluation.ablation.rows import choose_rows
+        from bdmm.evaluation.ablation.study import Study
+        from bdmm.evaluation.evaluate import ClipChoice
         from bdmm.training.eye_size import with_measured_divisors
         from bdmm.training.settings import TRAIN_PRESETS
         from bdmm.training.start import Material, open_clips
@@ -150,11 +150,11 @@ class Ablate:
     def _judge(self, study: "Study", plan: "Plan", workers: int, report: Report) -> None:
         import torch
 
-        from bdmm.evaluation.ablation_study import judge_rows
-        from bdmm.evaluation.ablation_table import save_study
-        from bdmm.evaluation.reenact import Casting
-        from bdmm.evaluation.reenactments import Reenacting
-        from bdmm.evaluation.run import Workplace
+        from bdmm.evaluation.ablation.study import judge_rows
+        from bdmm.evaluation.ablation.table import save_study
+        from bdmm.evaluation.evaluate import Reenacting
+        from bdmm.evaluation.jobs.reenactment import Casting
+        from bdmm.evaluation.jobs.run import Workplace
 
         use_one_thread()
         gpu = self.accelerator != "cpu" and torch.cuda.is_available()

@@ -13,9 +13,9 @@ from bdmm.cli.resources import keep_network_blocks, use_one_thread
 from bdmm.errors import InputError
 
 if TYPE_CHECKING:
-    from bdmm.evaluation.clip_job import Plan
-    from bdmm.evaluation.report_file import Report
-    from bdmm.evaluation.run import Workplace
+    from bdmm.evaluation.jobs.clip_job import Plan
+    from bdmm.evaluation.jobs.run import Workplace
+    from bdmm.evaluation.reports.report_file import Report
 
 
 @dataclass(frozen=True)
@@ -100,11 +100,11 @@ class Evaluate:
         workers = worker_count(self.workers)
         use_one_thread()
         keep_network_blocks()
-        from bdmm.evaluation.clip_job import Plan
-        from bdmm.evaluation.feature_judges import Detectors
-        from bdmm.evaluation.page import save_page
-        from bdmm.evaluation.report_file import save_report
-        from bdmm.evaluation.run import Workplace
+        from bdmm.evaluation.jobs.clip_job import Plan
+        from bdmm.evaluation.jobs.feature_metrics import Detectors
+        from bdmm.evaluation.jobs.run import Workplace
+        from bdmm.evaluation.reports.page import save_page
+        from bdmm.evaluation.reports.report_file import save_report
         from bdmm.metrics.detector_files import download_missing
         from bdmm.metrics.weight_files import PUBLISHED_WEIGHTS
 
@@ -145,8 +145,8 @@ class Evaluate:
                 raise InputError(f"The {name} is {value}; it must be 1 or more.")
 
     def _compare(self) -> None:
-        from bdmm.evaluation.comparison import compare, save_tables
-        from bdmm.evaluation.tables import to_markdown
+        from bdmm.evaluation.reports.comparison import compare, save_tables
+        from bdmm.evaluation.reports.tables import to_markdown
 
         tables = compare(self.compare, self.published)
         save_tables(self.output, tables)
@@ -160,8 +160,8 @@ class Evaluate:
         return evaluate_frames(self.frames, self.target, plan, place, self.skip_bad)
 
     def _reenact(self, plan: "Plan", place: "Workplace") -> "Report":
-        from bdmm.evaluation.reenact import Casting
-        from bdmm.evaluation.reenactments import ClipChoice, Reenacting, evaluate_reenactments
+        from bdmm.evaluation.evaluate import ClipChoice, Reenacting, evaluate_reenactments
+        from bdmm.evaluation.jobs.reenactment import Casting
 
         casting = Casting(self.source_frame, self.cached, self.background, self.first)
         return evaluate_reenactments(
@@ -174,8 +174,8 @@ class Evaluate:
 
 def tell(report: "Report", page: Path) -> None:
     """Print the means, what failed and what was not computed."""
-    from bdmm.evaluation.results import ALL
-    from bdmm.evaluation.tables import table_of, to_markdown
+    from bdmm.evaluation.jobs.results import ALL
+    from bdmm.evaluation.reports.tables import table_of, to_markdown
 
     for failure in report.results.failures:
         warn(f"{failure.system}, {failure.clip}: {failure.reason}")

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from bdmm.data.footage import fingerprint
-from bdmm.evaluation.clip_job import Plan
-from bdmm.evaluation.layouts import StoredClip, Tell, find_stored
-from bdmm.evaluation.reenact import JudgedFrame
-from bdmm.evaluation.report_file import Report, program_versions
-from bdmm.evaluation.run import Workplace, all_hashes, missing_metrics, run, settings_of
-from bdmm.evaluation.subjects import group_of
+from bdmm.evaluation.jobs.clip_job import Plan
+from bdmm.evaluation.jobs.layouts import StoredClip, Tell, find_stored
+from bdmm.evaluation.jobs.reenactment import JudgedFrame
+from bdmm.evaluation.jobs.run import Workplace, all_hashes, missing_metrics, run, settings_of
+from bdmm.evaluation.jobs.subjects import group_of
+from bdmm.evaluation.reports.report_file import Report, program_versions
 from bdmm.evaluation.systems import System, split_name
 from bdmm.media.video_reader import VideoReader
 from bdmm.metrics.protocols import find_protocol

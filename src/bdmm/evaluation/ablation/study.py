@@ -15,16 +15,16 @@ from typing import Any
 
 from bdmm.data.clip_store import find_clips
 from bdmm.errors import InputError
-from bdmm.evaluation.ablation import Ablation, ablated
-from bdmm.evaluation.clip_job import Plan
-from bdmm.evaluation.reenactments import (
+from bdmm.evaluation.ablation.rows import Ablation, ablated
+from bdmm.evaluation.evaluate import (
     ClipChoice,
     Reenacting,
     choose_clips,
     evaluate_reenactments,
 )
-from bdmm.evaluation.report_file import Report, save_report
-from bdmm.evaluation.run import Workplace, missing_metrics
+from bdmm.evaluation.jobs.clip_job import Plan
+from bdmm.evaluation.jobs.run import Workplace, missing_metrics
+from bdmm.evaluation.reports.report_file import Report, save_report
 from bdmm.files.output_file import appearing, check_folder, writing
 from bdmm.network.weights import FILE_NAME as WEIGHTS
 from bdmm.training.run_folder import read_settings

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bdmm.evaluation.reenact import JudgedFrame
-from bdmm.evaluation.score import FrameRow
+from bdmm.evaluation.jobs.reenactment import JudgedFrame
+from bdmm.evaluation.jobs.score import FrameRow
 from bdmm.media.image import Picture, picture_size, resize_image, write_image
 from bdmm.media.video_writer import FrameWriter, create_video
 from bdmm.metrics.frame_metrics import WHOLE, FramePair

@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from bdmm.data.clip_info import FILE_NAME
 from bdmm.data.clip_store import PreparedClip
-from bdmm.evaluation.reenact import Casting, JudgedFrame, Reenactment
+from bdmm.evaluation.jobs.reenactment import Casting, JudgedFrame, Reenactment
 from bdmm.evaluation.systems import System, open_system
 from bdmm.inference.renderers import Renderer
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from bdmm.errors import InputError
-from bdmm.evaluation.score import FrameRow
+from bdmm.evaluation.jobs.score import FrameRow
 from bdmm.files.output_file import appearing, writing
 
 

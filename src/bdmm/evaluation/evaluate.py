@@ -7,11 +7,11 @@ import torch
 
 from bdmm.data.clip_store import PreparedClip, find_clips
 from bdmm.errors import InputError
-from bdmm.evaluation.clip_job import Plan
-from bdmm.evaluation.reenact import Casting
-from bdmm.evaluation.report_file import Report, program_versions
-from bdmm.evaluation.run import Workplace, all_hashes, missing_metrics, run, settings_of
-from bdmm.evaluation.subjects import ReenactedClip
+from bdmm.evaluation.jobs.clip_job import Plan
+from bdmm.evaluation.jobs.reenactment import Casting
+from bdmm.evaluation.jobs.run import Workplace, all_hashes, missing_metrics, run, settings_of
+from bdmm.evaluation.jobs.subjects import ReenactedClip
+from bdmm.evaluation.reports.report_file import Report, program_versions
 from bdmm.evaluation.systems import list_systems
 from bdmm.metrics.protocols import find_protocol
 

@@ -9,21 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from bdmm.errors import InputError
-from bdmm.evaluation.feature_judges import Detectors, FeatureJudge, open_judges
-from bdmm.evaluation.pictures import Pictures
-from bdmm.evaluation.pose_judge import PoseJudge
-from bdmm.evaluation.reenact import JudgedFrame
-from bdmm.evaluation.report_file import plain, scores_of
-from bdmm.evaluation.results import ClipResult, RunningScores
-from bdmm.evaluation.row_files import read_ends, write_rows
-from bdmm.evaluation.score import FrameRow, Judging, fitted, score_frames
-from bdmm.evaluation.set_features import (
+from bdmm.evaluation.jobs.feature_metrics import Detectors, FeatureJudge, open_judges
+from bdmm.evaluation.jobs.keypoint_metrics import PoseJudge
+from bdmm.evaluation.jobs.pictures import Pictures
+from bdmm.evaluation.jobs.reenactment import JudgedFrame
+from bdmm.evaluation.jobs.results import ClipResult, RunningScores
+from bdmm.evaluation.jobs.row_files import read_ends, write_rows
+from bdmm.evaluation.jobs.score import FrameRow, Judging, fitted, score_frames
+from bdmm.evaluation.jobs.set_features import (
     FeatureCollector,
     FeatureFiles,
     SetDetectors,
     open_set_detectors,
 )
-from bdmm.evaluation.subjects import Subject
+from bdmm.evaluation.jobs.subjects import Subject
+from bdmm.evaluation.reports.report_file import plain, scores_of
 from bdmm.files.output_file import appearing
 from bdmm.metrics.protocols import find_protocol
 from bdmm.metrics.running import Summary

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from bdmm.evaluation.metric_names import Better, column_label, in_order, metric_name
-from bdmm.evaluation.results import GroupMean
-from bdmm.evaluation.set_results import SetDistance, table_rows
+from bdmm.evaluation.jobs.results import GroupMean
+from bdmm.evaluation.jobs.set_results import SetDistance, table_rows
+from bdmm.evaluation.reports.metric_names import Better, column_label, in_order, metric_name
 
 _LATEX = {letter: f"\\{letter}" for letter in "&%_#${}"} | {
     "~": r"\textasciitilde{}",

@@ -7,13 +7,13 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from bdmm.evaluation.ablation import FULL, Ablation
-from bdmm.evaluation.ablation_study import Study, system_name
-from bdmm.evaluation.report_file import Report
-from bdmm.evaluation.results import ALL, GroupMean
-from bdmm.evaluation.row_files import dump
+from bdmm.evaluation.ablation.rows import FULL, Ablation
+from bdmm.evaluation.ablation.study import Study, system_name
+from bdmm.evaluation.jobs.results import ALL, GroupMean
+from bdmm.evaluation.jobs.row_files import dump
+from bdmm.evaluation.reports.report_file import Report
+from bdmm.evaluation.reports.tables import Column, Row, Table, Value, table_of, to_markdown
 from bdmm.evaluation.systems import BASELINES
-from bdmm.evaluation.tables import Column, Row, Table, Value, table_of, to_markdown
 from bdmm.files.output_file import appearing, writing
 from bdmm.metrics.frame_metrics import WHOLE
 from bdmm.metrics.published import METRICS, OURS, TABLE_2, TABLE_S1, PublishedTable

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from bdmm.errors import InputError
-from bdmm.evaluation.frame_tape import FrameTape
-from bdmm.evaluation.reenact import JudgedFrame
+from bdmm.evaluation.jobs.frame_cache import FrameTape
+from bdmm.evaluation.jobs.reenactment import JudgedFrame
 from bdmm.files.tensor_files import read_safetensors, write_safetensors
 from bdmm.media.image import Picture
 from bdmm.media.pixels import to_frames

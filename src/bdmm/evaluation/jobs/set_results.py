@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bdmm.evaluation.set_features import (
+from bdmm.evaluation.jobs.set_features import (
     SetDetectors,
     cutting_key,
     read_features,

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from bdmm.errors import InputError
-from bdmm.evaluation.report_file import Report, load_report
-from bdmm.evaluation.results import ALL, ClipResult, gather
-from bdmm.evaluation.row_files import dump
-from bdmm.evaluation.set_results import SetDistance
-from bdmm.evaluation.systems import BASELINES
-from bdmm.evaluation.tables import (
+from bdmm.evaluation.jobs.results import ALL, ClipResult, gather
+from bdmm.evaluation.jobs.row_files import dump
+from bdmm.evaluation.jobs.set_results import SetDistance
+from bdmm.evaluation.reports.report_file import Report, load_report
+from bdmm.evaluation.reports.tables import (
     Row,
     Table,
     Value,
@@ -20,6 +19,7 @@ from bdmm.evaluation.tables import (
     to_latex,
     to_markdown,
 )
+from bdmm.evaluation.systems import BASELINES
 from bdmm.files.output_file import appearing, writing
 from bdmm.metrics.published import METRICS, PUBLISHED, PublishedTable
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bdmm.errors import InputError
-from bdmm.evaluation.clip_job import (
+from bdmm.evaluation.jobs.clip_job import (
     ClipJob,
     Plan,
     judge_clip,
@@ -21,9 +21,9 @@ from bdmm.evaluation.clip_job import (
     read_result,
     set_detectors_of,
 )
-from bdmm.evaluation.results import Failure, Results, gather
-from bdmm.evaluation.set_jobs import compare_sets, feature_files
-from bdmm.evaluation.subjects import Subject
+from bdmm.evaluation.jobs.results import Failure, Results, gather
+from bdmm.evaluation.jobs.set_jobs import compare_sets, feature_files
+from bdmm.evaluation.jobs.subjects import Subject
 from bdmm.files.folder_lock import locked
 from bdmm.files.output_file import check_folder, writing
 from bdmm.files.worker_pool import run_jobs

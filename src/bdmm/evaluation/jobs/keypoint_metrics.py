@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from bdmm.evaluation.frame_tape import FrameTape
-from bdmm.evaluation.reenact import JudgedFrame
+from bdmm.evaluation.jobs.frame_cache import FrameTape
+from bdmm.evaluation.jobs.reenactment import JudgedFrame
 from bdmm.metrics.keypoint_error import detect_keypoints, keypoint_error
 from bdmm.metrics.running import Summary
 from bdmm.perception.mediapipe_pose import MediaPipePose

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
-from bdmm.evaluation.feature_judges import FeatureJudge, judge_features
-from bdmm.evaluation.reenact import JudgedFrame
+from bdmm.evaluation.jobs.feature_metrics import FeatureJudge, judge_features
+from bdmm.evaluation.jobs.reenactment import JudgedFrame
 from bdmm.inference.windows import WithNext, with_next
 from bdmm.media.image import Picture, picture_size, resize_image
 from bdmm.metrics.frame_metrics import WHOLE, FramePair, score_pair

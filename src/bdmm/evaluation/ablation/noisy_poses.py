@@ -24,9 +24,9 @@ import numpy as np
 from bdmm.body.model import load_body
 from bdmm.data.clip_store import PreparedClip
 from bdmm.errors import InputError
-from bdmm.evaluation.disturbed import DisturbedClip, OtherKeypoints
-from bdmm.evaluation.forward_only import without_backward
-from bdmm.evaluation.pose_noise import (
+from bdmm.evaluation.ablation.disturbed import DisturbedClip, OtherKeypoints
+from bdmm.evaluation.ablation.forward_only import without_backward
+from bdmm.evaluation.ablation.pose_noise import (
     FULL_STRENGTH,
     PoseNoise,
     noise_of,
@@ -34,9 +34,9 @@ from bdmm.evaluation.pose_noise import (
     noisy_motion,
     refitted_motion,
 )
-from bdmm.evaluation.reenact import Casting, JudgedFrame, Reenactment, first_usable
-from bdmm.evaluation.results import ALL, GroupMean, Results
-from bdmm.evaluation.subjects import ReenactedClip
+from bdmm.evaluation.jobs.reenactment import Casting, JudgedFrame, Reenactment, first_usable
+from bdmm.evaluation.jobs.results import ALL, GroupMean, Results
+from bdmm.evaluation.jobs.subjects import ReenactedClip
 from bdmm.evaluation.systems import BASELINES, System, open_system
 from bdmm.inference.renderers import Renderer
 from bdmm.records import Motion

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from bdmm.data.clip_store import PreparedClip, find_clips
 from bdmm.errors import InputError
-from bdmm.evaluation.clip_job import ClipJob, Plan, set_detectors_of
-from bdmm.evaluation.reenact import JudgedFrame
-from bdmm.evaluation.score import fit_pair
-from bdmm.evaluation.set_features import FeatureCollector, FeatureFiles
-from bdmm.evaluation.set_results import TEST, TRAIN, SetDistance, distances_of_sets
-from bdmm.evaluation.subjects import Subject
+from bdmm.evaluation.jobs.clip_job import ClipJob, Plan, set_detectors_of
+from bdmm.evaluation.jobs.reenactment import JudgedFrame
+from bdmm.evaluation.jobs.score import fit_pair
+from bdmm.evaluation.jobs.set_features import FeatureCollector, FeatureFiles
+from bdmm.evaluation.jobs.set_results import TEST, TRAIN, SetDistance, distances_of_sets
+from bdmm.evaluation.jobs.subjects import Subject
 from bdmm.files.worker_pool import run_jobs
 from bdmm.media.pixels import to_pictures
 from bdmm.metrics.frame_metrics import FramePair

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from bdmm.errors import InputError
-from bdmm.evaluation.results import ClipResult, Failure, Results, gather
-from bdmm.evaluation.row_files import dump
-from bdmm.evaluation.set_results import SetDistance
+from bdmm.evaluation.jobs.results import ClipResult, Failure, Results, gather
+from bdmm.evaluation.jobs.row_files import dump
+from bdmm.evaluation.jobs.set_results import SetDistance
 from bdmm.files.output_file import appearing, writing
 from bdmm.metrics.running import Summary
 

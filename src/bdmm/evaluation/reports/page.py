@@ -13,16 +13,16 @@ from typing import Any
 from jinja2 import Environment, Template
 from markupsafe import Markup
 
-from bdmm.evaluation.metric_names import column_label, in_order, metric_name
-from bdmm.evaluation.pictures import SHEET, VIDEO, WORST
-from bdmm.evaluation.report_file import Report
-from bdmm.evaluation.results import ALL, ClipResult
-from bdmm.evaluation.row_files import read_rows
-from bdmm.evaluation.run import PICTURES, ROWS
-from bdmm.evaluation.set_results import SetDistance
+from bdmm.evaluation.jobs.pictures import SHEET, VIDEO, WORST
+from bdmm.evaluation.jobs.results import ALL, ClipResult
+from bdmm.evaluation.jobs.row_files import read_rows
+from bdmm.evaluation.jobs.run import PICTURES, ROWS
+from bdmm.evaluation.jobs.set_results import SetDistance
+from bdmm.evaluation.reports.metric_names import column_label, in_order, metric_name
+from bdmm.evaluation.reports.report_file import Report
+from bdmm.evaluation.reports.tables import number_text, table_of, to_html
+from bdmm.evaluation.reports.time_plot import time_plot
 from bdmm.evaluation.systems import BASELINES
-from bdmm.evaluation.tables import number_text, table_of, to_html
-from bdmm.evaluation.time_plot import time_plot
 from bdmm.files.output_file import appearing, writing
 from bdmm.metrics.frame_metrics import WHOLE
 from bdmm.metrics.regions import PERSON

@@ -5,8 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bdmm.evaluation.score import FrameRow
-from bdmm.evaluation.set_results import SetDistance
+from bdmm.evaluation.jobs.score import FrameRow
+from bdmm.evaluation.jobs.set_results import SetDistance
 from bdmm.metrics.running import RunningMean, Summary
 
 ALL = "all"
