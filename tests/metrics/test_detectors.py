@@ -14,23 +14,26 @@ from safetensors.torch import save_file
 from bdmm.config import LossConfig
 from bdmm.errors import InputError
 from bdmm.losses.vgg19 import Vgg19, file_keys
-from bdmm.metrics import detector_files
-from bdmm.metrics.detector_files import (
+from bdmm.metrics import weight_files
+from bdmm.metrics.detectors import KINDS, Detector, NetworkDetector, open_detector, resized
+from bdmm.metrics.protocols import PROTOCOLS
+from bdmm.metrics.weight_files import (
+    I3D,
+    INCEPTION,
     MissingDetector,
+    WeightFile,
     download_missing,
     download_weights,
     find_weights,
+    sha256_of,
 )
-from bdmm.metrics.detectors import KINDS, Detector, NetworkDetector, open_detector, resized
-from bdmm.metrics.protocols import PROTOCOLS
-from bdmm.metrics.weight_files import I3D, INCEPTION, WeightFile, sha256_of
 
 PAPER, MODERN = PROTOCOLS["paper"], PROTOCOLS["modern"]
 
 
 @pytest.fixture(autouse=True)
 def _no_weights_of_this_machine(monkeypatch, tmp_path) -> None:
-    monkeypatch.delenv(detector_files.VARIABLE, raising=False)
+    monkeypatch.delenv(weight_files.VARIABLE, raising=False)
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
 
 
@@ -64,7 +67,7 @@ def test_files_are_looked_for_in_order(tmp_path, monkeypatch) -> None:
     assert find_weights(INCEPTION) == hub / INCEPTION.name
     (own / INCEPTION.other_names[0]).touch()
     assert find_weights(INCEPTION, own) == own / INCEPTION.other_names[0]
-    monkeypatch.setenv(detector_files.VARIABLE, str(own))
+    monkeypatch.setenv(weight_files.VARIABLE, str(own))
     assert find_weights(INCEPTION) == own / INCEPTION.other_names[0]
     assert find_weights(INCEPTION, hub / INCEPTION.name) == hub / INCEPTION.name
     with pytest.raises(InputError, match="does not exist; make it first"):

@@ -8,7 +8,7 @@ import torch
 from bdmm.errors import InputError, Notice
 from bdmm.media.video_writer import create_video
 from bdmm.metrics.folders import PairedFrames
-from bdmm.metrics.tensor_pairs import pair_of
+from bdmm.metrics.frame_metrics import pair_of
 
 
 @pytest.fixture

@@ -8,8 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from bdmm.errors import InputError
-from bdmm.metrics.backbones import BACKBONE_LAYERS, Backbone
-from bdmm.metrics.lpips import Lpips, layer_distance, load_lpips
+from bdmm.metrics.lpips import BACKBONE_LAYERS, Backbone, Lpips, layer_distance, load_lpips
 from bdmm.metrics.weight_files import sha256_of
 
 CHANNELS = {"alex": (64, 192, 384, 256, 256), "vgg": (64, 128, 256, 512, 512)}

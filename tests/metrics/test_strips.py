@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from bdmm.errors import InputError
-from bdmm.metrics.strips import PANELS, StripFolder, cut_strip, is_strip_folder
+from bdmm.metrics.folders import PANELS, StripFolder, cut_strip, is_strip_folder
 
 
 @pytest.fixture

@@ -105,8 +105,7 @@ class Evaluate:
         from bdmm.evaluation.jobs.run import Workplace
         from bdmm.evaluation.reports.page import save_page
         from bdmm.evaluation.reports.report_file import save_report
-        from bdmm.metrics.detector_files import download_missing
-        from bdmm.metrics.weight_files import PUBLISHED_WEIGHTS
+        from bdmm.metrics.weight_files import PUBLISHED_WEIGHTS, download_missing
 
         plan = Plan(
             self.protocol,

@@ -18,9 +18,16 @@ from bdmm.config import LossConfig
 from bdmm.errors import InputError
 from bdmm.losses.vgg19 import load_vgg19
 from bdmm.metrics import i3d, inception
-from bdmm.metrics.detector_files import find_weights
 from bdmm.metrics.protocols import Protocol as Rules
-from bdmm.metrics.weight_files import I3D, INCEPTION, VGG19, WeightFile, check_hash, sha256_of
+from bdmm.metrics.weight_files import (
+    I3D,
+    INCEPTION,
+    VGG19,
+    WeightFile,
+    check_hash,
+    find_weights,
+    sha256_of,
+)
 
 Unit = Literal["frame", "clip"]
 Resize = Literal["bilinear", "antialiased"]
@@ -218,7 +225,7 @@ def open_detector(
 
     Args:
         name: ``inception``, ``i3d`` or ``vgg19``.
-        where: its weights file, or the folder of detectors; see `detector_files.find_weights`.
+        where: its weights file, or the folder of detectors; see `weight_files.find_weights`.
         rules: the protocol: says how FID's frames are resized. FVD's are always bilinear,
             VGG-19's always antialiased.
         device: where it shall run.

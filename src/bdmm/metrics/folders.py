@@ -1,17 +1,144 @@
-"""Any system's frames beside the true ones: what belongs together, checked before it is judged."""
+"""Generated and true frames as they lie on disk: videos, folders of pictures, the paper's strips.
 
+What belongs together is checked before it is scored.
+"""
+
+import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
+from bdmm.data.footage import PICTURES, picture_files
 from bdmm.errors import InputError, Notice
-from bdmm.media.image import Picture, picture_size, resize_image
+from bdmm.media.image import Picture, picture_size, read_image, resize_image
+from bdmm.media.video_reader import VideoReader
 from bdmm.metrics.frame_metrics import FramePair
-from bdmm.metrics.frame_sources import FrameSource, StoredFrame, open_frames
 
 MIN_SIZE = 16
 """Smallest height and width of a frame that can be judged."""
+PANELS = ("source", "source_body", "target", "driving_body", "generated")
+"""From the left."""
+
+
+@dataclass(frozen=True)
+class StoredFrame:
+    """A frame that is read when it is needed.
+
+    Attributes:
+        name: that a user recognises: a path, or a video's path and the frame's number from 1.
+        read: returns RGB in 0..255; raises `InputError` where the frame is damaged.
+    """
+
+    name: str
+    read: Callable[[], Picture]
+
+
+@runtime_checkable
+class FrameSource(Protocol):
+    """Frames in order, gone through again and again."""
+
+    @property
+    def path(self) -> Path:
+        """Return the file or folder."""
+        ...
+
+    @property
+    def numbers(self) -> tuple[int, ...] | None:
+        """Return the number in each frame's file name, rising, or None where names bear none."""
+        ...
+
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        ...
+
+    def __iter__(self) -> Iterator[StoredFrame]:
+        """Go through the frames."""
+        ...
+
+
+def open_frames(path: str | Path) -> FrameSource:
+    """Open a video or a folder of pictures.
+
+    Raises:
+        InputError: it does not exist, cannot be read or holds no frames.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"{path} does not exist; give a video or a folder of pictures.")
+    return FrameFolder(path) if path.is_dir() else FrameVideo(path)
+
+
+class FrameFolder:
+    """A folder of pictures, in the order of the last number in their names, else by name.
+
+    Args:
+        path: the folder; what is hidden or no picture is passed over.
+
+    Raises:
+        InputError: it holds no picture or two with the same number.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        files = sorted(file for file in picture_files(path) if not file.name.startswith("."))
+        if not files:
+            raise InputError(f"The folder {path} holds no pictures ({', '.join(PICTURES)}).")
+        found = [_last_number(file) for file in files]
+        numbers = [number for number in found if number is not None]
+        if len(numbers) < len(files):
+            self.numbers, self._files = None, files
+            return
+        order = sorted(range(len(files)), key=lambda i: numbers[i])
+        self._files = [files[i] for i in order]
+        self.numbers = tuple(numbers[i] for i in order)
+        for i in range(1, len(files)):
+            if self.numbers[i] == self.numbers[i - 1]:
+                raise InputError(
+                    f"{self._files[i - 1]} and {self._files[i].name} bear the same number: give "
+                    "one folder for each clip."
+                )
+
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        return len(self._files)
+
+    def __iter__(self) -> Iterator[StoredFrame]:
+        """Go through the frames."""
+        for file in self._files:
+            yield StoredFrame(str(file), lambda file=file: read_image(file))
+
+
+class FrameVideo:
+    """A video at its own constant rate; a damaged frame shows the one before it.
+
+    Args:
+        path: the file.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.numbers = None
+        self._reader = VideoReader(path)
+
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        return len(self._reader)
+
+    def __iter__(self) -> Iterator[StoredFrame]:
+        """Go through the frames."""
+        for number, picture in enumerate(self._reader, start=1):
+            yield StoredFrame(f"{self.path} frame {number}", lambda picture=picture: picture)
+
+
+def _last_number(file: Path) -> int | None:
+    found = re.findall(r"\d+", file.stem)
+    return int(found[-1]) if found else None
 
 
 class PairedFrames:
@@ -168,3 +295,93 @@ def _whole(source: FrameSource) -> Iterator[StoredFrame]:
         yield frame
     if count != len(source):
         raise InputError(f"{source.path} ends after frame {count} of {len(source)}.")
+
+
+@dataclass(frozen=True)
+class Strip:
+    """A strip cut into its panels, each ``h h 3`` RGB in 0..255.
+
+    Attributes:
+        name: the file.
+        panels: by the names of `PANELS`.
+    """
+
+    name: str
+    panels: dict[str, Picture]
+
+    def pair(self) -> FramePair:
+        """Return the generated frame beside the true one."""
+        return FramePair(self.name, self.panels["generated"], self.panels["target"])
+
+
+def cut_strip(name: str, picture: Picture) -> Strip:
+    """Cut a strip into its panels.
+
+    Args:
+        name: of the file, for messages.
+        picture: five times as wide as it is high.
+
+    Raises:
+        InputError: it is not.
+    """
+    height, width = picture.shape[:2]
+    if width != len(PANELS) * height:
+        raise InputError(
+            f"{name} has {width} x {height} pixels and is not a strip of {len(PANELS)} square "
+            "panels in a row."
+        )
+    cuts = (picture[:, i * height : (i + 1) * height] for i in range(len(PANELS)))
+    return Strip(name, dict(zip(PANELS, cuts, strict=True)))
+
+
+class StripFolder:
+    """One clip's strips in a folder, in the order of their numbers; iterate for the pairs.
+
+    Args:
+        path: the folder.
+        skip_bad: told of each strip that cannot be read, which is then left out; by default such a
+            strip ends the work.
+
+    Raises:
+        InputError: the folder does not exist or holds no pictures.
+    """
+
+    def __init__(self, path: str | Path, *, skip_bad: Callable[[str], None] | None = None) -> None:
+        path = Path(path)
+        if not path.is_dir():
+            raise InputError(f"The folder {path} does not exist.")
+        self._folder = FrameFolder(path)
+        self._skip_bad = skip_bad
+
+    def __len__(self) -> int:
+        """Return the number of strips, bad ones included."""
+        return len(self._folder)
+
+    def __iter__(self) -> Iterator[FramePair]:
+        """Read strip after strip.
+
+        Raises:
+            InputError: a strip is damaged or of another size and bad ones are not skipped.
+        """
+        size: tuple[int, int] | None = None
+        for stored in self._folder:
+            try:
+                pair = cut_strip(stored.name, stored.read()).pair()
+                check_size(stored.name, pair.target_uint8, size or picture_size(pair.target_uint8))
+            except InputError as error:
+                if self._skip_bad is None:
+                    raise
+                self._skip_bad(str(error))
+                continue
+            size = picture_size(pair.target_uint8)
+            yield pair
+
+
+def is_strip_folder(path: Path) -> bool:
+    """Tell whether a folder's first picture has the form of a strip.
+
+    Raises:
+        InputError: the folder holds no pictures or the first is damaged.
+    """
+    height, width = next(iter(FrameFolder(path))).read().shape[:2]
+    return width == len(PANELS) * height

@@ -6,16 +6,23 @@ differ only in the range that its constants are taken from. PSNR is of 255 level
 frame and then averaged. Everything is computed in float64.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from bdmm.metrics.ordered_pool import in_order
+from bdmm.errors import InputError
+from bdmm.media.pixels import to_pictures
 from bdmm.metrics.protocols import Protocol
+from bdmm.shapes import Image
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 Levels = UInt8[np.ndarray, "h w 3"]
 """RGB in 0..255."""
 Region = Float[np.ndarray, "h w"]
@@ -29,6 +36,7 @@ EDGE = 5
 _SIGMA = 1.5
 _K1, _K2 = 0.01, 0.03
 _TOP = 255.0
+_AHEAD = 2
 _BAND = 48
 _WINDOW = cv2.getGaussianKernel(2 * EDGE + 1, _SIGMA, cv2.CV_64F)
 
@@ -64,6 +72,30 @@ class FrameScores:
     ssim: float
     psnr: float
     l1: float
+
+
+def pair_of(
+    name: str, generated: Image, target: Image, regions: Mapping[str, Region] | None = None
+) -> FramePair:
+    """Return a generated frame beside the true one, rounded to 8 bits as a file would be.
+
+    Args:
+        name: of the frame, for messages and reports.
+        generated: RGB in [-1, 1]; what lies beyond is clipped.
+        target: the same, of the same size.
+        regions: parts of the true frame to judge apart.
+
+    Raises:
+        InputError: a frame holds values that are not finite.
+    """
+    for kind, frame in (("generated", generated), ("true", target)):
+        if not bool(frame.isfinite().all()):
+            raise InputError(
+                f"The {kind} frame {name} holds values that are not finite (NaN): the weights or "
+                "what the network was given are damaged."
+            )
+    ours, theirs = (to_pictures(frame[None])[0] for frame in (generated, target))
+    return FramePair(name, ours, theirs, regions or {})
 
 
 def score_pair(pair: FramePair, protocol: Protocol) -> dict[str, FrameScores]:
@@ -102,7 +134,35 @@ def score_pairs(
     def work(pair: FramePair) -> tuple[str, dict[str, FrameScores]]:
         return pair.name, score_pair(pair, protocol)
 
-    yield from in_order(work, pairs, workers)
+    yield from ordered_map(work, pairs, workers)
+
+
+def ordered_map(
+    work: Callable[[Item], Result], items: Iterable[Item], workers: int
+) -> Iterator[Result]:
+    """Yield the result of each item, in order; an error of one item ends it at that item's turn.
+
+    At most a few items per worker are held at once.
+
+    Args:
+        work: free of state; worth threads where it spends its time in NumPy, OpenCV and the like.
+        items: read in the caller's thread as they are needed.
+        workers: threads; with 1 none is started.
+    """
+    if workers <= 1:
+        yield from map(work, items)
+        return
+    pending: deque[Future[Result]] = deque()
+    pool = ThreadPoolExecutor(workers)
+    try:
+        for item in items:
+            pending.append(pool.submit(work, item))
+            if len(pending) > _AHEAD * workers:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def ssim_map(

@@ -14,7 +14,7 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from bdmm.metrics.fixed_norm import FixedNorm
+from bdmm.metrics.inception import FixedNorm
 from bdmm.metrics.weight_files import I3D, fill_module, read_checked
 
 FEATURES = 400

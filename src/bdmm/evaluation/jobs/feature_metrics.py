@@ -17,12 +17,18 @@ from torch import Tensor
 from bdmm.config import LossConfig
 from bdmm.losses.vgg19 import Vgg19, load_vgg19
 from bdmm.media.pixels import to_frames
-from bdmm.metrics.detector_files import MissingDetector, find_weights
 from bdmm.metrics.frame_metrics import WHOLE, FramePair
 from bdmm.metrics.lpips import Lpips, load_lpips
 from bdmm.metrics.protocols import Protocol as JudgingProtocol
 from bdmm.metrics.regions import PERSON
-from bdmm.metrics.weight_files import BACKBONES, HEADS, VGG19, sha256_of
+from bdmm.metrics.weight_files import (
+    BACKBONES,
+    HEADS,
+    VGG19,
+    MissingDetector,
+    find_weights,
+    sha256_of,
+)
 from bdmm.shapes import Image
 
 VGG19_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
@@ -52,7 +58,7 @@ class Detectors:
     """Where the weights of the judges are.
 
     Attributes:
-        folder: of all of them; see `metrics.detector_files.find_weights`.
+        folder: of all of them; see `metrics.weight_files.find_weights`.
         vgg19: a file of VGG-19; from the folder if None.
         device: where they work.
     """

@@ -20,9 +20,8 @@ from typing import Literal
 from bdmm.data.footage import PICTURES, VIDEOS, picture_files
 from bdmm.errors import InputError
 from bdmm.media.image import picture_size, read_image, resize_image
-from bdmm.metrics.folders import PairedFrames, check_size
+from bdmm.metrics.folders import PairedFrames, StripFolder, check_size, is_strip_folder
 from bdmm.metrics.frame_metrics import FramePair
-from bdmm.metrics.strips import StripFolder, is_strip_folder
 
 Kind = Literal["pair", "strips", "gfla"]
 GENERATED_SUFFIX, TRUE_SUFFIX = "_vis", "_gt"

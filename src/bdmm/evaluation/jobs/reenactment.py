@@ -22,9 +22,8 @@ from bdmm.inference.renderers import Renderer
 from bdmm.inference.windows import schedule
 from bdmm.kernels.warp import warp
 from bdmm.media.pixels import to_frames, to_pictures
-from bdmm.metrics.frame_metrics import FramePair, Region
+from bdmm.metrics.frame_metrics import FramePair, Region, pair_of
 from bdmm.metrics.regions import PERSON, keypoint_regions, person_region
-from bdmm.metrics.tensor_pairs import pair_of
 from bdmm.perception.background import remove_person
 from bdmm.records import BONE_NAMES, Conditions, PixelState, Source
 from bdmm.shapes import Foreground, Image

@@ -7,8 +7,7 @@ from bdmm.evaluation.jobs.feature_metrics import FeatureJudge, judge_features
 from bdmm.evaluation.jobs.reenactment import JudgedFrame
 from bdmm.inference.windows import WithNext, with_next
 from bdmm.media.image import Picture, picture_size, resize_image
-from bdmm.metrics.frame_metrics import WHOLE, FramePair, score_pair
-from bdmm.metrics.ordered_pool import in_order
+from bdmm.metrics.frame_metrics import WHOLE, FramePair, ordered_map, score_pair
 from bdmm.metrics.protocols import Protocol
 from bdmm.metrics.temporal import warping_errors
 
@@ -63,7 +62,7 @@ def score_frames(
             scores[WHOLE] |= _step(both.item, both.after)
         return FrameRow(both.item.number, scores)
 
-    yield from in_order(work, enumerate(with_next(frames)), threads)
+    yield from ordered_map(work, enumerate(with_next(frames)), threads)
 
 
 def fitted(frames: Iterable[JudgedFrame], protocol: Protocol) -> Iterator[JudgedFrame]:

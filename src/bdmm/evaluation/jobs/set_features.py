@@ -21,10 +21,10 @@ from bdmm.evaluation.jobs.reenactment import JudgedFrame
 from bdmm.files.tensor_files import read_safetensors, write_safetensors
 from bdmm.media.image import Picture
 from bdmm.media.pixels import to_frames
-from bdmm.metrics.detector_files import MissingDetector
 from bdmm.metrics.detectors import KINDS, Detector, open_detector
 from bdmm.metrics.protocols import Protocol, VideoDistance
 from bdmm.metrics.video_distance import Cutting, VideoClips
+from bdmm.metrics.weight_files import MissingDetector
 
 _BATCH = 8
 _KIND = "features of a clip"
