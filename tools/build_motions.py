@@ -15,9 +15,9 @@ import torch
 from bdmm.body.model import AnnyBody, load_body
 from bdmm.media.motion_file import save_motion
 from bdmm.records import Motion
-from bdmm_synth.moves.dance import dance
-from bdmm_synth.moves.moves import greet, squat, star_jump, turn, walk
-from bdmm_synth.moves.rig import Rig, perform, stand_up
+from bdmm_synth.motion.dance import dance
+from bdmm_synth.motion.rig import Rig, perform, stand_up
+from bdmm_synth.motion.routines import greet, squat, star_jump, turn, walk
 
 MOVES = {
     "dance": dance,

@@ -22,13 +22,14 @@ import numpy as np
 import torch
 
 from bdmm.body.model import load_body
-from bdmm_synth.moves.dance import dance
-from bdmm_synth.moves.moves import pause
-from bdmm_synth.moves.rig import TO_CAMERA, perform, stand_up
-from bdmm_synth.people import man, woman
-from bdmm_synth.render import Shot, photograph
-from bdmm_synth.shoes import SOLE
-from bdmm_synth.studio import Backdrop, studio_lamps
+from bdmm_synth.light.setups import studio_lamps
+from bdmm_synth.motion.dance import dance
+from bdmm_synth.motion.rig import TO_CAMERA, perform, stand_up
+from bdmm_synth.motion.routines import pause
+from bdmm_synth.people.samples import man, woman
+from bdmm_synth.people.shoes import SOLE
+from bdmm_synth.places.studio import Backdrop
+from bdmm_synth.render.renderer import Shot, photograph
 
 FOLDER = Path(__file__).resolve().parents[1] / "src/bdmm/assets/samples"
 _BLUE = Backdrop(wall=(0.42, 0.47, 0.50), floor=(0.45, 0.44, 0.43))

@@ -36,7 +36,7 @@ from bdmm.perception.silhouette import clean_foreground
 from bdmm.records import BONE_NAMES, Conditions, Motion, Source
 from bdmm.shapes import Foreground, Image
 from bdmm_synth.clip import ClipRequest, RenderedClip, render_clip
-from bdmm_synth.truth import TrueFlow
+from bdmm_synth.render.truth import TrueFlow
 
 _KNEES = [BONE_NAMES.index(name) for name in ("left_knee", "right_knee")]
 _VIEWS = ("front", "side", "behind", "crouched side-on", "all")

@@ -31,8 +31,8 @@ from bdmm.data.synth import SynthJob, SynthOptions, make_clip
 from bdmm.errors import InputError
 from bdmm.perception.mediapipe_pose import MediaPipePose
 from bdmm_synth import clip as clips
-from bdmm_synth import photographer, texture
 from bdmm_synth.clip import ClipRequest, render_clip
+from bdmm_synth.render import renderer, texture
 
 
 @dataclass
@@ -113,10 +113,10 @@ def measure_stages(options: Options) -> None:
     spent: dict[str, float] = defaultdict(float)
     for owner, name in (
         (clips, "random_person"), (clips, "random_motion"), (clips, "random_place"),
-        (photographer, "merge"), (photographer.Puppet, "pose"), (photographer, "draw"),
-        (texture.Texture, "paint"), (photographer.Photographer, "_look_up"),
-        (photographer, "illuminate"), (photographer, "contact"),
-        (photographer.Photographer, "_gather"), (photographer, "develop"), (clips, "trace"),
+        (renderer, "merge"), (renderer.Puppet, "pose"), (renderer, "draw"),
+        (texture.Texture, "paint"), (renderer.Photographer, "_look_up"),
+        (renderer, "illuminate"), (renderer, "contact"),
+        (renderer.Photographer, "_gather"), (renderer, "develop"), (clips, "trace"),
         (clips, "find_body"),
     ):  # fmt: skip
         setattr(owner, name, _timed(getattr(owner, name), name.lstrip("_"), spent))

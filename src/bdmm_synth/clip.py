@@ -11,17 +11,16 @@ from torch import Tensor
 
 from bdmm.body.model import AnnyBody
 from bdmm.records import Motion
-from bdmm_synth.dressing import raised
-from bdmm_synth.framing import frame_view, random_view
-from bdmm_synth.geometry import pose
-from bdmm_synth.moves.random_motion import random_motion
-from bdmm_synth.moves.rig import TO_CAMERA, Rig, stand_up
-from bdmm_synth.person import Person
-from bdmm_synth.photographer import Photographer
-from bdmm_synth.random_person import random_person
-from bdmm_synth.shoes import SOLE
-from bdmm_synth.staging import random_place
-from bdmm_synth.truth import BodyTruth, Trace, TrueFlow, find_body, trace, true_flow
+from bdmm_synth.camera import frame_view, random_view
+from bdmm_synth.figure import pose
+from bdmm_synth.motion.random_motion import random_motion
+from bdmm_synth.motion.rig import TO_CAMERA, Rig, stand_up
+from bdmm_synth.people.person import Person, raised
+from bdmm_synth.people.random_person import random_person
+from bdmm_synth.people.shoes import SOLE
+from bdmm_synth.places.place import random_place
+from bdmm_synth.render.renderer import Photographer
+from bdmm_synth.render.truth import BodyTruth, Trace, TrueFlow, find_body, trace, true_flow
 
 Moves = Callable[[Rig, np.random.Generator, int, Fraction], tuple[np.ndarray, np.ndarray]]
 """(rig, random, frames, fps) -> local rotations and pelvis as `moves.rig.perform` gives them."""

@@ -11,11 +11,11 @@ from scipy.spatial.transform import Rotation
 from bdmm.body.model import load_body
 from bdmm.body.rotations import pose_bones
 from bdmm.errors import InputError
-from bdmm_synth.bvh.bvh import load_bvh
-from bdmm_synth.bvh.bvh_file import read_bvh
-from bdmm_synth.bvh.bvh_joints import find_bones
-from bdmm_synth.bvh.bvh_retarget import excerpt, retarget
-from bdmm_synth.moves.rig import BONE, TO_CAMERA, Rig, stand_up
+from bdmm_synth.bvh.file import read_bvh
+from bdmm_synth.bvh.joints import find_bones
+from bdmm_synth.bvh.recording import load_bvh
+from bdmm_synth.bvh.retarget import excerpt, retarget
+from bdmm_synth.motion.rig import BONE, TO_CAMERA, Rig, stand_up
 
 # A T-pose, y up, facing z, in centimetres: name, parent, offset.
 _JOINTS = (

@@ -8,18 +8,19 @@ import warp as wp
 from scipy.spatial.transform import Rotation
 
 from bdmm.body.model import load_body
-from bdmm_synth import lighting, texture_kernels
 from bdmm_synth.camera import Camera
-from bdmm_synth.contact import contact
-from bdmm_synth.develop import develop
-from bdmm_synth.draw import Puppet, draw, vectors
-from bdmm_synth.geometry import Layer, make_figure
-from bdmm_synth.hair import Hair
-from bdmm_synth.light import Bank, Lamps, Samples, illuminate, make_ground
-from bdmm_synth.material import Surface
-from bdmm_synth.mesh import bone_frames, merge, strongest, thinned
-from bdmm_synth.person import Person
-from bdmm_synth.texture import Texture, lattice
+from bdmm_synth.figure import Layer, Surface, make_figure
+from bdmm_synth.light import setups as lighting
+from bdmm_synth.light.lamps import Bank, Lamps
+from bdmm_synth.people.hair import Hair
+from bdmm_synth.people.person import Person
+from bdmm_synth.render import texture_kernels
+from bdmm_synth.render.draw import Puppet, draw
+from bdmm_synth.render.lighting import Samples, contact, illuminate, make_ground
+from bdmm_synth.render.mesh import bone_frames, merge, strongest, thinned
+from bdmm_synth.render.renderer import develop
+from bdmm_synth.render.texture import Texture, lattice
+from bdmm_synth.warp_cpu import launch, vectors, zeros
 
 _OVERHEAD = Lamps(np.array([[0.0, -1, 0]]), np.array([[3.0, 2, 1]]))
 
@@ -64,7 +65,7 @@ def _ground(bank, points):
 
 
 def _no_samples():
-    return Samples(*(wp.zeros(0, dtype=wp.vec3, device="cpu") for _ in range(6)))
+    return Samples(*(zeros(0, wp.vec3) for _ in range(6)))
 
 
 @pytest.mark.parametrize(
@@ -117,14 +118,14 @@ def test_textures_are_exact_where_paint_is_linear(person):
     texture = Texture(bald, puppet.mesh, 0.03)
     texture.paint(np.arange(2))
     faces = (drawn.keys.ravel() & (2**32 - 1)).astype(np.int32)
-    found = [wp.zeros(256, dtype=wp.vec3, device="cpu") for _ in range(6)]
+    found = [zeros(256, wp.vec3) for _ in range(6)]
     inputs = [
         wp.array(np.arange(256, dtype=np.int32), device="cpu"), wp.array(faces, device="cpu"),
         16, drawn.left, drawn.top, wp.vec3(0.0, -2.0, 0.0), drawn.seen, posed,
         puppet.normals(posed), puppet.faces, puppet.segments, puppet.tint, texture.first,
         texture.steps, texture.texels, texture.height, *found,
     ]  # fmt: skip
-    wp.launch(texture_kernels.look_up, 256, inputs=inputs, device="cpu")
+    launch(texture_kernels.look_up, 256, inputs)
     position, _, normal, albedo = (array.numpy() for array in found[:4])
     assert albedo[:, 0] == pytest.approx(position[:, 0], abs=1e-5)
     assert albedo[0] == pytest.approx([0.0125, 0.25, 0.25], abs=1e-4)

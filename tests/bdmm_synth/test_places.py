@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 
-from bdmm_synth.camera import Camera
-from bdmm_synth.framing import frame_view, random_view
-from bdmm_synth.light import Bank, Lamps
-from bdmm_synth.places import matter
+from bdmm_synth.camera import Camera, frame_view, random_view
+from bdmm_synth.light.lamps import Bank, Lamps
+from bdmm_synth.places import materials as matter
+from bdmm_synth.places.place import random_place
 from bdmm_synth.places.solids import ELLIPSOID, Solid, World, portray
-from bdmm_synth.staging import random_place
 
 _CAMERA = Camera((128, 128), 128.0, (64.0, 64.0), np.array([0.0, -1, -4]))
 _ABOVE = [Bank(Lamps(np.array([[0.0, -1, 0]]), np.array([[2.0, 2, 2]])), 64)]

@@ -9,14 +9,14 @@ from scipy.spatial import ConvexHull, Delaunay, KDTree
 
 from bdmm.body.model import load_body
 from bdmm.records import BONE_NAMES
-from bdmm_synth.garments.tops import TopCut, joint, top
+from bdmm_synth.figure import Figure, Layer, carry, joint, make_figure, pose
+from bdmm_synth.garments.tops import TopCut, top
 from bdmm_synth.garments.trousers import TrouserCut, trousers
 from bdmm_synth.garments.wear import wear
-from bdmm_synth.geometry import Figure, Layer, carry, make_figure, pose
-from bdmm_synth.hair import Hair
-from bdmm_synth.moves.rig import euler
-from bdmm_synth.person import Person
-from bdmm_synth.random_person import random_person
+from bdmm_synth.motion.score import euler
+from bdmm_synth.people.hair import Hair
+from bdmm_synth.people.person import Person
+from bdmm_synth.people.random_person import random_person
 
 _SEEDS = (0, 3, 6, 8)
 _TUBES = {"shirt": 4, "trousers": 3, "socks": 4}

@@ -10,8 +10,9 @@ import torch
 
 from bdmm.body.model import load_body
 from bdmm_synth import clip as clips
-from bdmm_synth import photographer
+from bdmm_synth.camera import Film
 from bdmm_synth.clip import ClipRequest, render_clip
+from bdmm_synth.render import renderer
 
 _REQUEST = ClipRequest(seed=7, size=160, frames=4, fps=Fraction(10), background="studio")
 
@@ -35,10 +36,10 @@ def flat_clip(body):
         return samples.albedo.numpy(), np.ones((len(ground.position), 3), np.float32)
 
     def clear(*given):
-        return replace(place(*given), film=photographer.Film(grain=0.0))
+        return replace(place(*given), film=Film(grain=0.0))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(photographer, "illuminate", lit)
+        patch.setattr(renderer, "illuminate", lit)
         patch.setattr(clips, "random_place", clear)
         yield render_clip(_REQUEST, body)
 

@@ -6,16 +6,17 @@ import torch
 
 from bdmm.body.model import load_body
 from bdmm_synth.camera import Camera
-from bdmm_synth.draw import EMPTY, Puppet, draw, vectors
-from bdmm_synth.geometry import make_figure
-from bdmm_synth.mesh import Mesh
-from bdmm_synth.truth import (
+from bdmm_synth.figure import make_figure
+from bdmm_synth.render.draw import EMPTY, Puppet, draw
+from bdmm_synth.render.mesh import Mesh
+from bdmm_synth.render.truth import (
     find_body,
     towards_camera,
     trace,
     true_flow,
     weak_perspective,
 )
+from bdmm_synth.warp_cpu import vectors
 
 _SIZE, _FINE = (48, 64), 2
 # At 4 m a metre is 10 pixels.

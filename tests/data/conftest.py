@@ -15,7 +15,7 @@ from bdmm.data.body_keypoints import body_keypoints
 from bdmm.data.clip_store import PreparedClip
 from bdmm.data.synth import SynthOptions, store_rendered
 from bdmm.records import BONE_NAMES, Motion
-from bdmm_synth.truth import TrueFlow
+from bdmm_synth.render.truth import TrueFlow
 
 SIDE, COUNT = 96, 20
 

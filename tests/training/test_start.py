@@ -19,7 +19,7 @@ from bdmm.records import BONE_NAMES, Motion
 from bdmm.training.loop import Outcome
 from bdmm.training.settings import TrainSettings
 from bdmm.training.start import Machine, Material, start
-from bdmm_synth.truth import TrueFlow
+from bdmm_synth.render.truth import TrueFlow
 
 SIDE, COUNT = 32, 12
 

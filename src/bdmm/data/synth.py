@@ -31,11 +31,11 @@ from bdmm.data.warp_codec import RUN, Warps, pack_run, to_grid
 from bdmm.data.warp_detail import Detail
 from bdmm.errors import InputError
 from bdmm.records import Motion, PixelState
-from bdmm_synth.bvh.bvh import load_bvh
-from bdmm_synth.bvh.bvh_retarget import excerpt
+from bdmm_synth.bvh.recording import load_bvh
+from bdmm_synth.bvh.retarget import excerpt
 from bdmm_synth.clip import ClipRequest, Moves, render_clip
-from bdmm_synth.moves.rig import Rig
-from bdmm_synth.truth import TrueFlow
+from bdmm_synth.motion.rig import Rig
+from bdmm_synth.render.truth import TrueFlow
 
 Background = Literal["studio", "natural", "random"]
 PREVIEWED = 12

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import KDTree
 
+from bdmm_synth.figure import Figure, Layer, joint, of_arms
 from bdmm_synth.garments.skirts import support
-from bdmm_synth.garments.tops import joint, of_arms
 from bdmm_synth.garments.wear import Shell
-from bdmm_synth.geometry import Figure, Layer
 from bdmm_synth.noise import layered
 
 _AROUND, _SECTION = 56, 14

@@ -8,9 +8,8 @@ from scipy.ndimage import gaussian_filter1d, map_coordinates
 from scipy.spatial import ConvexHull, KDTree
 
 from bdmm.records import BONE_NAMES
-from bdmm_synth.garments.tops import joint, of_arms
+from bdmm_synth.figure import Figure, Layer, joint, of_arms
 from bdmm_synth.garments.wear import Shell
-from bdmm_synth.geometry import Figure, Layer
 from bdmm_synth.noise import solid, step
 
 

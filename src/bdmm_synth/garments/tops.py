@@ -5,13 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from bdmm.body.model import PART_NAMES
-from bdmm.records import BONE_NAMES
-from bdmm_synth.cloth import Fabric, down_limbs, of_bones, on_limb
+from bdmm_synth.figure import Figure, joint, of_arms, of_bones
+from bdmm_synth.garments.drape import Fabric, down_limbs, on_limb
 from bdmm_synth.garments.wear import Draped
-from bdmm_synth.geometry import Figure
 from bdmm_synth.noise import layered, ridged, solid, step
-
-_ARM = ("shoulder", "elbow", "wrist", "hand")
 
 
 @dataclass(frozen=True)
@@ -45,16 +42,6 @@ class TopCut:
     open_: float = -1.0
     wide: float = 0.0
     cuff: float = 0.0
-
-
-def joint(figure: Figure, name: str) -> np.ndarray:
-    """Return a joint's rest position."""
-    return figure.joints[BONE_NAMES.index(name)]
-
-
-def of_arms(figure: Figure) -> np.ndarray:
-    """Return ``v`` how much of each vertex hangs on the arms."""
-    return of_bones(figure, _ARM, "left") + of_bones(figure, _ARM, "right")
 
 
 def top(figure: Figure, cut: TopCut) -> Draped:

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bdmm_synth.cloth import Fabric, of_bones
-from bdmm_synth.garments.tops import joint, of_arms
+from bdmm_synth.figure import Figure, joint, of_arms, of_bones
+from bdmm_synth.garments.drape import Fabric
 from bdmm_synth.garments.wear import Draped
-from bdmm_synth.geometry import Figure
 from bdmm_synth.noise import layered, ridged, step
 
 

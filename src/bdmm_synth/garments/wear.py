@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.spatial import KDTree
 
-from bdmm_synth.cloth import Fabric, divide, drape, raise_folds
-from bdmm_synth.geometry import Figure, Layer
+from bdmm_synth.figure import Figure, Layer
+from bdmm_synth.garments.drape import Fabric, divide, drape, raise_folds
 from bdmm_synth.noise import step
 
 _GAP = 0.005

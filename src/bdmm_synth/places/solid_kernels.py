@@ -8,7 +8,7 @@ from typing import no_type_check
 
 import warp as wp
 
-from bdmm_synth.noise_kernels import noise_at
+from bdmm_synth.noise import noise_at
 
 BOX, ELLIPSOID, CYLINDER, LEAVES = 0, 1, 2, 3
 _FAR = wp.constant(1.0e9)

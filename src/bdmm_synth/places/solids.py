@@ -8,15 +8,14 @@ import numpy as np
 import warp as wp
 
 from bdmm_synth.camera import Camera
-from bdmm_synth.draw import vectors
-from bdmm_synth.geometry import unit
-from bdmm_synth.light import Bank, join
+from bdmm_synth.figure import unit
+from bdmm_synth.light.lamps import Bank, join
 from bdmm_synth.places import solid_kernels as kernels
-from bdmm_synth.scenery import COARSE, Scenery, within_reach
+from bdmm_synth.places.scenery import COARSE, Scenery, within_reach
+from bdmm_synth.warp_cpu import array, launch, vectors, zeros
 
 BOX, ELLIPSOID = kernels.BOX, kernels.ELLIPSOID
 CYLINDER, LEAVES = kernels.CYLINDER, kernels.LEAVES
-_CPU = "cpu"
 
 
 @dataclass(frozen=True)
@@ -134,13 +133,13 @@ def portray(world: World, camera: Camera, banks: list[Bank], focus: float) -> Sc
 
 def _cast(world: World, camera: Camera, rays: np.ndarray) -> _Hits:
     count = len(rays)
-    number = wp.zeros(count, dtype=wp.int32, device=_CPU)
-    distance = wp.zeros(count, dtype=wp.float32, device=_CPU)
-    found = [wp.zeros(count, dtype=wp.vec3, device=_CPU) for _ in range(3)]
+    number = zeros(count, wp.int32)
+    distance = zeros(count, wp.float32)
+    found = [zeros(count, wp.vec3) for _ in range(3)]
     inputs = [
         wp.vec3(*camera.position), vectors(rays), *_packed(world.solids), number, distance, *found
     ]  # fmt: skip
-    wp.launch(kernels.cast, count, inputs=inputs, device=_CPU)
+    launch(kernels.cast, count, inputs)
     return _Hits(number.numpy(), distance.numpy(), *(array.numpy() for array in found))
 
 
@@ -148,10 +147,10 @@ def _packed(solids: list[Solid]) -> list[wp.array]:
     yaws = np.array([[np.cos(solid.yaw), np.sin(solid.yaw)] for solid in solids], np.float32)
     kinds = np.array([solid.kind for solid in solids], np.int32)
     return [
-        wp.array(kinds, dtype=wp.int32, device=_CPU),
+        array(kinds, wp.int32),
         vectors(np.array([solid.centre for solid in solids]).reshape(-1, 3)),
         vectors(np.array([solid.half for solid in solids]).reshape(-1, 3)),
-        wp.array(yaws.reshape(-1, 2), dtype=wp.vec2, device=_CPU),
+        array(yaws.reshape(-1, 2), wp.vec2),
     ]
 
 
@@ -176,16 +175,16 @@ def _light(
     pick = np.arange(4 * height * width).reshape(shape)[::2, ::2].ravel()
     own = pick[hits.number[pick] >= 0]
     position = camera.position + rays[own] * hits.distance[own, None]
-    total = wp.zeros(len(own), dtype=wp.vec3, device=_CPU)
+    total = zeros(len(own), wp.vec3)
     lamps = join(*(bank.lamps for bank in banks))
     wide = np.concatenate([np.full(len(one.lamps.towards), _width(one)) for one in banks])
     blocking = [solid for solid in world.solids if solid.blocks]
     inputs = [
         vectors(position), vectors(hits.normal[own]), vectors(lamps.towards),
-        vectors(lamps.strength), wp.array(wide, dtype=wp.float32, device=_CPU),
+        vectors(lamps.strength), array(wide, wp.float32),
         world.reach, *_packed(blocking), total,
     ]  # fmt: skip
-    wp.launch(kernels.light, len(own), inputs=inputs, device=_CPU)
+    launch(kernels.light, len(own), inputs)
     coarse = np.zeros((4 * height * width, 3), np.float32)
     coarse[own] = total.numpy().reshape(-1, 3)
     coarse = coarse.reshape(*shape, 3)[::2, ::2]
