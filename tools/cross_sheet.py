@@ -17,7 +17,7 @@ import torch
 
 import bdmm
 from bdmm.errors import InputError
-from bdmm.inference.driving import Reading, open_driver
+from bdmm.inference.driving import open_driver
 from bdmm.inference.windows import WINDOW
 from bdmm.media.image import Picture, read_image, resize_image, write_image
 from bdmm.records import Motion
@@ -53,7 +53,7 @@ def main() -> None:
 
 def _motion(driver: str) -> Motion:
     path = Path(driver)
-    return open_driver(path if path.exists() else driver, Reading()).motion()
+    return open_driver(path if path.exists() else driver).motion()
 
 
 def windows(motion: Motion, count: int) -> Motion:

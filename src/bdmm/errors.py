@@ -1,4 +1,13 @@
-"""The one error that means "the user can mend this"."""
+"""What reaches the user: mistakes that they can mend, notices, progress."""
+
+from collections.abc import Callable
+
+Progress = Callable[[str, int, int | None], None]
+"""Called with a stage in words, the steps done and, where known, the steps in all."""
+
+
+def no_progress(stage: str, done: int, total: int | None) -> None:
+    """Report nothing; a `Progress`."""
 
 
 class InputError(ValueError):

@@ -281,9 +281,9 @@ def test_stopping_leaves_no_half_file(quick_photo, tmp_path, ending, code, words
         f"import signal, sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         # Whoever starts the tests in a shell's background has the signal ignored.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "import bdmm.inference.scene\n"
-        "from quick_source import prepare_quickly\n"
-        "bdmm.inference.scene.prepare_source = prepare_quickly\n"
+        "from bdmm.inference import source_view\n"
+        "from quick_source import find_quickly, prepare_quickly\n"
+        "source_view.find_person, source_view.prepare_source = find_quickly, prepare_quickly\n"
         "from bdmm.cli.app import main\n"
         "sys.exit(main())\n"
     )

@@ -10,8 +10,7 @@ from bdmm.body.camera import project
 from bdmm.body.model import AnnyBody, load_body
 from bdmm.body.rasterize import rasterize
 from bdmm.body.retarget import retarget
-from bdmm.inference.framing import View
-from bdmm.inference.scene import Scene
+from bdmm.inference.source_view import SourceView, View
 from bdmm.media.motion_file import load_shipped
 from bdmm.media.pixels import to_pictures
 from bdmm.records import BONE_NAMES, Motion, Source
@@ -48,16 +47,16 @@ def source(body: AnnyBody) -> Source:
 
 
 @pytest.fixture(scope="session")
-def scene(source: Source) -> Scene:
+def source_view(source: Source) -> SourceView:
     height, width = SIZE
-    return Scene(to_pictures(source.image[None])[0], View(0, 0, width, height, SIZE), source)
+    return SourceView(to_pictures(source.image[None])[0], View(0, 0, width, height, SIZE), source)
 
 
 @pytest.fixture(scope="session")
-def pasted_scene(source: Source) -> Scene:
+def pasted_view(source: Source) -> SourceView:
     """The same picture in the middle of a larger photo, at half the photo's resolution."""
     photo = np.random.default_rng(0).integers(60, 90, (320, 300, 3)).astype(np.uint8)
-    return Scene(photo, View(50, 30, 180, 240, SIZE), source, underlay=photo.copy())
+    return SourceView(photo, View(50, 30, 180, 240, SIZE), source, clean_plate=photo.copy())
 
 
 @pytest.fixture(scope="session")

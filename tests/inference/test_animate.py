@@ -11,7 +11,8 @@ from bdmm.body.retarget import retarget
 from bdmm.config import NetworkConfig
 from bdmm.errors import InputError
 from bdmm.inference.animate import Animation, animate
-from bdmm.inference.backdrop import open_backdrop
+from bdmm.inference.background import open_background
+from bdmm.inference.prepare import Inputs
 from bdmm.inference.renderers import Coarse, Network
 from bdmm.network.generator import Generator
 
@@ -24,19 +25,23 @@ def network():
     return Network(Generator(SMALL))
 
 
-def test_the_photos_own_pose_gives_the_photo(scene, source, body):
+def animation(source_view, motion, renderer, background=None) -> Animation:
+    return Animation(Inputs(source_view, motion, motion, background), renderer)
+
+
+def test_the_photos_own_pose_gives_the_photo(source_view, source, body):
     still = retarget(replace(source.pose, fps=Fraction(30)), source.pose, body=body)
-    (frame,) = Animation(scene, still, Coarse())
+    (frame,) = animation(source_view, still, Coarse())
     inside = source.foreground[0].bool().numpy()
-    away = np.abs(frame.astype(int) - scene.photo).mean(axis=2)
+    away = np.abs(frame.astype(int) - source_view.photo).mean(axis=2)
     assert np.median(away[inside]) < 3  # but for the rims of the bones, a pixel wide
     assert np.median(away[~inside]) == 0
 
 
 @pytest.mark.parametrize("renderer", ["coarse", "network"])
-def test_as_many_frames_as_the_motion_has(scene, motion, network, renderer):
+def test_as_many_frames_as_the_motion_has(source_view, motion, network, renderer):
     maker = network if renderer == "network" else Coarse()
-    clip = Animation(scene, motion, maker)
+    clip = animation(source_view, motion, maker)
     frames = list(clip)
     assert clip.renderer == renderer
     assert len(frames) == len(clip) == clip.frame_count == 13
@@ -48,20 +53,20 @@ def test_as_many_frames_as_the_motion_has(scene, motion, network, renderer):
         next(clip)
 
 
-def test_a_frame_does_not_depend_on_how_the_clip_is_cut(scene, motion):
-    whole = list(Animation(scene, motion, Coarse()))
-    part = list(Animation(scene, motion[4:], Coarse()))
+def test_a_frame_does_not_depend_on_how_the_clip_is_cut(source_view, motion):
+    whole = list(animation(source_view, motion, Coarse()))
+    part = list(animation(source_view, motion[4:], Coarse()))
     assert all(np.array_equal(a, b) for a, b in zip(whole[4:], part, strict=True))
 
 
 @pytest.mark.parametrize("renderer", ["coarse", "network"])
-def test_the_same_call_gives_the_same_frames(scene, motion, network, renderer):
+def test_the_same_call_gives_the_same_frames(source_view, motion, network, renderer):
     maker = network if renderer == "network" else Coarse()
-    first, second = (list(Animation(scene, motion, maker)) for _ in range(2))
+    first, second = (list(animation(source_view, motion, maker)) for _ in range(2))
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
 
 
-def test_frames_are_made_as_they_are_asked_for(scene, motion, network, monkeypatch):
+def test_frames_are_made_as_they_are_asked_for(source_view, motion, network, monkeypatch):
     made = []
     conditioner = "bdmm.conditioning.Conditioner.__call__"
     original = bdmm.conditioning.Conditioner.__call__
@@ -71,7 +76,7 @@ def test_frames_are_made_as_they_are_asked_for(scene, motion, network, monkeypat
         return original(self, part)
 
     monkeypatch.setattr(conditioner, watched)
-    clip = Animation(scene, motion, network)
+    clip = animation(source_view, motion, network)
     assert made == []
     next(clip)
     assert made == [6, 6]  # the window, and the one that it looks ahead to
@@ -79,29 +84,29 @@ def test_frames_are_made_as_they_are_asked_for(scene, motion, network, monkeypat
     assert made == [6, 6, 1]
 
 
-def test_another_background_replaces_the_photos_own(scene, motion):
-    clip = Animation(scene, motion[:2], Coarse(), open_backdrop("#102030"))
+def test_another_background_replaces_the_photos_own(source_view, motion):
+    clip = animation(source_view, motion[:2], Coarse(), open_background("#102030"))
     frames = list(clip)
     for corner in ((2, 2), (2, -3), (-3, 2)):
         assert frames[0][corner].tolist() == [0x10, 0x20, 0x30]
-    usual = next(Animation(scene, motion[:2], Coarse()))
+    usual = next(animation(source_view, motion[:2], Coarse()))
     middle = np.s_[40:60, 38:50]
     assert np.abs(frames[0][middle].astype(int) - usual[middle]).mean() < 3
 
 
-def test_a_network_is_put_before_another_background_too(scene, motion, network):
-    frame = next(Animation(scene, motion[:2], network, open_backdrop("#102030")))
+def test_a_network_is_put_before_another_background_too(source_view, motion, network):
+    frame = next(animation(source_view, motion[:2], network, open_background("#102030")))
     assert frame[2, 2].tolist() == [0x10, 0x20, 0x30]
     middle = np.s_[40:60, 38:50]
-    plain = next(Animation(scene, motion[:2], network))
+    plain = next(animation(source_view, motion[:2], network))
     assert np.array_equal(frame[middle], plain[middle])
 
 
-def test_pasting_back_touches_only_the_surroundings_of_the_person(pasted_scene, motion):
-    clip = Animation(pasted_scene, motion[:3], Coarse())
+def test_pasting_back_touches_only_the_surroundings_of_the_person(pasted_view, motion):
+    clip = animation(pasted_view, motion[:3], Coarse())
     assert clip.size == (320, 300)
     for frame in clip:
-        changed = (frame != pasted_scene.photo).any(axis=2)
+        changed = (frame != pasted_view.photo).any(axis=2)
         assert changed[150:250, 120:160].mean() > 0.5
         rows, columns = changed.nonzero()
         assert (rows.min(), columns.min()) >= (30, 50)
@@ -110,9 +115,10 @@ def test_pasting_back_touches_only_the_surroundings_of_the_person(pasted_scene, 
         assert changed.mean() < 0.35
 
 
-def test_progress_is_told(scene, motion):
+def test_progress_is_told(source_view, motion):
     told = []
-    list(Animation(scene, motion, Coarse(), progress=lambda *step: told.append(step)))
+    inputs = Inputs(source_view, motion, motion)
+    list(Animation(inputs, Coarse(), lambda *step: told.append(step)))
     assert told == [("Rendering", i, 13) for i in range(1, 14)]
 
 
@@ -146,8 +152,8 @@ def test_the_package_exports_it():
 )
 def test_mistakes_are_told_before_the_work(options, words, monkeypatch):
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # users have no type checker
-    monkeypatch.setattr("bdmm.inference.scene.prepare_source", None)
-    monkeypatch.setattr("bdmm.inference.scene.MediaPipePose", None)
+    monkeypatch.setattr("bdmm.inference.source_view.prepare_source", None)
+    monkeypatch.setattr("bdmm.inference.source_view.find_person", None)
     given = {"source": np.zeros((300, 300, 3), np.uint8), "motion": "turn", **options}
     with pytest.raises(InputError, match="(?i)" + words):
         animate(**given)

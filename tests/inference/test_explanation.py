@@ -7,14 +7,13 @@ import torch
 
 from bdmm.config import NetworkConfig
 from bdmm.inference.animate import Animation
-from bdmm.inference.driving import KnownMotion, Reading, VideoDriver
+from bdmm.inference.compare import compare
 from bdmm.inference.explanation import Explanation, Ranges, body_points, ranges_of, round_up
 from bdmm.inference.explanation_pictures import block_pictures, layer_pictures, legend
 from bdmm.inference.layered import Layered
+from bdmm.inference.prepare import Inputs
 from bdmm.inference.recorder import Block, Modulated, Recording
-from bdmm.inference.rehearsal import Rehearsal
 from bdmm.inference.renderers import Coarse, Network
-from bdmm.inference.side_by_side import SideBySide
 from bdmm.media.video_reader import VideoReader
 from bdmm.network.generator import Generator
 from bdmm.network.layered import LayeredGenerator
@@ -26,18 +25,18 @@ LAYERED = NetworkConfig(
 
 
 @pytest.fixture
-def rehearsal(scene, motion) -> Rehearsal:
+def inputs(source_view, motion) -> Inputs:
     """Eight frames: a window and a rest."""
-    return Rehearsal(scene, motion[:8], motion[:8], KnownMotion(motion[:8]))
+    return Inputs(source_view, motion[:8], motion[:8])
 
 
 @pytest.mark.parametrize("config", [SMALL, LAYERED], ids=["plain", "layered"])
-def test_every_frame_is_looked_into_and_stays_what_it_was(rehearsal, config):
+def test_every_frame_is_looked_into_and_stays_what_it_was(inputs, config):
     torch.manual_seed(0)
     layered = config.head == "layers"
     renderer = Layered(LayeredGenerator(config)) if layered else Network(Generator(config))
-    frames = list(Animation(rehearsal.scene, rehearsal.motion, renderer))
-    explanation = Explanation(rehearsal, renderer)
+    frames = list(Animation(inputs, renderer))
+    explanation = Explanation(inputs, renderer)
     held = 0
     for look, frame in zip(explanation, frames, strict=True):
         assert np.array_equal(look.generated, frame)
@@ -58,18 +57,18 @@ def test_every_frame_is_looked_into_and_stays_what_it_was(rehearsal, config):
     assert look.number == len(explanation) == 8
 
 
-def test_a_driving_video_shows_its_own_frames(rehearsal):
+def test_a_driving_video_shows_its_own_frames(inputs):
     with as_file(files("bdmm.assets") / "samples" / "dance.mp4") as path:
-        driven = replace(rehearsal, driver=VideoDriver(path, Reading()))
-        shown = next(driven.driving_pictures())
+        driven = replace(inputs, driving_video=VideoReader(path))
+        shown = next(driven.driving_frames())
         first = next(iter(VideoReader(path)))
-    assert shown.shape == rehearsal.photo.shape
+    assert shown.shape == inputs.photo.shape
     inside = ~(shown == 255).all(axis=2)
     assert abs(shown[inside].mean() - first.mean()) < 8
 
 
-def test_points_follow_the_body(rehearsal, source):
-    points = body_points(rehearsal)
+def test_points_follow_the_body(inputs, source):
+    points = body_points(inputs)
     assert points.shape == (8, 11, 2)
     row, column = points[0, 0, 1].int(), points[0, 0, 0].int()
     assert source.foreground[0, row, column] > 0.5
@@ -94,31 +93,29 @@ def test_scales_hold_almost_all_and_are_round():
     ]
 
 
-def test_the_legend_has_the_pictures_size(rehearsal):
+def test_the_legend_has_the_pictures_size(inputs):
     ranges = Ranges({2: 8.0}, {Block("forward", 2): 20.0})
-    shown = legend(rehearsal.photo, ranges, 2)
-    assert shown.shape == rehearsal.photo.shape
+    shown = legend(inputs.photo, ranges, 2)
+    assert shown.shape == inputs.photo.shape
     assert len(np.unique(shown.reshape(-1, 3), axis=0)) > 200
 
 
-def test_all_systems_work_side_by_side(rehearsal):
+def test_all_systems_work_side_by_side(inputs):
     told = []
     other = Network(Generator(SMALL))
-    shown = SideBySide(
-        rehearsal, {"coarse": Coarse(), "net": other}, lambda *stage: told.append(stage)
-    )
+    shown = compare(inputs, {"coarse": Coarse(), "net": other}, lambda *stage: told.append(stage))
     pictures = list(shown)
-    height, width = rehearsal.size
-    coarse = list(Animation(rehearsal.scene, rehearsal.motion, Coarse()))
-    network = list(Animation(rehearsal.scene, rehearsal.motion, other))
-    assert len(pictures) == shown.frame_count == 8
+    height, width = inputs.size
+    coarse = list(Animation(inputs, Coarse()))
+    network = list(Animation(inputs, other))
+    assert len(pictures) == 8
     for i, picture in enumerate(pictures):
         panels = [
             picture[-2 - height : -2, 2 + j * (width + 4) : 2 + j * (width + 4) + width]
             for j in range(4)
         ]
         assert picture.shape[1] == 4 * (width + 4)
-        assert np.array_equal(panels[0], rehearsal.photo)
+        assert np.array_equal(panels[0], inputs.photo)
         assert np.array_equal(panels[2], coarse[i])
         assert np.array_equal(panels[3], network[i])
     assert told[-1] == ("Comparing", 8, 8)

@@ -4,7 +4,7 @@ from fractions import Fraction
 import numpy as np
 import torch
 
-from bdmm.inference.inspection import on_frame
+from bdmm.inference.inspect import on_frame
 from bdmm.inference.overlay import (
     ALARM,
     LEFT,

@@ -1,14 +1,14 @@
 """`bdmm animate`: a photo and a motion to a video."""
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from bdmm.cli.rates import as_rate
+from bdmm.cli.input_options import InputOptions
 from bdmm.cli.report import Report, say
 from bdmm.cli.resources import keep_network_blocks, use_one_thread
 from bdmm.errors import InputError
@@ -35,26 +35,12 @@ class Animate:
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FILE")]
     """Video to write: .mp4, .mov, .mkv, .webm or .gif; a name without a suffix becomes a folder of
     PNG files."""
-    motion: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
-    """A shipped motion instead of a driver: dance, squat, star_jump, turn, walk, wave."""
-    size: int = 256
-    """Working resolution: pixels of the shorter side of the output."""
+    inputs: InputOptions = field(default_factory=InputOptions)
     renderer: Literal["network", "coarse"] = "network"
-    """network is a trained generator; coarse only warps the photo's own pixels, several
+    """network runs a trained generator; coarse only warps the photo's own pixels and is several
     times as fast."""
     weights: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """The network's weights, a file or the folder of a run, instead of those that ship."""
-    background: Annotated[str | None, tyro.conf.arg(metavar="COLOUR|FILE")] = None
-    """Colour, picture or video behind the person, instead of the photo's own background."""
-    person: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
-    """Which of several people in the driver, from the left from 1 on; the largest otherwise."""
-    photo_person: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
-    """Which of several people in the photo, likewise."""
-    smooth: Annotated[float, tyro.conf.arg(metavar="FRAMES")] = 1.0
-    """How much the driver's motion is smoothed over time; 0 for not at all."""
-    root: Literal["relative", "absolute", "fixed"] = "relative"
-    """Where the person goes: relative moves from the photo's place as the driver moves, absolute
-    takes the driver's place in its frame, fixed stays."""
+    """Weights of the network, a file or the folder of a run, instead of those that ship."""
     paste_back: bool = False
     """Put the person back into the full-size photo."""
     sheet: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
@@ -63,10 +49,8 @@ class Animate:
     """Whether the driver's sound is carried over."""
     quality: int = 18
     """Constant rate factor of the video, 0 (best) to 51."""
-    fps: Annotated[float, tyro.conf.arg(metavar="RATE")] = 25.0
-    """Frames per second of a driver that doesn't tell: OpenPose JSON or SMPL parameters."""
     device: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
-    """cpu, cuda, cuda:1 and so on; a GPU where there is one otherwise."""
+    """cpu, cuda, cuda:1 and so on; by default a GPU if there is one."""
     seed: int = 0
     """The same seed gives the same video."""
     quiet: bool = False
@@ -78,45 +62,27 @@ class Animate:
         Raises:
             InputError: a mistake of the user's.
         """
-        driving = self._driving()
+        self.inputs.driving(self.driver)
         from bdmm.media.video_writer import check_quality, check_video_output
 
         inputs = [path for path in (self.photo, self.driver, self.weights) if path is not None]
         check_video_output(self.output, inputs)
         check_quality(self.quality)
         self._check_sheet(inputs)
-        from bdmm.inference.animate import animate
+        from bdmm.inference.animate import Animation, choose_renderer, open_device
 
         if self.renderer == "coarse":
             use_one_thread()
         else:
             keep_network_blocks()
+        renderer = choose_renderer(self.renderer, self.weights, open_device(self.device))
         with Report(self.quiet) as report:
-            frames = animate(
-                self.photo,
-                driving,
-                size=self.size,
-                renderer=self.renderer,
-                weights=self.weights,
-                background=self.background,
-                person=self.person,
-                photo_person=self.photo_person,
-                smooth=self.smooth,
-                root=self.root,
-                paste_back=self.paste_back,
-                fps=as_rate(self.fps),
-                device=self.device,
-                seed=self.seed,
-                progress=report,
+            inputs = self.inputs.prepare(
+                self.photo, self.driver, report, paste_back=self.paste_back, seed=self.seed
             )
-            self._write(frames, report)
-        self._tell(frames, report.seconds)
-
-    def _driving(self) -> Path | str:
-        given = [one for one in (self.driver, self.motion) if one is not None]
-        if len(given) != 1:
-            raise InputError("Give either a driver or --motion NAME.")
-        return given[0]
+            frames = Animation(inputs, renderer, report)
+            self._write(frames)
+        self._summarise(frames, report.seconds)
 
     def _check_sheet(self, inputs: list[Path]) -> None:
         if self.sheet is not None:
@@ -124,7 +90,7 @@ class Animate:
             if self.sheet.resolve() == self.output.resolve():
                 raise InputError("The contact sheet and the video need different names.")
 
-    def _write(self, frames: "Animation", report: Report) -> None:
+    def _write(self, frames: "Animation") -> None:
         from bdmm.media.contact_sheet import ContactSheet
         from bdmm.media.image import write_image
         from bdmm.media.video_writer import create_video
@@ -144,7 +110,7 @@ class Animate:
             if self.sheet is not None:
                 write_image(self.sheet, sheet.picture())
 
-    def _tell(self, frames: "Animation", seconds: float) -> None:
+    def _summarise(self, frames: "Animation", seconds: float) -> None:
         height, width = frames.size
         rate = float(frames.fps)
         sound = " with sound" if frames.sound is not None and self.sound == "keep" else ""

@@ -8,14 +8,14 @@ from typing import Annotated
 
 import tyro
 
+from bdmm.cli.input_options import InputOptions
 from bdmm.cli.report import Report, say
 from bdmm.cli.resources import keep_network_blocks
-from bdmm.cli.staging import Staging
 
 
 @dataclass(frozen=True)
 class Compare:
-    """Show what networks make of one photo and one motion, beside each other.
+    """Compare networks on one photo and one motion, side by side in one video.
 
     bdmm compare photo.jpg dance.mp4 --weights ours=runs/a theirs=b.safetensors -o grid.mp4
 
@@ -33,13 +33,13 @@ class Compare:
     weights: Annotated[tuple[str, ...], tyro.conf.arg(metavar="FILE")] = ()
     """Weights files or folders of runs, each as NAME=FILE if it shall have a name; layered is the
     network that ships."""
-    staging: Staging = field(default_factory=Staging)
+    inputs: InputOptions = field(default_factory=InputOptions)
     sound: bool = False
     """Carry the driver's sound over."""
     quality: int = 18
     """Constant rate factor of the video, 0 (best) to 51."""
     device: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
-    """cpu, cuda, cuda:1 and so on; a GPU where there is one otherwise."""
+    """cpu, cuda, cuda:1 and so on; by default a GPU if there is one."""
     quiet: bool = False
     """Show no progress."""
 
@@ -50,7 +50,7 @@ class Compare:
             InputError: a mistake of the user's.
         """
         keep_network_blocks()
-        self.staging.driving(self.driver)
+        self.inputs.driving(self.driver)
         from bdmm.evaluation.systems import COARSE, list_systems, open_system
         from bdmm.media.video_writer import check_quality, check_video_output, create_video
 
@@ -60,21 +60,21 @@ class Compare:
         check_video_output(self.output, inputs)
         check_quality(self.quality)
         from bdmm.inference.animate import open_device
-        from bdmm.inference.side_by_side import SideBySide
+        from bdmm.inference.compare import compare
 
         device = open_device(self.device)
         renderers = {one.name: open_system(one.where, device) for one in systems}
         with Report(self.quiet) as report:
-            rehearsal = self.staging.rehearse(self.photo, self.driver, report)
-            sound = rehearsal.sound if self.sound else None
+            inputs = self.inputs.prepare(self.photo, self.driver, report, keep_video=True)
+            sound = inputs.sound if self.sound else None
             with create_video(
                 self.output,
-                rehearsal.fps,
+                inputs.fps,
                 sound_from=None if sound is None else sound.path,
                 sound_start=Fraction(0) if sound is None else sound.start,
                 quality=self.quality,
             ) as video:
-                for picture in SideBySide(rehearsal, renderers, report):
+                for picture in compare(inputs, renderers, report):
                     video.write(picture)
         panels = ", ".join(("source", "driving", *renderers))
-        say(f"{self.output}: {len(rehearsal)} frames of {panels}, in {report.seconds:.1f} s.")
+        say(f"{self.output}: {len(inputs)} frames of {panels}, in {report.seconds:.1f} s.")

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import tyro
 
+from bdmm.cli.input_options import InputOptions
 from bdmm.cli.report import Report, say
 from bdmm.cli.resources import keep_network_blocks
-from bdmm.cli.staging import Staging
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class Explain:
     """Folder to write: new, or empty."""
     weights: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """Trained weights, a file or the folder of a run, instead of those that ship."""
-    staging: Staging = field(default_factory=Staging)
+    inputs: InputOptions = field(default_factory=InputOptions)
     every: Annotated[int, tyro.conf.arg(metavar="N")] = 10
     """Keep PNG files of every Nth frame, from the first on; 1 for all, 0 for none."""
     device: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
-    """cpu, cuda, cuda:1 and so on; a GPU where there is one otherwise."""
+    """cpu, cuda, cuda:1 and so on; by default a GPU if there is one."""
     quiet: bool = False
     """Show no progress."""
 
@@ -43,7 +43,7 @@ class Explain:
             InputError: a mistake of the user's.
         """
         keep_network_blocks()
-        self.staging.driving(self.driver)
+        self.inputs.driving(self.driver)
         from bdmm.inference.explain import check_explanation_folder, write_explanation
 
         check_explanation_folder(self.output, self.every)
@@ -56,8 +56,8 @@ class Explain:
         renderer = load_network(self.weights or SHIPPED[0], open_device(self.device))
         blocks_of(renderer.generator)
         with Report(self.quiet) as report:
-            rehearsal = self.staging.rehearse(self.photo, self.driver, report)
-            explanation = Explanation(rehearsal, renderer)
+            inputs = self.inputs.prepare(self.photo, self.driver, report, keep_video=True)
+            explanation = Explanation(inputs, renderer)
             videos = write_explanation(explanation, self.output, self.every, report)
         names = ", ".join(videos)
         say(f"{self.output}: {names}; {len(explanation)} frames in {report.seconds:.1f} s.")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import tyro
 
-from bdmm.cli.report import Report, say, warn
+from bdmm.cli.report import Report, say
 from bdmm.cli.resources import use_one_thread
 from bdmm.errors import InputError
 
@@ -28,7 +28,7 @@ class Inspect:
     person: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Which of several people, from the left from 1 on; the largest otherwise."""
     smooth: Annotated[float, tyro.conf.arg(metavar="FRAMES")] = 1.0
-    """How much a video's motion is smoothed over time; 0 for not at all."""
+    """Temporal smoothing of a video's motion, a standard deviation in frames; 0 for none."""
     quiet: bool = False
     """Show no progress."""
 
@@ -52,12 +52,10 @@ class Inspect:
 
         output = self.output or Path(f"{self.input.stem}_seen.png")
         check_output(output, IMAGE_SUFFIXES, [self.input])
-        from bdmm.inference.inspection import inspect_photo
+        from bdmm.inference.inspect import inspect_photo
 
-        picture, notes = inspect_photo(self.input, self.person)
+        picture = inspect_photo(self.input, self.person)
         write_image(output, picture)
-        for note in notes:
-            warn(note)
         say(f"{output}: the photo, its foreground, the keypoints and the fitted body.")
 
     def _video(self) -> None:
@@ -65,12 +63,12 @@ class Inspect:
 
         output = self.output or Path(f"{self.input.stem}_seen.mp4")
         check_video_output(output, [self.input])
-        from bdmm.inference.driving import Reading, VideoDriver
-        from bdmm.inference.inspection import SIDE, VideoInspection
+        from bdmm.inference.driving import DrivingOptions, VideoDriver
+        from bdmm.inference.inspect import VideoInspection
 
         with Report(self.quiet) as report:
-            reading = Reading(self.person, self.smooth, progress=report)
-            pictures = VideoInspection(VideoDriver(self.input, reading, SIDE), report)
+            options = DrivingOptions(self.person, self.smooth)
+            pictures = VideoInspection(VideoDriver(self.input, options, report), report)
             with create_video(output, pictures.fps) as video:
                 for picture in pictures:
                     video.write(picture)

@@ -26,9 +26,9 @@ class ExtractMotion:
     person: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Which of several people, from the left from 1 on; the largest otherwise."""
     smooth: Annotated[float, tyro.conf.arg(metavar="FRAMES")] = 1.0
-    """How much the motion is smoothed over time; 0 for not at all."""
+    """Temporal smoothing of the motion, a standard deviation in frames; 0 for none."""
     fps: Annotated[float, tyro.conf.arg(metavar="RATE")] = 25.0
-    """Frames per second of OpenPose JSON or SMPL parameters, which don't tell."""
+    """Frames per second of OpenPose JSON or SMPL parameters, which do not say."""
     quiet: bool = False
     """Show no progress."""
 
@@ -39,13 +39,13 @@ class ExtractMotion:
             InputError: a mistake of the user's.
         """
         check_output(self.output, (".motion",), [self.driver])
-        from bdmm.inference.driving import Reading, open_driver
+        from bdmm.inference.driving import DrivingOptions, open_driver
         from bdmm.media.motion_file import save_motion
 
         use_one_thread()
         with Report(self.quiet) as report:
-            reading = Reading(self.person, self.smooth, as_rate(self.fps), report)
-            motion = open_driver(self.driver, reading).motion()
+            options = DrivingOptions(self.person, self.smooth, as_rate(self.fps))
+            motion = open_driver(self.driver, options, report).motion()
             save_motion(self.output, motion)
         bridged = int(motion.flagged.sum())
         note = f", {bridged} of them bridged" if bridged else ""

@@ -12,16 +12,14 @@ import torch
 from torch import Tensor
 
 from bdmm.body.model import load_body
-from bdmm.body.retarget import Root, retarget
+from bdmm.body.retarget import Root
 from bdmm.conditioning import Conditioner
-from bdmm.errors import InputError
-from bdmm.inference.backdrop import Backdrop, open_backdrop
-from bdmm.inference.driving import DEFAULT_RATE, Progress, Reading, Sound, open_driver
-from bdmm.inference.framing import check_size
+from bdmm.errors import InputError, Progress, no_progress
+from bdmm.inference.driving import DEFAULT_RATE, DrivingOptions
+from bdmm.inference.prepare import InputOptions, Inputs, prepare
 from bdmm.inference.renderers import Coarse, Renderer, load_network, opacity
-from bdmm.inference.scene import Scene, set_scene
 from bdmm.inference.windows import schedule
-from bdmm.media.image import Picture, picture_size
+from bdmm.media.image import Picture
 from bdmm.media.pixels import to_frames, to_pictures
 from bdmm.network.weights import SHIPPED
 from bdmm.records import Conditions, Motion, Source
@@ -47,12 +45,12 @@ def animate(
     fps: Fraction | None = None,
     device: str | None = None,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: Progress = no_progress,
 ) -> "Animation":
     """Make the person of a photo move.
 
-    Mistakes are told, the photo is looked at and the driver's motion is worked out before this
-    returns; frames are then made as they are asked for, in bounded memory for any length::
+    Mistakes are reported, the photo's person is found and the driver's motion is extracted before
+    this returns. Frames are then made as they are asked for, in bounded memory for any length::
 
         frames = bdmm.animate("photo.jpg", "dance.mp4")
         for frame in frames:  # uint8 h w 3, RGB
@@ -71,10 +69,10 @@ def animate(
         smooth: standard deviation in frames of the smoothing of a video's motion; 0 for none.
         root: where the person goes, as for `retarget`.
         paste_back: put the person back into the full-size photo.
-        fps: frames per second of drivers that don't tell.
+        fps: frames per second of drivers that don't say: folders of poses, SMPL parameters.
         device: such as ``cpu`` or ``cuda``; a GPU where there is one by default.
         seed: the same seed gives the same frames.
-        progress: is told each stage and how far it is.
+        progress: is called with each stage, the steps done and the steps in all.
 
     Returns:
         An iterator of frames, uint8 ``h w 3`` RGB, that knows their number, rate and size.
@@ -82,20 +80,11 @@ def animate(
     Raises:
         InputError: a mistake of the user's, in one sentence.
     """
-    tell = progress or (lambda stage, done, total: None)
-    reading = Reading(person, smooth, DEFAULT_RATE if fps is None else fps, tell)
-    check_size(size)
-    if root not in get_args(Root):
-        raise InputError(f"The root is {root!r}; it must be one of {', '.join(get_args(Root))}.")
-    maker = _choose_renderer(renderer, weights, open_device(device))
-    backdrop = _open_background(background, paste_back)
-    driver = open_driver(motion, reading)
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        scene = set_scene(source, size, photo_person, paste_back, tell)
-        driving = driver.motion()
-    moved = retarget(driving, scene.source.pose, root)
-    return Animation(scene, moved, maker, backdrop, driver.sound, tell)
+    rate = DEFAULT_RATE if fps is None else fps
+    driving = DrivingOptions(person, smooth, rate)
+    options = InputOptions(size, background, photo_person, root, paste_back, seed, driving)
+    chosen = choose_renderer(renderer, weights, open_device(device))
+    return Animation(prepare(source, motion, options, progress), chosen, progress)
 
 
 class Animation(Iterator[Picture]):
@@ -105,42 +94,33 @@ class Animation(Iterator[Picture]):
         fps: frames per second.
         frame_count: number of frames in all.
         size: (height, width) of the frames.
-        renderer: name of the renderer that makes them: ``coarse`` or ``network``.
-        photo: the photo as the frames show it, for comparison.
-        sound: where the sound that goes with the motion is, if there is any.
+        renderer: name of the renderer.
+        photo: the photo at the size of the frames, for comparison.
+        sound: goes with the motion, if there is any.
         motion: the motion on the photo's person, in pixels of the working resolution.
-        source: the photo as the renderer knows it.
+        source: the photo as the renderer takes it.
     """
 
     def __init__(
-        self,
-        scene: Scene,
-        motion: Motion,
-        renderer: Renderer,
-        backdrop: Backdrop | None = None,
-        sound: Sound | None = None,
-        progress: Progress | None = None,
+        self, inputs: Inputs, renderer: Renderer, progress: Progress = no_progress
     ) -> None:
         """Set up; nothing is rendered yet.
 
         Args:
-            scene: the photo and what is rendered of it.
-            motion: retargeted to the photo's person.
+            inputs: photo, motion and background.
             renderer: makes the frames.
-            backdrop: what lies behind the person; the photo's own background if None.
-            sound: goes with the motion.
-            progress: is told how many frames are made.
+            progress: is called with the number of frames made.
         """
-        self.fps = motion.fps
-        self.frame_count = len(motion)
-        self.size = picture_size(scene.photo)
+        self.fps = inputs.fps
+        self.frame_count = len(inputs)
+        self.size = inputs.size
         self.renderer = renderer.name
-        self.photo = scene.photo
-        self.sound = sound
-        self.motion = motion
-        self.source = scene.source
-        self._scene = scene
-        self._backdrop = backdrop
+        self.photo = inputs.photo
+        self.sound = inputs.sound
+        self.motion = inputs.motion
+        self.source = inputs.source
+        self._view = inputs.source_view
+        self._background = inputs.background
         self._progress = progress
         self._opacities: deque[Tensor] = deque()
         self._frames = self._made(renderer)
@@ -154,8 +134,7 @@ class Animation(Iterator[Picture]):
         """Return the next frame."""
         frame = next(self._frames)
         self._done += 1
-        if self._progress is not None:
-            self._progress("Rendering", self._done, self.frame_count)
+        self._progress("Rendering", self._done, self.frame_count)
         return frame
 
     def _made(self, renderer: Renderer) -> Iterator[Picture]:
@@ -169,24 +148,24 @@ class Animation(Iterator[Picture]):
     def _windows(self, conditioner: Conditioner, motion: Motion) -> Iterator[Conditions]:
         for frames in schedule(self.frame_count):
             conditions = conditioner(motion[frames])
-            if self._scene.underlay is not None:
+            if self._view.clean_plate is not None:
                 self._opacities.append(opacity(conditions))
             yield conditions
 
     def _backgrounds(self, device: torch.device | str) -> Iterator[Frames] | None:
-        if self._backdrop is None:
+        if self._background is None:
             return None
-        pictures = self._backdrop.pictures(self.size, self.fps)
+        pictures = self._background.pictures(self.size, self.fps)
         runs = (list(islice(pictures, w.stop - w.start)) for w in schedule(self.frame_count))
         return (to_frames(run, device) for run in runs)
 
     def _placed(self, frames: Frames) -> Iterator[Picture]:
         pictures = to_pictures(frames)
-        if self._scene.underlay is None:
+        if self._view.clean_plate is None:
             yield from pictures
             return
         for picture, share in zip(pictures, self._opacities.popleft()[:, 0], strict=True):
-            yield self._scene.placed(picture, share.cpu().numpy())
+            yield self._view.paste_back(picture, share.cpu().numpy())
 
 
 def on_device(record: _Record, device: torch.device | str) -> _Record:
@@ -200,7 +179,19 @@ def on_device(record: _Record, device: torch.device | str) -> _Record:
     return replace(record, **{f.name: move(getattr(record, f.name)) for f in fields(record)})
 
 
-def _choose_renderer(name: str, weights: str | Path | None, device: torch.device) -> Renderer:
+def choose_renderer(
+    name: RendererName, weights: str | Path | None, device: torch.device
+) -> Renderer:
+    """Return the renderer of a name.
+
+    Args:
+        name: ``network`` or ``coarse``.
+        weights: of the network; those that ship if None.
+        device: where it works.
+
+    Raises:
+        InputError: there is no such renderer, or the weights cannot be used.
+    """
     if name not in get_args(RendererName):
         raise InputError(
             f"The renderer is {name!r}; it must be one of {', '.join(get_args(RendererName))}."
@@ -210,14 +201,6 @@ def _choose_renderer(name: str, weights: str | Path | None, device: torch.device
             raise InputError("The coarse renderer takes no weights; leave one of the two out.")
         return Coarse(device)
     return load_network(SHIPPED[0] if weights is None else weights, device)
-
-
-def _open_background(background: str | Path | Picture | None, paste_back: bool) -> Backdrop | None:
-    if background is None:
-        return None
-    if paste_back:
-        raise InputError("Putting the person back into the photo excludes another background.")
-    return open_backdrop(background)
 
 
 def open_device(name: str | None) -> torch.device:

@@ -1,14 +1,14 @@
 """Whatever gives the motion, as a `Motion`: a video, a file, a folder of poses, a shipped name."""
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from bdmm.body.model import load_body
-from bdmm.errors import InputError, Notice
+from bdmm.errors import InputError, Notice, Progress, no_progress
 from bdmm.media.image import Picture
 from bdmm.media.motion_file import load_motion, load_shipped, shipped_motions
 from bdmm.media.timeline import MAX_RATE
@@ -21,36 +21,34 @@ from bdmm.perception.pose import Detection
 from bdmm.perception.smpl_params import read_smpl_motion
 from bdmm.records import Motion
 
-Progress = Callable[[str, int, int | None], None]
-"""Called with a stage in words, the steps done and, where known, the steps in all."""
 MAX_SIDE = 1280
-"""Driving frames are looked at with at most this many pixels on the longer side."""
+"""Driving frames are scaled down to at most this many pixels on the longer side."""
+KEPT_BYTES = 256 * 2**20
+"""Decoded driving frames are kept if all of them take at most this much memory."""
 REFINED = 320
 """Pixels of the sides of the square around the person in which fits are refined."""
-LOOKED_AT = 4
-"""One of so many driving frames gets a second look: joints turn smoothly."""
+REFINED_EVERY = 4
+"""Fits of every N-th driving frame are refined: joints turn smoothly."""
 SMOOTHEST = 30.0
 """Largest smoothing, a standard deviation in frames."""
 DEFAULT_RATE = Fraction(25)
-"""Frames per second of drivers that don't tell: folders of poses, SMPL parameters."""
+"""Frames per second of drivers that don't say: folders of poses, SMPL parameters."""
 SMPL_SUFFIXES = (".npz", ".pkl")
 
 
 @dataclass(frozen=True)
-class Reading:
-    """How a driver is read.
+class DrivingOptions:
+    """How the driving motion is read.
 
     Attributes:
         person: which of several people, from the left from 1 on; the largest if None.
         smooth: standard deviation in frames of the smoothing over time, 0 for none.
-        fps: frames per second of folders of poses and SMPL parameters, which don't tell.
-        progress: is told how far it is.
+        fps: frames per second of folders of poses and SMPL parameters, which don't say.
     """
 
     person: int | None = None
     smooth: float = 1.0
     fps: Fraction = DEFAULT_RATE
-    progress: Progress = lambda stage, done, total: None
 
     def __post_init__(self) -> None:
         """Refuse numbers out of range."""
@@ -99,17 +97,23 @@ class Driver(Protocol):
         ...
 
 
-def open_driver(driving: str | Path | Motion, reading: Reading) -> Driver:
+def open_driver(
+    driving: str | Path | Motion,
+    options: DrivingOptions | None = None,
+    progress: Progress = no_progress,
+) -> Driver:
     """Open a driver and check what can be checked at once.
 
     Args:
         driving: the path of a video, a ``.motion`` file, a folder of OpenPose's or SMPL's JSON
             files or a file of SMPL parameters; the name of a shipped motion; or a motion.
-        reading: how it is read.
+        options: how it is read.
+        progress: is called as the long work of `Driver.motion` goes on.
 
     Raises:
         InputError: it is none of these, or cannot be read.
     """
+    options = options or DrivingOptions()
     if isinstance(driving, Motion):
         return KnownMotion(driving)
     path = Path(driving)
@@ -118,10 +122,10 @@ def open_driver(driving: str | Path | Motion, reading: Reading) -> Driver:
     if path.suffix.lower() == ".motion":
         return KnownMotion(load_motion(path))
     if path.is_dir() and _holds_openpose(path):
-        return PoseFolder(path, reading)
+        return PoseFolder(path, options, progress)
     if path.is_dir() or path.suffix.lower() in SMPL_SUFFIXES:
-        return KnownMotion(read_smpl_motion(path, load_body(), reading.fps))
-    return VideoDriver(path, reading)
+        return KnownMotion(read_smpl_motion(path, load_body(), options.fps))
+    return VideoDriver(path, options, progress)
 
 
 class KnownMotion:
@@ -140,55 +144,98 @@ class VideoDriver:
     """A video in which a person must be found.
 
     Attributes:
-        frames: its frames, as large as they are looked at.
+        frames: its frames, at most `MAX_SIDE` pixels on the longer side.
     """
 
-    def __init__(self, path: str | Path, reading: Reading, max_side: int = MAX_SIDE) -> None:
-        self.frames = VideoReader(path, max_side=max_side)
-        start = self.frames.timeline.start_seconds
-        self.sound = Sound(self.frames.path, start) if self.frames.has_audio else None
-        self._reading = reading
+    def __init__(
+        self,
+        path: str | Path,
+        options: DrivingOptions | None = None,
+        progress: Progress = no_progress,
+    ) -> None:
+        reader = VideoReader(path, max_side=MAX_SIDE)
+        self.frames = KeptFrames(reader)
+        self.sound = Sound(reader.path, reader.timeline.start_seconds) if reader.has_audio else None
+        self._options = options or DrivingOptions()
+        self._progress = progress
 
     def motion(self) -> Motion:
-        """Look at the video and fit the body."""
-        return self.fit(self.look())
+        """Find the person and fit the body."""
+        return self.fit(self.detect())
 
-    def look(self) -> Detection:
+    def detect(self) -> Detection:
         """Find the person in every frame.
 
         Raises:
             InputError: nobody is seen, or fewer people than asked for.
         """
-        name, progress = self.frames.path.name, self._reading.progress
-        frames = _counted(self.frames, f"Looking at {name}", len(self.frames), progress)
-        sighting = MediaPipePose().detect(frames, self.frames.fps, self._reading.person)
-        for note in sighting.notes:
+        name = self.frames.path.name
+        frames = self._counted(f"Looking at {name}")
+        detection = MediaPipePose().detect(frames, self.frames.fps, self._options.person)
+        for note in detection.notes:
             warnings.warn(f"{name}: {note}", Notice, stacklevel=3)
-        return sighting
+        return detection
 
-    def fit(self, sighting: Detection) -> Motion:
-        """Fit the body to what `look` saw, and look at fit and frames together once more.
+    def fit(self, detection: Detection) -> Motion:
+        """Fit the body to a detection, and refine the fit.
 
         Raises:
             InputError: nobody is seen for more than a second.
         """
-        motion = _fitted(sighting, self._reading)
-        stage = f"Looking again at {self.frames.path.name}"
-        again = _counted(self.frames, stage, len(self.frames), self._reading.progress)
-        return refine_in_crop(load_body(), motion, again, sighting, REFINED, LOOKED_AT)
+        motion = _fitted(detection, self._options, self._progress)
+        frames = self._counted(f"Refining the fit to {self.frames.path.name}")
+        return refine_in_crop(load_body(), motion, frames, detection, REFINED, REFINED_EVERY)
+
+    def _counted(self, stage: str) -> Iterator[Picture]:
+        for done, frame in enumerate(self.frames, start=1):
+            yield frame
+            self._progress(stage, done, len(self.frames))
+
+
+class KeptFrames:
+    """The frames of a video, as often as needed; decoded once if they fit in memory.
+
+    Args:
+        reader: the video.
+        most: bytes up to which the frames of the whole video are kept; a longer one is decoded
+            again each time.
+    """
+
+    def __init__(self, reader: VideoReader, most: int = KEPT_BYTES) -> None:
+        height, width = reader.size
+        self._reader = reader
+        self._fits = 3 * height * width * len(reader) <= most
+        self._kept: list[Picture] = []
+        self.path, self.fps, self.size = reader.path, reader.fps, reader.size
+
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        return len(self._reader)
+
+    def __iter__(self) -> Iterator[Picture]:
+        """Yield the frames from the first on."""
+        if len(self._kept) == len(self._reader):
+            yield from self._kept
+            return
+        frames: list[Picture] = []
+        for frame in self._reader:
+            if self._fits:
+                frames.append(frame)
+            yield frame
+        self._kept = frames
 
 
 class PoseFolder:
     """Poses of an estimator that ran elsewhere, one OpenPose JSON file per frame."""
 
-    def __init__(self, folder: Path, reading: Reading) -> None:
+    def __init__(self, folder: Path, options: DrivingOptions, progress: Progress) -> None:
         self.sound: Sound | None = None
-        self._landmarks = read_openpose(folder, reading.fps, person=reading.person)
-        self._reading = reading
+        self._landmarks = read_openpose(folder, options.fps, person=options.person)
+        self._options, self._progress = options, progress
 
     def motion(self) -> Motion:
         """Fit the body."""
-        return _fitted(Detection(self._landmarks), self._reading)
+        return _fitted(Detection(self._landmarks), self._options, self._progress)
 
 
 def _shipped(name: str) -> Motion:
@@ -208,23 +255,15 @@ def _holds_openpose(folder: Path) -> bool:
     return b'"people"' in first.read_bytes() or first.name.endswith("_keypoints.json")
 
 
-def _fitted(sighting: Detection, reading: Reading) -> Motion:
-    count = len(sighting.landmarks.found)
-    reading.progress("Fitting the body", 0, count)
+def _fitted(detection: Detection, options: DrivingOptions, progress: Progress) -> Motion:
+    count = len(detection.landmarks.found)
+    progress("Fitting the body", 0, count)
     motion = fit_motion(
-        sighting.landmarks,
+        detection.landmarks,
         load_body(),
-        sighting.silhouettes,
-        smoothing=reading.smooth,
-        point_tracks=sighting.point_tracks,
+        detection.silhouettes,
+        smoothing=options.smooth,
+        point_tracks=detection.point_tracks,
     )
-    reading.progress("Fitting the body", count, count)
+    progress("Fitting the body", count, count)
     return motion
-
-
-def _counted(
-    frames: Iterable[Picture], stage: str, total: int, progress: Progress
-) -> Iterator[Picture]:
-    for done, frame in enumerate(frames, start=1):
-        yield frame
-        progress(stage, done, total)

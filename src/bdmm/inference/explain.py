@@ -3,9 +3,8 @@
 from contextlib import ExitStack
 from pathlib import Path
 
-from bdmm.errors import InputError
+from bdmm.errors import InputError, Progress
 from bdmm.files.output_file import appearing, check_folder
-from bdmm.inference.driving import Progress
 from bdmm.inference.explanation import Explanation, Look
 from bdmm.inference.explanation_pictures import (
     Named,
@@ -59,7 +58,7 @@ def write_explanation(
         InputError: the folder cannot be written.
     """
     check_explanation_folder(folder, every)
-    photo, fps = explanation.rehearsal.photo, explanation.rehearsal.fps
+    photo, fps = explanation.inputs.photo, explanation.inputs.fps
     with appearing(folder.resolve(), folder=True) as part, ExitStack() as stack:
         videos: dict[str, FrameWriter] = {}
         for look in explanation:

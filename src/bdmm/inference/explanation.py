@@ -10,10 +10,11 @@ from torch import Tensor
 
 from bdmm.body.camera import project
 from bdmm.body.model import load_body
+from bdmm.inference.animate import Animation
 from bdmm.inference.layered import Layered
 from bdmm.inference.motion_pictures import feature_norm, mean_offset
+from bdmm.inference.prepare import Inputs
 from bdmm.inference.recorder import Block, Recorder, Recording, blocks_of
-from bdmm.inference.rehearsal import Rehearsal
 from bdmm.inference.renderers import Network
 from bdmm.media.image import Picture
 from bdmm.records import KEYPOINT_NAMES
@@ -68,20 +69,20 @@ class Explanation:
     """Iterate over it once for one `Look` per frame; a window's recordings are held at a time.
 
     Attributes:
-        rehearsal: photo and driver.
+        inputs: photo and driver.
         blocks: of the network, coarse to fine.
         layered: whether the network has layers to show.
 
     Args:
-        rehearsal: photo and driver.
+        inputs: photo and driver.
         renderer: the network.
 
     Raises:
         InputError: the network has no motion modulation.
     """
 
-    def __init__(self, rehearsal: Rehearsal, renderer: Network | Layered) -> None:
-        self.rehearsal = rehearsal
+    def __init__(self, inputs: Inputs, renderer: Network | Layered) -> None:
+        self.inputs = inputs
         self.blocks = list(blocks_of(renderer.generator))
         self.layered = isinstance(renderer, Layered)
         self._renderer = renderer
@@ -89,15 +90,15 @@ class Explanation:
 
     def __len__(self) -> int:
         """Return the number of frames."""
-        return len(self.rehearsal)
+        return len(self.inputs)
 
     def __iter__(self) -> Iterator[Look]:
         """Generate and look on."""
-        points = body_points(self.rehearsal)
-        driving = self.rehearsal.driving_pictures()
+        points = body_points(self.inputs)
+        driving = self.inputs.driving_frames()
         ranges = None
         with self._recorder as recorder:
-            frames = self.rehearsal.animation(self._renderer)
+            frames = Animation(self.inputs, self._renderer)
             for i, (generated, driver) in enumerate(zip(frames, driving, strict=True)):
                 ranges = ranges or ranges_of(recorder.waiting())
                 recording, corner = recorder.take(), _corner(self._renderer)
@@ -124,9 +125,9 @@ def round_up(value: float) -> float:
     return next((step * power for step in (1, 2, 5) if value <= step * power), 10 * power)
 
 
-def body_points(rehearsal: Rehearsal) -> Float[Tensor, "t n 2"]:
+def body_points(inputs: Inputs) -> Float[Tensor, "t n 2"]:
     """Return where the moved person's `UNITS` are, in pixels of the frames."""
-    motion = rehearsal.motion
+    motion = inputs.motion
     keypoints = load_body(motion.body).keypoints(motion.shape, motion.rotations)
     seen = project(keypoints, motion.scale, motion.translation)[..., :2]
     return seen[:, [KEYPOINT_NAMES.index(name) for name in UNITS]]

@@ -2,19 +2,21 @@
 
 import math
 import warnings
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import torch
 from jaxtyping import Bool, UInt8
+from torch.nn import functional
 
-from bdmm.body.model import SkinnedBody, load_body
+from bdmm.body.model import load_body
 from bdmm.errors import InputError, Notice
 from bdmm.media.pixels import to_frames
 from bdmm.perception.background import remove_person
 from bdmm.perception.body_fit import fit_photo
 from bdmm.perception.mediapipe_pose import MediaPipePose
-from bdmm.perception.pose import Detection, PoseEstimator, Silhouette
+from bdmm.perception.pose import Detection, Silhouette
 from bdmm.perception.refine_fit import refine_photo
 from bdmm.perception.silhouette import clean_foreground
 from bdmm.records import KEYPOINT_NAMES, Landmarks, Motion, Source
@@ -31,44 +33,69 @@ CUT_SIDE = 0.3
 """Share of the foreground's height on a side border from which half of the person is missing."""
 
 
-def prepare_source(
-    image: Photo,
-    person: int | None = None,
-    detail: UInt8[np.ndarray, "h1 w1 3"] | None = None,
-    estimator: PoseEstimator | None = None,
-    body: SkinnedBody | None = None,
-) -> Source:
-    """Find the person in a photo, cut them out, fill the background and fit the body.
+def find_person(photo: Photo, person: int | None = None) -> Detection:
+    """Find the person in a photo.
 
-    What the user should know, such as which of several people was taken, is said in `Notice`
-    warnings.
+    Args:
+        photo: RGB in 0..255.
+        person: which of several people, from the left from 1 on; the largest if None.
+
+    Returns:
+        Keypoints, the soft foreground of the whole photo, and notes for the user.
+
+    Raises:
+        InputError: nobody is seen, or fewer people than ``person``.
+    """
+    return MediaPipePose().detect_photo(photo, person)
+
+
+def prepare_source(image: Photo, detection: Detection) -> Source:
+    """Cut the person out of a photo, fill the background, fit the body and refine the fit.
+
+    `Notice` warnings say which of several people was taken and what the photo does not show.
 
     Args:
         image: the photo at the working resolution, RGB in 0..255.
-        person: which of several people, from the left from 1 on; the largest if None.
-        detail: the same picture with more pixels, in which the person is looked for.
-        estimator: `MediaPipePose` if None.
-        body: the shipped body if None.
+        detection: of the same picture at any size (`find_person`).
 
     Raises:
-        InputError: nobody is seen, or fewer people than ``person``, or they are cut off above
-            the knees, or too small.
+        InputError: the person is cut off above the knees, lacks the head, or is too small.
     """
-    estimator, body = estimator or MediaPipePose(), body or load_body()
-    detection = estimator.detect_photo(image if detail is None else detail, person)
+    body = load_body()
     detection = _at_size(detection, image.shape[0], image.shape[1])
     _require_keypoints(detection.landmarks)
-    _require_uncut(detection.silhouettes[0].foreground[0].numpy() > 0.5)
-    for note in detection.notes:
-        _tell(note)
-    pose = fit_photo(detection.landmarks, body, detection.silhouettes)
-    _tell_what_is_missing(detection.landmarks, pose)
     soft = detection.silhouettes[0].foreground[0].numpy()
+    _require_uncut(soft > 0.5)
+    for note in detection.notes:
+        _notify(note)
+    pose = fit_photo(detection.landmarks, body, detection.silhouettes)
+    _notify_what_is_missing(detection.landmarks, pose)
     cleaned = clean_foreground(soft)
     background = remove_person(image, cleaned)
     frames, foreground = to_frames([image, background]), torch.from_numpy(cleaned)[None]
     pose = refine_photo(body, pose, frames[0], foreground)
     return Source(frames[0], foreground, frames[1], pose)
+
+
+def crop_detection(detection: Detection, left: int, top: int, size: tuple[int, int]) -> Detection:
+    """Return the detection of a photo in a rectangle of it, which may reach over the border.
+
+    Args:
+        detection: of the photo (`find_person`).
+        left: first column of the rectangle, in whole pixels of the detection.
+        top: first row, likewise.
+        size: (height, width) of the rectangle.
+    """
+    landmarks, whole = detection.landmarks, detection.silhouettes[0].foreground
+    keypoints = landmarks.keypoints.clone()
+    keypoints[..., :2] -= keypoints.new_tensor([left, top])
+    around = (-left, left + size[1] - whole.shape[2], -top, top + size[0] - whole.shape[1])
+    part = functional.pad(whole, around)
+    return Detection(
+        replace(landmarks, keypoints=keypoints, size=size),
+        (Silhouette(0, part, (0.0, 0.0), 1.0),),
+        detection.notes,
+    )
 
 
 def faces_away(pose: Motion) -> bool:
@@ -122,15 +149,15 @@ def _require_keypoints(landmarks: Landmarks) -> None:
         )
 
 
-def _tell_what_is_missing(landmarks: Landmarks, pose: Motion) -> None:
+def _notify_what_is_missing(landmarks: Landmarks, pose: Motion) -> None:
     confidence = dict(zip(KEYPOINT_NAMES, landmarks.keypoints[0, :, 2].tolist(), strict=True))
     if max(confidence["left_ankle"], confidence["right_ankle"]) < SEEN:
-        _tell("The person's feet are not in the photo: they are missing in the video too.")
+        _notify("The person's feet are not in the photo: they are missing in the video too.")
     if faces_away(pose):
-        _tell("The person is seen from behind: the front, where it turns up, is made up.")
+        _notify("The person is seen from behind: the front, where it turns up, is made up.")
 
 
-def _tell(sentence: str) -> None:
+def _notify(sentence: str) -> None:
     warnings.warn(sentence, Notice, stacklevel=3)
 
 

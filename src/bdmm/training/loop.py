@@ -12,6 +12,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from bdmm.data.batch import Batch
+from bdmm.errors import Progress
 from bdmm.losses.vgg19 import Vgg19
 from bdmm.training.checkpoint import load_latest
 from bdmm.training.learner import Learner
@@ -22,8 +23,6 @@ from bdmm.training.stop_signal import StopRequest, listening
 
 Batches = Callable[[int, int, int], Iterator[Batch]]
 """(batches to skip on this device, number of this device, devices) -> batches without an end."""
-Progress = Callable[[str, int, int | None], None]
-"""Is told a stage's name, the steps done and the steps in all."""
 
 
 @dataclass(frozen=True)

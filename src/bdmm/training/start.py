@@ -13,10 +13,10 @@ from bdmm.data.augment import Augmentation
 from bdmm.data.batch import Batch
 from bdmm.data.batch_loader import load_batches
 from bdmm.data.clip_dataset import ClipDataset, Sampling
-from bdmm.errors import InputError
+from bdmm.errors import InputError, Progress
 from bdmm.network.weights import load_weights, shapes_of
 from bdmm.records import joints_of
-from bdmm.training.loop import Outcome, Progress, train
+from bdmm.training.loop import Outcome, train
 from bdmm.training.sample_video import open_sample
 from bdmm.training.settings import TrainSettings
 from bdmm.training.terms import load_eye

@@ -8,13 +8,13 @@ STUDY/table.md, .json  the tables
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from bdmm.data.clip_store import find_clips
-from bdmm.errors import InputError
+from bdmm.errors import InputError, Progress
 from bdmm.evaluation.ablation.rows import Ablation, ablated
 from bdmm.evaluation.evaluate import (
     ClipChoice,
@@ -32,7 +32,6 @@ from bdmm.training.settings import TrainSettings, as_record
 from bdmm.training.start import Machine, Material, open_clips, start
 from bdmm.training.terms import load_eye
 
-Progress = Callable[[str, int, int | None], None]
 RECORD, FINISHED, REPORT = "ablation.json", "finished.json", "report"
 _FORMAT = 1
 

@@ -1,4 +1,4 @@
-"""What the person is put before instead of the photo's own background."""
+"""Another background behind the person: a colour, a picture or a video."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -15,7 +15,7 @@ from bdmm.media.video_reader import VideoReader
 
 
 @runtime_checkable
-class Backdrop(Protocol):
+class Background(Protocol):
     """Gives a picture for each frame."""
 
     def pictures(self, size: tuple[int, int], fps: Fraction) -> Iterator[Picture]:
@@ -28,7 +28,7 @@ class Backdrop(Protocol):
         ...
 
 
-class Still:
+class StillBackground:
     """The same picture behind every frame."""
 
     def __init__(self, picture: Picture) -> None:
@@ -39,8 +39,8 @@ class Still:
         return repeat(cover(self.picture, size))
 
 
-class Moving:
-    """A video, begun again when it ends."""
+class VideoBackground:
+    """A video, repeated when it ends."""
 
     def __init__(self, reader: VideoReader) -> None:
         self.reader = reader
@@ -59,7 +59,7 @@ class Moving:
             index += 1
 
 
-def open_backdrop(background: str | Path | Picture) -> Backdrop:
+def open_background(background: str | Path | Picture) -> Background:
     """Open a background.
 
     Args:
@@ -70,19 +70,19 @@ def open_backdrop(background: str | Path | Picture) -> Backdrop:
         InputError: it is none of these.
     """
     if isinstance(background, np.ndarray):
-        return Still(background)
+        return StillBackground(background)
     path = Path(background)
     if path.is_file():
         if path.suffix.lower() in IMAGE_SUFFIXES:
-            return Still(read_image(path))
-        return Moving(VideoReader(path))
+            return StillBackground(read_image(path))
+        return VideoBackground(VideoReader(path))
     try:
         colour = ImageColor.getcolor(str(background), "RGB")
     except ValueError as error:
         raise InputError(
             f"The background {background} is neither a file nor a colour such as white or #20a040."
         ) from error
-    return Still(np.full((1, 1, 3), colour, np.uint8))
+    return StillBackground(np.full((1, 1, 3), colour, np.uint8))
 
 
 def cover(picture: Picture, size: tuple[int, int]) -> Picture:

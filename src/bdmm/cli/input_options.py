@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from bdmm.cli.rates import as_rate
-from bdmm.errors import InputError
+from bdmm.errors import InputError, Progress
 
 if TYPE_CHECKING:
-    from bdmm.inference.driving import Progress
-    from bdmm.inference.rehearsal import Rehearsal
+    from bdmm.inference.prepare import Inputs
 
 
 @dataclass(frozen=True)
-class Staging:
+class InputOptions:
     """How photo and driver are read."""
 
     motion: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
@@ -29,12 +28,12 @@ class Staging:
     photo_person: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Which of several people in the photo, likewise."""
     smooth: Annotated[float, tyro.conf.arg(metavar="FRAMES")] = 1.0
-    """How much the driver's motion is smoothed over time; 0 for not at all."""
+    """Temporal smoothing of the driver's motion, a standard deviation in frames; 0 for none."""
     root: Literal["relative", "absolute", "fixed"] = "relative"
     """Where the person goes: relative moves from the photo's place as the driver moves, absolute
     takes the driver's place in its frame, fixed stays."""
     fps: Annotated[float, tyro.conf.arg(metavar="RATE")] = 25.0
-    """Frames per second of a driver that doesn't tell: OpenPose JSON or SMPL parameters."""
+    """Frames per second of a driver that does not say: OpenPose JSON or SMPL parameters."""
 
     def driving(self, driver: Path | None) -> Path | str:
         """Return who gives the motion.
@@ -47,21 +46,39 @@ class Staging:
             raise InputError("Give either a driver or --motion NAME.")
         return given[0]
 
-    def rehearse(self, photo: Path, driver: Path | None, progress: "Progress") -> "Rehearsal":
-        """Work out photo and driver.
+    def prepare(
+        self,
+        photo: Path,
+        driver: Path | None,
+        progress: Progress,
+        *,
+        paste_back: bool = False,
+        seed: int = 0,
+        keep_video: bool = False,
+    ) -> "Inputs":
+        """Read photo and driver.
+
+        Args:
+            photo: the photo.
+            driver: who gives the motion; None for the shipped one.
+            progress: is called with each stage.
+            paste_back: as for `inference.prepare.InputOptions`.
+            seed: likewise.
+            keep_video: as for `inference.prepare.prepare`.
 
         Raises:
             InputError: a mistake of the user's.
         """
-        from bdmm.inference.driving import Reading
-        from bdmm.inference.rehearsal import rehearse
+        from bdmm.inference import prepare
+        from bdmm.inference.driving import DrivingOptions
 
-        return rehearse(
-            photo,
-            self.driving(driver),
-            Reading(self.person, self.smooth, as_rate(self.fps), progress),
+        options = prepare.InputOptions(
             size=self.size,
             background=self.background,
             photo_person=self.photo_person,
             root=self.root,
+            paste_back=paste_back,
+            seed=seed,
+            driving=DrivingOptions(self.person, self.smooth, as_rate(self.fps)),
         )
+        return prepare.prepare(photo, self.driving(driver), options, progress, keep_video)

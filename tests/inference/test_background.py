@@ -5,20 +5,20 @@ import numpy as np
 import pytest
 
 from bdmm.errors import InputError
-from bdmm.inference.backdrop import cover, open_backdrop
+from bdmm.inference.background import cover, open_background
 from bdmm.media.image import write_image
 from bdmm.media.video_writer import create_video
 
 
-def first(backdrop, count, size=(20, 30), fps=Fraction(30)):
-    return list(islice(backdrop.pictures(size, fps), count))
+def first(background, count, size=(20, 30), fps=Fraction(30)):
+    return list(islice(background.pictures(size, fps), count))
 
 
 @pytest.mark.parametrize(
     ("name", "colour"), [("white", 3 * [255]), ("#0a141e", [10, 20, 30]), ("rgb(1,2,3)", [1, 2, 3])]
 )
 def test_colours(name, colour):
-    for picture in first(open_backdrop(name), 2):
+    for picture in first(open_background(name), 2):
         assert picture.shape == (20, 30, 3)
         assert (picture == colour).all()
 
@@ -27,16 +27,16 @@ def test_a_picture_fills_the_frame_without_being_stretched(tmp_path):
     wide = np.zeros((40, 120, 3), np.uint8)
     wide[:, 30:90] = 200
     write_image(tmp_path / "a.png", wide)
-    (picture,) = first(open_backdrop(tmp_path / "a.png"), 1, size=(20, 30))
+    (picture,) = first(open_background(tmp_path / "a.png"), 1, size=(20, 30))
     assert (picture == 200).all()
-    assert np.array_equal(first(open_backdrop(wide), 1)[0], picture)
+    assert np.array_equal(first(open_background(wide), 1)[0], picture)
 
 
 def test_a_video_runs_at_its_own_speed_and_begins_again(tmp_path):
     with create_video(tmp_path / "a.mp4", Fraction(10)) as video:
         for level in (40, 120, 200):
             video.write(np.full((40, 60, 3), level, np.uint8))
-    pictures = first(open_backdrop(tmp_path / "a.mp4"), 20, fps=Fraction(20))
+    pictures = first(open_background(tmp_path / "a.mp4"), 20, fps=Fraction(20))
     levels = [int(picture[5, 5, 0]) for picture in pictures]
     expected = [(40, 120, 200)[i // 2 % 3] for i in range(20)]
     assert np.abs(np.array(levels) - expected).max() <= 3
@@ -45,9 +45,9 @@ def test_a_video_runs_at_its_own_speed_and_begins_again(tmp_path):
 def test_what_is_no_background(tmp_path):
     (tmp_path / "a.txt").write_text("x")
     with pytest.raises(InputError, match="not a media file"):
-        open_backdrop(tmp_path / "a.txt")
+        open_background(tmp_path / "a.txt")
     with pytest.raises(InputError, match="neither a file nor a colour"):
-        open_backdrop("blurple")
+        open_background("blurple")
 
 
 def test_covering_keeps_the_middle():

@@ -1,10 +1,11 @@
-"""What part of the photo is rendered, at which size, and the way back into the photo.
+"""The photo made ready: the part that is rendered, at which size, and the way back into it.
 
 Convention:
     Positions are (x, y) pixels with (0, 0) at the outer corner of the first pixel, so a pixel's
     centre lies at its index + 0.5. Working pixels are those of the rendered frames.
 """
 
+import warnings
 from dataclasses import dataclass
 
 import cv2
@@ -12,8 +13,12 @@ import numpy as np
 from jaxtyping import Float
 from PIL import Image as Pillow
 
-from bdmm.errors import InputError
-from bdmm.media.image import Picture
+from bdmm.errors import InputError, Notice
+from bdmm.media.image import Picture, picture_size, resize_image
+from bdmm.media.pixels import to_pictures
+from bdmm.perception.pose import Detection
+from bdmm.perception.source import crop_detection, find_person, prepare_source
+from bdmm.records import Source
 
 SIZES = (64, 2048)
 """Least and largest working resolution."""
@@ -23,6 +28,16 @@ WIDEST = 4.0
 """A photo's longer side is at most this many times the shorter one."""
 PERSON_MARGIN = 1.5
 """Side of the square cut around the person, in sizes of the person."""
+LARGEST_PASTE = 3840
+"""Longer side of a photo that a person is put back into; larger photos are scaled down."""
+DETAIL = 1280
+"""Longer side of the picture in which the person is looked for."""
+COARSEST_PASTE = 3.0
+"""A notice says so if the rendered person is enlarged more than this when put back."""
+_BORDER = 0.04
+"""Share of the cut's side over which a pasted frame fades out at the cut's border."""
+_GROWN = 9
+"""Working pixels by which the removed person's foreground is grown."""
 
 
 @dataclass(frozen=True)
@@ -43,18 +58,110 @@ class View:
     height: int
     size: tuple[int, int]
 
-    @property
-    def scale(self) -> tuple[float, float]:
-        """Working pixels per pixel of the photo, along (x, y)."""
-        return self.size[1] / self.width, self.size[0] / self.height
 
-    def to_working(self, points: Float[np.ndarray, "*n 2"]) -> Float[np.ndarray, "*n 2"]:
-        """Map positions in the photo to positions in the frames."""
-        return (points - np.array([self.left, self.top])) * np.array(self.scale)
+@dataclass(frozen=True)
+class SourceView:
+    """A photo and the part of it that is rendered.
 
-    def to_photo(self, points: Float[np.ndarray, "*n 2"]) -> Float[np.ndarray, "*n 2"]:
-        """Map positions in the frames to positions in the photo."""
-        return points / np.array(self.scale) + np.array([self.left, self.top])
+    Attributes:
+        photo: the photo at the size of the finished frames.
+        view: the rendered part, in pixels of ``photo``.
+        source: that part for the renderers, in working pixels.
+        clean_plate: the photo without the person, on which rendered frames are laid; None where
+            the frames are finished as they are rendered.
+    """
+
+    photo: Picture
+    view: View
+    source: Source
+    clean_plate: Picture | None = None
+
+    def paste_back(self, frame: Picture, opacity: Float[np.ndarray, "h w"]) -> Picture:
+        """Lay a rendered frame on the clean plate.
+
+        Args:
+            frame: in working pixels.
+            opacity: of the person in the frame.
+        """
+        assert self.clean_plate is not None
+        fade = feather(self.view.size, _BORDER * max(self.view.size))
+        return paste(self.clean_plate, frame, opacity * fade, self.view)
+
+
+def open_source(
+    photo: Picture, size: int, person: int | None = None, paste_back: bool = False
+) -> SourceView:
+    """Find the person, choose what is rendered, and fit the body.
+
+    Args:
+        photo: the photo, RGB in 0..255.
+        size: working resolution.
+        person: which of several people, from the left from 1 on; the largest if None.
+        paste_back: render a square around the person and put it back into the full-size photo.
+
+    Raises:
+        InputError: the photo or the size does not suit, or nobody is seen.
+    """
+    check_photo(photo, size)
+    return _person_part(photo, size, person) if paste_back else _whole(photo, size, person)
+
+
+def _whole(photo: Picture, size: int, person: int | None) -> SourceView:
+    view = whole_view(picture_size(photo), size)
+    working = cut(photo, view)
+    source = prepare_source(working, find_person(bounded(photo, DETAIL), person))
+    height, width = view.size
+    return SourceView(working, View(0, 0, width, height, view.size), source)
+
+
+def _person_part(photo: Picture, size: int, person: int | None) -> SourceView:
+    full_size = picture_size(photo)
+    photo = bounded(photo, LARGEST_PASTE)
+    if picture_size(photo) != full_size:
+        _notify(
+            f"The photo is reduced to {photo.shape[1]} x {photo.shape[0]} pixels, the most that "
+            "frames are put into."
+        )
+    detection = find_person(photo, person)
+    view = person_view(_person_box(detection), size)
+    if view.height > COARSEST_PASTE * size:
+        _notify(
+            f"The person is rendered at {size / view.height:.0%} of the photo's own size; a size "
+            f"near {min(view.height // 2 * 2, SIZES[1])} is as sharp as the photo."
+        )
+    part = crop_detection(detection, view.left, view.top, (view.height, view.width))
+    source = prepare_source(cut(photo, view), part)
+    hole = _grown(source.foreground[0].numpy())
+    empty = to_pictures(source.background[None])[0]
+    return SourceView(photo, view, source, paste(photo, empty, hole, view))
+
+
+def bounded(photo: Picture, side: int) -> Picture:
+    """Return a picture scaled down so that its longer side is at most ``side``."""
+    height, width = picture_size(photo)
+    shrink = min(side / max(height, width), 1)
+    return resize_image(photo, (max(round(height * shrink), 1), max(round(width * shrink), 1)))
+
+
+def _notify(sentence: str) -> None:
+    warnings.warn(sentence, Notice, stacklevel=5)
+
+
+def _person_box(detection: Detection) -> tuple[float, float, float, float]:
+    """Return the (left, top, right, bottom) of a photo's keypoints and foreground."""
+    keypoints = detection.landmarks.keypoints[0]
+    rows, columns = np.nonzero(detection.silhouettes[0].foreground[0].numpy() > 0.5)
+    inside = np.stack([columns, rows], axis=1) + 0.5
+    points = np.concatenate([keypoints[keypoints[:, 2] > 0.5, :2].numpy(), inside])
+    (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
+    return float(left), float(top), float(right), float(bottom)
+
+
+def _grown(foreground: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
+    """Grow a foreground and soften its rim."""
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * _GROWN + 1, 2 * _GROWN + 1))
+    grown = cv2.dilate((foreground > 0.2).astype(np.float32), disc)
+    return cv2.GaussianBlur(grown, (0, 0), _GROWN / 3)
 
 
 def check_photo(photo: Picture, size: int) -> None:

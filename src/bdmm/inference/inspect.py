@@ -1,0 +1,117 @@
+"""What was seen in a photo or a video, as pictures."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from bdmm.body.model import load_body
+from bdmm.errors import Progress
+from bdmm.inference.driving import VideoDriver
+from bdmm.inference.overlay import draw_body, draw_keypoints, mark_flagged, tint_foreground
+from bdmm.inference.source_view import DETAIL, SIZES, bounded, check_photo
+from bdmm.kernels.warp import warp
+from bdmm.media.image import Picture, picture_size, read_image
+from bdmm.perception.pose import Silhouette
+from bdmm.perception.source import find_person, prepare_source
+
+SIDE = 720
+"""Longer side of a picture of an inspection."""
+
+
+def inspect_photo(path: str | Path, person: int | None = None) -> Picture:
+    """Look at a photo as `animate` does, and draw what was seen.
+
+    Args:
+        path: the photo.
+        person: which of several people, from the left from 1 on; the largest if None.
+
+    Returns:
+        Four pictures in a row: the photo, the foreground, the keypoints and the fitted body.
+
+    Raises:
+        InputError: the photo cannot be read, shows nobody, or does not suit `animate`.
+    """
+    photo = read_image(path)
+    working = bounded(photo, SIDE)
+    check_photo(working, SIZES[0])
+    detection = find_person(bounded(photo, DETAIL), person)
+    source = prepare_source(working, detection)
+    height, width = picture_size(working)
+    seen = detection.landmarks
+    factor = seen.keypoints.new_tensor([width / seen.size[1], height / seen.size[0], 1.0])
+    pictures = (
+        working,
+        tint_foreground(working, source.foreground[0]),
+        draw_keypoints(working, seen.keypoints[0] * factor),
+        draw_body(working, source.pose, load_body()),
+    )
+    return np.concatenate(pictures, axis=1)
+
+
+class VideoInspection:
+    """What was seen in a video, as pictures: foreground and keypoints left, body right.
+
+    Frames whose pose was interpolated have a red rim.
+
+    Args:
+        driver: the opened video.
+        progress: is called with the number of pictures made.
+
+    Raises:
+        InputError: nobody is seen, or for more than a second.
+    """
+
+    def __init__(self, driver: VideoDriver, progress: Progress) -> None:
+        self.fps = driver.frames.fps
+        self.frame_count = len(driver.frames)
+        self._frames = driver.frames
+        self._detection = driver.detect()
+        self.motion = driver.fit(self._detection)
+        self._progress = progress
+
+    def __iter__(self) -> Iterator[Picture]:
+        """Draw on the video's frames."""
+        body = load_body()
+        height, width = self._frames.size
+        factor = min(SIDE / max(height, width), 1.0)
+        keypoints = self._detection.landmarks.keypoints * torch.tensor([factor, factor, 1.0])
+        motion = replace(
+            self.motion,
+            scale=self.motion.scale * factor,
+            translation=self.motion.translation * factor,
+        )
+        silhouettes = {one.frame: one for one in self._detection.silhouettes}
+        for i, frame in enumerate(self._frames):
+            frame = bounded(frame, SIDE)
+            left = frame
+            if i in silhouettes:
+                left = tint_foreground(left, on_frame(silhouettes[i], picture_size(frame), factor))
+            left = draw_keypoints(left, keypoints[i])
+            right = draw_body(frame, motion[i : i + 1], body)
+            picture = np.concatenate([left, right], axis=1)
+            yield mark_flagged(picture) if motion.flagged[i] else picture
+            self._progress("Drawing", i + 1, self.frame_count)
+
+
+def on_frame(
+    silhouette: Silhouette, size: tuple[int, int], factor: float = 1.0
+) -> Float[Tensor, "h w"]:
+    """Lay a silhouette's foreground onto its whole frame, 0 outside of the silhouette's part.
+
+    Args:
+        silhouette: of a part of the frame.
+        size: (height, width) of the frame as it is drawn.
+        factor: by which the drawn frame is scaled.
+    """
+    height, width = size
+    rows, columns = torch.arange(height) + 0.5, torch.arange(width) + 0.5
+    points = torch.stack(torch.meshgrid(columns, rows, indexing="xy"), dim=-1)
+    places = silhouette.to_cutting(points / factor)
+    cut_height, cut_width = silhouette.foreground.shape[-2:]
+    grid = 2 * places / torch.tensor([cut_width, cut_height]) - 1
+    return warp(silhouette.foreground[None], grid[None])[0, 0]

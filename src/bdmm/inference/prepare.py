@@ -1,0 +1,175 @@
+"""Files to inputs, once: photo, driver, background and sound, ready for any renderer."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import torch
+
+from bdmm.body.model import load_body
+from bdmm.body.retarget import Root, retarget
+from bdmm.errors import InputError, Progress, no_progress
+from bdmm.inference.background import Background, open_background
+from bdmm.inference.driving import Driver, DrivingOptions, Sound, VideoDriver, open_driver
+from bdmm.inference.overlay import draw_body
+from bdmm.inference.source_view import SourceView, check_size, open_source
+from bdmm.media.image import Picture, picture_size, read_image
+from bdmm.media.panels import contain
+from bdmm.records import Motion, Source
+
+_GREY = 238
+"""Background of a driver that is no video: its body is drawn instead."""
+
+
+@dataclass(frozen=True)
+class InputOptions:
+    """How photo and driver are read.
+
+    Attributes:
+        size: pixels of the shorter side of the frames, even, 64 to 2048.
+        background: a colour, picture or video behind the person; the photo's own if None.
+        photo_person: which of several people of the photo, from the left from 1 on; the largest
+            if None.
+        root: where the person goes, as for `retarget`.
+        paste_back: render a square around the person and put it back into the full-size photo.
+        seed: of everything random.
+        driving: how the driver is read.
+
+    Raises:
+        InputError: a number is out of range, or two options exclude each other.
+    """
+
+    size: int = 256
+    background: str | Path | Picture | None = None
+    photo_person: int | None = None
+    root: Root = "relative"
+    paste_back: bool = False
+    seed: int = 0
+    driving: DrivingOptions = field(default_factory=DrivingOptions)
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be."""
+        check_size(self.size)
+        if self.root not in get_args(Root):
+            raise InputError(
+                f"The root is {self.root!r}; it must be one of {', '.join(get_args(Root))}."
+            )
+        if self.photo_person is not None and self.photo_person < 1:
+            raise InputError(
+                f"The photo's person is {self.photo_person}; people are counted from 1 on."
+            )
+        if self.paste_back and self.background is not None:
+            raise InputError("Putting the person back into the photo excludes another background.")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everything that the frames of a clip depend on, but for the renderer.
+
+    Attributes:
+        source_view: the photo and the part of it that is rendered.
+        motion: the driving motion retargeted to the photo's person, in working pixels.
+        driving: the same motion on the driver's own body.
+        background: behind the person; the photo's own if None.
+        sound: goes with the motion, if there is any.
+        driving_video: frames of the driving video, as often as needed; None if the driver is no
+            video, or if they were not asked for.
+    """
+
+    source_view: SourceView
+    motion: Motion
+    driving: Motion
+    background: Background | None = None
+    sound: Sound | None = None
+    driving_video: Iterable[Picture] | None = None
+
+    @property
+    def photo(self) -> Picture:
+        """The photo at the size of the finished frames."""
+        return self.source_view.photo
+
+    @property
+    def source(self) -> Source:
+        """The rendered part of the photo, as renderers take it."""
+        return self.source_view.source
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the finished frames."""
+        return picture_size(self.photo)
+
+    @property
+    def fps(self) -> Fraction:
+        """Frames per second."""
+        return self.motion.fps
+
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        return len(self.motion)
+
+    def driving_frames(self) -> Iterator[Picture]:
+        """Yield the driver's frames at the finished frames' size, or its body if it is no video."""
+        video = self.driving_video
+        for picture in self._drawn_bodies() if video is None else video:
+            yield contain(picture, self.size)
+
+    def _drawn_bodies(self) -> Iterator[Picture]:
+        body = load_body(self.driving.body)
+        grey = np.full((*self.driving.size, 3), _GREY, np.uint8)
+        for i in range(len(self.driving)):
+            yield draw_body(grey, self.driving[i : i + 1], body, opacity=1.0)
+
+
+def prepare(
+    source: str | Path | Picture,
+    motion: str | Path | Motion,
+    options: InputOptions | None = None,
+    progress: Progress = no_progress,
+    keep_video: bool = False,
+) -> Inputs:
+    """Read photo and driver, find their people, and retarget the motion.
+
+    All files are opened and checked before the long work.
+
+    Args:
+        source: the photo, as a path or ``h w 3`` RGB in 0..255.
+        motion: who gives the motion, as for `open_driver`.
+        options: how they are read.
+        progress: is called with each stage.
+        keep_video: also give out the frames of a driving video (`Inputs.driving_video`).
+
+    Raises:
+        InputError: a mistake of the user's, in one sentence.
+    """
+    options = options or InputOptions()
+    background = None if options.background is None else open_background(options.background)
+    driver = open_driver(motion, options.driving, progress)
+    photo, name = _read_photo(source)
+    with torch.random.fork_rng():
+        torch.manual_seed(options.seed)
+        progress(f"Looking at {name}", 0, 1)
+        view = open_source(photo, options.size, options.photo_person, options.paste_back)
+        progress(f"Looking at {name}", 1, 1)
+        driving = driver.motion()
+    retargeted = retarget(driving, view.source.pose, options.root)
+    video = _video_of(driver) if keep_video else None
+    return Inputs(view, retargeted, driving, background, driver.sound, video)
+
+
+def _read_photo(source: str | Path | Picture) -> tuple[Picture, str]:
+    """Return the photo and its name for the user."""
+    if not isinstance(source, np.ndarray):
+        return read_image(source), Path(source).name
+    if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3:
+        raise InputError(
+            "The photo must be an array of uint8 h w 3, RGB, not "
+            f"{source.dtype} {' '.join(map(str, source.shape))}."
+        )
+    return source, "the photo"
+
+
+def _video_of(driver: Driver) -> Iterable[Picture] | None:
+    return driver.frames if isinstance(driver, VideoDriver) else None
