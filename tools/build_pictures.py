@@ -1,11 +1,15 @@
-"""Makes the pictures of the README: the sample people in motion, and rendered people.
+"""Make the pictures of the README: the sample people in motion, both renderers, rendered people.
 
-python tools/build_pictures.py            # writes docs/images/demo.jpg and people.jpg
+    python tools/build_pictures.py    # writes docs/images/demo.jpg, renderers.jpg and people.jpg
+
+``renderers.jpg`` shows hard poses: the coarse renderer above the network.
 """
 
 import dataclasses
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -30,7 +34,15 @@ _MOMENTS = (
     ("star_jump", 0.1),
 )
 """Motion, and the moment of it that is shown."""
-
+_HARD_MOMENTS = (
+    ("turn", 0.25),
+    ("turn", 0.4),
+    ("turn", 0.5),
+    ("squat", 0.24),
+    ("star_jump", 0.1),
+    ("dance", 0.6),
+)
+"""Poses that show what the photo hides."""
 
 _PEOPLE = (700, 702, 706, 708, 710, 714, 716, 718, 721, 2003, 2009, 704)
 """Seeds of the rendered people that are shown."""
@@ -38,7 +50,9 @@ _PEOPLE = (700, 702, 706, 708, 710, 714, 716, 718, 721, 2003, 2009, 704)
 
 def main() -> None:
     torch.set_num_threads(1)
-    save("demo.jpg", [row(_SAMPLES / name) for name in ("person.jpg", "person2.jpg")])
+    first, second = _SAMPLES / "person.jpg", _SAMPLES / "person2.jpg"
+    save("demo.jpg", [row(photo, _MOMENTS) for photo in (first, second)])
+    save("renderers.jpg", [row(second, _HARD_MOMENTS, name) for name in ("coarse", "network")])
     shown = [rendered(seed) for seed in _PEOPLE]
     save("people.jpg", [np.concatenate(shown[:6], 1), np.concatenate(shown[6:], 1)])
 
@@ -57,13 +71,18 @@ def rendered(seed: int) -> Picture:
     return render_clip(request, load_body()).frames_uint8[4]
 
 
-def row(photo: Path) -> Picture:
+def row(
+    photo: Path,
+    chosen: Sequence[tuple[str, float]],
+    renderer: Literal["network", "coarse"] = "network",
+) -> Picture:
     """Return the photo and its person at the chosen moments, side by side."""
     picture = read_image(photo)
     width = round(picture.shape[1] * _HEIGHT / picture.shape[0]) // 2 * 2
     cells = [picture]
-    for name, moment in _MOMENTS:
-        frames = list(bdmm.animate(photo, moments(load_shipped(name), moment), size=width))
+    for name, moment in chosen:
+        motion = moments(load_shipped(name), moment)
+        frames = list(bdmm.animate(photo, motion, size=width, renderer=renderer))
         cells.append(frames[-1])
     return np.concatenate([resize_image(cell, (_HEIGHT, width)) for cell in cells], 1)
 
