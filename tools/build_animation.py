@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from bdmm.media.motion_library import load_shipped
 from PIL import Image
 
 import bdmm
-from bdmm.body.motion_library import load_shipped
 from bdmm.media.image import Picture, read_image, resize_image, write_image
 from bdmm.records import Motion
 
