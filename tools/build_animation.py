@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from bdmm.media.motion_library import load_shipped
 from PIL import Image
 
 import bdmm
 from bdmm.media.image import Picture, read_image, resize_image, write_image
+from bdmm.media.motion_file import load_shipped
 from bdmm.records import Motion
 
 _ROOT = Path(__file__).resolve().parents[1]
