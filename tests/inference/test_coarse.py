@@ -100,7 +100,7 @@ def test_the_palette_knows_each_bone_and_borrows_from_the_other_side(body, sourc
     """The fixture's person has one colour per bone."""
     conditioner = Conditioner(body, source)
     palette = bone_palette(source.image, conditioner.geometry)
-    middle = conditioner.geometry.everywhere()
+    middle = conditioner.geometry.maps
     for name in ("spine2", "left_hip", "right_knee"):
         bone = BONE_NAMES.index(name)
         shown = (middle.segment == bone) & middle.on_mesh & middle.person

@@ -32,7 +32,7 @@ def colours(source, conditioner) -> PersonColours:
 @pytest.fixture(scope="module")
 def place_of(conditioner):
     """Return a bone's middle in the photo, as grids have it."""
-    shown, (height, width) = conditioner.geometry.everywhere(), conditioner.geometry.size
+    shown, (height, width) = conditioner.geometry.maps, conditioner.geometry.size
 
     def find(bone: int) -> torch.Tensor:
         at = torch.nonzero((shown.segment == bone) & shown.on_mesh)[:, 0]
@@ -152,7 +152,7 @@ def test_fingers_that_miss_their_place_have_the_faces_colour(body, source):
     """Two thirds of a hand lie on something black in the photo, the rest is skin."""
     source = enlarged(source, 4)
     conditioner = Conditioner(body, source)
-    shown = conditioner.geometry.everywhere()
+    shown = conditioner.geometry.maps
     of = {
         name: (shown.segment == BONE_NAMES.index(name)) & shown.on_mesh & shown.person
         for name in ("head", "left_hand", "right_hand")

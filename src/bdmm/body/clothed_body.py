@@ -1,16 +1,13 @@
-"""Dressing: moving the fitted body's surface out to the outline that the photo shows.
+"""The body in clothes: per-vertex offsets that move the fitted surface to the photo's outline.
 
-The fit knows a naked body. Where the photo's outline lies beyond the body's (hair, clothes) or
-within it (an error of the fit), the surface is moved along its normals so that the two meet, and
-smoothly in between. Everything that hangs on the surface (which pixel shows what, what hides what)
-then holds for the dressed person, in every pose.
+The fit knows a naked body. Where the photo's outline lies outside the body's (hair, clothes) or
+inside it (an error of the fit), the surface moves along its normals until the two meet, smoothly in
+between. The mesh flow then holds for the clothed person, in every pose.
 """
-
-from weakref import WeakKeyDictionary
 
 import torch
 from jaxtyping import Bool, Float
-from scipy.sparse import coo_array, csr_array, diags_array
+from scipy.sparse import diags_array
 from scipy.sparse.linalg import cg
 from torch import Tensor
 from torch.nn import functional
@@ -22,23 +19,26 @@ from bdmm.records import BONE_NAMES, Motion
 from bdmm.shapes import Faces, Foreground
 
 OUTWARD = 0.1
-"""Metres that the surface may be moved out; beyond, what is seen isn't worn on that place."""
+"""Metres that the surface may move out, the reach of hair and loose clothes in the mesh flow."""
 INWARD = 0.05
-"""Metres that it may be moved in."""
+"""Metres that it may move in: a bit more than the fit's error of 4 cm."""
 BARE_OUTWARD = 0.02
-"""Metres that hands and feet may be moved out: what is beyond is held, or is the fit's error."""
+"""Metres that hands and feet may move out: they are bare or in shoes; the rest is held things."""
 _BARE = [
     bone for bone, name in enumerate(BONE_NAMES) if name.endswith(("_wrist", "_hand", "_foot"))
 ]
-_BARE_REST = 1.0
 _STEP = 0.5
-"""Pixels between the places that are looked at along a normal."""
-_STIFFNESS = 0.3
-"""Weight of neighbours' equality against an outline vertex's wish."""
-_REST = 0.03
-"""Weight of staying at home against an outline vertex's wish."""
+"""Pixels between the samples along a normal."""
+_STIFFNESS, _REST, _BARE_REST = 0.3, 0.03, 1.0
+"""Weights in `_smooth_offsets` of smoothness and of small offsets, against 1 for the target.
+
+An offset falls to 1/e over sqrt(stiffness / rest) = 3 edges (4 to 6 cm): from an outline to the
+middle of a limb's front. On bare parts it falls within one edge.
+"""
 _PRECISE = 1e-4
-"""Relative residual at which offsets are good: they are thousandths of a millimetre off."""
+"""Relative residual of the solve: offsets are exact to some thousandths of a millimetre."""
+_SILHOUETTE_COSINE = 0.4
+"""Cosine between normal and view up to which a vertex can lie on the outline: 24 degrees."""
 
 
 def clothed(body: BodyModel, pose: Motion, foreground: Foreground) -> BodyModel:
@@ -54,12 +54,13 @@ def clothed(body: BodyModel, pose: Motion, foreground: Foreground) -> BodyModel:
     points = project(posed, pose.scale, pose.translation)[0]
     on_mesh = rasterize(points[None], body.faces, pose.size).face[0] >= 0
     pixels = float(pose.scale[0])
-    gap, known = _gaps(points[:, :2], normals, on_mesh, foreground[0] > 0.5, pixels)
+    gap, known = _outline_gaps(points[:, :2], normals, on_mesh, foreground[0] > 0.5, pixels)
     bare = torch.isin(body.vertex_bones, body.vertex_bones.new_tensor(_BARE))
     known &= ~bare | (gap < BARE_OUTWARD * pixels)
-    offset = _spread(gap / pixels, known, torch.where(bare, _BARE_REST, _REST), body)
-    rest = body.rest_vertices(pose.shape)
-    return body.displaced(offset[:, None] * vertex_normals(rest, body.faces))
+    rest = torch.where(bare, _BARE_REST, _REST)
+    offset = _smooth_offsets(gap / pixels, known, rest, body)
+    normals = vertex_normals(body.rest_vertices(pose.shape), body.faces)
+    return body.displaced(offset[:, None] * normals)
 
 
 def vertex_normals(vertices: Float[Tensor, "v 3"], faces: Faces) -> Float[Tensor, "v 3"]:
@@ -72,82 +73,69 @@ def vertex_normals(vertices: Float[Tensor, "v 3"], faces: Faces) -> Float[Tensor
     return functional.normalize(total, dim=-1)
 
 
-def _gaps(
+def _outline_gaps(
     points: Float[Tensor, "v 2"],
     normals: Float[Tensor, "v 3"],
     on_mesh: Bool[Tensor, "h w"],
     person: Bool[Tensor, "h w"],
     pixels: float,
 ) -> tuple[Float[Tensor, "v"], Bool[Tensor, "v"]]:
-    """Return how many pixels beyond each outline vertex the person ends, and where that is known.
+    """Return how many pixels outside each outline vertex the person ends, and where that is known.
 
-    Unknown are vertices that aren't on the outer outline, and those beyond which another part of
-    the body comes before the person ends.
+    Unknown are vertices off the outer outline, and those where another part of the body lies
+    between the vertex and the person's end.
     """
-    way = functional.normalize(normals[:, :2], dim=-1)
-    across = normals[:, 2].abs() < 0.4
-    outline = across & ~_at(on_mesh, points + 2.0 * way) & _at(on_mesh, points - 1.5 * way)
+    direction = functional.normalize(normals[:, :2], dim=-1)
+    outline = normals[:, 2].abs() < _SILHOUETTE_COSINE
+    # The rasterised outline is exact to about two pixels: off the mesh there, on it inside.
+    outline &= ~_at(on_mesh, points + 2.0 * direction) & _at(on_mesh, points - 1.5 * direction)
     chosen = torch.nonzero(outline)[:, 0]
-    points, way = points[chosen], way[chosen]
-    out = _at(person, points)
-    into = ~out
-    gap, known = torch.zeros_like(points[:, 0]), torch.zeros_like(out)
+    points, direction = points[chosen], direction[chosen]
+    outward = _at(person, points)
+    inward = ~outward
+    gap, known = torch.zeros_like(points[:, 0]), torch.zeros_like(outward)
     for step in range(1, round(OUTWARD * pixels / _STEP) + 1):
-        place = points + step * _STEP * way
-        out = out & ~(_at(on_mesh, place) & (step * _STEP > 2.0))
-        ends = out & ~_at(person, place)
+        position = points + step * _STEP * direction
+        outward = outward & ~(_at(on_mesh, position) & (step * _STEP > 2.0))
+        ends = outward & ~_at(person, position)
         gap = torch.where(ends, (step - 0.5) * _STEP, gap)
-        known |= ends & _inside(person, place)
-        out = out & ~ends
+        known |= ends & _inside(person, position)
+        outward = outward & ~ends
     for step in range(1, round(INWARD * pixels / _STEP) + 1):
-        begins = into & _at(person, points - step * _STEP * way)
+        begins = inward & _at(person, points - step * _STEP * direction)
         gap = torch.where(begins, (0.5 - step) * _STEP, gap)
         known |= begins
-        into = into & ~begins
+        inward = inward & ~begins
     all_gaps, all_known = torch.zeros_like(normals[:, 0]), torch.zeros_like(outline)
     all_gaps[chosen], all_known[chosen] = gap, known
     return all_gaps, all_known
 
 
-def _spread(
-    wish: Float[Tensor, "v"], known: Bool[Tensor, "v"], rest: Float[Tensor, "v"], body: BodyModel
+def _smooth_offsets(
+    target: Float[Tensor, "v"], known: Bool[Tensor, "v"], rest: Float[Tensor, "v"], body: BodyModel
 ) -> Float[Tensor, "v"]:
-    """Return offsets that are near the wishes where known, smooth over the mesh, small elsewhere.
+    """Return offsets close to the target where it is known, smooth over the mesh, small elsewhere.
 
-    Minimises ``sum_known (a - wish)^2 + stiffness * sum_edges (a_i - a_j)^2 + sum rest * a^2``.
+    Minimises ``sum_known (a - target)^2 + stiffness * sum_edges (a_i - a_j)^2 + sum rest * a^2``
+    by conjugate gradients with a diagonal preconditioner.
     """
-    count = len(wish)
-    shares = _neighbours(body, count)
+    coupling = body.edge_weights * -_STIFFNESS
     weight = known.cpu().double().numpy()
-    home = rest.cpu().double().numpy()
-    diagonal = weight + home - shares.sum(axis=1)
-    matrix, wishes = shares + diags_array(diagonal), weight * wish.cpu().double().numpy()
-    solution, _ = cg(matrix, wishes, rtol=_PRECISE, maxiter=count, M=diags_array(1 / diagonal))
-    return torch.from_numpy(solution).to(wish)
+    diagonal = weight + rest.cpu().double().numpy() - coupling.sum(axis=1)
+    matrix = coupling + diags_array(diagonal)
+    wanted = weight * target.cpu().double().numpy()
+    scaling = diags_array(1 / diagonal)
+    solution, _ = cg(matrix, wanted, rtol=_PRECISE, maxiter=len(target), M=scaling)
+    return torch.from_numpy(solution).to(target)
 
 
-_KNOWN_NEIGHBOURS: WeakKeyDictionary[BodyModel, csr_array] = WeakKeyDictionary()
+def _at(region: Bool[Tensor, "h w"], position: Float[Tensor, "v 2"]) -> Bool[Tensor, "v"]:
+    height, width = region.shape
+    column = position[:, 0].floor().long().clamp(0, width - 1)
+    row = position[:, 1].floor().long().clamp(0, height - 1)
+    return region[row, column] & _inside(region, position)
 
 
-def _neighbours(body: BodyModel, count: int) -> csr_array:
-    """Return ``v v`` the pull between neighbours: minus the stiffness where an edge joins them."""
-    if body in _KNOWN_NEIGHBOURS:
-        return _KNOWN_NEIGHBOURS[body]
-    faces = body.faces
-    edges = torch.cat([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]).cpu().numpy()
-    shares = coo_array((-torch.ones(len(edges)).numpy(), edges.T), shape=(count, count))
-    # Closed meshes have each edge twice, once in each direction.
-    shares = csr_array(shares + shares.T) * (0.5 * _STIFFNESS)
-    return _KNOWN_NEIGHBOURS.setdefault(body, shares)
-
-
-def _at(picture: Bool[Tensor, "h w"], place: Float[Tensor, "v 2"]) -> Bool[Tensor, "v"]:
-    height, width = picture.shape
-    column = place[:, 0].floor().long().clamp(0, width - 1)
-    row = place[:, 1].floor().long().clamp(0, height - 1)
-    return picture[row, column] & _inside(picture, place)
-
-
-def _inside(picture: Bool[Tensor, "h w"], place: Float[Tensor, "v 2"]) -> Bool[Tensor, "v"]:
-    size = place.new_tensor([picture.shape[1], picture.shape[0]])
-    return ((place >= 0) & (place < size)).all(dim=-1)
+def _inside(region: Bool[Tensor, "h w"], position: Float[Tensor, "v 2"]) -> Bool[Tensor, "v"]:
+    size = position.new_tensor([region.shape[1], region.shape[0]])
+    return ((position >= 0) & (position < size)).all(dim=-1)

@@ -6,9 +6,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from safetensors.torch import load_file
+from scipy.sparse import coo_array, csr_array
+from scipy.spatial import KDTree
 from torch import Tensor
 
 from bdmm.body.rotations import pose_bones
@@ -43,6 +46,16 @@ class BodyModel(Protocol):
     shape_size: int
     faces: Int[Tensor, "f 3"]
     vertex_bones: Int[Tensor, "v"]
+
+    @property
+    def mirrored_vertices(self) -> Int[Tensor, "v"]:
+        """Return the vertex nearest to each one's mirror image, on the body's other side."""
+        ...
+
+    @property
+    def edge_weights(self) -> csr_array:
+        """Return ``v v`` 1 where an edge joins two vertices; a half on the mesh's border."""
+        ...
 
     def vertices(self, shape: Shape, rotations: LocalRotations) -> Float[Tensor, "*b2 v 3"]:
         """Return the posed mesh's vertices."""
@@ -102,6 +115,23 @@ class SkinnedBody:
     @cached_property
     def _keypoints_basis(self) -> Float[Tensor, "s k 3"]:
         return self._tensors["keypoint_weights"] @ self.shape_basis
+
+    @cached_property
+    def mirrored_vertices(self) -> Int[Tensor, "v"]:
+        """``v`` the vertex nearest to each one's mirror image at rest, on the body's other side."""
+        points = self.template.cpu().double().numpy()
+        nearest = KDTree(points).query(points * [-1.0, 1.0, 1.0])[1]
+        return torch.from_numpy(nearest).to(self.faces)
+
+    @cached_property
+    def edge_weights(self) -> csr_array:
+        """``v v`` 1 where an edge joins two vertices; a half on the mesh's border."""
+        faces = self.faces
+        edges = torch.cat([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]).cpu().numpy()
+        count = len(self.template)
+        # Two faces share an edge, and each lists it in its own direction.
+        directed = coo_array((np.ones(len(edges), np.float32), edges.T), shape=(count, count))
+        return csr_array(directed + directed.T) * 0.5
 
     def joints(self, shape: Shape) -> Float[Tensor, "*b2 n 3"]:
         """Return ``*b 24 3`` rest positions of the joints in metres, the pelvis at zero."""

@@ -1,139 +1,169 @@
-"""The source's side of the mesh flow: what is worked out once for each photo."""
+"""The source's part of the mesh flow, computed once for each photo."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
-from weakref import WeakKeyDictionary
 
 import torch
 from jaxtyping import Bool, Float, Int
-from scipy.spatial import KDTree
 from torch import Tensor
 from torch.nn import functional
 
-from bdmm.body.bones import HANDS, nearest_part
+from bdmm.body.bones import ADJACENT, HANDS, nearest_part
 from bdmm.body.camera import project
 from bdmm.body.clothed_body import clothed
 from bdmm.body.model import BodyModel
-from bdmm.body.rasterize import Raster, rasterize
+from bdmm.body.rasterize import rasterize
 from bdmm.body.regions import nearest_pixel
 from bdmm.body.rotations import chain
 from bdmm.body.skirt import skirt_rows
-from bdmm.records import Motion
+from bdmm.records import BONE_NAMES, Motion
 from bdmm.shapes import Foreground
 
+# The margins below are the fit's error as measured against rendered people: about 4 pixels for a
+# person 160 pixels tall (1.7 m), which is 4 cm, in depth and at the outline; neighbouring limbs
+# err together, so a third of that separates them.
 DEPTH_SLACK = 0.045
-"""Metres that a body point may lie behind the source's z-buffer and still count as seen."""
+"""Metres that a body point may lie behind the source's z-buffer and still count as visible."""
 REACH = 0.1
-"""Metres around the body in which hair and loose clothes are looked for."""
+"""Metres around the body in which pixels of the foreground count as hair and loose clothes."""
 GUARD = 0.012
-"""Metres around a limb in which it may hide what the fit believes to be just beside it."""
+"""Metres around a limb in which it may hide the body parts that the fit puts next to it."""
 HAND_GUARD = 0.03
-"""The same around hands, whose fingers the fit doesn't know."""
+"""The same around hands: the fit doesn't know fingers, and half of one's length is 3 cm."""
 RIM = 0.04
-"""Metres by which the body's rim may overlap the background around the person: the fit's error."""
+"""Metres by which the body's rim may overlap the background around the person."""
 _DEPTH_STEPS, _BONES = 16, 32
-"""Steps of a pixel of depth, and numbers kept for bones, in a key of both."""
+"""A sort key holds depth in sixteenths of a pixel, times 32, plus the bone (24 of them)."""
+_HEAD = BONE_NAMES.index("head")
+_WITHIN_TWO_BONES = ADJACENT.float() @ ADJACENT.float() > 0
 
 
-class Shown(NamedTuple):
-    """What the photo shows at ``m`` places; see `SourceGeometry.at`.
+class SourceMaps(NamedTuple):
+    """What the photo shows at each of its pixels, row by row, or at ``p`` positions.
 
     Attributes:
-        inside: whether the place lies in the photo; the rest is that of its nearest border pixel.
+        inside: whether the position lies in the photo. Outside of it the other values are those of
+            the nearest border pixel.
         deepest: the largest depth of the body in the pixel's 3x3 neighbourhood, in pixels; +inf
             where the body isn't near.
         foremost: the least depth within `GUARD` (of a hand: `HAND_GUARD`), +inf where the body
             isn't near.
-        foremost_bone: the bone found there.
-        segment: bone of the body here or, off the body, of the nearest one; -1 beyond reach.
-        beside: distance in pixels to the body, 0 on it, +inf beyond reach.
+        foremost_bone: the bone at that depth, -1 where the body isn't near.
+        segment: bone of the body here or, off the body, of the nearest pixel on it; -1 beyond
+            reach.
+        body_distance: distance in pixels to the body, 0 on it, +inf beyond reach.
         on_mesh: whether the body is here.
         person: whether the photo's foreground is here.
-        inner: whether it is here and all around.
-        inner_at: ``m 2`` centre (x, y) of the nearest inner pixel.
-        near_inner: whether that is within `RIM`.
+        interior: whether the foreground is here and at all eight neighbours.
+        interior_xy: centre (x, y) of the nearest interior pixel.
+        near_interior: whether that is within `RIM`.
     """
 
-    inside: Bool[Tensor, "m"]
-    deepest: Float[Tensor, "m"]
-    foremost: Float[Tensor, "m"]
-    foremost_bone: Int[Tensor, "m"]
-    segment: Int[Tensor, "m"]
-    beside: Float[Tensor, "m"]
-    on_mesh: Bool[Tensor, "m"]
-    person: Bool[Tensor, "m"]
-    inner: Bool[Tensor, "m"]
-    inner_at: Float[Tensor, "m 2"]
-    near_inner: Bool[Tensor, "m"]
+    inside: Bool[Tensor, "p"]
+    deepest: Float[Tensor, "p"]
+    foremost: Float[Tensor, "p"]
+    foremost_bone: Int[Tensor, "p"]
+    segment: Int[Tensor, "p"]
+    body_distance: Float[Tensor, "p"]
+    on_mesh: Bool[Tensor, "p"]
+    person: Bool[Tensor, "p"]
+    interior: Bool[Tensor, "p"]
+    interior_xy: Float[Tensor, "p 2"]
+    near_interior: Bool[Tensor, "p"]
 
 
 @dataclass(frozen=True)
 class SourceGeometry:
-    """The fitted body of a photo as a surface and as a picture.
+    """The fitted body of a photo as a surface and as maps of the photo's pixels.
 
     Attributes:
-        body: the dressed body, which is also the one to pose for target frames.
+        body: the clothed body, which is also the one to pose for target frames.
         faces: ``f 3`` int32 vertex indices.
         corners: ``f 3 3`` each face's three corners, (x, y, depth) in pixels of the photo.
-        twin_corners: ``f 3 3`` those of the face on the other side of the body, left for right.
-        facing: ``f`` cosine between a face's outward normal and the way to the camera.
-        twin_facing: ``f`` the same for the face on the other side of the body.
+        mirrored_corners: ``f 3 3`` those of the face on the body's other side, left for right.
+        facing: ``f`` cosine between a face's outward normal and the direction to the camera.
+        mirrored_facing: ``f`` the same for the face on the body's other side.
         face_bones: ``f`` the bone that each face belongs to.
         orientations: ``24 3 3`` each bone's orientation in the camera.
         scale: pixels per metre.
         size: (height, width) of the photo.
-        table: ``(h w) 11`` what `at` returns for each pixel.
+        maps: ``(h w)`` what the photo shows at each pixel.
         skirt: ``h`` rows of the photo in which cloth spans the gap between the legs.
     """
 
     body: BodyModel
     faces: Int[Tensor, "f 3"]
     corners: Float[Tensor, "f 3 3"]
-    twin_corners: Float[Tensor, "f 3 3"]
+    mirrored_corners: Float[Tensor, "f 3 3"]
     facing: Float[Tensor, "f"]
-    twin_facing: Float[Tensor, "f"]
+    mirrored_facing: Float[Tensor, "f"]
     face_bones: Int[Tensor, "f"]
     orientations: Float[Tensor, "n 3 3"]
     scale: float
     size: tuple[int, int]
-    table: Float[Tensor, "hw 11"]
+    maps: SourceMaps
     skirt: Bool[Tensor, "h"]
 
     def pixels(self, metres: float) -> float:
         """Return a length on the person in pixels."""
         return metres * self.scale
 
-    def at(self, place: Float[Tensor, "m 2"]) -> Shown:
-        """Look up what the photo shows at positions (x, y) in pixels."""
+    def at(self, source_xy: Float[Tensor, "m 2"]) -> SourceMaps:
+        """Sample the maps at positions (x, y) in pixels."""
         height, width = self.size
-        x, y = place.floor().long().unbind(dim=1)
+        x, y = source_xy.floor().long().unbind(dim=1)
         column, row = x.clamp(0, width - 1), y.clamp(0, height - 1)
-        found = self.table.index_select(0, row * width + column)
-        deepest, foremost, limb, segment, beside, on_mesh, person, inner, *_ = found.unbind(dim=1)
-        return Shown(
-            inside=(x == column) & (y == row),
-            deepest=deepest,
-            foremost=foremost,
-            foremost_bone=limb.long(),
-            segment=segment.long(),
-            beside=beside,
-            on_mesh=on_mesh > 0,
-            person=person > 0,
-            inner=inner > 0,
-            inner_at=found[:, 8:10],
-            near_inner=found[:, 10] > 0,
-        )
+        index = row * width + column
+        sampled = SourceMaps(*(values.index_select(0, index) for values in self.maps))
+        return sampled._replace(inside=(x == column) & (y == row))
 
-    def everywhere(self) -> Shown:
-        """Return what the photo shows at all its pixels, row by row."""
-        height, width = self.size
-        row = torch.arange(height, device=self.table.device)[:, None].expand(height, width)
-        column = torch.arange(width, device=self.table.device).expand(height, width)
-        return self.at(torch.stack([column, row], dim=-1).view(-1, 2) + 0.5)
+    def shows(
+        self,
+        sample: SourceMaps,
+        depth: Float[Tensor, "m"],
+        bone: Int[Tensor, "m"],
+        adjacent_limb: Int[Tensor, "m"],
+    ) -> Bool[Tensor, "m"]:
+        """Return which body points the photo shows, or would show if the fit's rim were exact.
+
+        A point is shown where it lies in the photo, near the foreground's interior, and neither
+        the z-buffer nor the uncertain outline of another limb hides it.
+
+        Args:
+            sample: `at` the points.
+            depth: of the points in the source, pixels.
+            bone: that the points belong to.
+            adjacent_limb: the limb next to each point in the target. What that limb may hide in
+                the source is shown all the same: the two move together.
+        """
+        unhidden = depth <= sample.deepest + self.pixels(DEPTH_SLACK)
+        suspect = self._behind_other_limb(sample, depth, bone)
+        suspect &= ~ADJACENT.to(bone.device)[adjacent_limb, sample.foremost_bone]
+        return sample.inside & sample.near_interior & unhidden & ~suspect
+
+    def shows_bone(self, sample: SourceMaps, bone: Int[Tensor, "m"]) -> Bool[Tensor, "m"]:
+        """Return where the photo shows a bone or an adjacent one, front or back; never the head.
+
+        Args:
+            sample: `at` some positions.
+            bone: that is looked for at each of them.
+        """
+        same = (sample.segment >= 0) & ADJACENT.to(bone.device)[bone, sample.segment]
+        body = sample.on_mesh & (bone != _HEAD) & (sample.segment != _HEAD)
+        unhidden = ~self._behind_other_limb(sample, sample.deepest, bone)
+        return sample.inside & sample.interior & same & body & unhidden
+
+    def _behind_other_limb(
+        self, sample: SourceMaps, depth: Float[Tensor, "m"], bone: Int[Tensor, "m"]
+    ) -> Bool[Tensor, "m"]:
+        """Return which points lie behind a limb that is more than two bones away, or near it."""
+        limb = sample.foremost_bone
+        other = (limb >= 0) & ~_WITHIN_TWO_BONES.to(bone.device)[bone, limb]
+        return other & (depth > sample.foremost + self.pixels(DEPTH_SLACK))
 
 
 def prepare_geometry(body: BodyModel, pose: Motion, foreground: Foreground) -> SourceGeometry:
-    """Dress and draw the source's body and note what of it the photo shows.
+    """Clothe and draw the source's body and map what of it the photo shows.
 
     Args:
         body: the body that ``pose`` belongs to, on the device to work on.
@@ -142,58 +172,57 @@ def prepare_geometry(body: BodyModel, pose: Motion, foreground: Foreground) -> S
     """
     assert len(pose) == 1
     assert tuple(foreground.shape[1:]) == pose.size
-    dressed = clothed(body, pose, foreground)
-    posed = dressed.vertices(pose.shape[None], pose.rotations)
+    clothed_body = clothed(body, pose, foreground)
+    posed = clothed_body.vertices(pose.shape[None], pose.rotations)
     vertices = project(posed, pose.scale, pose.translation)[0]
     corners = vertices[body.faces]
-    twin_corners = vertices[_twins(body)[body.faces]]
+    mirrored_corners = vertices[body.mirrored_vertices[body.faces]]
     face_bones = body.vertex_bones[body.faces].mode(dim=1).values
     scale, person = float(pose.scale[0]), foreground[0] > 0.5
     raster = rasterize(vertices[None], body.faces, pose.size)
     bone = torch.where(raster.face[0] < 0, -1, face_bones[raster.face[0]])
     return SourceGeometry(
-        body=dressed,
+        body=clothed_body,
         faces=body.faces.to(torch.int32),
         corners=corners,
-        twin_corners=twin_corners,
+        mirrored_corners=mirrored_corners,
         facing=_facing(corners),
-        twin_facing=-_facing(twin_corners),
+        mirrored_facing=-_facing(mirrored_corners),
         face_bones=face_bones,
         orientations=chain(pose.rotations)[0],
         scale=scale,
         size=pose.size,
-        table=_table(raster, face_bones, person, scale),
+        maps=_source_maps(raster.depth, bone, person, scale),
         skirt=skirt_rows(bone, person, scale),
     )
 
 
-def _table(
-    raster: Raster,
-    face_bones: Int[Tensor, "f"],
+def _source_maps(
+    depth: Float[Tensor, "1 h w"],
+    bone: Int[Tensor, "h w"],
     person: Bool[Tensor, "h w"],
     scale: float,
-) -> Float[Tensor, "hw 11"]:
-    face, depth = raster.face[0], raster.depth[0]
-    bone = torch.where(face < 0, -1, face_bones[face])[None]
-    row, column, beside = _or_itself(*nearest_part(bone, 1.5 * REACH * scale, scale))
-    segment = torch.where(beside.isinf(), -1, face_bones[face[row, column]])
-    foremost, foremost_bone = foremost_limb(raster.depth, segment[None], scale)
-    inner = ~_grown(~person)
-    row, column, away = _or_itself(*nearest_pixel(inner[None], max(1, round(RIM * scale))))
-    columns = [
-        _deepest(depth),
-        foremost[0],
-        foremost_bone[0],
-        segment,
-        beside,
-        face >= 0,
-        person,
-        inner,
-        column + 0.5,
-        row + 0.5,
-        ~away.isinf(),
-    ]
-    return torch.stack([values.float().flatten() for values in columns], dim=1)
+) -> SourceMaps:
+    # Half again as far as the target looks: a position turned away from the body is still known.
+    row, column, distance = _or_itself(*nearest_part(bone[None], 1.5 * REACH * scale, scale))
+    segment = torch.where(distance.isinf(), -1, bone[row, column])
+    foremost, foremost_bone = foremost_limb(depth, segment[None], scale)
+    interior = ~_dilated(~person)
+    row, column, away = _or_itself(*nearest_pixel(interior[None], max(1, round(RIM * scale))))
+    maps = SourceMaps(
+        inside=torch.ones_like(person),
+        deepest=_deepest(depth[0]),
+        foremost=foremost[0],
+        foremost_bone=foremost_bone[0],
+        segment=segment,
+        body_distance=distance,
+        on_mesh=bone >= 0,
+        person=person,
+        interior=interior,
+        interior_xy=torch.stack([column, row], dim=-1) + 0.5,
+        near_interior=~away.isinf(),
+    )
+    return SourceMaps(*(values.flatten(0, 1) for values in maps))
 
 
 def foremost_limb(
@@ -235,19 +264,6 @@ def _least_near(values: Float[Tensor, "t h w"], radius: int) -> Float[Tensor, "t
     return values
 
 
-_KNOWN_TWINS: WeakKeyDictionary[BodyModel, Int[Tensor, "v"]] = WeakKeyDictionary()
-
-
-def _twins(body: BodyModel) -> Int[Tensor, "v"]:
-    """Return for each vertex the one nearest to its mirror image, on the body's other side."""
-    if body in _KNOWN_TWINS:
-        return _KNOWN_TWINS[body]
-    rest = body.rest_vertices(body.faces.new_zeros(body.shape_size, dtype=torch.float32))
-    points = rest.cpu().double().numpy()
-    nearest = KDTree(points).query(points * [-1.0, 1.0, 1.0])[1]
-    return _KNOWN_TWINS.setdefault(body, torch.from_numpy(nearest).to(body.faces))
-
-
 def _or_itself(
     row: Int[Tensor, "1 h w"], column: Int[Tensor, "1 h w"]
 ) -> tuple[Int[Tensor, "h w"], Int[Tensor, "h w"], Float[Tensor, "h w"]]:
@@ -276,6 +292,6 @@ def _deepest(depth: Float[Tensor, "h w"]) -> Float[Tensor, "h w"]:
     return torch.where(deepest.isinf(), torch.inf, deepest)
 
 
-def _grown(region: Bool[Tensor, "h w"]) -> Bool[Tensor, "h w"]:
+def _dilated(region: Bool[Tensor, "h w"]) -> Bool[Tensor, "h w"]:
     """Return the region and its neighbours; beyond the picture is no region."""
     return functional.max_pool2d(region[None].float(), 3, stride=1, padding=1)[0] > 0

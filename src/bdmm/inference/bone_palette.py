@@ -40,7 +40,7 @@ def bone_palette(person: Image, geometry: SourceGeometry) -> Float[Tensor, "n 3"
         person: the photo with the person's colours spread beyond its rim (`spread_person`).
         geometry: of the same photo.
     """
-    shown = geometry.everywhere()
+    shown = geometry.maps
     bone = torch.where(shown.on_mesh & shown.person, shown.segment, -1)
     colours = person.flatten(1)
     down, across = _on_head(bone, person.shape[2])
@@ -73,7 +73,7 @@ def trunk_beside(geometry: SourceGeometry) -> Int[Tensor, "h w"]:
 
     What a hand copies there may be of that bone.
     """
-    shown = geometry.everywhere()
+    shown = geometry.maps
     bone = torch.where(shown.on_mesh & shown.person, shown.segment, -1).view(1, *geometry.size)
     trunk = (bone >= 0) & ~torch.isin(bone, bone.new_tensor(ARMS))
     row, column = nearest_pixel(trunk, reach_of_hand(geometry))
