@@ -6,7 +6,7 @@
 
 Writes runs/ablations/table.md and table.json: the coarse warp, the full network and the network
 without DMM, offsets, style weights, masks, forward propagation, backward propagation and the
-structural recurrence. Stopped at any moment, the same command goes on where it was. On a GPU give
+structural recurrence. Rerun the same command to resume. On a GPU give
 --gpu.
 
 A few hundred steps say which parts help early, not what a long training would come to. The test
@@ -55,7 +55,7 @@ def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description="Ablate the layered network at small scale.")
     parser.add_argument("people", type=Path, help="clips of 128x128 to learn from")
-    parser.add_argument("held", type=Path, help="clips of 128x128 of other people, to judge on")
+    parser.add_argument("held", type=Path, help="clips of 128x128 of other people, to evaluate on")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder of the study")
     parser.add_argument("--vgg", type=Path, required=True, help="file of VGG-19's weights")
     parser.add_argument("--steps", type=int, default=300, help="of every run")

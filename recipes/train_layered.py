@@ -4,7 +4,7 @@
     bdmm synth -o people256/ --clips 120 --size 256 --frames 24 --seed 5000 --no-truth
     python recipes/train_layered.py people128/ people256/ -o runs/layered --vgg VGG19
 
-Stopped at any moment, the same command goes on where it was. On a GPU: --gpu, and a bigger batch.
+Rerun the same command to resume. On a GPU: --gpu, and a bigger batch.
 """
 
 import argparse

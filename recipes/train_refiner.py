@@ -1,11 +1,11 @@
 """Train the network that refines fits, on people that `bdmm synth` rendered.
 
-    python recipes/train_refiner.py samples people256/ -o samples/spoilt
-    python recipes/train_refiner.py samples people256/ -o samples/found --estimate
-    python recipes/train_refiner.py train samples/spoilt samples/found -o runs/refiner --devices 2
+    python recipes/train_refiner.py samples people256/ -o samples/perturbed
+    python recipes/train_refiner.py samples people256/ -o samples/estimated --estimate
+    python recipes/train_refiner.py train samples/perturbed samples/estimated -o runs/refiner
 
-Samples are fits beside where the body truly is: true ones with errors put in, or, ``--estimate``,
-those that the pose estimator and the body fit really make. Both commands may be stopped and go on.
+Samples are fits with their truth: true fits that were perturbed, or, with ``--estimate``,
+those that the pose estimator and the body fit make. Rerun either command to resume.
 """
 
 import argparse

@@ -88,7 +88,7 @@ def row(
 
 
 def moments(motion: Motion, moment: float) -> Motion:
-    """Return the first frame, which tells where the motion starts, and those up to ``moment``."""
+    """Return the first frame, where the motion starts, and those up to ``moment``."""
     last = round(moment * (len(motion) - 1))
     chosen = [0, *range(max(last - WINDOW + 2, 0), last + 1)]
     parts = ("rotations", "scale", "translation", "flagged")

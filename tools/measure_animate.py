@@ -1,4 +1,4 @@
-"""Prints how long `bdmm animate` takes and how much memory, in a process of its own.
+"""Print how long `bdmm animate` takes and how much memory, in a process of its own.
 
     python tools/measure_animate.py PHOTO CLIP [--times 10] [OPTIONS OF BDMM ANIMATE]
 

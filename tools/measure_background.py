@@ -1,8 +1,10 @@
-"""How well the place behind a person is guessed: ``python tools/measure_background.py CLIPS``.
+"""Print how well the background behind a person is completed.
 
-The first frame of each prepared clip loses its person; where later frames show what was behind,
-prints the error in levels of 255 (root of the mean square) and the share of the true picture's
-fine detail, beside OpenCV's inpainting (Telea).
+    python tools/measure_background.py CLIPS
+
+The person is removed from the first frame of each prepared clip. Where later frames show the
+background, prints the error in levels of 255 (root of the mean square) and the share of the true
+picture's fine detail, next to those of OpenCV's inpainting (Telea).
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Prints how far the flow of estimated poses is from the true flow, on rendered people.
+"""Print how far the flow of estimated poses is from the true flow, on rendered people.
 
     python tools/measure_chain.py [--clips 12] [--frames 48] [--seed 1000] [--sheet chain.png]
 
@@ -9,8 +9,8 @@ frames first. Sources are the frames that face the camera, its left, its right a
 
 Rows are views of the target: from the front, from the side and from behind (within 45, 45 to 135
 and beyond 135 degrees), and side-on with a knee bent by more than 60 degrees. *Refined* is the fit
-after its second look. *True pose* is the same mesh flow from the true body parameters: what is left
-is the clothes' fault.
+after refinement. *True pose* is the same mesh flow from the true body parameters: what is left is
+due to the clothes.
 """
 
 import time
@@ -99,7 +99,7 @@ def estimate(clip: RenderedClip, body: AnnyBody) -> Motion:
 
 
 def looks(clip: RenderedClip) -> Iterator[FrameView]:
-    """Yield what makes frames and foregrounds for the second look."""
+    """Yield what makes frames and foregrounds for fit refinement."""
 
     def look(number: int) -> tuple[Image, Foreground]:
         soft = clean_foreground(clip.foregrounds[number] / np.float32(255))

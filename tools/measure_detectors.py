@@ -1,4 +1,4 @@
-"""Prints how long detectors look, and whether distances grow with the damage done to a clip.
+"""Print how long detectors take, and whether distances grow with the damage done to a clip.
 
     python tools/measure_detectors.py clip.mp4 [--vgg19 FILE] [--frames 24]
 

@@ -1,4 +1,4 @@
-"""Prints how exactly the body is fitted to clips: the numbers that perception is judged by.
+"""Print how exactly the body is fitted to clips.
 
     python tools/measure_fit.py clip.mp4 [...] [--frames N] [--smooth 1.0] [--sheet sheet.png]
 
@@ -113,7 +113,7 @@ def jitter(motion: Motion, body: SkinnedBody) -> float:
 
 
 def draw_sheet(path: Path, reader: VideoReader, motion: Motion, body: SkinnedBody) -> None:
-    """Write the body, shaded, over some frames, beside the frames themselves."""
+    """Write the body, shaded, over some frames, next to the frames themselves."""
     wanted = set(np.linspace(0, len(motion) - 1, SHEET_FRAMES).round().astype(int).tolist())
     columns = []
     for index, frame in enumerate(itertools.islice(reader, len(motion))):

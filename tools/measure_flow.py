@@ -1,4 +1,4 @@
-"""Prints what the rasteriser and the mesh flow cost, and how well a clip's first frame warps.
+"""Print what the rasteriser and the mesh flow cost, and how well a clip's first frame warps.
 
     python tools/measure_flow.py                      # speed only
     python tools/measure_flow.py drive.mp4 other.mp4  # speed, then quality on these clips
@@ -7,7 +7,7 @@ Speed is measured at 256x256 on the shipped body (26.7k faces), in processor tim
 
 Quality is self-reenactment: the clip's first frame is the source, its fitted motion drives it, and
 each frame is compared with the true one. *Visible error* is the mean RGB difference (0..255) on
-pixels that the flow calls visible, beside that of showing the first frame unchanged; *cover* is the
+pixels that the flow calls visible, next to that of the first frame copied; *cover* is the
 share of the person's foreground that is visible, with extension, and with what is filled.
 """
 
@@ -91,7 +91,7 @@ def print_speed(body: AnnyBody, frames: int = 12) -> None:
     turns = plane_turns(geometry.orientations, chain(motion.rotations), motion.scale / pose.scale)
     print(f"{motion.size[1]}x{motion.size[0]}, {len(faces)} faces, ms per frame:")
     report("rasterise, warp-lang", lambda: rasterize(vertices, faces, motion.size), frames)
-    report("rasterise, torch twin", lambda: rasterize_ref(vertices, faces, motion.size), frames)
+    report("rasterise, reference", lambda: rasterize_ref(vertices, faces, motion.size), frames)
     report(
         "mesh flow",
         lambda: [mesh_flow(geometry, rasters[t], turns[t : t + 1]) for t in range(frames)],

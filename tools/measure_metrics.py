@@ -1,12 +1,12 @@
-"""Prints how fast frames are judged, in how much memory, and that others get the same numbers.
+"""Print how fast frames are scored, in how much memory, and that others get the same numbers.
 
     python tools/measure_metrics.py [--frames 600] [--size 256] [--workers 2] [--clip clip.mp4]
 
 Memory is what the process holds after a few and after many frames. Frames per second are wall time
 of SSIM, PSNR and L1 together, first of frames in memory, then of PNG files read from two folders;
-milliseconds are CPU time per frame, and beside them stands how many frames idle cores would judge.
+milliseconds are CPU time per frame, followed by the frames per second of idle cores.
 Then the largest differences from scikit-image and torchmetrics, under both protocols. The clip, or
-else noise, is judged against its own first frame.
+else noise, is compared with its own first frame.
 """
 
 import resource

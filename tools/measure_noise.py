@@ -1,10 +1,10 @@
-"""Prints and plots how quality falls as the driving poses become worse: the paper's main claim.
+"""Print and plot how quality falls as the driving poses become worse: the paper's main claim.
 
     python tools/measure_noise.py --weights W [--weights-forward-only W2] --data CLIPS -o OUT
 
-Joints are dropped (strength 1: 40 %), shaken (10 px at 256), left and right limbs swapped (in 40 %
-of the frames), poses frozen (60 % of the frames), and dropped and shaken together (strength 0.5:
-20 % and 5 px). The noise enters by one of three doors:
+Joints are dropped (strength 1: 40 %), jittered (10 px at 256), left and right limbs swapped (in
+40 % of the frames), poses frozen (60 % of the frames), and dropped and jittered together (strength 0.5:
+20 % and 5 px). The noise enters at one of three injection points:
 
 - heatmaps: the keypoints that the pose heatmaps are drawn from are corrupted, warps stay true;
 - keypoints: the clip's keypoints are corrupted and the body is fitted to them as in use, smoothed
@@ -14,12 +14,12 @@ of the frames), poses frozen (60 % of the frames), and dropped and shaken togeth
   their neighbours as the estimator's are; frozen ones repeat a pose; nothing is swapped. The
   motion is *not* fitted anew to noisy keypoints, and not smoothed afterwards.
 
-Forward-only beside bidirectional: with --weights-forward-only the curve is that of a network
+Forward only against bidirectional: with --weights-forward-only the curve is that of a network
 trained without the backward branch. Without, the backward branch of W itself is left out; that is
 NOT a network trained forward only, loses more, and its curve is named accordingly.
 
 Writes noise.json, and a plot of PSNR and of SSIM on the person (noise_psnr.png, noise_ssim.png).
-Stopped in the middle, the same command goes on.
+Rerun the same command to resume.
 """
 
 import json

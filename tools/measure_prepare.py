@@ -1,4 +1,4 @@
-"""Prints what preparing real clips costs, and what their prepared clips take and lose.
+"""Print what preparing real clips costs, and what their prepared clips take and lose.
 
     python tools/measure_prepare.py clips/*.mp4 --frames 120
 

@@ -1,8 +1,8 @@
-"""Prints how much nearer the second look brings fits to the truth, on rendered people.
+"""Print how much nearer refinement brings fits to the truth, on rendered people.
 
     python tools/measure_refining.py [--people 16] [--seed 70000]
 
-*Spoilt* fits are true ones with errors of 1 to 5 pixels put in, *estimated* ones are what the pose
+*Perturbed* fits are true ones with errors of 1 to 5 pixels, *estimated* ones are what the pose
 estimator and the fit of photos make of the frame. Errors are mean distances of the whole surface in
 pixels at 256x256, shares the people whose fit came nearer.
 """
@@ -50,7 +50,7 @@ def main(options: Options) -> None:
         clip = render_clip(ClipRequest(seed, frames=FRAMES), body)
         random, picture = np.random.default_rng(seed), clip.frames_uint8[LOOKED_AT]
         true = clip.motion[LOOKED_AT : LOOKED_AT + 1]
-        fits = {"spoilt": spoil_fit(true, body, float(random.uniform(*FIT_ERROR)), random)}
+        fits = {"perturbed": spoil_fit(true, body, float(random.uniform(*FIT_ERROR)), random)}
         try:
             detection = estimator.detect_photo(picture)
             fits["estimated"] = fit_photo(detection.landmarks, body, detection.silhouettes)

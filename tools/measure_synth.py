@@ -1,4 +1,4 @@
-"""Prints how fast rendered people are made, what they cost and whether a pose estimator sees them.
+"""Print how fast rendered people are made, what they cost and whether a pose estimator sees them.
 
     python tools/measure_synth.py [--clips 8] [--workers 2] [--people 200] [--sheet sheet.png]
 

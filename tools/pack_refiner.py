@@ -1,7 +1,7 @@
 """Make the shipped weights that refine fits: ``python tools/pack_refiner.py RUN [-o FILE]``.
 
-Takes the averaged weights of a run of ``recipes/train_refiner.py`` in half precision and tells size
-and checksum, which the model card ``fit_refiner.md`` beside the file must name.
+Takes the averaged weights of a run of ``recipes/train_refiner.py`` in half precision and prints
+size and checksum, which the model card ``fit_refiner.md`` next to the file must name.
 """
 
 import argparse

@@ -1,8 +1,8 @@
 """Make the shipped weights: ``python tools/pack_weights.py RUN [RUN ...] [-o FILE]``.
 
-Takes the averaged weights of a run of ``recipes/train_layered.py``, or the mean of several of which
-each began with another's, in half precision, and tells size and checksum; the model card
-``layered.md`` beside the file must name the checksum.
+Takes the averaged weights of a run of ``recipes/train_layered.py``, or the mean of several, each
+started from another's, in half precision, and prints size and checksum; the model card
+``layered.md`` next to the file must name the checksum.
 """
 
 import argparse
