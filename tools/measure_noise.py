@@ -3,8 +3,8 @@
     python tools/measure_noise.py --weights W [--weights-forward-only W2] --data CLIPS -o OUT
 
 Joints are dropped (strength 1: 40 %), jittered (10 px at 256), left and right limbs swapped (in
-40 % of the frames), poses frozen (60 % of the frames), and dropped and jittered together (strength 0.5:
-20 % and 5 px). The noise enters at one of three injection points:
+40 % of the frames), poses frozen (60 % of the frames), and dropped and jittered together (strength
+0.5: 20 % and 5 px). The noise enters at one of three injection points:
 
 - heatmaps: the keypoints that the pose heatmaps are drawn from are corrupted, warps stay true;
 - keypoints: the clip's keypoints are corrupted and the body is fitted to them as in use, smoothed
