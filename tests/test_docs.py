@@ -18,6 +18,7 @@ import pytest
 
 from bdmm.cli.app import parse
 from bdmm.config import DISCRIMINATOR_PRESETS, LOSS_PRESETS, PRESETS
+from bdmm.metrics.published import OURS, TABLE_1_FASHION, TABLE_1_IPER
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "bdmm"
@@ -267,6 +268,28 @@ def test_the_table_of_layers_equals_the_contract() -> None:
     on_disk = {p.stem for p in PACKAGE.iterdir() if p.is_dir() or p.suffix == ".py"}
     rooms = on_disk - {"__init__", "__main__", "__pycache__", "assets"}
     assert rooms == set().union(*written), "every room has its layer"
+
+
+# --- figures
+
+
+def _figures(text: str) -> set[str]:
+    return set(re.findall(r"\d*\.\d+", text))
+
+
+def test_figures_of_the_network_are_the_same_in_all_documents() -> None:
+    readme = (ROOT / "README.md").read_text()
+    table = readme.split("| | source copied | coarse warp | network |")[1].split("\n\n")[0]
+    for path in (ROOT / "docs/measurements.md", PACKAGE / "assets/weights/layered.md"):
+        assert _figures(table) <= _figures(path.read_text()), path.name
+
+
+def test_published_figures_are_the_published_ones() -> None:
+    readme = (ROOT / "README.md").read_text()
+    for table, dataset in ((TABLE_1_FASHION, "FashionVideo"), (TABLE_1_IPER, "iPER")):
+        values = table.rows[OURS]
+        ssim, psnr = f"{values['SSIM'].mean:.3f}".lstrip("0"), f"{values['PSNR'].mean:.3f}"
+        assert f"| BDMM, as printed | {dataset} test set | {ssim} | {psnr} | paper |" in readme
 
 
 # --- the paper

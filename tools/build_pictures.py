@@ -1,12 +1,12 @@
-"""Make the pictures of the README: the sample people in motion, both renderers, rendered people.
+"""Make the pictures of the README.
 
-    python tools/build_pictures.py    # writes docs/images/demo.jpg, renderers.jpg and people.jpg
+    python tools/build_pictures.py    # writes docs/images/renderers.jpg and people.jpg
 
-``renderers.jpg`` shows hard poses: the coarse renderer above the network.
+``renderers.jpg`` shows hard poses, the coarse renderer above the network; ``people.jpg`` shows
+rendered people. ``tools/build_animation.py`` makes the animation.
 """
 
 import dataclasses
-from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
@@ -26,15 +26,6 @@ _ROOT = Path(__file__).resolve().parents[1]
 _SAMPLES = _ROOT / "src" / "bdmm" / "assets" / "samples"
 _HEIGHT = 384
 _MOMENTS = (
-    ("wave", 0.5),
-    ("walk", 0.3),
-    ("dance", 0.35),
-    ("dance", 0.6),
-    ("squat", 0.24),
-    ("star_jump", 0.1),
-)
-"""Motion, and the moment of it that is shown."""
-_HARD_MOMENTS = (
     ("turn", 0.25),
     ("turn", 0.4),
     ("turn", 0.5),
@@ -42,7 +33,7 @@ _HARD_MOMENTS = (
     ("star_jump", 0.1),
     ("dance", 0.6),
 )
-"""Poses that show what the photo hides."""
+"""Motions, and moments of them that show what the photo hides."""
 
 _PEOPLE = (700, 702, 706, 708, 710, 714, 716, 718, 721, 2003, 2009, 704)
 """Seeds of the rendered people that are shown."""
@@ -50,9 +41,7 @@ _PEOPLE = (700, 702, 706, 708, 710, 714, 716, 718, 721, 2003, 2009, 704)
 
 def main() -> None:
     torch.set_num_threads(1)
-    first, second = _SAMPLES / "person.jpg", _SAMPLES / "person2.jpg"
-    save("demo.jpg", [row(photo, _MOMENTS) for photo in (first, second)])
-    save("renderers.jpg", [row(second, _HARD_MOMENTS, name) for name in ("coarse", "network")])
+    save("renderers.jpg", [row(_SAMPLES / "person2.jpg", name) for name in ("coarse", "network")])
     shown = [rendered(seed) for seed in _PEOPLE]
     save("people.jpg", [np.concatenate(shown[:6], 1), np.concatenate(shown[6:], 1)])
 
@@ -71,16 +60,12 @@ def rendered(seed: int) -> Picture:
     return render_clip(request, load_body()).frames_uint8[4]
 
 
-def row(
-    photo: Path,
-    chosen: Sequence[tuple[str, float]],
-    renderer: Literal["network", "coarse"] = "network",
-) -> Picture:
+def row(photo: Path, renderer: Literal["network", "coarse"]) -> Picture:
     """Return the photo and its person at the chosen moments, side by side."""
     picture = read_image(photo)
     width = round(picture.shape[1] * _HEIGHT / picture.shape[0]) // 2 * 2
     cells = [picture]
-    for name, moment in chosen:
+    for name, moment in _MOMENTS:
         motion = moments(load_shipped(name), moment)
         frames = list(bdmm.animate(photo, motion, size=width, renderer=renderer))
         cells.append(frames[-1])
