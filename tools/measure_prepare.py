@@ -23,7 +23,7 @@ from rich.table import Table
 
 from bdmm.data import prepare_clip
 from bdmm.data.clip_store import PreparedClip
-from bdmm.data.layouts import ClipJob
+from bdmm.data.dataset_layouts import ClipJob
 from bdmm.data.prepare_clip import PrepareOptions
 from bdmm.data.warp_budget import WarpPacker
 from bdmm.data.warp_codec import Warps, to_flow, unpack_run

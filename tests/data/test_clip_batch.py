@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from bdmm.data.clip_batch import Failure, Run, run_batch
-from bdmm.data.layouts import ClipJob
+from bdmm.data.dataset_layouts import ClipJob
 from bdmm.errors import InputError
-from bdmm.files.folder_lock import locked
+from bdmm.files.output_file import locked
 
 RECIPE = {"size": 96}
 
@@ -118,8 +118,29 @@ def test_two_runs_into_one_folder(batch, tmp_path: Path) -> None:
 def test_what_a_killed_run_left_is_taken_over_and_cleared(batch, tmp_path: Path) -> None:
     batch("a")
     (tmp_path / "out" / ".lock").write_text("999999\n")
-    (tmp_path / "out" / "clips" / ".b-x1y2").mkdir()
-    (tmp_path / "out" / "previews" / ".b-x.jpg").touch()
+    (tmp_path / "out" / "clips" / ".b.bdmm-abcdefgh").mkdir()
+    (tmp_path / "out" / "previews" / ".b.bdmm-a1b2c3d_.jpg").touch()
+    (tmp_path / "out" / ".report.bdmm-a1b2c3d_.json").touch()
     _, log = batch("a", "b")
     assert log == ["b"]
     assert list((tmp_path / "out").rglob(".*")) == []
+
+
+def test_a_clip_that_is_a_link_loses_the_link_alone(batch, tmp_path: Path) -> None:
+    batch("a")
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "thesis.tex").touch()
+    (tmp_path / "out" / "clips" / "b").symlink_to(tmp_path / "kept")
+    (tmp_path / "out" / "clips" / "c").symlink_to(tmp_path / "nowhere")
+    report, _ = batch("a", "b", "c")
+    assert [clip["name"] for clip in report.clips] == ["a", "b", "c"]
+    assert (tmp_path / "kept" / "thesis.tex").exists()
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../../kept", "/kept"])
+def test_a_name_that_leads_out_removes_nothing(batch, tmp_path: Path, name: str) -> None:
+    batch("a")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(AssertionError):
+        batch(name)
+    assert sorted(tmp_path.rglob("*")) == before

@@ -19,8 +19,8 @@ import torch
 from bdmm.data.clip_background import sort_pictures
 from bdmm.data.clip_batch import Run
 from bdmm.data.clip_store import PreparedClip
+from bdmm.data.dataset_layouts import ClipJob
 from bdmm.data.footage import open_footage
-from bdmm.data.layouts import ClipJob
 from bdmm.data.prepare import check_options, choose_clips, prepare_folder
 from bdmm.data.prepare_clip import PrepareOptions
 from bdmm.errors import InputError

@@ -1,5 +1,7 @@
 import os
 import stat
+import subprocess
+import sys
 from collections import namedtuple
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import pytest
 
 from bdmm.errors import InputError
 from bdmm.files import output_file
-from bdmm.files.output_file import appearing, check_output, writing
+from bdmm.files.output_file import appearing, check_output, locked, sweep, writing
 
 
 def fail_half_way(path, error, folder):
@@ -101,3 +103,41 @@ def test_a_write_that_fills_the_disk_becomes_a_sentence(tmp_path):
         Path("/dev/full").open("wb", buffering=0) as full,
     ):
         full.write(b"x")
+
+
+HOLDS = """
+import sys, time
+from pathlib import Path
+from bdmm.files.output_file import appearing
+
+with appearing(Path(sys.argv[1]), folder=sys.argv[1].endswith("frames")) as part:
+    (part / "1.png" if part.is_dir() else part).write_text("half")
+    print("ready", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("name", ["a.png", "frames"])
+def test_only_what_dead_processes_left_is_swept(tmp_path, name):
+    command = [sys.executable, "-c", HOLDS, str(tmp_path / name)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        (left,) = tmp_path.iterdir()
+        sweep(tmp_path)
+        assert list(tmp_path.iterdir()) == [left]
+        process.kill()
+        process.wait()
+    (tmp_path / ".o-vacation.png").touch()
+    with appearing(tmp_path / "b.png"):
+        assert not left.exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".o-vacation.png", "b.png"]
+
+
+def test_a_folder_has_one_writer_and_a_dead_one_keeps_nobody_out(tmp_path):
+    (tmp_path / ".lock").write_text("999999\n")
+    with locked(tmp_path):
+        assert (tmp_path / ".lock").read_text() == f"{os.getpid()}\n"
+        with pytest.raises(InputError, match=f"process {os.getpid()}"), locked(tmp_path):
+            pass
+    assert list(tmp_path.iterdir()) == []

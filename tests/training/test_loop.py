@@ -16,7 +16,7 @@ from lightning_fabric import Fabric
 from bdmm.config import PRESETS
 from bdmm.data.batch import Batch
 from bdmm.errors import InputError, Notice
-from bdmm.files.folder_lock import locked
+from bdmm.files.output_file import locked
 from bdmm.losses.vgg19 import Vgg19
 from bdmm.network.weights import load_weights
 from bdmm.training.checkpoint import checkpoints, load_latest

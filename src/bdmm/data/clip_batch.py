@@ -7,7 +7,7 @@ FOLDER/previews/     a picture of each, to look at; needed by nothing
 """
 
 import json
-import shutil
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from bdmm.data.clip_store import PreparedClip
 from bdmm.errors import InputError
-from bdmm.files.folder_lock import locked
-from bdmm.files.output_file import appearing, check_folder, writing
+from bdmm.files.names import is_file_name, remove_inside
+from bdmm.files.output_file import appearing, check_folder, locked, sweep, writing
 from bdmm.files.worker_pool import Outcome, run_jobs
 
 CLIPS, PREVIEWS, RECIPE, REPORT = "clips", "previews", "recipe.json", "report.json"
@@ -103,6 +103,7 @@ def run_batch(
         InputError: another run is at work in the folder, it holds clips of another recipe, or the
             disk is full.
     """
+    assert all(is_file_name(job.name) for job in jobs), "names lead out of the folder of clips"
     with opened(run, recipe):
         todo = [job for job in jobs if not _finished(run, job.name)]
         done, total = len(jobs) - len(todo), len(jobs)
@@ -148,13 +149,9 @@ def opened(run: Run, recipe: Mapping[str, Any]) -> Iterator[None]:
 
 
 def _clear(folder: Path) -> None:
-    """Remove half-made clips of processes that were ended."""
-    for name in (CLIPS, PREVIEWS):
-        for litter in (folder / name).glob(".*"):
-            if litter.is_dir():
-                shutil.rmtree(litter, ignore_errors=True)
-            else:
-                litter.unlink(missing_ok=True)
+    """Remove what processes that were ended left half-made."""
+    for place in (folder, folder / CLIPS, folder / PREVIEWS):
+        sweep(place)
 
 
 def _check_recipe(run: Run, recipe: Mapping[str, Any]) -> None:
@@ -182,7 +179,7 @@ def _check_recipe(run: Run, recipe: Mapping[str, Any]) -> None:
 def _finished(run: Run, name: str) -> bool:
     """Tell whether a clip is whole; remove it where it isn't or is to be made again."""
     folder = run.folder / CLIPS / name
-    if not folder.exists():
+    if not os.path.lexists(folder):
         return False
     if not run.overwrite:
         try:
@@ -191,7 +188,7 @@ def _finished(run: Run, name: str) -> bool:
             pass
         else:
             return True
-    shutil.rmtree(folder)
+    remove_inside(run.folder / CLIPS, name)
     return False
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bdmm.errors import InputError
+from bdmm.files.names import is_file_name
 
 VERSION = 2
 """Format version that this code writes; in version 1 all warps are as fine as the finest ones."""
@@ -126,7 +127,7 @@ def _checked(content: dict[str, Any]) -> ClipInfo:
     origin = plain["origin"]
     height, width = (_whole(side, 1, MAX_SIDE) for side in plain["size"])
     return ClipInfo(
-        name=_text(plain["name"]),
+        name=_file_name(plain["name"]),
         dataset=_text(plain["dataset"]),
         split=_text(plain["split"]),
         fps=Fraction(plain["fps"]),
@@ -166,8 +167,8 @@ def _text(value: Any) -> str:
     return value
 
 
-def _file_name(value: str) -> str:
-    if Path(value).name != value or value in ("", ".", ".."):
+def _file_name(value: Any) -> str:
+    if not is_file_name(_text(value)):
         raise ValueError(f"{value!r} is no file of the clip")
     return value
 

@@ -12,7 +12,6 @@
 | ``truth.*`` | of rendered clips: motion, keypoints as the camera sees them, exact warps |
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -31,6 +30,7 @@ from bdmm.data.squeeze import DamagedBlockError
 from bdmm.data.warp_codec import FINEST, RUN, Warps, unpack_run
 from bdmm.data.warp_detail import Detail
 from bdmm.errors import InputError
+from bdmm.files.fingerprint import fingerprint
 from bdmm.files.output_file import appearing, writing
 from bdmm.media.image import Picture, read_image, write_image
 from bdmm.media.motion_file import load_motion, save_motion
@@ -111,7 +111,7 @@ class ClipWriter:
 
     def finish(self, info: ClipInfo) -> None:
         """Write the metadata; ``info.files`` is filled in here."""
-        files = {path.name: _fingerprint(path) for path in sorted(self.folder.iterdir())}
+        files = {path.name: _size_and_hash(path) for path in sorted(self.folder.iterdir())}
         with writing(self.folder):
             save_info(self.folder, replace(info, files=files))
 
@@ -162,7 +162,7 @@ class PreparedClip:
             InputError: one was changed.
         """
         for name, expected in self.info.files.items():
-            if _fingerprint(self.folder / name) != expected:
+            if _size_and_hash(self.folder / name) != expected:
                 raise InputError(f"{self.folder / name} was changed: prepare the clip again.")
 
     def bytes_per_frame(self) -> dict[str, float]:
@@ -289,9 +289,6 @@ def _naming(path: Path) -> Iterator[None]:
         raise InputError(f"{path} is damaged: prepare the clip again.") from error
 
 
-def _fingerprint(path: Path) -> tuple[int, str]:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
-    return len(data), hashlib.sha256(data).hexdigest()
+def _size_and_hash(path: Path) -> tuple[int, str]:
+    digits = fingerprint(path)
+    return path.stat().st_size, digits

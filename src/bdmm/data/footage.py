@@ -1,6 +1,5 @@
 """A clip as it lies on somebody's disk: a video or a folder of pictures, read again and again."""
 
-import hashlib
 import re
 from collections.abc import Iterator
 from fractions import Fraction
@@ -52,22 +51,6 @@ def open_footage(path: Path, max_side: int, fps: Fraction | None, folder_fps: Fr
     """
     frames = _Pictures(path, max_side, folder_fps) if path.is_dir() else _Video(path, max_side)
     return frames if fps is None or fps >= frames.fps else _Thinned(frames, fps)
-
-
-def fingerprint(path: Path) -> str:
-    """Return the SHA-256 of a file, or of the names and sizes in a folder."""
-    digest = hashlib.sha256()
-    try:
-        if path.is_dir():
-            for file in picture_files(path):
-                digest.update(f"{file.name} {file.stat().st_size}\n".encode())
-        else:
-            with path.open("rb") as stream:
-                while part := stream.read(2**20):
-                    digest.update(part)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
-    return digest.hexdigest()
 
 
 def picture_files(folder: Path) -> list[Path]:

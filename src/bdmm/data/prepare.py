@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bdmm.data.cached_sources import MAX_SOURCES
 from bdmm.data.clip_batch import CLIPS, PREVIEWS, BatchReport, Run, run_batch
-from bdmm.data.layouts import Listing, list_clips
+from bdmm.data.dataset_layouts import Listing, list_clips
 from bdmm.data.prepare_clip import PrepareOptions, prepare_clip
 from bdmm.errors import InputError
 

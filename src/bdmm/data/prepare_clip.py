@@ -17,10 +17,11 @@ from bdmm.data.clip_background import empty_place, spread
 from bdmm.data.clip_info import CachedSource, ClipInfo, Origin
 from bdmm.data.clip_preview import write_preview
 from bdmm.data.clip_store import PreparedClip, create_clip
-from bdmm.data.footage import Footage, fingerprint, open_footage
-from bdmm.data.layouts import ClipJob
+from bdmm.data.dataset_layouts import ClipJob
+from bdmm.data.footage import Footage, open_footage, picture_files
 from bdmm.data.warp_budget import WarpPacker, allowance
 from bdmm.errors import InputError
+from bdmm.files.fingerprint import fingerprint
 from bdmm.media.image import Picture
 from bdmm.perception.body_fit import fit_motion
 from bdmm.perception.mediapipe_pose import MediaPipePose
@@ -44,8 +45,6 @@ DETAIL = 1280
 """Pixels of the longer side at which frames are looked at, at least."""
 _MOST_MISSING = 0.5
 """Share of frames without a trusted pose from which a clip is of no use."""
-_EDGE = 0.02
-"""Share of the frame's side whose border rows tell whether a source's person is cut off."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +142,7 @@ def _info(
 ) -> ClipInfo:
     origin = Origin(
         job.media.name,
-        fingerprint(job.media),
+        fingerprint(job.media, picture_files(job.media) if job.media.is_dir() else None),
         footage.size,
         crop,
         (0, len(motion)),

@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from bdmm.data.footage import fingerprint
+from bdmm.data.footage import picture_files
 from bdmm.evaluation.jobs.clip_job import Plan
 from bdmm.evaluation.jobs.layouts import StoredClip, Tell, find_stored
 from bdmm.evaluation.jobs.reenactment import JudgedFrame
@@ -14,6 +14,7 @@ from bdmm.evaluation.jobs.run import Workplace, all_hashes, missing_metrics, run
 from bdmm.evaluation.jobs.subjects import group_of
 from bdmm.evaluation.reports.report_file import Report, program_versions
 from bdmm.evaluation.systems import System, split_name
+from bdmm.files.fingerprint import fingerprint
 from bdmm.media.video_reader import VideoReader
 from bdmm.metrics.protocols import find_protocol
 
@@ -125,4 +126,4 @@ def evaluate_frames(
 
 @lru_cache(maxsize=4096)
 def _fingerprint(path: Path) -> str:
-    return fingerprint(path)
+    return fingerprint(path, picture_files(path) if path.is_dir() else None)

@@ -1,7 +1,15 @@
-"""Files that appear whole or not at all, and mistakes in their paths found before the work."""
+"""Files that appear whole or not at all, folders with one writer, and mistakes found before work.
 
+Whoever writes holds a lock that the system itself releases when the process ends: on the temporary
+file of each output, and on a file in each folder that one run fills. So a later run knows what dead
+ones left.
+"""
+
+import contextlib
 import errno
+import fcntl
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,9 +17,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bdmm.errors import InputError
+from bdmm.files.names import remove_inside
 
 MIN_FREE_BYTES = 4 * 2**20
 """Less free space than this is called a full disk before any work begins."""
+LOCK = ".lock"
+"""File in a folder that one run fills; it holds the number of the process."""
+_PART = re.compile(r"\..*\.bdmm-[a-z0-9_]{8}(\.\w+)?")
+"""Names of temporary files and folders."""
+_STEM = 40
+"""Characters of the final name in a temporary one."""
 
 
 def check_output(
@@ -65,10 +80,10 @@ def check_folder(folder: Path) -> None:
 
 @contextmanager
 def appearing(path: Path, *, folder: bool = False) -> Iterator[Path]:
-    """Lend a temporary place beside a file; rename it to the file's name at the end.
+    """Lend a temporary place in a file's folder; rename it to the file's name at the end.
 
     Whatever stops the work before, an error or Ctrl-C, the temporary is removed and an older file
-    under the name stays as it was.
+    under the name stays as it was. What a killed process left in the folder is removed first.
 
     Args:
         path: the final name.
@@ -80,17 +95,51 @@ def appearing(path: Path, *, folder: bool = False) -> Iterator[Path]:
     Raises:
         InputError: the temporary cannot be made or renamed.
     """
+    sweep(path.parent)
     with writing(path):
-        part = _new_part(path, folder)
+        part, handle = _new_part(path, folder)
     try:
         yield part
         with writing(path):
             part.replace(path)
     finally:
-        if part.is_dir():
-            shutil.rmtree(part, ignore_errors=True)
-        else:
-            part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            remove_inside(part.parent, part.name)
+        os.close(handle)
+
+
+def sweep(folder: Path) -> None:
+    """Remove temporary files of processes that were killed; those of living ones stay."""
+    with contextlib.suppress(OSError):
+        for name in filter(_PART.fullmatch, [path.name for path in folder.iterdir()]):
+            with contextlib.suppress(OSError):
+                handle = os.open(folder / name, os.O_RDONLY | os.O_NOFOLLOW)
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    remove_inside(folder, name)
+                finally:
+                    os.close(handle)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other runs out of a folder during a ``with`` statement.
+
+    What a killed run left behind is taken over.
+
+    Raises:
+        InputError: another run is at work in it, or the file cannot be made.
+    """
+    path = folder / LOCK
+    handle = _take(path)
+    try:
+        os.ftruncate(handle, 0)
+        os.write(handle, f"{os.getpid()}\n".encode())
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            path.unlink()
+        os.close(handle)
 
 
 @contextmanager
@@ -108,19 +157,68 @@ def writing(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _new_part(path: Path, folder: bool) -> Path:
-    prefix = f".{path.stem}-"
+def _new_part(path: Path, folder: bool) -> tuple[Path, int]:
+    """Return a new temporary place and the handle that locks it as long as this process lives."""
+    prefix, suffix = f".{path.stem[:_STEM]}.bdmm-", "" if folder else path.suffix
     mask = os.umask(0)
     os.umask(mask)
-    if folder:
-        part = Path(tempfile.mkdtemp(dir=path.parent, prefix=prefix))
-        part.chmod(0o777 & ~mask)
-        return part
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=path.suffix)
-    os.close(handle)
-    part = Path(name)
-    part.chmod(0o666 & ~mask)
-    return part
+    while True:
+        if folder:
+            part = Path(tempfile.mkdtemp(dir=path.parent, prefix=prefix))
+            part.chmod(0o777 & ~mask)
+        else:
+            handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=suffix)
+            os.close(handle)
+            part = Path(name)
+            part.chmod(0o666 & ~mask)
+        with contextlib.suppress(FileNotFoundError, BlockingIOError):  # a sweep was faster
+            return part, _held(part)
+
+
+def _held(part: Path) -> int:
+    """Lock a temporary place; return the handle that keeps the lock.
+
+    Raises:
+        FileNotFoundError, BlockingIOError: somebody is removing it.
+    """
+    handle = os.open(part, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise
+    except OSError:
+        return handle  # a file system without locks, where nothing is swept
+    if not _is_current(handle, part):
+        os.close(handle)
+        raise FileNotFoundError(part)
+    return handle
+
+
+def _take(path: Path) -> int:
+    while True:
+        with writing(path):
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.read(handle, 20).decode(errors="replace").strip() or "unknown"
+            os.close(handle)
+            raise InputError(
+                f"Another run (process {holder}) is writing into {path.parent}: wait for it, or "
+                "choose another folder."
+            ) from error
+        if _is_current(handle, path):
+            return handle
+        os.close(handle)
+
+
+def _is_current(handle: int, path: Path) -> bool:
+    """Return whether an opened file still lies under its name, not removed just before its lock."""
+    try:
+        return os.fstat(handle).st_ino == path.stat().st_ino
+    except FileNotFoundError:
+        return False
 
 
 def _reason(error: OSError) -> str:

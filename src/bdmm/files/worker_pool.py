@@ -2,12 +2,14 @@
 
 import contextlib
 import errno
+import os
 import signal
+import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Generic, TypeVar
@@ -136,8 +138,9 @@ def _start(work: Callable) -> tuple[BaseProcess, Connection]:
 
 
 def _serve(work: Callable, pipe: Connection) -> None:
-    """Do what comes through the pipe until it is closed."""
+    """Do what comes through the pipe until it is closed, or until the parent is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     import cv2
     import torch
 
@@ -151,3 +154,11 @@ def _serve(work: Callable, pipe: Connection) -> None:
         outcome = attempt(work, job)
         with contextlib.suppress(OSError):
             pipe.send(outcome)
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent has ended, in the middle of whatever it does."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

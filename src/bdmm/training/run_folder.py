@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bdmm.errors import InputError
-from bdmm.files.folder_lock import locked
-from bdmm.files.output_file import appearing, check_folder, writing
+from bdmm.files.output_file import appearing, check_folder, locked, writing
 from bdmm.network.weights import FILE_NAME, save_weights
 from bdmm.training.checkpoint import save_checkpoint
 from bdmm.training.learner import Learner

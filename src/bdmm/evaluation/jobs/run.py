@@ -24,8 +24,7 @@ from bdmm.evaluation.jobs.clip_job import (
 from bdmm.evaluation.jobs.results import Failure, Results, gather
 from bdmm.evaluation.jobs.set_jobs import compare_sets, feature_files
 from bdmm.evaluation.jobs.subjects import Subject
-from bdmm.files.folder_lock import locked
-from bdmm.files.output_file import check_folder, writing
+from bdmm.files.output_file import check_folder, locked, writing
 from bdmm.files.worker_pool import run_jobs
 from bdmm.metrics.protocols import find_protocol
 

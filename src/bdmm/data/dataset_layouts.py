@@ -13,12 +13,14 @@ parameters in ``NAME_smpl.npz`` or ``NAME_smpl.pkl``.
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain, count
 from pathlib import Path
 
 from bdmm.data.clip_batch import Failure
 from bdmm.data.footage import PICTURES, VIDEOS
 from bdmm.errors import InputError
+from bdmm.files.names import file_name, inner_path, is_file_name
 
 _FASHION = {"train": "fashion_train.txt", "test": "fashion_test.txt"}
 _IPER = {"train": "train.txt", "val": "val.txt"}
@@ -92,8 +94,11 @@ def _fashion(root: Path) -> Listing:
     jobs: list[ClipJob] = []
     missing: list[Failure] = []
     for split, name in _FASHION.items():
-        for line in _lines(root / name):
-            file = Path(line.split("?")[0].replace("\\", "/")).name
+        for entry in _entries(root / name):
+            file = entry.text.split("?")[0].replace("\\", "/").rpartition("/")[2]
+            if not is_file_name(file):
+                missing.append(entry.refused())
+                continue
             places = (root / split / file, root / file, root / "videos" / file)
             found = next((path for path in places if path.is_file()), None)
             if found is None:
@@ -116,30 +121,34 @@ def _fashion_frames(root: Path) -> Listing:
 
 
 def _is_iper(root: Path) -> bool:
-    lists = [root / name for name in _IPER.values() if (root / name).is_file()]
-    return any(_IPER_LINE.fullmatch(line) for path in lists for line in _lines(path)[:1])
+    firsts = [entry for name in _IPER.values() for entry in _entries(root / name)[:1]]
+    return any(_IPER_LINE.fullmatch(entry.text) for entry in firsts)
 
 
 def _iper(root: Path) -> Listing:
     jobs: list[ClipJob] = []
     missing: list[Failure] = []
     for split, name in _IPER.items():
-        for line in _lines(root / name):
-            key = line.replace("/", "_")
-            found = next((path for path in _iper_places(root, line, key) if path.exists()), None)
-            if found is None:
-                missing.append(Failure(key, f"{name} names {line}, which is not in {root}."))
+        for entry in _entries(root / name):
+            place = inner_path(entry.text)
+            if place is None:
+                missing.append(entry.refused())
                 continue
-            poses = root / "smpls" / line / "kps.pkl"
+            key = "_".join(place.parts)
+            found = next((path for path in _iper_places(root, place, key) if path.exists()), None)
+            if found is None:
+                missing.append(Failure(key, f"{name} names {entry.text}, which is not in {root}."))
+                continue
+            poses = root / "smpls" / place / "kps.pkl"
             smpl = poses if poses.is_file() else None
             jobs.append(ClipJob(key, "iper", split, found, smpl=smpl))
     return Listing("iper", tuple(jobs), tuple(missing))
 
 
-def _iper_places(root: Path, line: str, key: str) -> Iterator[Path]:
+def _iper_places(root: Path, place: Path, key: str) -> Iterator[Path]:
     yield from (folder / f"{key}.mp4" for folder in sorted(root.glob("*video_release*")))
     yield from (root / f"{key}.mp4", root / "videos" / f"{key}.mp4")
-    yield from (root / "images_HD" / line, root / "images" / line)
+    yield from (root / "images_HD" / place, root / "images" / place)
 
 
 def _videos(root: Path) -> Listing:
@@ -163,7 +172,7 @@ def _video_job(path: Path, name: str, dataset: str = "videos", split: str = "tra
     openpose = path.with_name(f"{path.stem}_openpose")
     smpl = (path.with_name(f"{path.stem}_smpl{suffix}") for suffix in (".npz", ".pkl"))
     return ClipJob(
-        name=_file_name(name),
+        name=name,
         dataset=dataset,
         split=split,
         media=path,
@@ -172,27 +181,43 @@ def _video_job(path: Path, name: str, dataset: str = "videos", split: str = "tra
     )
 
 
-def _file_name(name: str) -> str:
-    """Return a name that suits as a folder's on every system."""
-    return re.sub(r"[^\w.+-]", "_", name).lstrip(".") or "clip"
-
-
 def _with_names_apart(listing: Listing) -> Listing:
-    """Number clips of the same name, sort, and refuse an empty list."""
+    """Make names fit for folders, number those that are alike, sort, and refuse an empty list."""
     if not listing.jobs:
         first = listing.missing[0].reason if listing.missing else "There are no clips."
         raise InputError(f"Nothing can be prepared. {first}")
-    taken: dict[str, int] = {}
+    named = [replace(job, name=file_name(job.name)) for job in listing.jobs]
+    taken: set[str] = set()
     jobs = []
-    for job in sorted(listing.jobs, key=lambda job: (job.name, job.media)):
-        count = taken[job.name] = taken.get(job.name, 0) + 1
-        name = job.name if count == 1 else f"{job.name}-{count}"
-        jobs.append(ClipJob(name, job.dataset, job.split, job.media, job.openpose, job.smpl,
-                            job.whole))  # fmt: skip
-    return Listing(listing.layout, tuple(jobs), listing.missing)
+    for job in sorted(named, key=lambda job: (job.name, job.media)):
+        numbered = (f"{job.name}-{number}" for number in count(2))
+        name = next(name for name in chain([job.name], numbered) if name not in taken)
+        taken.add(name)
+        jobs.append(replace(job, name=name))
+    return Listing(listing.layout, tuple(sorted(jobs, key=_by_name)), listing.missing)
 
 
-def _lines(path: Path) -> Sequence[str]:
+def _by_name(job: ClipJob) -> str:
+    return job.name
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A line of a list of clips."""
+
+    file: str
+    number: int
+    text: str
+
+    def refused(self) -> Failure:
+        """Return what to say of an entry that leads out of the data set."""
+        reason = (
+            f"{self.file}, line {self.number}: {self.text[:200]!r} is no path inside the data set."
+        )
+        return Failure(file_name(self.text), reason)
+
+
+def _entries(path: Path) -> Sequence[_Entry]:
     """Return the lines of a list that are not empty; none where there is no list."""
     if not path.is_file():
         return []
@@ -202,4 +227,5 @@ def _lines(path: Path) -> Sequence[str]:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"The list {path} cannot be read as text.") from error
-    return [line.strip() for line in text.splitlines() if line.strip()]
+    lines = enumerate((line.strip() for line in text.splitlines()), 1)
+    return [_Entry(path.name, number, line) for number, line in lines if line]

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from bdmm.data.layouts import list_clips
+from bdmm.data.dataset_layouts import list_clips
 from bdmm.data.prepare import choose_clips
 from bdmm.errors import InputError
+from bdmm.files.names import is_file_name
 
 
 def put(root: Path, *names: str, text: str = "") -> None:
@@ -108,3 +109,50 @@ def test_a_split_and_a_limit(tmp_path: Path) -> None:
         choose_clips(tmp_path, "val")
     with pytest.raises(InputError, match="limit"):
         choose_clips(tmp_path, limit=0)
+
+
+OUTSIDE = ("..", ".", "../..", "/secret", "../secret", "001/../..", "..\\secret", "x" * 400)
+
+
+@pytest.mark.parametrize("line", OUTSIDE)
+def test_a_list_that_leads_out_of_its_data_set(tmp_path: Path, line: str) -> None:
+    root = tmp_path / "set"
+    put(root, "001_1_1.mp4", "smpls/001/1/1/kps.pkl")
+    put(tmp_path, "secret/000.jpg", "secret/kps.pkl", "kps.pkl", "secret.mp4")
+    put(root, "train.txt", text=f"001/1/1\n\n{line}\n")
+    listing = list_clips(root)
+    assert [job.name for job in listing.jobs] == ["001_1_1"]
+    assert listing.jobs[0].smpl == root / "smpls/001/1/1/kps.pkl"
+    (refused,) = listing.missing
+    assert refused.reason.startswith("train.txt, line 3: ")
+    assert refused.reason.endswith("is no path inside the data set.")
+    assert is_file_name(refused.name)
+
+
+def test_a_line_of_fashion_without_a_file(tmp_path: Path) -> None:
+    put(tmp_path, "a.mp4")
+    put(tmp_path, "fashion_train.txt", text="a.mp4\nhttps://cdn/..\nhttps://cdn/\n")
+    listing = list_clips(tmp_path)
+    assert [job.name for job in listing.jobs] == ["a"]
+    assert [one.reason.split(":")[0] for one in listing.missing] == [
+        "fashion_train.txt, line 2", "fashion_train.txt, line 3",
+    ]  # fmt: skip
+
+
+def test_nested_entries_keep_their_names(tmp_path: Path) -> None:
+    put(tmp_path, "images_HD/more/001/1/1/000.jpg")
+    put(tmp_path, "train.txt", text="001/1/1\nmore/001/1/1\n")
+    (job,) = list_clips(tmp_path).jobs
+    assert (job.name, job.media) == ("more_001_1_1", tmp_path / "images_HD/more/001/1/1")
+
+
+def test_cut_frames_with_odd_names(tmp_path: Path) -> None:
+    put(tmp_path, *(f"train/{name}/frames/frame_00000.png" for name in ("...mp4", ".mp4", "a b")))
+    names = [job.name for job in list_clips(tmp_path).jobs]
+    assert names == ["a_b", "clip", "clip-2"]
+
+
+def test_a_numbered_name_that_exists_already(tmp_path: Path) -> None:
+    put(tmp_path, "a b.mp4", "a_b.mp4", "a_b-2.mp4")
+    names = [job.name for job in list_clips(tmp_path).jobs]
+    assert names == ["a_b", "a_b-2", "a_b-2-2"]
