@@ -28,15 +28,22 @@ from zstandard import ZstdCompressor, ZstdDecompressor
 
 from bdmm.body.model import AnnyBody, load_body
 from bdmm.data.cached_sources import as_foreground, cache_warps
-from bdmm.data.clip_info import CachedSource
-from bdmm.data.clip_store import PreparedClip
-from bdmm.data.squeeze import pack_map, unpack_map
-from bdmm.data.warp_budget import WarpPacker, allowance
-from bdmm.data.warp_codec import RUN, Warps, pack_run, to_flow, to_grid, unpack_run
+from bdmm.data.clip_store import CachedSource, PreparedClip
+from bdmm.data.compress import pack_map, unpack_map
+from bdmm.data.warp_codec import (
+    RUN,
+    WarpPacker,
+    Warps,
+    byte_budget,
+    pack_run,
+    to_flow,
+    to_grid,
+    unpack_run,
+)
 from bdmm.records import PixelState
 
 FILLED = 4
-QUANTUM = 0.25
+QUANTA = (0.25, 1.0)
 ZSTD = 19
 
 
@@ -75,7 +82,7 @@ def main(clips: Annotated[tuple[Path, ...], tyro.conf.Positional], frames: int =
         warps = uncoded(body, clip, frames)
         rest = sum(size for name, (size, _) in clip.info.files.items()
                    if not name.startswith(("truth", "warps")))  # fmt: skip
-        limit = allowance(rest, len(clip), clip.info.size[0])
+        limit = byte_budget(rest, len(clip), clip.info.size[0])
         for name, codec in codecs(WarpPacker(limit), clip.info.size).items():
             total[name].append(measured(codec, warps))
         show(f"{path.name}, {sum(len(one.state) for one in warps)} frames", {
@@ -109,10 +116,11 @@ def codecs(packer: WarpPacker, size: tuple[int, int]) -> dict[str, Codec]:
     blosc = Blosc("zstd", clevel=9, shuffle=Blosc.BITSHUFFLE)
     for name, press, expand in (("zstd", zstd, unzstd), ("blosc", blosc.encode, blosc.decode)):
         found[f"fp16 + {name}"] = half(press, expand)
-    for name, predict, undo in PREDICTIONS:
-        found[f"uint16 quarter pixels, {name} + zstd"] = whole(predict, undo, False)
-    name, predict, undo = PREDICTIONS[-1]
-    found[f"uint16 quarter pixels, {name} + zstd, our label map"] = whole(predict, undo, True)
+    for quantum in QUANTA:
+        for name, predict, undo in PREDICTIONS:
+            found[f"{quantum:g} px, {name} + zstd"] = whole(predict, undo, quantum, False)
+        name, predict, undo = PREDICTIONS[0]
+        found[f"{quantum:g} px, {name} + zstd, our labels"] = whole(predict, undo, quantum, True)
     return found
 
 
@@ -129,7 +137,7 @@ def half(press: Callable[[bytes], bytes], expand: Callable[[bytes], bytes]) -> C
 
     def pack(warps: Warps) -> bytes:
         flow, label = parts(warps)
-        return joined(press(np.ascontiguousarray(flow.astype(np.float16))), press(label))
+        return joined(press(flow.astype(np.float16).tobytes()), press(label.tobytes()))
 
     def unpack(block: bytes, shape: tuple[int, int, int]) -> Warps:
         first, second = apart(block)
@@ -140,18 +148,19 @@ def half(press: Callable[[bytes], bytes], expand: Callable[[bytes], bytes]) -> C
     return Codec(pack, unpack)
 
 
-def whole(predict: Callable, undo: Callable, own_map: bool) -> Codec:
-    """Store flows in quarters of a pixel as differences to a prediction, low and high bytes apart.
+def whole(predict: Callable, undo: Callable, quantum: float, own_map: bool) -> Codec:
+    """Store flows as 16-bit numbers, as differences to a prediction, low and high bytes apart.
 
     Args:
         predict: makes differences of values ``t h w 2``.
         undo: the reverse.
+        quantum: pixels to which flows are rounded.
         own_map: code labels as runs down the columns, as our codec does.
     """
 
     def pack(warps: Warps) -> bytes:
         flow, label = parts(warps)
-        values = np.where((label > 0)[..., None], np.round(flow / QUANTUM), 0).astype(np.int32)
+        values = np.where((label > 0)[..., None], np.round(flow / quantum), 0).astype(np.int32)
         change = predict(values).astype(np.int16)
         folded = ((change << 1) ^ (change >> 15)).astype(np.uint16).transpose(3, 0, 1, 2)
         low, high = (folded & 255).astype(np.uint8), (folded >> 8).astype(np.uint8)
@@ -169,7 +178,7 @@ def whole(predict: Callable, undo: Callable, own_map: bool) -> Codec:
         else:
             bytes_ = np.frombuffer(unzstd(second), np.uint8).reshape(*shape, 1)
             label = undo(bytes_.astype(np.int32))[..., 0].astype(np.uint8)
-        flow = undo(change.astype(np.int32)).astype(np.int16) * np.float32(QUANTUM)
+        flow = undo(change.astype(np.int32)).astype(np.int16) * np.float32(quantum)
         return assembled(flow, label)
 
     return Codec(pack, unpack)
@@ -192,9 +201,9 @@ def undo_in_space(change: np.ndarray) -> np.ndarray:
 
 
 PREDICTIONS = (
-    ("not predicted", lambda values: values, lambda change: change),
-    ("differences in time", in_time, undo_in_time),
-    ("differences in space", in_space, undo_in_space),
+    ("as they are", lambda values: values, lambda change: change),
+    ("change in time", in_time, undo_in_time),
+    ("change in space", in_space, undo_in_space),
 )
 
 
@@ -228,8 +237,8 @@ def measured(codec: Codec, blocks: list[Warps]) -> np.ndarray:
     start = time.process_time()
     packed = [codec.pack(one) for one in blocks]
     middle = time.process_time()
-    found = [codec.unpack(block, tuple(one.state.shape))
-             for block, one in zip(packed, blocks, strict=True)]  # fmt: skip
+    shapes = [(len(one.state), one.state.shape[1], one.state.shape[2]) for one in blocks]
+    found = [codec.unpack(*pair) for pair in zip(packed, shapes, strict=True)]
     end = time.process_time()
     count = sum(len(one.state) for one in blocks)
     errors, seen, other, known = [], [], 0, 0

@@ -21,22 +21,23 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from bdmm.data import prepare_clip
+from bdmm.data import clip_writer, prepare
+from bdmm.data.clip_batch import CLIPS, PREVIEWS
 from bdmm.data.clip_store import PreparedClip
-from bdmm.data.dataset_layouts import ClipJob
-from bdmm.data.prepare_clip import PrepareOptions
-from bdmm.data.warp_budget import WarpPacker
-from bdmm.data.warp_codec import Warps, to_flow, unpack_run
+from bdmm.data.dataset_layouts import PrepareJob
+from bdmm.data.prepare import PrepareOptions
+from bdmm.data.warp_codec import WarpPacker, Warps, to_flow, unpack_run
 from bdmm.errors import InputError
 from bdmm.media.video_reader import VideoReader
 from bdmm.media.video_writer import create_video
+from bdmm.perception import person_crop
 from bdmm.perception.mediapipe_pose import MediaPipePose
 from bdmm.records import PixelState
 
-STAGES = ((MediaPipePose, "detect"), (prepare_clip, "fit_motion"), (prepare_clip, "cache_warps"),
-          (prepare_clip, "body_keypoints"), (prepare_clip, "empty_place"),
-          (prepare_clip, "cut_square"), (prepare_clip, "refine_foreground"),
-          (prepare_clip, "write_preview"))  # fmt: skip
+STAGES = ((MediaPipePose, "detect"), (prepare, "fit_motion"), (prepare, "refine_motion"),
+          (clip_writer, "cache_warps"), (clip_writer, "body_keypoints"),
+          (clip_writer, "empty_place"), (person_crop, "cut_square"),
+          (person_crop, "refine_foreground"), (prepare, "write_preview"))  # fmt: skip
 KINDS = {"visible": PixelState.VISIBLE, "extended": PixelState.EXTENDED}
 
 
@@ -75,18 +76,19 @@ def measure(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         clips = output or folder
-        clips.mkdir(parents=True, exist_ok=True)
+        for part in (CLIPS, PREVIEWS):
+            (clips / part).mkdir(parents=True, exist_ok=True)
         video = shortened(path, folder, frames) if frames else path
         with watched(spent, errors):
             start = time.process_time()
             try:
-                job = ClipJob(path.stem, "videos", "train", video)
-                prepare_clip.prepare_clip(job, options, clips, clips)
+                job = PrepareJob(path.stem, "videos", "train", video)
+                prepare.prepare_clip(job, options, clips)
             except InputError as error:
                 print(f"{path.name}: {error}")
                 return None
             seconds = time.process_time() - start
-        clip = PreparedClip(clips / path.stem)
+        clip = PreparedClip(clips / CLIPS / path.stem)
         return summary(path, clip, seconds, spent, errors)
 
 

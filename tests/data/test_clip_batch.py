@@ -9,18 +9,18 @@ from pathlib import Path
 import pytest
 
 from bdmm.data.clip_batch import Failure, Run, run_batch
-from bdmm.data.dataset_layouts import ClipJob
+from bdmm.data.dataset_layouts import PrepareJob
 from bdmm.errors import InputError
 from bdmm.files.output_file import locked
 
 RECIPE = {"size": 96}
 
 
-def job(name: str) -> ClipJob:
-    return ClipJob(name, "videos", "train", Path(f"{name}.mp4"))
+def job(name: str) -> PrepareJob:
+    return PrepareJob(name, "videos", "train", Path(f"{name}.mp4"))
 
 
-def copy_clip(one: ClipJob, folder: Path, clip: Path, log: list[str]) -> None:
+def copy_clip(one: PrepareJob, folder: Path, clip: Path, log: list[str]) -> None:
     log.append(one.name)
     if one.name.startswith("bad"):
         raise InputError(f"{one.media} is bad.")

@@ -9,9 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from bdmm.data.clip_store import TRUTH, PreparedClip, find_clips
+from bdmm.data.clip_store import (
+    TRUTH,
+    PreparedClip,
+    find_clips,
+    pack_keypoints,
+    unpack_keypoints,
+)
 from bdmm.data.clip_video import create_clip_video, read_run
-from bdmm.data.keypoint_codec import pack_keypoints, unpack_keypoints
 from bdmm.data.synth import store_rendered
 from bdmm.errors import InputError
 from bdmm.media.pixels import to_frames

@@ -19,10 +19,9 @@ import torch
 from bdmm.data.clip_background import sort_pictures
 from bdmm.data.clip_batch import Run
 from bdmm.data.clip_store import PreparedClip
-from bdmm.data.dataset_layouts import ClipJob
-from bdmm.data.footage import open_footage
-from bdmm.data.prepare import check_options, choose_clips, prepare_folder
-from bdmm.data.prepare_clip import PrepareOptions
+from bdmm.data.dataset_layouts import PrepareJob
+from bdmm.data.prepare import PrepareOptions, choose_clips, prepare_folder
+from bdmm.data.raw_clip import open_raw_clip
 from bdmm.errors import InputError
 from bdmm.media.image import read_image, resize_image, write_image
 from bdmm.media.video_reader import VideoReader
@@ -147,20 +146,20 @@ def test_given_smpl_parameters_are_used(tmp_path: Path, dance) -> None:
     assert moved == pytest.approx(0.8 * 48 * 0.1, abs=0.1)
 
 
-def test_footage_of_pictures_and_thinned(tmp_path: Path) -> None:
+def test_raw_clips_of_pictures_and_thinned(tmp_path: Path) -> None:
     for number in (1, 2, 10, 9):
         write_image(tmp_path / f"f{number}.png", np.full((20, 40, 3), number, np.uint8))
-    footage = open_footage(tmp_path, 20, None, Fraction(30))
-    assert (len(footage), footage.size, footage.fps) == (4, (10, 20), 30)
-    assert [int(picture[0, 0, 0]) for picture in footage] == [1, 2, 9, 10]
-    half = open_footage(tmp_path, 40, Fraction(15), Fraction(30))
+    raw = open_raw_clip(tmp_path, 20, None, Fraction(30))
+    assert (len(raw), raw.size, raw.fps) == (4, (10, 20), 30)
+    assert [int(picture[0, 0, 0]) for picture in raw] == [1, 2, 9, 10]
+    half = open_raw_clip(tmp_path, 40, Fraction(15), Fraction(30))
     assert (len(half), half.fps) == (2, 15)
     assert [int(picture[0, 0, 0]) for picture in half] == [1, 9]
-    faster = open_footage(tmp_path, 40, Fraction(60), Fraction(30))
+    faster = open_raw_clip(tmp_path, 40, Fraction(60), Fraction(30))
     assert faster.fps == 30
     write_image(tmp_path / "f11.png", np.zeros((9, 9, 3), np.uint8))
     with pytest.raises(InputError, match=r"f11\.png is of another size"):
-        list(open_footage(tmp_path, 40, None, Fraction(30)))
+        list(open_raw_clip(tmp_path, 40, None, Fraction(30)))
 
 
 def test_a_crop_over_the_border_repeats_the_rim(sliding) -> None:
@@ -193,12 +192,12 @@ def test_the_square_holds_keypoints_and_silhouettes() -> None:
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [(PrepareOptions(size=97), "even number"), (PrepareOptions(size=16), "even number"),
-     (PrepareOptions(sources=99), "number of sources"), (PrepareOptions(error=-1.0), "error")],
+    [({"size": 97}, "even number"), ({"size": 16}, "even number"),
+     ({"sources": 99}, "number of sources"), ({"error": -1.0}, "error")],
 )  # fmt: skip
-def test_options_out_of_range(options: PrepareOptions, words: str) -> None:
+def test_options_out_of_range(options: dict, words: str) -> None:
     with pytest.raises(InputError, match=words):
-        check_options(options)
+        PrepareOptions(**options)
 
 
 def test_preview_is_a_picture(prepared) -> None:
@@ -239,7 +238,7 @@ def test_killed_in_the_middle_and_started_again(dance, tmp_path: Path) -> None:
 
 
 def test_a_job_knows_its_name() -> None:
-    assert ClipJob("a", "videos", "train", Path("a.mp4")).name == "a"
+    assert PrepareJob("a", "videos", "train", Path("a.mp4")).name == "a"
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 8, 11, 16])

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from bdmm.data.clip_store import PreparedClip
-from bdmm.data.warp_codec import RUN, Warps, pack_warps, to_flow, to_grid, unpack_run
+from bdmm.data.warp_codec import RUN, Warps, pack_run, to_flow, to_grid, unpack_run
 from bdmm.errors import InputError
 from bdmm.records import PixelState
 
@@ -15,6 +15,10 @@ def warps_of(flow: torch.Tensor, state: torch.Tensor, filled: torch.Tensor | Non
     flow = torch.where((state == PixelState.NONE)[..., None], torch.nan, flow)
     filled = torch.zeros_like(state, dtype=torch.bool) if filled is None else filled
     return Warps(0, to_grid(flow, (state.shape[1], state.shape[2])), state, filled)
+
+
+def pack_warps(warps: Warps) -> list[bytes]:
+    return [pack_run(warps, start) for start in range(0, len(warps.state), RUN)]
 
 
 def decoded(warps: Warps) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

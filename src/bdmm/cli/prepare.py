@@ -19,7 +19,7 @@ class Prepare:
 
     bdmm prepare fashion/ -o fashion_clips/
 
-    Stopped in the middle, the same command goes on where it was.
+    Rerun the same command to resume.
     """
 
     input: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="INPUT")]
@@ -27,27 +27,27 @@ class Prepare:
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")]
     """Folder for the clips, the report and the previews."""
     size: Annotated[int, tyro.conf.arg(metavar="PIXELS")] = 256
-    """Sides of the square that is cut out around the person."""
+    """Sides of the square crop around the person."""
     sources: Annotated[int, tyro.conf.arg(metavar="K")] = 4
-    """Frames of each clip whose warps are stored."""
+    """Store the warps of K frames of each clip."""
     fps: Annotated[float | None, tyro.conf.arg(metavar="RATE")] = None
-    """Frames per second to thin faster videos out to; their own otherwise."""
+    """Thin faster videos out to this rate. Default: their own."""
     folder_fps: Annotated[float, tyro.conf.arg(metavar="RATE")] = 30.0
-    """Frames per second of folders of pictures, which don't tell."""
+    """Frames per second of folders of pictures."""
     error: Annotated[float, tyro.conf.arg(metavar="PIXELS")] = 0.0
-    """Largest error that the sources' fits are given on purpose, at 256 pixels."""
+    """Perturb the fits of the sources by up to this error, in pixels at 256."""
     own_poses: bool = False
-    """Leave poses that lie beside the videos unused."""
-    first_look: bool = False
-    """Keep the body's fits as keypoints and outlines made them."""
+    """Ignore pose files that lie next to the videos."""
+    unrefined: bool = False
+    """Skip fit refinement."""
     split: Literal["train", "val", "test"] | None = None
-    """Only this part of a data set."""
+    """Prepare this part of a data set only."""
     limit: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
-    """At most so many clips."""
+    """Prepare at most N clips."""
     workers: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
-    """Processes at work; one per core otherwise. 0 works in this process alone."""
+    """Number of processes; 0 for none but this one. Default: one per core."""
     overwrite: bool = False
-    """Make finished clips again."""
+    """Remake finished clips."""
     quiet: bool = False
     """Show no progress."""
 
@@ -59,8 +59,7 @@ class Prepare:
         """
         workers = worker_count(self.workers)
         from bdmm.data.clip_batch import Run
-        from bdmm.data.prepare import choose_clips, prepare_folder
-        from bdmm.data.prepare_clip import PrepareOptions
+        from bdmm.data.prepare import PrepareOptions, choose_clips, prepare_folder
 
         options = PrepareOptions(
             self.size,
@@ -69,7 +68,7 @@ class Prepare:
             as_rate(self.folder_fps),
             self.error,
             not self.own_poses,
-            not self.first_look,
+            not self.unrefined,
         )
         listing = choose_clips(self.input, self.split, self.limit)
         with Report(self.quiet) as report:

@@ -14,11 +14,9 @@ from bdmm.body.model import BodyModel
 from bdmm.body.rasterize import rasterize
 from bdmm.body.rotations import chain
 from bdmm.body.source_geometry import SourceGeometry, prepare_geometry
-from bdmm.data.clip_info import CachedSource
-from bdmm.data.clip_store import Cache
+from bdmm.data.clip_store import Cache, CachedSource
 from bdmm.data.fit_error import spoil_fit
-from bdmm.data.warp_budget import WarpPacker
-from bdmm.data.warp_codec import RUN, Warps
+from bdmm.data.warp_codec import RUN, WarpPacker, Warps
 from bdmm.records import Motion
 from bdmm.shapes import Foreground
 

@@ -5,42 +5,129 @@
 | ``clip.json`` | metadata (`ClipInfo`), with size and SHA-256 of every other file |
 | ``frames.mp4`` | the frames, H.264 4:4:4, a key frame every 12 |
 | ``foreground.mp4`` | the person's foreground, H.264 grey |
-| ``background.jpg`` | one picture of the place without the person |
+| ``background.jpg`` | the background without the person |
 | ``clip.motion`` | the fitted motion (`bdmm.media.motion_file`), in pixels of the frames |
 | ``keypoints.safetensors`` | the 29 keypoints of that motion's body in every frame |
-| ``warps.safetensors`` | from some source frames onto all frames (`warp_codec`) |
+| ``warps.safetensors`` | warps from some source frames onto all frames (`warp_codec`) |
 | ``truth.*`` | of rendered clips: motion, keypoints as the camera sees them, exact warps |
+
+`clip_writer` writes it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+import json
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
 
-from bdmm.data.block_file import load_blocks, load_header, save_blocks
-from bdmm.data.clip_info import CachedSource, ClipInfo, load_info, save_info
-from bdmm.data.clip_video import create_clip_video, read_run
-from bdmm.data.keypoint_codec import pack_keypoints, unpack_keypoints
-from bdmm.data.squeeze import DamagedBlockError
+from bdmm.data.clip_video import read_run
+from bdmm.data.compress import (
+    DamagedBlockError,
+    load_blocks,
+    load_header,
+    pack_tracks,
+    unpack_tracks,
+)
+from bdmm.data.quantisation import Quantisation
 from bdmm.data.warp_codec import FINEST, RUN, Warps, unpack_run
-from bdmm.data.warp_detail import Detail
 from bdmm.errors import InputError
 from bdmm.files.fingerprint import fingerprint
-from bdmm.files.output_file import appearing, writing
-from bdmm.media.image import Picture, read_image, write_image
-from bdmm.media.motion_file import load_motion, save_motion
+from bdmm.files.names import is_file_name
+from bdmm.media.image import read_image
+from bdmm.media.motion_file import load_motion
 from bdmm.media.pixels import to_frames
-from bdmm.records import Motion
+from bdmm.records import KEYPOINT_NAMES, Motion
 from bdmm.shapes import Frames, Image, Keypoints
 
+VERSION = 2
+"""Format version that is written; version 1 does not store the quantisation of warps."""
+_READ = (1, VERSION)
+FILE_NAME = "clip.json"
 FRAMES, FOREGROUND, BACKGROUND = "frames.mp4", "foreground.mp4", "background.jpg"
 TRUTH = "truth"
-_BACKGROUND_QUALITY = 88
+MAX_FRAMES = 1_000_000
+MAX_SIDE = 4096
+_FPS = re.compile(r"[1-9][0-9]{0,8}/[1-9][0-9]{0,8}")
+_PARTS = 16
+"""Parts of a pixel to which keypoints are rounded."""
+_LEVELS = 255
+"""Parts of one to which confidences are rounded; what is above zero stays above zero."""
+_FARTHEST = 8000.0
+"""Pixels to which keypoints are clamped."""
+_PARENTS = np.maximum(np.arange(len(KEYPOINT_NAMES)) - 1, 0)
+
+
+@dataclass(frozen=True)
+class CachedSource:
+    """A frame whose warps onto all frames of the clip are stored.
+
+    Attributes:
+        frame: its number.
+        error: mean error in pixels, over the keypoints, that its fit was given on purpose.
+    """
+
+    frame: int
+    error: float = 0.0
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a clip comes from.
+
+    Attributes:
+        file: name of the video or folder, or of the maker of rendered clips.
+        sha256: of the file, of a folder's names and sizes, or empty.
+        size: (height, width) of its frames in pixels.
+        crop: (left, top, side) of the square that was cut out, in pixels of its frames.
+        frames: what part of it: first frame, one past the last, in frames of this clip's rate.
+    """
+
+    file: str
+    sha256: str
+    size: tuple[int, int]
+    crop: tuple[int, int, int]
+    frames: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class ClipInfo:
+    """The metadata of a prepared clip.
+
+    Attributes:
+        name: of the clip's folder.
+        dataset: such as ``fashion``, ``iper``, ``videos`` or ``synth``.
+        split: ``train``, ``val`` or ``test``.
+        fps: frames per second.
+        size: (height, width) of the frames.
+        frames: how many.
+        body: name of the body model that the motion belongs to.
+        flagged: numbers of the frames whose pose was not trusted.
+        sources: frames with cached warps.
+        origin: where it comes from.
+        truth: whether it has ground truth.
+        made_by: program and version.
+        files: bytes and SHA-256 of every other file in the folder.
+    """
+
+    name: str
+    dataset: str
+    split: str
+    fps: Fraction
+    size: tuple[int, int]
+    frames: int
+    body: str
+    flagged: tuple[int, ...]
+    sources: tuple[CachedSource, ...]
+    origin: Origin
+    truth: bool
+    made_by: str
+    files: dict[str, tuple[int, str]]
 
 
 @dataclass(frozen=True)
@@ -49,89 +136,15 @@ class Cache:
 
     Attributes:
         source: the frame, and the error that its fit was given.
-        blocks: what `warp_codec.pack_warps` made of all frames.
+        blocks: runs of all frames, coded by `warp_codec.pack_run`.
     """
 
     source: CachedSource
     blocks: Sequence[bytes]
 
 
-class ClipWriter:
-    """Fills the folder of a clip; see `create_clip`."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self.folder, self._name = folder, name
-
-    def add_frames(
-        self, pairs: Iterable[tuple[Picture, UInt8[np.ndarray, "h w"]]], fps: Fraction
-    ) -> int:
-        """Write pictures and foregrounds (0..255) as they come; return how many."""
-        with (
-            create_clip_video(self.folder / FRAMES, fps, "colour") as frames,
-            create_clip_video(self.folder / FOREGROUND, fps, "grey") as people,
-        ):
-            for picture, foreground in pairs:
-                frames.write(picture)
-                people.write(foreground)
-            return frames.count
-
-    def add_background(self, picture: Picture) -> None:
-        """Write the picture of the place without the person."""
-        write_image(self.folder / BACKGROUND, picture, quality=_BACKGROUND_QUALITY)
-
-    def add_motion(self, motion: Motion, keypoints: Keypoints, part: str = "") -> None:
-        """Write motion and keypoints, all of them in pixels of the frames.
-
-        Args:
-            motion: of all frames.
-            keypoints: of all frames.
-            part: empty, or `TRUTH`.
-        """
-        save_motion(self.folder / (f"{part or 'clip'}.motion"), motion)
-        path = self.folder / _named("keypoints", part)
-        save_blocks(path, {"0": pack_keypoints(keypoints)}, {"frames": len(motion)})
-
-    def size(self) -> int:
-        """Return the bytes of all that was added up to now."""
-        return sum(path.stat().st_size for path in self.folder.iterdir())
-
-    def add_warps(self, caches: Sequence[Cache], part: str = "") -> None:
-        """Write coded warps.
-
-        Args:
-            caches: any number of sources.
-            part: empty, or `TRUTH`.
-        """
-        blocks = {
-            f"{place}/{run}": block
-            for place, cache in enumerate(caches)
-            for run, block in enumerate(cache.blocks)
-        }
-        save_blocks(self.folder / _named("warps", part), blocks, {"sources": len(caches)})
-
-    def finish(self, info: ClipInfo) -> None:
-        """Write the metadata; ``info.files`` is filled in here."""
-        files = {path.name: _size_and_hash(path) for path in sorted(self.folder.iterdir())}
-        with writing(self.folder):
-            save_info(self.folder, replace(info, files=files))
-
-
-@contextmanager
-def create_clip(folder: Path) -> Iterator[ClipWriter]:
-    """Write a clip in a ``with`` statement; its folder appears when that ends well.
-
-    Args:
-        folder: must not exist; it is named like the clip.
-
-    Raises:
-        InputError: nothing can be written there.
-    """
-    with appearing(folder, folder=True) as part, writing(folder):
-        yield ClipWriter(part, folder.name)
-
-
 class PreparedClip:
-    """A clip that `create_clip` wrote.
+    """A clip that `clip_writer.write_clip` wrote.
 
     Attributes:
         folder: where it lies.
@@ -162,7 +175,7 @@ class PreparedClip:
             InputError: one was changed.
         """
         for name, expected in self.info.files.items():
-            if _size_and_hash(self.folder / name) != expected:
+            if size_and_hash(self.folder / name) != expected:
                 raise InputError(f"{self.folder / name} was changed: prepare the clip again.")
 
     def bytes_per_frame(self) -> dict[str, float]:
@@ -204,7 +217,7 @@ class PreparedClip:
 
     def keypoints(self, part: str = "") -> Keypoints:
         """Return ``t 29 3`` keypoints in pixels of the frames; see `motion`."""
-        path = self.folder / _named("keypoints", part)
+        path = self.folder / file_of("keypoints", part)
         with _naming(path):
             return unpack_keypoints(load_blocks(path, ["0"])[0], len(self))
 
@@ -222,12 +235,12 @@ class PreparedClip:
             InputError: the file is damaged.
         """
         start, stop = self._run(start, stop)
-        path = self.folder / _named("warps", part)
+        path = self.folder / file_of("warps", part)
         runs = range(start // RUN, (stop - 1) // RUN + 1)
         with _naming(path):
             header = load_header(path)
             count = int(header["sources"])
-            old = Detail(quantum=float(header.get("quantum", FINEST.quantum)))
+            old = Quantisation(step=float(header.get("quantum", FINEST.step)))
             if place >= count:
                 raise InputError(f"{path} has warps of {count} sources, not of {place + 1}.")
             blocks = load_blocks(path, [f"{place}/{run}" for run in runs])
@@ -272,7 +285,59 @@ def find_clips(folder: str | Path) -> list[Path]:
     return sorted(found)
 
 
-def _named(what: str, part: str) -> str:
+def save_info(folder: Path, info: ClipInfo) -> None:
+    """Write ``clip.json`` into a clip's folder; the same metadata gives the same bytes."""
+    content = {"version": VERSION, **asdict(info)}
+    content["fps"] = f"{info.fps.numerator}/{info.fps.denominator}"
+    text = json.dumps(content, indent=1, sort_keys=True)
+    (folder / FILE_NAME).write_text(text + "\n", encoding="utf-8")
+
+
+def load_info(folder: Path) -> ClipInfo:
+    """Read and check ``clip.json``.
+
+    Raises:
+        InputError: it is missing, damaged, or of another version.
+    """
+    path = folder / FILE_NAME
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"{folder} is no prepared clip: it has no {FILE_NAME}.") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path} is damaged: prepare the clip again.") from error
+    if not isinstance(content, dict) or content.get("version") not in _READ:
+        raise InputError(
+            f"{path} is of another format than this program reads (version {VERSION}): prepare "
+            "the clip again with this program, or use a newer one."
+        )
+    try:
+        return _checked(content)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{path} is damaged ({error}): prepare the clip again.") from error
+
+
+def pack_keypoints(keypoints: Keypoints) -> bytes:
+    """Code ``t 29 3`` keypoints (x, y in pixels, confidence in [0, 1])."""
+    places = keypoints[..., :2].nan_to_num().clamp(-_FARTHEST, _FARTHEST) * _PARTS
+    trust = keypoints[..., 2:].clamp(0, 1) * _LEVELS
+    trust = torch.where(trust > 0, trust.clamp(min=1), 0)
+    values = torch.cat([places, trust], dim=-1).round().int()
+    return pack_tracks(values.cpu().numpy(), _PARENTS)
+
+
+def unpack_keypoints(block: bytes, frames: int) -> Keypoints:
+    """Return what `pack_keypoints` was given.
+
+    Raises:
+        DamagedBlockError: the block is damaged, or of another number of frames.
+    """
+    values = torch.from_numpy(unpack_tracks(block, frames, 3, _PARENTS)).float()
+    return torch.cat([values[..., :2] / _PARTS, values[..., 2:] / _LEVELS], dim=-1)
+
+
+def file_of(what: str, part: str) -> str:
+    """Return the name of a file of blocks, such as ``truth.warps.safetensors``."""
     return f"{part}.{what}.safetensors" if part else f"{what}.safetensors"
 
 
@@ -289,6 +354,75 @@ def _naming(path: Path) -> Iterator[None]:
         raise InputError(f"{path} is damaged: prepare the clip again.") from error
 
 
-def _size_and_hash(path: Path) -> tuple[int, str]:
+def size_and_hash(path: Path) -> tuple[int, str]:
+    """Return the bytes and the SHA-256 of a file.
+
+    Raises:
+        InputError: it cannot be read.
+    """
     digits = fingerprint(path)
     return path.stat().st_size, digits
+
+
+def _checked(content: dict[str, Any]) -> ClipInfo:
+    """Build the record; whatever doesn't fit raises ValueError and the like."""
+    plain = {field.name: content[field.name] for field in fields(ClipInfo)}
+    if not _FPS.fullmatch(plain["fps"]):
+        raise ValueError("the rate is no fraction")
+    frames = _whole(plain["frames"], 1, MAX_FRAMES)
+    origin = plain["origin"]
+    height, width = (_whole(side, 1, MAX_SIDE) for side in plain["size"])
+    return ClipInfo(
+        name=_file_name(plain["name"]),
+        dataset=_text(plain["dataset"]),
+        split=_text(plain["split"]),
+        fps=Fraction(plain["fps"]),
+        size=(height, width),
+        frames=frames,
+        body=_text(plain["body"]),
+        flagged=tuple(_whole(frame, 0, frames - 1) for frame in plain["flagged"]),
+        sources=tuple(
+            CachedSource(_whole(one["frame"], 0, frames - 1), float(one["error"]))
+            for one in plain["sources"]
+        ),
+        origin=Origin(
+            file=_text(origin["file"]),
+            sha256=_text(origin["sha256"]),
+            size=_pair(origin["size"]),
+            crop=(*_pair(origin["crop"][:2]), _number(origin["crop"][2])),
+            frames=_pair(origin["frames"]),
+        ),
+        truth=bool(plain["truth"]),
+        made_by=_text(plain["made_by"]),
+        files={
+            _file_name(name): (_whole(size, 0, 2**40), _text(digest))
+            for name, (size, digest) in plain["files"].items()
+        },
+    )
+
+
+def _whole(value: Any, least: int, most: int) -> int:
+    if not isinstance(value, int) or not least <= value <= most:
+        raise ValueError(f"{value!r} is out of range")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is no text")
+    return value
+
+
+def _file_name(value: Any) -> str:
+    if not is_file_name(_text(value)):
+        raise ValueError(f"{value!r} is no file of the clip")
+    return value
+
+
+def _pair(values: Any) -> tuple[int, int]:
+    first, second = values
+    return _number(first), _number(second)
+
+
+def _number(value: Any) -> int:
+    return _whole(value, -(10**9), 10**9)

@@ -18,7 +18,7 @@ from itertools import chain, count
 from pathlib import Path
 
 from bdmm.data.clip_batch import Failure
-from bdmm.data.footage import PICTURES, VIDEOS
+from bdmm.data.raw_clip import PICTURES, VIDEOS
 from bdmm.errors import InputError
 from bdmm.files.names import file_name, inner_path, is_file_name
 
@@ -29,7 +29,7 @@ _MAX_LIST = 2**22
 
 
 @dataclass(frozen=True)
-class ClipJob:
+class PrepareJob:
     """A clip to prepare.
 
     Attributes:
@@ -62,7 +62,7 @@ class Listing:
     """
 
     layout: str
-    jobs: tuple[ClipJob, ...]
+    jobs: tuple[PrepareJob, ...]
     missing: tuple[Failure, ...] = ()
 
 
@@ -91,7 +91,7 @@ def list_clips(root: Path) -> Listing:
 
 
 def _fashion(root: Path) -> Listing:
-    jobs: list[ClipJob] = []
+    jobs: list[PrepareJob] = []
     missing: list[Failure] = []
     for split, name in _FASHION.items():
         for entry in _entries(root / name):
@@ -116,7 +116,7 @@ def _fashion_frames(root: Path) -> Listing:
         poses = clip / "kptsmpls"
         smpl = poses if poses.is_dir() else None
         name, split = clip.name.removesuffix(".mp4"), clip.parent.name
-        jobs.append(ClipJob(name, "fashion", split, frames, smpl=smpl, whole=True))
+        jobs.append(PrepareJob(name, "fashion", split, frames, smpl=smpl, whole=True))
     return Listing("fashion-frames", tuple(jobs))
 
 
@@ -126,7 +126,7 @@ def _is_iper(root: Path) -> bool:
 
 
 def _iper(root: Path) -> Listing:
-    jobs: list[ClipJob] = []
+    jobs: list[PrepareJob] = []
     missing: list[Failure] = []
     for split, name in _IPER.items():
         for entry in _entries(root / name):
@@ -141,7 +141,7 @@ def _iper(root: Path) -> Listing:
                 continue
             poses = root / "smpls" / place / "kps.pkl"
             smpl = poses if poses.is_file() else None
-            jobs.append(ClipJob(key, "iper", split, found, smpl=smpl))
+            jobs.append(PrepareJob(key, "iper", split, found, smpl=smpl))
     return Listing("iper", tuple(jobs), tuple(missing))
 
 
@@ -168,10 +168,10 @@ def _shown(path: Path, root: Path) -> bool:
     return path.is_file() and not hidden
 
 
-def _video_job(path: Path, name: str, dataset: str = "videos", split: str = "train") -> ClipJob:
+def _video_job(path: Path, name: str, dataset: str = "videos", split: str = "train") -> PrepareJob:
     openpose = path.with_name(f"{path.stem}_openpose")
     smpl = (path.with_name(f"{path.stem}_smpl{suffix}") for suffix in (".npz", ".pkl"))
-    return ClipJob(
+    return PrepareJob(
         name=name,
         dataset=dataset,
         split=split,
@@ -197,7 +197,7 @@ def _with_names_apart(listing: Listing) -> Listing:
     return Listing(listing.layout, tuple(sorted(jobs, key=_by_name)), listing.missing)
 
 
-def _by_name(job: ClipJob) -> str:
+def _by_name(job: PrepareJob) -> str:
     return job.name
 
 

@@ -1,38 +1,79 @@
 """Data sets and folders of videos into prepared clips: the work behind ``bdmm prepare``."""
 
-from dataclasses import asdict
-from functools import partial
+import hashlib
+from dataclasses import asdict, dataclass, replace
+from fractions import Fraction
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 
-from bdmm.data.cached_sources import MAX_SOURCES
+import numpy as np
+
+from bdmm.body.model import AnnyBody, load_body
+from bdmm.data.cached_sources import MAX_SOURCES, choose_sources, plan_errors
 from bdmm.data.clip_batch import CLIPS, PREVIEWS, BatchReport, Run, run_batch
-from bdmm.data.dataset_layouts import Listing, list_clips
-from bdmm.data.prepare_clip import PrepareOptions, prepare_clip
+from bdmm.data.clip_preview import write_preview
+from bdmm.data.clip_store import Origin, PreparedClip
+from bdmm.data.clip_writer import NewClip, write_clip
+from bdmm.data.dataset_layouts import Listing, PrepareJob, list_clips
+from bdmm.data.raw_clip import RawClip, open_raw_clip, picture_files
 from bdmm.errors import InputError
+from bdmm.files.fingerprint import fingerprint
+from bdmm.perception.body_fit import fit_motion
+from bdmm.perception.mediapipe_pose import MediaPipePose
+from bdmm.perception.openpose_json import read_openpose
+from bdmm.perception.person_crop import CroppedClip, crop_motion, person_crop, whole_crop
+from bdmm.perception.pose import Detection
+from bdmm.perception.refine_fit import refine_motion
+from bdmm.perception.smpl_params import read_smpl_motion
+from bdmm.records import Motion
 
 SIZES = (64, 1024)
 LARGEST_ERROR = 20.0
+SHORTEST = 6
+"""Frames of a window of training; shorter clips are refused."""
+DETAIL = 1280
+"""Pixels of the longer side at which people are detected, at least."""
+_MOST_FLAGGED = 0.5
+"""Largest share of frames without a trusted pose."""
 
 
-def check_options(options: PrepareOptions) -> None:
-    """Refuse numbers out of range.
+@dataclass(frozen=True)
+class PrepareOptions:
+    """How clips are prepared.
 
-    Raises:
-        InputError: one is.
+    Attributes:
+        size: pixels along the sides of the square frames.
+        sources: frames of each clip whose warps are stored.
+        fps: frames per second to thin faster clips out to; None for their own.
+        folder_fps: frames per second of folders of pictures, which do not store it.
+        error: largest error in pixels at 256 that the sources' fits are given on purpose.
+        given_poses: use files of OpenPose or SMPL that lie next to a clip.
+        refine: refine the fits, except SMPL's, see `refine_fit`.
     """
-    if not SIZES[0] <= options.size <= SIZES[1] or options.size % 2:
-        raise InputError(
-            f"The size is {options.size}; it must be an even number from {SIZES[0]} to {SIZES[1]}."
-        )
-    if not 0 <= options.sources <= MAX_SOURCES:
-        raise InputError(
-            f"The number of sources is {options.sources}; it must lie between 0 and {MAX_SOURCES}."
-        )
-    if not 0 <= options.error <= LARGEST_ERROR:
-        raise InputError(
-            f"The error is {options.error:g} pixels; it must lie between 0 and {LARGEST_ERROR:g}."
-        )
+
+    size: int = 256
+    sources: int = 4
+    fps: Fraction | None = None
+    folder_fps: Fraction = Fraction(30)
+    error: float = 0.0
+    given_poses: bool = True
+    refine: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse numbers out of range."""
+        if not SIZES[0] <= self.size <= SIZES[1] or self.size % 2:
+            raise InputError(
+                f"The size is {self.size}; it must be an even number from {SIZES[0]} to {SIZES[1]}."
+            )
+        if not 0 <= self.sources <= MAX_SOURCES:
+            raise InputError(
+                f"The number of sources is {self.sources}; it must lie between 0 and {MAX_SOURCES}."
+            )
+        if not 0 <= self.error <= LARGEST_ERROR:
+            raise InputError(
+                f"The error is {self.error:g} pixels; it must lie between 0 and {LARGEST_ERROR:g}."
+            )
 
 
 def choose_clips(source: Path, split: str | None = None, limit: int | None = None) -> Listing:
@@ -57,17 +98,16 @@ def choose_clips(source: Path, split: str | None = None, limit: int | None = Non
 
 
 def prepare_folder(listing: Listing, options: PrepareOptions, run: Run) -> BatchReport:
-    """Prepare clips in several processes into a folder; what is finished is not made again.
+    """Prepare clips in several processes into a folder; finished clips are skipped.
 
     Args:
-        listing: what to prepare.
-        options: how.
-        run: where to, and how many processes.
+        listing: the clips.
+        options: how they are prepared.
+        run: the folder, and how many processes work.
 
     Raises:
-        InputError: an option is out of range; see `clip_batch.run_batch` for the rest.
+        InputError: see `clip_batch.run_batch`.
     """
-    check_options(options)
     recipe = asdict(options) | {
         "maker": "prepare",
         "layout": listing.layout,
@@ -75,10 +115,78 @@ def prepare_folder(listing: Listing, options: PrepareOptions, run: Run) -> Batch
         "folder_fps": str(options.folder_fps),
         "program": version("bdmm"),
     }
-    work = partial(
-        prepare_clip,
-        options=options,
-        clips=run.folder / CLIPS,
-        previews=run.folder / PREVIEWS,
-    )
+    recipe["second_look"] = recipe.pop("refine")  # its name in folders of the first version
+    work = partial(prepare_clip, options=options, folder=run.folder)
     return run_batch(run, recipe, listing.jobs, work, listing.missing)
+
+
+def prepare_clip(job: PrepareJob, options: PrepareOptions, folder: Path) -> None:
+    """Prepare one clip: detect the person, fit the body, crop, write the clip and its preview.
+
+    Args:
+        job: the clip.
+        options: how it is prepared.
+        folder: the output, with the folders `CLIPS` and `PREVIEWS`.
+
+    Raises:
+        InputError: the video is damaged, too short, or shows nobody; or the disk is full.
+    """
+    body = _body()
+    side = max(DETAIL, 2 * options.size)
+    raw = open_raw_clip(job.media, side, options.fps, options.folder_fps)
+    if len(raw) < SHORTEST:
+        raise InputError(f"{job.media} has {len(raw)} frames; a clip needs at least {SHORTEST}.")
+    detection = MediaPipePose().detect(raw, raw.fps)
+    found = detection.landmarks, detection.silhouettes
+    crop = whole_crop(raw.size) if job.whole else person_crop(*found)
+    motion = crop_motion(_fitted(job, raw, detection, options), crop, options.size)
+    _require_trust(job, motion)
+    cropped = CroppedClip(raw, detection, crop, options.size)
+    if options.refine and not (options.given_poses and job.smpl is not None):
+        motion = refine_motion(body, motion, cropped.frame_views())
+    random = np.random.default_rng(int.from_bytes(hashlib.sha256(job.name.encode()).digest()[:8]))
+    chosen = choose_sources(motion, ~motion.flagged.numpy(), options.sources)
+    sources = plan_errors(chosen, (0.0, options.error * options.size / 256), random)
+    digits = fingerprint(job.media, picture_files(job.media) if job.media.is_dir() else None)
+    origin = Origin(job.media.name, digits, raw.size, crop, (0, len(motion)))
+    clip = NewClip(job.dataset, job.split, origin, motion, sources)
+    place = folder / CLIPS / job.name
+    write_clip(place, clip, cropped, body, random)
+    write_preview(folder / PREVIEWS / f"{job.name}.jpg", PreparedClip(place))
+
+
+def _fitted(job: PrepareJob, raw: RawClip, detection: Detection, options: PrepareOptions) -> Motion:
+    """Return the motion in pixels of the raw clip: fitted, or from files next to it."""
+    body = _body()
+    if options.given_poses and job.smpl is not None:
+        motion = read_smpl_motion(job.smpl, body, raw.fps)
+        _require_as_many(job, job.smpl, len(motion), len(raw))
+        height, width = raw.size
+        factor = max(height, width) / motion.size[0]
+        shift = motion.translation.new_tensor([(width - height) / 2, (height - width) / 2])
+        place = motion.translation * factor + shift.clamp(max=0)
+        return replace(motion, scale=motion.scale * factor, translation=place, size=raw.size)
+    landmarks = detection.landmarks
+    if options.given_poses and job.openpose is not None:
+        landmarks = read_openpose(job.openpose, raw.fps, raw.size)
+        _require_as_many(job, job.openpose, len(landmarks.found), len(raw))
+    return fit_motion(landmarks, body, detection.silhouettes, point_tracks=detection.point_tracks)
+
+
+def _require_as_many(job: PrepareJob, poses: Path, given: int, frames: int) -> None:
+    if given != frames:
+        raise InputError(f"{poses} has poses for {given} frames, but {job.media} has {frames}.")
+
+
+def _require_trust(job: PrepareJob, motion: Motion) -> None:
+    flagged = int(motion.flagged.sum())
+    if flagged > _MOST_FLAGGED * len(motion):
+        raise InputError(
+            f"In {flagged} of the {len(motion)} frames of {job.media} no pose can be trusted: "
+            "leave the video out or cut it."
+        )
+
+
+@cache
+def _body() -> AnnyBody:
+    return load_body()

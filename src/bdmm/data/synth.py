@@ -1,4 +1,7 @@
-"""Prepared clips of rendered people, with ground truth: the work behind ``bdmm synth``."""
+"""Prepared clips of rendered people, with ground truth: the work behind ``bdmm synth``.
+
+The only module that knows `bdmm_synth`.
+"""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -13,22 +16,13 @@ import torch
 from torch import Tensor
 
 from bdmm.body.model import AnnyBody, load_body
-from bdmm.data.body_keypoints import body_keypoints
-from bdmm.data.cached_sources import (
-    MAX_SOURCES,
-    as_foreground,
-    cache_warps,
-    choose_sources,
-    plan_errors,
-)
-from bdmm.data.clip_background import empty_place, spread
+from bdmm.data.cached_sources import MAX_SOURCES, choose_sources, plan_errors
 from bdmm.data.clip_batch import CLIPS, PREVIEWS, BatchReport, Run, run_batch
-from bdmm.data.clip_info import ClipInfo, Origin
 from bdmm.data.clip_preview import write_preview
-from bdmm.data.clip_store import TRUTH, Cache, PreparedClip, create_clip
-from bdmm.data.warp_budget import WarpPacker, allowance
+from bdmm.data.clip_store import Cache, Origin, PreparedClip
+from bdmm.data.clip_writer import NewClip, Truth, write_clip
+from bdmm.data.quantisation import Quantisation
 from bdmm.data.warp_codec import RUN, Warps, pack_run, to_grid
-from bdmm.data.warp_detail import Detail
 from bdmm.errors import InputError
 from bdmm.records import Motion, PixelState
 from bdmm_synth.bvh.recording import load_bvh
@@ -39,14 +33,14 @@ from bdmm_synth.render.truth import TrueFlow
 
 Background = Literal["studio", "natural", "random"]
 PREVIEWED = 12
-"""Clips, the first ones, of which a picture is made: the others are of the same kind."""
-TRUTH_DETAIL = Detail(quantum=0.125)
+"""Number of clips, the first ones, that get a preview."""
+TRUTH_QUANTISATION = Quantisation(step=0.125)
 TRUTH_SOURCES = 1
-"""Cached sources, the first ones, onto which the exact flow is stored; enough to judge a fit by."""
+"""Number of sources, the first ones, onto which the exact flow is stored."""
 FIT_ERROR = (1.0, 5.0)
-"""Pixels at 256 between which the source's fit errs: a good fit to a poor one."""
-WHOLE = 0.02
-"""Share of the frame that a person must at least fill to serve as a source."""
+"""Pixels at 256 of the error given to a source's fit: of a good fit and of a poor one."""
+MIN_PERSON = 0.02
+"""Least share of the frame that the person of a source fills."""
 MAX_SEED = 2**31 - 1
 
 
@@ -55,14 +49,14 @@ class SynthOptions:
     """What is rendered.
 
     Attributes:
-        clips: how many.
-        seed: decides all of them; the first clips are the same however many there are.
+        clips: number of clips.
+        seed: of all clips; clip N of a seed does not depend on the number of clips.
         size: pixels along the sides of the frames.
         frames: length of a clip.
         fps: frames per second.
-        sources: frames of each clip whose warps are stored.
-        background: where people are.
-        bvh: files of recorded motions that half of the clips take theirs from.
+        sources: number of frames of each clip whose warps are stored.
+        background: of the frames.
+        bvh: files of recorded motions, used by half of the clips.
         truth: store the ground truth.
         split: ``train``, ``val`` or ``test``.
     """
@@ -99,7 +93,7 @@ class SynthJob:
 
 @runtime_checkable
 class Rendered(Protocol):
-    """What a rendered clip tells; see `synthetic.clip.RenderedClip`."""
+    """A rendered clip; see `bdmm_synth.clip.RenderedClip`."""
 
     @property
     def frames_uint8(self) -> np.ndarray:
@@ -113,12 +107,12 @@ class Rendered(Protocol):
 
     @property
     def motion(self) -> Motion:
-        """The true one."""
+        """The true motion."""
         ...
 
     @property
     def keypoints(self) -> Tensor:
-        """``t 29 3`` as the camera sees them."""
+        """``t 29 3`` keypoints as the camera sees them."""
         ...
 
     def flow(self, source: int) -> TrueFlow:
@@ -127,11 +121,11 @@ class Rendered(Protocol):
 
 
 def synthesise(options: SynthOptions, run: Run) -> BatchReport:
-    """Render clips in several processes into a folder; what is finished is not made again.
+    """Render clips in several processes into a folder; finished clips are skipped.
 
     Args:
         options: what is rendered.
-        run: where to, and how many processes.
+        run: the folder, and how many processes work.
 
     Raises:
         InputError: a BVH file is damaged, or see `clip_batch.run_batch`.
@@ -180,64 +174,40 @@ def store_rendered(
 ) -> None:
     """Write a rendered clip as a prepared one.
 
-    Its motion, the pose that a network is given, is the true one, so that the frames show just
-    that pose; what errs is the fit of the cached sources.
+    The stored motion, the network's pose, is the true one, so that the frames show exactly that
+    pose. Only the fits of the sources err.
+
+    Args:
+        folder: of the clip; must not exist.
+        clip: the rendered clip.
+        body: that its motion belongs to.
+        options: what is rendered.
+        random: decides how the fits err.
     """
-    people, count = clip.foregrounds, len(clip.foregrounds)
-    usable = (people > 127).mean(axis=(1, 2)) > WHOLE
+    people = clip.foregrounds
+    usable = (people > 127).mean(axis=(1, 2)) > MIN_PERSON
     chosen = choose_sources(clip.motion, usable, options.sources)
     least, most = (error * options.size / 256 for error in FIT_ERROR)
     sources = plan_errors(chosen, (least, most), random)
-    looks = spread(count)
-    with create_clip(folder) as writer:
-        writer.add_frames(zip(clip.frames_uint8, people, strict=True), options.fps)
-        writer.add_background(
-            empty_place([clip.frames_uint8[i] for i in looks], [people[i] for i in looks])
-        )
-        writer.add_motion(clip.motion, body_keypoints(body, clip.motion))
-        packer = WarpPacker(allowance(writer.size(), count, options.size))
-        writer.add_warps(
-            [
-                cache_warps(
-                    body, clip.motion, one, as_foreground(people[one.frame]), random, packer
-                )
-                for one in sources
-            ]
-        )
-        if options.truth:
-            writer.add_motion(clip.motion, clip.keypoints, TRUTH)
-            exact = [
-                Cache(one, _exact_blocks(clip.flow(one.frame), one.frame))
-                for one in sources[:TRUTH_SOURCES]
-            ]
-            writer.add_warps(exact, TRUTH)
-        writer.finish(
-            ClipInfo(
-                name=folder.name,
-                dataset="synth",
-                split=options.split,
-                fps=options.fps,
-                size=clip.motion.size,
-                frames=count,
-                body=clip.motion.body,
-                flagged=(),
-                sources=tuple(sources),
-                origin=Origin("rendered", "", clip.motion.size, (0, 0, options.size), (0, count)),
-                truth=options.truth,
-                made_by=f"bdmm {version('bdmm')}",
-                files={},
-            )
-        )
+    size = clip.motion.size
+    origin = Origin("rendered", "", size, (0, 0, options.size), (0, len(people)))
+    truth = None
+    if options.truth:
+        exact = [Cache(one, _exact_blocks(clip, one.frame)) for one in sources[:TRUTH_SOURCES]]
+        truth = Truth(clip.keypoints, exact)
+    stored = NewClip("synth", options.split, origin, clip.motion, sources, truth)
+    write_clip(folder, stored, zip(clip.frames_uint8, people, strict=True), body, random)
 
 
-def _exact_blocks(flow: TrueFlow, source: int) -> list[bytes]:
+def _exact_blocks(clip: Rendered, source: int) -> list[bytes]:
+    flow = clip.flow(source)
     starts = range(0, len(flow.flow), RUN)
     runs = [TrueFlow(flow.flow[i : i + RUN], flow.visible[i : i + RUN]) for i in starts]
-    return [pack_run(true_warps(run, source), 0, TRUTH_DETAIL) for run in runs]
+    return [pack_run(true_warps(run, source), 0, TRUTH_QUANTISATION) for run in runs]
 
 
 def true_warps(flow: TrueFlow, source: int) -> Warps:
-    """Return exact flow as warps: hidden is what the source doesn't show, nothing is filled."""
+    """Return exact flow as warps: what the source does not show is hidden, without a fallback."""
     person = ~flow.flow.isnan().any(dim=-1)
     state = torch.where(flow.visible, int(PixelState.VISIBLE), int(PixelState.HIDDEN))
     state = torch.where(person, state, int(PixelState.NONE))

@@ -1,9 +1,10 @@
-"""Cached warps: from one source frame of a clip onto all its frames, in about 1 KB a frame.
+"""Stored warps: from one source frame of a clip onto all its frames, in about 1 kB a frame.
 
-Coded in runs of `RUN` frames that can be read alone, each as finely as its `Detail` says. Positions
-are kept to a fraction of a pixel by `warp_lattice`, in two layers: hidden pixels that are filled,
-whose positions jump, and all others. What a pixel is (`PixelState`) and choices of cells are one
-byte map, coded as runs; cells' values as differences in time; LZMA does the rest (`squeeze`).
+Warps are coded in runs of `RUN` frames that can be read alone, each with its own `Quantisation`.
+Flow is stored on a lattice (`warp_lattice`), in two layers: hidden pixels with a fallback
+correspondence, whose flow is not continuous with the rest, and all others. Pixel states and
+choices of cells form one map of bytes, coded as runs; values of cells are coded as differences in
+time; LZMA compresses both (`compress`). `WarpPacker` chooses the quantisation by a byte budget.
 """
 
 import struct
@@ -15,7 +16,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from bdmm.data import warp_lattice
-from bdmm.data.squeeze import (
+from bdmm.data.compress import (
     DamagedBlockError,
     join_blocks,
     pack_map,
@@ -24,26 +25,39 @@ from bdmm.data.squeeze import (
     unpack_map,
     unpack_tracks,
 )
-from bdmm.data.warp_detail import Detail, coarsen, refine
+from bdmm.data.quantisation import LEVELS, Quantisation, downsample, upsample
 from bdmm.data.warp_lattice import AROUND
 from bdmm.records import PixelState
 
 RUN = 16
 """Frames that are coded together."""
-FINEST = Detail()
+FINEST = Quantisation()
 NOWHERE = -2.0
 """Grid position of pixels of which nothing is known."""
-_FILLED = 4
-"""Label of a hidden pixel that is filled; the other labels are those of `PixelState`."""
+_FALLBACK = 4
+"""Label of a hidden pixel with a fallback; the other labels are those of `PixelState`."""
 _LABELS = 5
-_LAYERS = ((1, 2, 3), (_FILLED,))
+_LAYERS = ((1, 2, 3), (_FALLBACK,))
 _IN_LAYER = {layer: np.isin(np.arange(_LABELS), layer) for layer in _LAYERS}
 _HEAD = struct.Struct("<5H")
-"""Frames, and the box of what is known."""
+"""Number of frames, and the box of known pixels."""
 _ALIGNED = 4
-"""Boxes begin at multiples of this."""
+"""Boxes start at multiples of this."""
 _FARTHEST = 8000.0
-"""Pixels that a flow is cut off at."""
+"""Pixels to which flow is clamped."""
+
+
+BYTES = 8192
+"""Bytes of a clip per frame of 256x256 with `SOURCES` stored sources, without ground truth."""
+SOURCES = 4
+_BLOCK = 100
+"""Bytes of a block's name in its file."""
+_METADATA = 2500
+"""Bytes of ``clip.json``."""
+_GROWTH = (1.2, 1.9, 1.5, 2.0, 1.4)
+"""Typical ratio of bytes between each level and the next coarser one."""
+_SPARE = 1.05
+"""A finer level is tried when this many times its expected bytes are left."""
 
 
 @dataclass(frozen=True)
@@ -64,47 +78,39 @@ class Warps:
     filled: Bool[Tensor, "t h w"]
 
 
-def pack_warps(warps: Warps, detail: Detail = FINEST) -> list[bytes]:
-    """Code warps, `RUN` frames to a block.
-
-    Args:
-        warps: of all frames of a clip; sides of at most 65535 pixels.
-        detail: how finely.
-    """
-    return [pack_run(warps, start, detail) for start in range(0, len(warps.state), RUN)]
-
-
-def pack_run(warps: Warps, start: int = 0, detail: Detail = FINEST) -> bytes:
+def pack_run(warps: Warps, start: int = 0, level: Quantisation = FINEST) -> bytes:
     """Code `RUN` frames of warps, or those that are left.
 
     Args:
         warps: sides of at most 65535 pixels.
         start: the first frame.
-        detail: how finely.
+        level: how finely it is quantised.
     """
     run = slice(start, start + RUN)
-    label = torch.where(warps.filled[run], _FILLED, warps.state[run]).to(torch.uint8).cpu().numpy()
+    label = (
+        torch.where(warps.filled[run], _FALLBACK, warps.state[run]).to(torch.uint8).cpu().numpy()
+    )
     box, size = _box(label > 0), (label.shape[1], label.shape[2])
     inner = np.s_[:, box[0] : box[1], box[2] : box[3]]
     grid = warps.source_grid[run][inner].cpu()
     flow = to_flow(grid, size, (box[0], box[2])).clamp(-_FARTHEST, _FARTHEST).numpy()
-    label, flow = coarsen(label[inner], flow, detail.step)
+    label, flow = downsample(label[inner], flow, level.square)
     choice = np.zeros(label.shape, np.uint8)
     layers = []
-    for layer, step in zip(_LAYERS, _steps(detail), strict=True):
+    for layer, step in zip(_LAYERS, _steps(level), strict=True):
         inside = _IN_LAYER[layer][label]
         at = np.nonzero(inside)
-        spots = warp_lattice.find_spots(at, inside.shape, detail.cell)
+        pixels = warp_lattice.find_pixels(at, inside.shape, level.cell)
         own = np.ascontiguousarray(flow[at].T)
-        values = np.round(warp_lattice.fit_cells(spots, own) / step)
-        choice[at] = warp_lattice.choose_cells(values * step, spots, own)
-        layers.append(_pack_cells(values, inside, detail.cell))
-    head = _HEAD.pack(len(label), *box) + detail.pack()
+        values = np.round(warp_lattice.fit_cells(pixels, own) / step)
+        choice[at] = warp_lattice.choose_cells(values * step, pixels, own)
+        layers.append(_pack_cells(values, inside, level.cell))
+    head = _HEAD.pack(len(label), *box) + level.pack()
     return join_blocks([head, pack_map(label + _LABELS * choice), *layers])
 
 
 def unpack_run(
-    block: bytes, size: tuple[int, int], wanted: slice, old: Detail = FINEST
+    block: bytes, size: tuple[int, int], wanted: slice, old: Quantisation = FINEST
 ) -> tuple[Float[Tensor, "t h w 2"], Int[Tensor, "t h w"], Bool[Tensor, "t h w"]]:
     """Return grid, state and filled of some frames of a block.
 
@@ -112,7 +118,7 @@ def unpack_run(
         block: what `pack_run` made.
         size: (height, width) of the frames.
         wanted: which of the block's frames.
-        old: of blocks of the first version, which don't tell.
+        old: quantisation of blocks of format version 1, which do not store it.
 
     Raises:
         DamagedBlockError: the block is damaged.
@@ -120,21 +126,75 @@ def unpack_run(
     parts = split_blocks(block)
     if len(parts) != 2 + len(_LAYERS):
         raise DamagedBlockError
-    frames, box, detail = _read_head(parts[0], size, old)
+    frames, box, level = _read_head(parts[0], size, old)
     inner = box[1] - box[0], box[3] - box[2]
-    rows, columns = (-(-side // detail.step) for side in inner)
+    rows, columns = (-(-side // level.square) for side in inner)
     codes = unpack_map(parts[1], (frames, rows, columns))
     if codes.size and codes.max() >= _LABELS * len(AROUND):
         raise DamagedBlockError
     coarse = codes % _LABELS
-    choice, label = np.divmod(refine(codes[wanted], detail.step, inner), _LABELS)
+    choice, label = np.divmod(upsample(codes[wanted], level.square, inner), _LABELS)
     flow = np.full((*label.shape, 2), np.nan, np.float32)
-    for layer, step, data in zip(_LAYERS, _steps(detail), parts[2:], strict=True):
-        values = _unpack_cells(data, _IN_LAYER[layer][coarse], detail.cell) * step
+    for layer, step, data in zip(_LAYERS, _steps(level), parts[2:], strict=True):
+        values = _unpack_cells(data, _IN_LAYER[layer][coarse], level.cell) * step
         at = np.nonzero(_IN_LAYER[layer][label])
-        spots = warp_lattice.find_spots(at, label.shape, detail.cell * detail.step)
-        flow[at] = warp_lattice.reach(values[wanted].reshape(-1, 2), spots, choice[at]).T
+        pixels = warp_lattice.find_pixels(at, label.shape, level.cell * level.square)
+        flow[at] = warp_lattice.evaluate(values[wanted].reshape(-1, 2), pixels, choice[at]).T
     return _assemble(label, flow, box, size)
+
+
+def byte_budget(used: int, frames: int, side: int) -> float:
+    """Return the bytes per frame that the warps of one source may take.
+
+    The budget grows with the frame's side, not with its area, because most bytes describe edges.
+
+    Args:
+        used: bytes of the rest of the clip.
+        frames: number of the clip's frames.
+        side: of a frame in pixels.
+    """
+    left = BYTES * side / 256 - (used + _METADATA) / frames
+    return left / SOURCES - _BLOCK / RUN
+
+
+class WarpPacker:
+    """Codes the runs of one clip within a byte budget.
+
+    Each run gets the finest of `LEVELS` that fits the bytes left, or the coarsest. Bytes left over
+    are added to those of the next run.
+    """
+
+    def __init__(self, budget: float) -> None:
+        """Start with nothing left over.
+
+        Args:
+            budget: bytes per frame and source.
+        """
+        self._budget, self._left = budget, 0.0
+        self._level = 0
+        self._taken: dict[int, int] = {}
+
+    def pack(self, warps: Warps) -> bytes:
+        """Return a block of at most `RUN` frames."""
+        self._left += self._budget * len(warps.state)
+        if self._level and self._expected(self._level - 1) * _SPARE < self._left:
+            self._level -= 1
+        block = self._packed(warps)
+        while len(block) > self._left and self._level + 1 < len(LEVELS):
+            self._level += 1
+            block = self._packed(warps)
+        self._left -= len(block)
+        return block
+
+    def _packed(self, warps: Warps) -> bytes:
+        block = pack_run(warps, 0, LEVELS[self._level])
+        self._taken[self._level] = len(block)
+        return block
+
+    def _expected(self, level: int) -> float:
+        """Estimate the bytes of a finer level from the last runs at it and at the one below."""
+        coarser = self._taken.get(level + 1, 0) * _GROWTH[level]
+        return max(coarser, 0.9 * self._taken.get(level, 0))
 
 
 def to_flow(
@@ -143,7 +203,7 @@ def to_flow(
     """Return (dx, dy) pixels from target to source pixel centres.
 
     Args:
-        grid: positions for a part of the frame, `NOWHERE` and beyond included.
+        grid: positions for a part of the frame, `NOWHERE` included.
         size: (height, width) of the whole frame.
         corner: (row, column) of the part's first pixel.
     """
@@ -175,9 +235,9 @@ def _centres(height: int, width: int, corner: tuple[int, int]) -> Float[Tensor, 
     return torch.stack([columns, rows], dim=-1)
 
 
-def _steps(detail: Detail) -> tuple[np.float32, np.float32]:
-    """Return the pixels to which the values of each layer are rounded."""
-    return np.float32(detail.quantum), np.float32(detail.quantum * detail.filled)
+def _steps(level: Quantisation) -> tuple[np.float32, np.float32]:
+    """Return the quantisation steps of both layers in pixels."""
+    return np.float32(level.step), np.float32(level.step * level.fallback)
 
 
 def _box(known: Bool[np.ndarray, "t h w"]) -> tuple[int, int, int, int]:
@@ -191,15 +251,15 @@ def _box(known: Bool[np.ndarray, "t h w"]) -> tuple[int, int, int, int]:
 
 
 def _read_head(
-    head: bytes, size: tuple[int, int], old: Detail
-) -> tuple[int, tuple[int, int, int, int], Detail]:
+    head: bytes, size: tuple[int, int], old: Quantisation
+) -> tuple[int, tuple[int, int, int, int], Quantisation]:
     if len(head) < _HEAD.size:
         raise DamagedBlockError
     frames, top, bottom, left, right = _HEAD.unpack_from(head)
     if not (top <= bottom <= size[0] and left <= right <= size[1] and frames <= RUN):
         raise DamagedBlockError
     code = head[_HEAD.size :]
-    return frames, (top, bottom, left, right), Detail.unpack(code) if code else old
+    return frames, (top, bottom, left, right), Quantisation.unpack(code) if code else old
 
 
 def _pack_cells(
@@ -223,10 +283,9 @@ def _unpack_cells(
 def _tree(
     inside: Bool[np.ndarray, "t h w"], side: int
 ) -> tuple[Bool[np.ndarray, "t r c"], Bool[np.ndarray, "r c"], Int[np.ndarray, "n"]]:
-    """Return which cells have pixels, in which frame and in any, and each one's forerunner.
+    """Return which cells have pixels in each frame and in any frame, and each cell's parent.
 
-    The forerunner of a cell is the one to its left, else the one above, else the one before it in
-    the order of reading.
+    The parent of a cell is the one to its left, else the one above, else the one before it.
     """
     known = warp_lattice.known_cells(inside, side)
     used = known.any(axis=0)
@@ -241,7 +300,7 @@ def _tree(
 def _held(
     tracks: Float[np.ndarray, "t n 2"], known: Bool[np.ndarray, "t n"]
 ) -> Float[np.ndarray, "t n 2"]:
-    """Fill the frames in which a cell has no pixels from the last one that has, else the next."""
+    """Fill frames without pixels in a cell from the last frame with some, else from the next."""
     frames = np.arange(len(tracks))[:, None]
     last = np.maximum.accumulate(np.where(known, frames, -1), axis=0)
     following = np.minimum.accumulate(np.where(known, frames, len(tracks))[::-1], axis=0)[::-1]
@@ -252,13 +311,13 @@ def _held(
 def _assemble(
     label: np.ndarray, flow: np.ndarray, box: tuple[int, int, int, int], size: tuple[int, int]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Lay the box's labels and flows onto whole frames."""
+    """Return grid, state and fallback of whole frames from labels and flow of a box."""
     top, bottom, left, right = box
     inner = np.s_[:, top:bottom, left:right]
     whole = torch.zeros(len(label), *size, dtype=torch.int64)
     whole[inner] = torch.from_numpy(label.astype(np.int64))
     grid = torch.full((len(label), *size, 2), NOWHERE)
     grid[inner] = to_grid(torch.from_numpy(flow), size, (top, left))
-    filled = whole == _FILLED
+    filled = whole == _FALLBACK
     whole[filled] = int(PixelState.HIDDEN)
     return grid, whole, filled

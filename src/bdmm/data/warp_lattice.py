@@ -1,9 +1,9 @@
-"""A flow of many pixels as few numbers: one value per cell, slopes read off its neighbours.
+"""Flow on a lattice: one value for each cell of pixels, slopes taken from the neighbouring cells.
 
-A frame is divided into square cells, once for each layer of pixels. A cell's value is the flow at
-its centre; within the cell the flow rises with the smaller one of its neighbours' differences, so
-that it runs smoothly inside a body part and doesn't mix at the edge of one. A pixel beyond such an
-edge says which of the eight neighbouring cells it belongs to.
+A frame is divided into square cells, once for each layer of pixels. The value of a cell is the flow
+at its centre. Within the cell the flow changes linearly, by the smaller of the differences to the
+two neighbours: smooth inside a body part, not mixed at its edge. A pixel beyond such an edge stores
+which of the eight neighbouring cells it belongs to.
 """
 
 from dataclasses import dataclass
@@ -14,18 +14,18 @@ from jaxtyping import Bool, Float, Int, UInt8
 AROUND = ((0, 0), (0, -1), (0, 1), (-1, 0), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1))
 """Steps (down, right) to the cells that a pixel may belong to; its own first."""
 LEAVING = 2.0
-"""Pixels of error from which another cell than its own is looked for."""
+"""Pixels of error above which another cell is considered."""
 GOOD = 1.5
-"""Pixels of error up to which the first cell in the order of `AROUND` is taken."""
+"""Pixels of error below which the first such cell in the order of `AROUND` is taken."""
 GAIN = 0.8
-"""Pixels by which the other cell must be better."""
+"""Pixels of error that the other cell must save."""
 _ROUNDS = 1
 _STEPS = np.array(AROUND, np.int32)
 
 
 @dataclass(frozen=True)
-class Spots:
-    """The known pixels of one layer in a run of frames.
+class Pixels:
+    """The known pixels of one layer in a run of frames, by their cells.
 
     Attributes:
         home: ``m`` flat index of the cell that each lies in.
@@ -41,14 +41,14 @@ class Spots:
     side: int
     shape: tuple[int, int, int]
 
-    def part(self, chosen: Int[np.ndarray, "k"]) -> "Spots":
+    def part(self, chosen: Int[np.ndarray, "k"]) -> "Pixels":
         """Return some of the pixels."""
-        return Spots(
+        return Pixels(
             self.home[chosen], self.right[chosen], self.down[chosen], self.side, self.shape
         )
 
 
-def find_spots(at: tuple[np.ndarray, ...], size: tuple[int, ...], side: int) -> Spots:
+def find_pixels(at: tuple[np.ndarray, ...], size: tuple[int, ...], side: int) -> Pixels:
     """Find the cells of pixels.
 
     Args:
@@ -62,7 +62,7 @@ def find_spots(at: tuple[np.ndarray, ...], size: tuple[int, ...], side: int) -> 
     first = np.arange(size[0], dtype=np.int32) * np.int32(shape[1] * shape[2])
     frame, row, column = at
     home = first[frame] + ((row_cell + 1) * shape[2])[row] + (column_cell + 1)[column]
-    return Spots(home, right[column], down[row], side, shape)
+    return Pixels(home, right[column], down[row], side, shape)
 
 
 def known_cells(layer: Bool[np.ndarray, "t h w"], side: int) -> Bool[np.ndarray, "t r c"]:
@@ -75,36 +75,36 @@ def known_cells(layer: Bool[np.ndarray, "t h w"], side: int) -> Bool[np.ndarray,
     return known
 
 
-def fit_cells(spots: Spots, flow: Float[np.ndarray, "2 m"]) -> Float[np.ndarray, "cells 2"]:
+def fit_cells(pixels: Pixels, flow: Float[np.ndarray, "2 m"]) -> Float[np.ndarray, "cells 2"]:
     """Return the value of every cell, NaN for cells without pixels.
 
     Args:
-        spots: the pixels.
+        pixels: the pixels.
         flow: (dx, dy) of each.
     """
-    count = np.bincount(spots.home, minlength=int(np.prod(spots.shape)))
+    count = np.bincount(pixels.home, minlength=int(np.prod(pixels.shape)))
     cells = np.flatnonzero(count)
-    place = (np.cumsum(count > 0, dtype=np.int32) - 1)[spots.home]
+    place = (np.cumsum(count > 0, dtype=np.int32) - 1)[pixels.home]
     middle = (count[cells] - 1) // 2
-    within = spots.down * spots.side + spots.right
-    table = np.full((2, len(cells), spots.side**2), np.inf, np.float32)
+    within = pixels.down * pixels.side + pixels.right
+    table = np.full((2, len(cells), pixels.side**2), np.inf, np.float32)
     values = np.full((len(count), 2), np.nan, np.float32)
     values[cells] = _medians(flow, table, place, within, middle)
     for _ in range(_ROUNDS):
-        rest = flow - reach(values, spots)
+        rest = flow - evaluate(values, pixels)
         values[cells] += _medians(rest, table, place, within, middle)
     return values
 
 
 def choose_cells(
-    values: Float[np.ndarray, "cells 2"], spots: Spots, flow: Float[np.ndarray, "2 m"]
+    values: Float[np.ndarray, "cells 2"], pixels: Pixels, flow: Float[np.ndarray, "2 m"]
 ) -> UInt8[np.ndarray, "m"]:
-    """Return for each pixel the place in `AROUND` of the cell that tells its flow."""
-    planes = _planes(values, spots)
-    own = _error(planes, spots, flow, 0)
+    """Return the index in `AROUND` of the cell that predicts each pixel's flow best."""
+    planes = _planes(values, pixels)
+    own = _error(planes, pixels, flow, 0)
     choice = np.zeros(len(own), np.uint8)
     apart = np.nonzero(own > LEAVING)[0]
-    part = spots.part(apart)
+    part = pixels.part(apart)
     errors = np.stack([_error(planes, part, flow[:, apart], i) for i in range(len(AROUND))])
     good = errors < GOOD
     best = np.where(good.any(axis=0), good.argmax(axis=0), errors.argmin(axis=0))
@@ -113,29 +113,29 @@ def choose_cells(
     return choice
 
 
-def reach(
+def evaluate(
     values: Float[np.ndarray, "cells 2"],
-    spots: Spots,
+    pixels: Pixels,
     choice: UInt8[np.ndarray, "m"] | None = None,
 ) -> Float[np.ndarray, "2 m"]:
-    """Return each pixel's flow by the cell of its choice (its own), NaN where that has no value."""
-    planes = _planes(values, spots)
-    told = _tell(planes, spots, _STEPS[0])
+    """Return each pixel's flow by its chosen cell (by default its own), NaN without a value."""
+    planes = _planes(values, pixels)
+    flow = _evaluate(planes, pixels, _STEPS[0])
     if choice is not None:
         others = np.flatnonzero(choice)
-        told[:, others] = _tell(planes, spots.part(others), _STEPS[choice[others]])
-    return told
+        flow[:, others] = _evaluate(planes, pixels.part(others), _STEPS[choice[others]])
+    return flow
 
 
 def slopes(
-    values: Float[np.ndarray, "cells 2"], spots: Spots
+    values: Float[np.ndarray, "cells 2"], pixels: Pixels
 ) -> tuple[Float[np.ndarray, "cells 2"], Float[np.ndarray, "cells 2"]]:
     """Return each cell's change per pixel to the right and downwards.
 
-    Of the differences to the two neighbours the smaller one, 0 where they disagree in sign; the
-    only one where there is one neighbour.
+    This is the smaller of the differences to the two neighbours, 0 where their signs differ, and
+    the only difference where there is one neighbour.
     """
-    grid = values.reshape(*spots.shape, 2)
+    grid = values.reshape(*pixels.shape, 2)
     result = []
     for axis in (2, 1):
         step = np.diff(grid, axis=axis)
@@ -144,36 +144,39 @@ def slopes(
         before = np.where(np.isnan(before), after, before)
         after = np.where(np.isnan(after), before, after)
         smaller = np.where(np.abs(before) < np.abs(after), before, after)
-        slope = np.where(before * after > 0, smaller, 0) / spots.side
+        slope = np.where(before * after > 0, smaller, 0) / pixels.side
         result.append(slope.reshape(-1, 2).astype(np.float32))
     return result[0], result[1]
 
 
-def _planes(values: Float[np.ndarray, "cells 2"], spots: Spots) -> Float[np.ndarray, "6 cells"]:
+def _planes(values: Float[np.ndarray, "cells 2"], pixels: Pixels) -> Float[np.ndarray, "6 cells"]:
     """Return value, slope to the right and slope downwards of each cell."""
-    return np.concatenate([values.T, *(slope.T for slope in slopes(values, spots))])
+    return np.concatenate([values.T, *(slope.T for slope in slopes(values, pixels))])
 
 
-def _tell(
-    planes: Float[np.ndarray, "6 cells"], spots: Spots, step: np.ndarray
+def _evaluate(
+    planes: Float[np.ndarray, "6 cells"], pixels: Pixels, step: np.ndarray
 ) -> Float[np.ndarray, "2 m"]:
-    """Return each pixel's flow by the cell that lies a step (one, or each pixel's) away."""
+    """Return each pixel's flow by the cell one step away: one step for all, or one for each."""
     down, right = step[..., 0], step[..., 1]
-    cell = spots.home + down * np.int32(spots.shape[2]) + right
-    middle = np.float32((spots.side - 1) / 2)
-    right = (spots.right - spots.side * right).astype(np.float32) - middle
-    down = (spots.down - spots.side * down).astype(np.float32) - middle
+    cell = pixels.home + down * np.int32(pixels.shape[2]) + right
+    middle = np.float32((pixels.side - 1) / 2)
+    right = (pixels.right - pixels.side * right).astype(np.float32) - middle
+    down = (pixels.down - pixels.side * down).astype(np.float32) - middle
     x, y, x_right, y_right, x_down, y_down = planes
-    told = np.empty((2, len(cell)), np.float32)
-    told[0] = x[cell] + x_right[cell] * right + x_down[cell] * down
-    told[1] = y[cell] + y_right[cell] * right + y_down[cell] * down
-    return told
+    flow = np.empty((2, len(cell)), np.float32)
+    flow[0] = x[cell] + x_right[cell] * right + x_down[cell] * down
+    flow[1] = y[cell] + y_right[cell] * right + y_down[cell] * down
+    return flow
 
 
 def _error(
-    planes: Float[np.ndarray, "6 cells"], spots: Spots, flow: Float[np.ndarray, "2 m"], place: int
+    planes: Float[np.ndarray, "6 cells"],
+    pixels: Pixels,
+    flow: Float[np.ndarray, "2 m"],
+    place: int,
 ) -> Float[np.ndarray, "m"]:
-    off = _tell(planes, spots, _STEPS[place]) - flow
+    off = _evaluate(planes, pixels, _STEPS[place]) - flow
     error = np.hypot(off[0], off[1])
     error[np.isnan(error)] = np.inf
     return error
@@ -190,7 +193,7 @@ def _medians(
 
     Args:
         flow: of each pixel.
-        table: infinite where there is no pixel; the rest is overwritten.
+        table: infinite where there is no pixel; overwritten elsewhere.
         cell: row of the table of each pixel.
         within: place of each pixel in its cell.
         middle: place of each cell's median among its sorted pixels.

@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from bdmm.data.footage import picture_files
+from bdmm.data.raw_clip import picture_files
 from bdmm.evaluation.jobs.clip_job import Plan
 from bdmm.evaluation.jobs.layouts import StoredClip, Tell, find_stored
 from bdmm.evaluation.jobs.reenactment import JudgedFrame

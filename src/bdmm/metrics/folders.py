@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from bdmm.data.footage import PICTURES, picture_files
+from bdmm.data.raw_clip import PICTURES, picture_files
 from bdmm.errors import InputError, Notice
 from bdmm.media.image import Picture, picture_size, read_image, resize_image
 from bdmm.media.video_reader import VideoReader

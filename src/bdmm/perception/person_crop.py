@@ -139,7 +139,6 @@ class CroppedClip:
         frames: the whole frames; read anew each time.
         crop: the square, in pixels of the frames.
         size: pixels of the sides of the cropped frames.
-        kept: the pairs that a call was asked to keep, by number.
 
     Args:
         frames: see above.
@@ -153,15 +152,11 @@ class CroppedClip:
     ) -> None:
         self.frames, self.crop, self.size = frames, crop, size
         self._silhouettes = {one.frame: one for one in detection.silhouettes}
-        self.kept: dict[int, Pair] = {}
 
-    def __call__(self, keep: set[int]) -> Iterator[Pair]:
-        """Yield all frames; some are kept in ``kept``."""
+    def __iter__(self) -> Iterator[Pair]:
+        """Yield all frames with their foregrounds."""
         for number, picture in enumerate(self.frames):
-            pair = self._pair(number, picture)
-            if number in keep:
-                self.kept[number] = pair
-            yield pair
+            yield self._pair(number, picture)
 
     def frame_views(self) -> Iterator[FrameView]:
         """Yield what makes each frame as tensors."""

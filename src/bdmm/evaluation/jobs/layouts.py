@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from bdmm.data.footage import PICTURES, VIDEOS, picture_files
+from bdmm.data.raw_clip import PICTURES, VIDEOS, picture_files
 from bdmm.errors import InputError
 from bdmm.media.image import picture_size, read_image, resize_image
 from bdmm.metrics.folders import PairedFrames, StripFolder, check_size, is_strip_folder

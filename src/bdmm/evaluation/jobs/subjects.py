@@ -8,8 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from bdmm.data.clip_info import FILE_NAME
-from bdmm.data.clip_store import PreparedClip
+from bdmm.data.clip_store import FILE_NAME, PreparedClip
 from bdmm.evaluation.jobs.reenactment import Casting, JudgedFrame, Reenactment
 from bdmm.evaluation.systems import System, open_system
 from bdmm.inference.renderers import Renderer

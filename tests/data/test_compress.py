@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bdmm.data.squeeze import (
+from bdmm.data.compress import (
     DamagedBlockError,
     join_blocks,
     pack_map,

@@ -1,4 +1,4 @@
-"""A clip as it lies on somebody's disk: a video or a folder of pictures, read again and again."""
+"""A clip before it is prepared: a video or a folder of pictures, read as often as needed."""
 
 import re
 from collections.abc import Iterator
@@ -15,8 +15,8 @@ VIDEOS = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wm
 
 
 @runtime_checkable
-class Footage(Protocol):
-    """Frames that can be gone through again and again.
+class RawClip(Protocol):
+    """Frames that can be read as often as needed.
 
     Attributes:
         fps: frames per second.
@@ -37,14 +37,14 @@ class Footage(Protocol):
         ...
 
 
-def open_footage(path: Path, max_side: int, fps: Fraction | None, folder_fps: Fraction) -> Footage:
+def open_raw_clip(path: Path, max_side: int, fps: Fraction | None, folder_fps: Fraction) -> RawClip:
     """Open a video or a folder of pictures.
 
     Args:
         path: of either.
         max_side: larger frames are scaled down to it.
         fps: frames per second to thin the clip out to, if it has more; None for its own.
-        folder_fps: frames per second of a folder of pictures, which doesn't tell.
+        folder_fps: frames per second of a folder of pictures, which do not store it.
 
     Raises:
         InputError: it cannot be read, or a folder holds no pictures.
@@ -88,14 +88,14 @@ class _Pictures:
         for file in self._files:
             picture = read_image(file)
             if picture_size(picture) != self._stored:
-                raise InputError(f"{file} is of another size than the first picture beside it.")
+                raise InputError(f"{file} is of another size than the first picture of its folder.")
             yield resize_image(picture, self.size)
 
 
 class _Thinned:
-    """Every so many frames, so that the length in seconds stays."""
+    """Fewer frames per second; the length in seconds stays."""
 
-    def __init__(self, frames: Footage, fps: Fraction) -> None:
+    def __init__(self, frames: RawClip, fps: Fraction) -> None:
         self._frames, self._step = frames, frames.fps / fps
         self.path, self.fps, self.size = frames.path, fps, frames.size
 

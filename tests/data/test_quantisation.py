@@ -4,10 +4,18 @@ import numpy as np
 import pytest
 import torch
 
-from bdmm.data.squeeze import DamagedBlockError, join_blocks, split_blocks
-from bdmm.data.warp_budget import BYTES, WarpPacker, allowance
-from bdmm.data.warp_codec import Warps, pack_run, to_flow, to_grid, unpack_run
-from bdmm.data.warp_detail import LEVELS, Detail, coarsen, refine
+from bdmm.data.compress import DamagedBlockError, join_blocks, split_blocks
+from bdmm.data.quantisation import LEVELS, Quantisation, downsample, upsample
+from bdmm.data.warp_codec import (
+    BYTES,
+    WarpPacker,
+    Warps,
+    byte_budget,
+    pack_run,
+    to_flow,
+    to_grid,
+    unpack_run,
+)
 
 SIZE = 95, 90
 EVERYTHING = slice(None)
@@ -72,25 +80,25 @@ def test_what_is_left_over_is_used_later(warps: Warps) -> None:
 
 
 def test_the_rest_of_the_clip_is_paid_for_first() -> None:
-    free, full = allowance(0, 100, 256), allowance(100 * 4000, 100, 256)
+    free, full = byte_budget(0, 100, 256), byte_budget(100 * 4000, 100, 256)
     assert free - full == pytest.approx(1000)
     assert 4 * free < BYTES
-    assert allowance(0, 100, 128) < free / 1.9
+    assert byte_budget(0, 100, 128) < free / 1.9
 
 
-def test_a_detail_comes_back() -> None:
+def test_a_quantisation_comes_back() -> None:
     for level in LEVELS:
-        assert Detail.unpack(level.pack()) == level
+        assert Quantisation.unpack(level.pack()) == level
     for wrong in (b"", b"abc", b"\x01\x00\x10\x02", b"12345"):
         with pytest.raises(DamagedBlockError):
-            Detail.unpack(wrong)
+            Quantisation.unpack(wrong)
 
 
 def test_blocks_of_the_first_version_are_read(warps: Warps) -> None:
     parts = split_blocks(pack_run(warps))
     old = join_blocks([parts[0][:10], *parts[1:]])
     for a, b in zip(
-        unpack_run(old, SIZE, EVERYTHING, Detail(quantum=0.25)),
+        unpack_run(old, SIZE, EVERYTHING, Quantisation(step=0.25)),
         unpack_run(pack_run(warps), SIZE, EVERYTHING),
         strict=True,
     ):
@@ -100,7 +108,7 @@ def test_blocks_of_the_first_version_are_read(warps: Warps) -> None:
 def test_a_square_becomes_what_most_of_it_is() -> None:
     label = np.array([[[1, 1, 0], [2, 1, 3]]], np.uint8)
     flow = np.arange(12, dtype=np.float32).reshape(1, 2, 3, 2)
-    coarse, mean = coarsen(label, flow, 2)
+    coarse, mean = downsample(label, flow, 2)
     assert coarse.tolist() == [[[1, 0]]]
     assert mean[0, 0, 0].tolist() == pytest.approx([10 / 3, 13 / 3])
-    assert refine(coarse, 2, (2, 3)).tolist() == [[[1, 1, 0], [1, 1, 0]]]
+    assert upsample(coarse, 2, (2, 3)).tolist() == [[[1, 1, 0], [1, 1, 0]]]

@@ -1,17 +1,26 @@
-"""Whole numbers into few bytes: differences in time, runs, then LZMA. No codec of our own.
+"""Arrays of whole numbers as few bytes, and named blocks of bytes in one file.
 
-A packed block begins with a checksum, so that damage is told from data.
+Label maps are coded as runs, slowly changing values as differences in time; LZMA compresses both.
+A block begins with a checksum. Blocks lie in a safetensors file, so that one is read without the
+others and nothing in the file is executed.
 """
 
+import json
 import lzma
 import struct
 import zlib
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int, Shaped, UInt8
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 
 from bdmm.errors import InputError
+from bdmm.files.output_file import writing
 
 _FILTERS = [
     {
@@ -29,13 +38,14 @@ _FILTERS = [
 _BYTES = 3
 """Bytes of a folded difference and of a run's length."""
 _HEAD = struct.Struct("<II")
+_KEY = "blocks"
 
 
 class DamagedBlockError(InputError):
-    """A packed block that is cut off or was changed."""
+    """A block that is cut off or was changed."""
 
     def __init__(self) -> None:
-        super().__init__("A packed block is damaged or cut off.")
+        super().__init__("A block is damaged or cut off.")
 
 
 def join_blocks(parts: list[bytes]) -> bytes:
@@ -62,16 +72,16 @@ def split_blocks(block: bytes) -> list[bytes]:
     return [body[a:b] for a, b in pairwise(ends)]
 
 
-def squeeze(values: Shaped[np.ndarray, "*n"]) -> bytes:
+def compress(values: Shaped[np.ndarray, "*n"]) -> bytes:
     """Compress the bytes of an array."""
     return lzma.compress(np.ascontiguousarray(values).tobytes(), lzma.FORMAT_RAW, filters=_FILTERS)
 
 
-def expand(data: bytes, dtype: type | str, shape: tuple[int, ...]) -> Shaped[np.ndarray, "*n"]:
-    """Return the array that `squeeze` was given.
+def decompress(data: bytes, dtype: type | str, shape: tuple[int, ...]) -> Shaped[np.ndarray, "*n"]:
+    """Return the array that `compress` was given.
 
     Raises:
-        DamagedBlockError: the data don't make such an array.
+        DamagedBlockError: the data hold no such array.
     """
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     try:
@@ -87,14 +97,14 @@ def pack_map(values: UInt8[np.ndarray, "t h w"]) -> bytes:
     """Code labels of pixels as runs down the columns, the same column of all frames together.
 
     Args:
-        values: ``t h w`` labels that are alike over large areas and change little in time.
+        values: ``t h w`` labels, equal over large areas and changing little in time.
     """
     line = values.transpose(2, 0, 1).reshape(-1)
     first = np.flatnonzero(np.diff(line, prepend=line[:1] + np.uint8(1)))
     length = np.diff(np.append(first, len(line)))
     planes = [(length >> 8 * place & 255).astype(np.uint8) for place in range(_BYTES)]
     count = struct.pack("<I", len(first))
-    return join_blocks([count, *(squeeze(plane) for plane in (line[first], *planes))])
+    return join_blocks([count, *(compress(plane) for plane in (line[first], *planes))])
 
 
 def unpack_map(block: bytes, shape: tuple[int, int, int]) -> UInt8[np.ndarray, "t h w"]:
@@ -110,7 +120,7 @@ def unpack_map(block: bytes, shape: tuple[int, int, int]) -> UInt8[np.ndarray, "
     (count,) = struct.unpack("<I", parts[0])
     if count > size:
         raise DamagedBlockError
-    labels, *planes = (expand(part, np.uint8, (count,)) for part in parts[1:])
+    labels, *planes = (decompress(part, np.uint8, (count,)) for part in parts[1:])
     length = np.zeros(count, np.int64)
     for place, plane in enumerate(planes):
         length |= plane.astype(np.int64) << 8 * place
@@ -121,18 +131,18 @@ def unpack_map(block: bytes, shape: tuple[int, int, int]) -> UInt8[np.ndarray, "
 
 
 def pack_tracks(values: Int[np.ndarray, "t n c"], parents: Int[np.ndarray, "n"]) -> bytes:
-    """Code values that change slowly in time; in the first frame neighbours are alike.
+    """Code values as differences in time; those of the first frame as differences to a neighbour.
 
     Args:
-        values: ``t`` frames of ``n`` places of ``c`` numbers, at most a million.
-        parents: for each place an earlier one that is like it, or its own index for none.
+        values: ``t n c`` of ``n`` places, at most a million in magnitude.
+        parents: an earlier place of similar values for each place; its own index for none.
     """
     residual = np.diff(values, axis=0, prepend=0)
     own = parents == np.arange(len(parents))
     residual[0] -= np.where(own[:, None], 0, values[0, parents])
     folded = ((residual << 1) ^ (residual >> 31)).transpose(1, 0, 2)
     return join_blocks(
-        [squeeze((folded >> 8 * place & 255).astype(np.uint8)) for place in range(_BYTES)]
+        [compress((folded >> 8 * place & 255).astype(np.uint8)) for place in range(_BYTES)]
     )
 
 
@@ -142,7 +152,7 @@ def unpack_tracks(
     """Return what `pack_tracks` was given.
 
     Raises:
-        DamagedBlockError: the block is no such thing.
+        DamagedBlockError: the block holds no such values.
     """
     shape = len(parents), frames, channels
     parts = split_blocks(block)
@@ -150,7 +160,7 @@ def unpack_tracks(
         raise DamagedBlockError
     folded = np.zeros(shape, np.int32)
     for place, part in enumerate(parts):
-        folded |= expand(part, np.uint8, shape).astype(np.int32) << 8 * place
+        folded |= decompress(part, np.uint8, shape).astype(np.int32) << 8 * place
     residual = ((folded >> 1) ^ -(folded & 1)).transpose(1, 0, 2)
     if frames:
         residual[0] = _along_tree(residual[0], parents)
@@ -160,12 +170,58 @@ def unpack_tracks(
 def _along_tree(
     residual: Int[np.ndarray, "n c"], parents: Int[np.ndarray, "n"]
 ) -> Int[np.ndarray, "n c"]:
-    """Add up each place's line of ancestors, doubling the length of the line each time."""
+    """Sum the values of each place and all its ancestors, twice as many ancestors each round."""
     count = len(parents)
-    # One more place, of value zero, stands above all roots.
+    # One more place, of value zero, is the parent of all roots.
     above = np.append(np.where(parents == np.arange(count), count, parents), count)
     total = np.concatenate([residual, np.zeros_like(residual[:1])])
     while (above != count).any():
         total = total + total[above]
         above = above[above]
     return total[:count]
+
+
+def save_blocks(path: Path, blocks: Mapping[str, bytes], header: Mapping[str, Any]) -> None:
+    """Write blocks.
+
+    Args:
+        path: the file, in a folder that is itself renamed when it is complete.
+        blocks: bytes by name.
+        header: values that JSON can hold.
+
+    Raises:
+        InputError: the disk is full and the like.
+    """
+    arrays = {name: np.frombuffer(block, np.uint8) for name, block in blocks.items()}
+    data = save(arrays, {_KEY: json.dumps(dict(header), sort_keys=True)})
+    with writing(path):
+        path.write_bytes(data)
+
+
+def load_header(path: Path) -> dict[str, Any]:
+    """Return the header.
+
+    Raises:
+        InputError: the file is missing or damaged.
+    """
+    try:
+        with safe_open(path, "numpy") as file:
+            header = json.loads((file.metadata() or {})[_KEY])
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is damaged or missing: prepare the clip again.") from error
+    if not isinstance(header, dict):
+        raise InputError(f"{path} is damaged: prepare the clip again.")
+    return header
+
+
+def load_blocks(path: Path, names: Iterable[str]) -> list[bytes]:
+    """Return some of the blocks.
+
+    Raises:
+        InputError: the file is damaged, or has no such block.
+    """
+    try:
+        with safe_open(path, "numpy") as file:
+            return [file.get_tensor(name).tobytes() for name in names]
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
+        raise InputError(f"{path} is damaged or incomplete: prepare the clip again.") from error

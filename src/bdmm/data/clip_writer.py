@@ -1,0 +1,168 @@
+"""Writing a prepared clip: the same for videos (`prepare`) and for rendered people (`synth`)."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from bdmm.body.model import BodyModel
+from bdmm.data.body_keypoints import body_keypoints
+from bdmm.data.cached_sources import as_foreground, cache_warps
+from bdmm.data.clip_background import empty_place, spread
+from bdmm.data.clip_store import (
+    BACKGROUND,
+    FOREGROUND,
+    FRAMES,
+    TRUTH,
+    Cache,
+    CachedSource,
+    ClipInfo,
+    Origin,
+    file_of,
+    pack_keypoints,
+    save_info,
+    size_and_hash,
+)
+from bdmm.data.clip_video import create_clip_video
+from bdmm.data.compress import save_blocks
+from bdmm.data.warp_codec import WarpPacker, byte_budget
+from bdmm.errors import InputError
+from bdmm.files.output_file import appearing, writing
+from bdmm.media.image import write_image
+from bdmm.media.motion_file import save_motion
+from bdmm.perception.person_crop import Pair
+from bdmm.records import Motion
+from bdmm.shapes import Keypoints
+
+_BACKGROUND_QUALITY = 88
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Ground truth of a rendered clip.
+
+    Attributes:
+        keypoints: ``t 29 3`` as the camera sees them, in pixels of the frames.
+        caches: exact warps, coded, of the first sources.
+    """
+
+    keypoints: Keypoints
+    caches: Sequence[Cache]
+
+
+@dataclass(frozen=True)
+class NewClip:
+    """A clip to be written, without its frames.
+
+    Attributes:
+        dataset: such as ``fashion``, ``iper``, ``videos`` or ``synth``.
+        split: ``train``, ``val`` or ``test``.
+        origin: where it comes from.
+        motion: of all frames, in pixels of the frames.
+        sources: frames whose warps are stored, with the errors that their fits are given.
+        truth: ground truth, None where there is none.
+    """
+
+    dataset: str
+    split: str
+    origin: Origin
+    motion: Motion
+    sources: Sequence[CachedSource]
+    truth: Truth | None = None
+
+
+def write_clip(
+    folder: Path,
+    clip: NewClip,
+    frames: Iterable[Pair],
+    body: BodyModel,
+    random: np.random.Generator,
+) -> None:
+    """Write a prepared clip; its folder appears when it is complete.
+
+    Args:
+        folder: must not exist; named like the clip.
+        clip: what is written.
+        frames: the frames and foregrounds, as many as the motion has; read once.
+        body: that the motion belongs to.
+        random: decides how the fits of the sources err.
+
+    Raises:
+        InputError: the number of frames is another one than the motion's, the disk is full and the
+            like.
+    """
+    looks = spread(len(clip.motion))
+    wanted = {*looks, *(one.frame for one in clip.sources)}
+    with appearing(folder, folder=True) as part, writing(folder):
+        kept = _write_frames(part, frames, clip, wanted)
+        empty = empty_place([kept[i][0] for i in looks], [kept[i][1] for i in looks])
+        write_image(part / BACKGROUND, empty, quality=_BACKGROUND_QUALITY)
+        _write_motion(part, clip.motion, body_keypoints(body, clip.motion))
+        used = sum(path.stat().st_size for path in part.iterdir())
+        packer = WarpPacker(byte_budget(used, len(clip.motion), clip.motion.size[0]))
+        caches = []
+        for one in clip.sources:
+            foreground = as_foreground(kept[one.frame][1])
+            caches.append(cache_warps(body, clip.motion, one, foreground, random, packer))
+        _write_warps(part, caches)
+        if clip.truth is not None:
+            _write_motion(part, clip.motion, clip.truth.keypoints, TRUTH)
+            _write_warps(part, clip.truth.caches, TRUTH)
+        save_info(part, _info(folder.name, part, clip))
+
+
+def _write_frames(
+    part: Path, frames: Iterable[Pair], clip: NewClip, wanted: set[int]
+) -> dict[int, Pair]:
+    """Write both videos; return the wanted frames by number."""
+    kept: dict[int, Pair] = {}
+    with (
+        create_clip_video(part / FRAMES, clip.motion.fps, "colour") as colours,
+        create_clip_video(part / FOREGROUND, clip.motion.fps, "grey") as people,
+    ):
+        for number, pair in enumerate(frames):
+            colours.write(pair[0])
+            people.write(pair[1])
+            if number in wanted:
+                kept[number] = pair
+        if colours.count != len(clip.motion):
+            raise InputError(
+                f"{clip.origin.file} gave {colours.count} frames instead of {len(clip.motion)}."
+            )
+    return kept
+
+
+def _write_motion(folder: Path, motion: Motion, keypoints: Keypoints, part: str = "") -> None:
+    save_motion(folder / f"{part or 'clip'}.motion", motion)
+    blocks = {"0": pack_keypoints(keypoints)}
+    save_blocks(folder / file_of("keypoints", part), blocks, {"frames": len(motion)})
+
+
+def _write_warps(folder: Path, caches: Sequence[Cache], part: str = "") -> None:
+    blocks = {
+        f"{place}/{run}": block
+        for place, cache in enumerate(caches)
+        for run, block in enumerate(cache.blocks)
+    }
+    save_blocks(folder / file_of("warps", part), blocks, {"sources": len(caches)})
+
+
+def _info(name: str, part: Path, clip: NewClip) -> ClipInfo:
+    motion = clip.motion
+    return ClipInfo(
+        name=name,
+        dataset=clip.dataset,
+        split=clip.split,
+        fps=motion.fps,
+        size=motion.size,
+        frames=len(motion),
+        body=motion.body,
+        flagged=tuple(motion.flagged.nonzero().flatten().tolist()),
+        sources=tuple(clip.sources),
+        origin=clip.origin,
+        truth=clip.truth is not None,
+        made_by=f"bdmm {version('bdmm')}",
+        files={path.name: size_and_hash(path) for path in sorted(part.iterdir())},
+    )
