@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -11,7 +11,10 @@ from bdmm.body.camera import project
 from bdmm.body.model import AnnyBody, load_body
 from bdmm.body.rasterize import rasterize
 from bdmm.body.rotations import axis_angle_to_matrix
-from bdmm.conditioning import Conditioner
+from bdmm.body.source_geometry import SourceGeometry, prepare_geometry
+from bdmm.conditioning import condition, from_warps
+from bdmm.kernels.pose_heatmaps import window_heatmaps
+from bdmm.kernels.warp import warp
 from bdmm.records import BODY25, COCO18, KEYPOINT_NAMES, Conditions, Motion, PixelState, Source
 
 SIZE = (128, 96)
@@ -55,8 +58,13 @@ def source(body: AnnyBody, move) -> Source:
 
 
 @pytest.fixture(scope="module")
-def conditioner(body: AnnyBody, source: Source) -> Conditioner:
-    return Conditioner(body, source)
+def geometry(body: AnnyBody, source: Source) -> SourceGeometry:
+    return prepare_geometry(body, source.pose, source.foreground)
+
+
+@pytest.fixture(scope="module")
+def conditioned(body: AnnyBody, geometry: SourceGeometry) -> Callable[[Motion], Conditions]:
+    return lambda motion: condition(body, geometry, motion)
 
 
 @pytest.fixture(scope="module")
@@ -64,37 +72,37 @@ def turning(move) -> Motion:
     return move([0.0, 0.4, 1.5, 2.4, torch.pi])
 
 
-def test_every_field_has_one_row_per_frame(conditioner, turning):
-    conditions = conditioner(turning)
-    assert len(conditions) == 5
-    assert conditions.pose_heatmaps.shape == (5, 18, *SIZE)
-    assert conditions.source_grid.shape == (5, *SIZE, 2)
-    assert conditions.warped_foreground.shape == (5, 1, *SIZE)
-    for name in ("state", "filled", "segment"):
-        assert getattr(conditions, name).shape == (5, *SIZE)
+def test_every_field_has_one_row_per_frame(conditioned, turning):
+    conditions = conditioned(turning)
+    assert conditions.frame_count == 5
+    assert conditions.keypoints.shape == (1, 5, 29, 3)
+    assert conditions.source_grid.shape == (1, 5, *SIZE, 2)
+    for name in ("state", "fallback", "segment"):
+        assert getattr(conditions, name).shape == (1, 5, *SIZE)
 
 
 @pytest.mark.parametrize("cuts", [[0, 2, 5], [0, 1, 4, 5]])
-def test_joined_slices_equal_the_whole_bit_for_bit(conditioner, turning, cuts):
-    whole = conditioner(turning)
-    parts = [conditioner(turning[a:b]) for a, b in pairwise(cuts)]
-    for field in fields(Conditions):
-        joined = torch.cat([getattr(part, field.name) for part in parts])
-        assert torch.equal(getattr(whole, field.name), joined), field.name
+def test_joined_slices_equal_the_whole_bit_for_bit(conditioned, turning, cuts):
+    whole = conditioned(turning)
+    parts = [conditioned(turning[a:b]) for a, b in pairwise(cuts)]
+    for name in ("keypoints", "source_grid", "state", "fallback", "segment"):
+        joined = torch.cat([getattr(part, name) for part in parts], dim=1)
+        assert torch.equal(getattr(whole, name), joined), name
 
 
-def test_heatmaps_peak_at_the_bodys_keypoints(body, conditioner, turning):
-    conditions = conditioner(turning[:1])
+def test_heatmaps_peak_at_the_bodys_keypoints(body, conditioned, turning):
+    conditions = conditioned(turning[:1])
+    maps = window_heatmaps(conditions)[0, 0]
     points = body.keypoints(turning.shape, turning.rotations[:1])
     points = project(points, turning.scale[:1], turning.translation[:1])[0]
     for place, joint in enumerate(COCO18):
-        row, column = divmod(int(conditions.pose_heatmaps[0, place].argmax()), SIZE[1])
+        row, column = divmod(int(maps[place].argmax()), SIZE[1])
         assert abs(column + 0.5 - float(points[joint, 0])) <= 0.501
         assert abs(row + 0.5 - float(points[joint, 1])) <= 0.501
 
 
-def test_a_face_seen_from_behind_is_missing(conditioner, turning):
-    maps = conditioner(turning).pose_heatmaps
+def test_a_face_seen_from_behind_is_missing(conditioned, turning):
+    maps = window_heatmaps(conditioned(turning))[0]
     nose, eyes = 0, slice(14, 16)
     assert maps[0, nose].max() > 0.5
     assert (maps[0, eyes].amax(dim=(1, 2)) > 0.5).all()
@@ -104,30 +112,47 @@ def test_a_face_seen_from_behind_is_missing(conditioner, turning):
     assert (maps[4, wrists].amax(dim=(1, 2)) > 0.5).all()
 
 
-def test_the_released_networks_joints_can_be_asked_for(body, source, turning):
-    maps = Conditioner(body, source, BODY25)(turning[:1]).pose_heatmaps
-    assert maps.shape[1] == 25
+def test_the_released_networks_joints_can_be_asked_for(body, geometry, turning):
+    conditions = condition(body, geometry, turning[:1], BODY25)
+    assert window_heatmaps(conditions).shape[2] == 25
 
 
-def test_the_warped_foreground_is_the_photos_at_the_sources_own_pose(conditioner, source, turning):
-    conditions = conditioner(turning[:1])
-    visible = conditions.state[0] == PixelState.VISIBLE
+def test_the_warped_foreground_is_the_photos_at_the_sources_own_pose(conditioned, source, turning):
+    conditions = conditioned(turning[:1])
+    visible = conditions.state[0, 0] == PixelState.VISIBLE
     assert visible.sum() > 500
-    difference = (conditions.warped_foreground - source.foreground)[0, 0]
+    warped = warp(source.foreground[None], conditions.source_grid[0])
+    difference = (warped - source.foreground)[0, 0]
     assert (difference[visible].abs() < 2e-3).float().mean() > 0.9, "all but the rim"
     assert difference[visible].min() > -2e-3, "the rim is fetched from further inside"
-    assert (conditions.warped_foreground[0, 0][conditions.state[0] == PixelState.NONE] == 0).all()
+    assert (warped[0, 0][conditions.state[0, 0] == PixelState.NONE] == 0).all()
 
 
-def test_what_cannot_be_seen_shrinks_with_turning(conditioner, turning):
-    state = conditioner(turning).state
+def test_what_cannot_be_seen_shrinks_with_turning(conditioned, turning):
+    state = conditioned(turning).state[0]
     visible = (state == PixelState.VISIBLE).sum(dim=(1, 2))
     assert (visible.diff() < 0).all()
     assert visible[-1] == 0
 
 
-def test_a_motion_of_another_size_or_body_is_our_mistake(body, conditioner, source, turning):
+def test_a_motion_of_another_size_or_body_is_our_mistake(conditioned, turning):
     with pytest.raises(AssertionError):
-        conditioner(replace(turning, size=(64, 64)))
+        conditioned(replace(turning, size=(64, 64)))
     with pytest.raises(AssertionError):
-        Conditioner(body, replace(source, pose=replace(source.pose, body="smpl")))
+        conditioned(replace(turning, body="smpl"))
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_stored_warps_become_the_conditions_that_they_were(conditioned, turning, known):
+    made = conditioned(turning[:2])
+    stored = from_warps(
+        made.source_grid[0],
+        made.state[0],
+        made.fallback[0],
+        made.keypoints[0],
+        made.joints,
+        made.segment[0] if known else None,
+    )
+    for name in ("keypoints", "source_grid", "state", "fallback"):
+        assert torch.equal(getattr(stored, name), getattr(made, name)), name
+    assert torch.equal(stored.segment, made.segment) if known else stored.segment is None

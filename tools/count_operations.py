@@ -8,6 +8,7 @@ same; 1.52 of them go into an encoder block whose result is never used and which
 """
 
 import argparse
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -15,50 +16,40 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from bdmm.config import PRESETS
 from bdmm.network.generator import Generator
-from bdmm.network.layer_inputs import Guide
-from bdmm.network.layered import LayeredGenerator, build_generator
+from bdmm.records import Conditions, joints_of
 
 UNUSED = 2 * 9 * 256 * 256 + 2 * 16 * 128 * 256
 """Operations per pixel (at 1/8) of the published third warp-encoder block: 128 -> 256 channels."""
 
 
-def count(generator: Generator | LayeredGenerator, size: int, frames: int) -> dict[str, float]:
+def count(generator: Generator, size: int, frames: int) -> dict[str, float]:
     """Return GMAC per frame by module name, for the first window of a clip."""
     counter = FlopCounterMode(display=False, depth=9)
     with torch.device("meta"), torch.no_grad(), counter:
-        if isinstance(generator, LayeredGenerator):
-            run_layered(generator, size, frames)
-        else:
-            run(generator, size, frames)
+        image, foreground = torch.empty(1, 3, size, size), torch.empty(1, 1, size, size)
+        generator(generator.prepare(image, foreground), between(generator, size, frames))
     outside = {"Global": "", "StyleEncoder": "style_encoder"}
-    top = f"{type(generator).__name__}."
     counts = {}
     for name, by_kind in counter.get_flop_counts().items():
-        part = outside.get(name, name.removeprefix(top).removeprefix("core."))
+        part = outside.get(name, name.removeprefix("Generator."))
         counts[part] = sum(by_kind.values()) / 2e9 / frames
     return counts
 
 
-def run(generator: Generator, size: int, frames: int) -> None:
-    """Make a window between two more frames."""
-    grids = torch.empty(1, frames, size, size, 2)
-    poses = torch.empty(1, frames, generator.config.joints, size, size)
-    generator(torch.empty(1, 3, size, size), poses, grids, grids[:, 0], grids[:, -1])
+def between(generator: Generator, size: int, frames: int) -> Conditions:
+    """Return a window between two more frames, or for a compositing head before one."""
 
-
-def run_layered(generator: LayeredGenerator, size: int, frames: int) -> None:
-    """Make a window before one more frame."""
-
-    def guide(length: int) -> Guide:
-        return Guide(
-            torch.empty(1, length, generator.config.joints, size, size),
+    def window(length: int) -> Conditions:
+        return Conditions(
+            torch.empty(1, length, 29, 3),
             torch.empty(1, length, size, size, 2),
             torch.empty(1, length, size, size, dtype=torch.uint8),
             torch.empty(1, length, size, size, dtype=torch.bool),
+            joints=joints_of(generator.config.joints),
         )
 
-    prepared = generator.prepare(torch.empty(1, 3, size, size), torch.empty(1, 1, size, size))
-    generator(prepared, guide(frames), torch.empty(1, 1, 3, size, size), guide(1))
+    before = None if generator.config.head == "layers" else window(1)
+    return replace(window(frames), before=before, after=window(1))
 
 
 def table(counts: dict[str, float]) -> list[tuple[str, float]]:
@@ -84,7 +75,7 @@ def table(counts: dict[str, float]) -> list[tuple[str, float]]:
         ("motion modulation", within("decoder.", "_branch.")),
         ("direct convolutions", within("decoder.", ".direct.")),
         ("up-sampling", within("decoder.", ".up.")),
-        ("colours or layers", total("decoder.to_rgb", "mix", "layers")),
+        ("colours or layers", total("head.to_rgb", "head.mix", "head.layers")),
     ]
     return [*rows, ("all", counts[""])]
 
@@ -102,7 +93,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=6, help="frames of a window")
     options = parser.parse_args()
     with torch.device("meta"):
-        generator = build_generator(PRESETS[options.preset])
+        generator = Generator(PRESETS[options.preset])
     rows = table(count(generator, options.size, options.frames))
     everything = rows[-1][1]
     for name, value in rows:

@@ -27,13 +27,14 @@ import tyro
 from torch import Tensor
 
 from bdmm.body.model import AnnyBody, load_body
-from bdmm.conditioning import Conditioner
+from bdmm.body.source_geometry import prepare_geometry
+from bdmm.conditioning import condition
 from bdmm.media.pixels import to_frames
 from bdmm.perception.body_fit import fit_motion
 from bdmm.perception.mediapipe_pose import MediaPipePose
 from bdmm.perception.refine_fit import FrameView, refine_motion
 from bdmm.perception.silhouette import clean_foreground
-from bdmm.records import BONE_NAMES, Conditions, Motion, Source
+from bdmm.records import BONE_NAMES, Conditions, Motion
 from bdmm.shapes import Foreground, Image
 from bdmm_synth.clip import ClipRequest, RenderedClip, render_clip
 from bdmm_synth.render.truth import TrueFlow
@@ -160,10 +161,9 @@ def flow_of(
     clip: RenderedClip, motion: Motion, source: int, target: int, body: AnnyBody
 ) -> Conditions:
     """Return the conditions of one target frame."""
-    image = to_frames([clip.frames_uint8[source]])[0]
     soft = torch.from_numpy(clean_foreground(clip.foregrounds[source] / np.float32(255)))
-    pose = motion[source : source + 1]
-    return Conditioner(body, Source(image, soft[None], image, pose))(motion[target : target + 1])
+    geometry = prepare_geometry(body, motion[source : source + 1], soft[None])
+    return condition(body, geometry, motion[target : target + 1])
 
 
 def end_point_errors(found: Conditions, truth: TrueFlow, target: int) -> np.ndarray:
@@ -172,8 +172,8 @@ def end_point_errors(found: Conditions, truth: TrueFlow, target: int) -> np.ndar
     size = torch.tensor([width, height])
     rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     here = torch.stack([columns, rows], dim=-1) + 0.5
-    flow = (found.source_grid[0] + 1) / 2 * size - here
-    both = found.visible[0] & truth.visible[target]
+    flow = (found.source_grid[0, 0] + 1) / 2 * size - here
+    both = found.visible[0, 0] & truth.visible[target]
     return (flow - truth.flow[target])[both].norm(dim=-1).numpy()
 
 

@@ -27,7 +27,8 @@ from bdmm.body.mesh_flow import mesh_flow, plane_turns
 from bdmm.body.model import AnnyBody, load_body
 from bdmm.body.rasterize import rasterize, rasterize_ref
 from bdmm.body.rotations import axis_angle_to_matrix, chain
-from bdmm.conditioning import Conditioner
+from bdmm.body.source_geometry import prepare_geometry
+from bdmm.conditioning import condition
 from bdmm.inference.coarse import CoarseRenderer
 from bdmm.media.pixels import to_frames
 from bdmm.media.video_reader import VideoReader
@@ -83,10 +84,9 @@ def print_speed(body: AnnyBody, frames: int = 12) -> None:
     foreground = (rasterize(vertices[:1], faces, motion.size).face >= 0).float()
     image = torch.zeros(3, *motion.size)
     source = Source(image, foreground, image, pose)
-    conditioner = Conditioner(body, source)
-    geometry = conditioner.geometry
+    geometry = prepare_geometry(body, pose, foreground)
     renderer = CoarseRenderer(source, geometry)
-    conditions = conditioner(motion)
+    conditions = condition(body, geometry, motion)
     rasters = [rasterize(one[None], faces, motion.size) for one in vertices]
     turns = plane_turns(geometry.orientations, chain(motion.rotations), motion.scale / pose.scale)
     print(f"{motion.size[1]}x{motion.size[0]}, {len(faces)} faces, ms per frame:")
@@ -97,7 +97,7 @@ def print_speed(body: AnnyBody, frames: int = 12) -> None:
         lambda: [mesh_flow(geometry, rasters[t], turns[t : t + 1]) for t in range(frames)],
         frames,
     )
-    report("all conditions", lambda: conditioner(motion), frames)
+    report("all conditions", lambda: condition(body, geometry, motion), frames)
     report("coarse picture", lambda: renderer(conditions, image), frames)
 
 
@@ -134,16 +134,17 @@ def print_quality(path: Path, body: AnnyBody, size: int, every: int) -> None:
     background = to_frames([remove_person(clip.pictures[0], person)])[0]
     foreground = torch.from_numpy(person)[None]
     source = Source(clip.frames[0], foreground, background, clip.motion[:1])
-    conditioner = Conditioner(body, source)
-    conditions = conditioner(clip.motion[1:])
-    frames = CoarseRenderer(source, conditioner.geometry)(conditions, background)
+    geometry = prepare_geometry(body, source.pose, source.foreground)
+    conditions = condition(body, geometry, clip.motion[1:])
+    frames = CoarseRenderer(source, geometry)(conditions, background)
     truth, people = clip.frames[1:], clip.people[1:, 0] > 0.5
     error, copy = (
-        127.5 * (picture - truth).abs().mean(dim=1)[conditions.visible].mean()
+        127.5 * (picture - truth).abs().mean(dim=1)[conditions.visible[0]].mean()
         for picture in (frames, clip.frames[:1])
     )
     shares = ", ".join(f"{name} {share:.1%}" for name, share in cover(conditions, people).items())
-    body_only = conditions.segment >= 0
+    assert conditions.segment is not None
+    body_only = conditions.segment[0] >= 0
     overlap = ((body_only & people).sum((1, 2)) / (body_only | people).sum((1, 2))).mean()
     print(f"{path.name}, {len(frames)} frames of {frames.shape[3]}x{frames.shape[2]}:")
     print(f"  visible error {error:.1f} (first frame unchanged {copy:.1f})")
@@ -152,10 +153,10 @@ def print_quality(path: Path, body: AnnyBody, size: int, every: int) -> None:
 
 def cover(conditions: Conditions, people: Tensor) -> dict[str, float]:
     """Return which shares of the people's pixels are known how."""
-    visible = conditions.visible
-    extended = visible | (conditions.state == PixelState.EXTENDED)
-    filled = extended | conditions.filled
-    regions = {"visible": visible, "with extension": extended, "with filled": filled}
+    visible = conditions.visible[0]
+    extended = visible | (conditions.state[0] == PixelState.EXTENDED)
+    fallback = extended | conditions.fallback[0]
+    regions = {"visible": visible, "with extension": extended, "with fallback": fallback}
     return {name: float((region & people).sum() / people.sum()) for name, region in regions.items()}
 
 

@@ -16,34 +16,48 @@ import copy
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from bdmm.config import PRESETS
+from bdmm.kernels.pose_heatmaps import window_heatmaps
 from bdmm.network.acceleration import accelerate
 from bdmm.network.generator import Generator
 from bdmm.network.layers import StyledLayer
+from bdmm.records import Conditions, joints_of
 
 FRAMES = 6
-Window = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
-def random_window(generator: Generator, size: int) -> Window:
-    """Make a source, poses, grids of a smooth motion, and the grid after them."""
-    source = torch.rand(1, 3, size, size) * 2 - 1
-    poses = torch.rand(1, FRAMES, generator.config.joints, size, size)
+def random_window(joints: int, size: int) -> Conditions:
+    """Make the conditions of a smooth motion."""
     centres = (torch.arange(size) + 0.5) * 2 / size - 1
     still = torch.stack(torch.meshgrid(centres, centres, indexing="xy"), -1)
-    grids = torch.stack([still * 0.9 + 0.02 * i for i in range(FRAMES + 1)])[None]
-    return source, poses, grids[:, :FRAMES], grids[:, FRAMES]
+    visible = torch.ones(1, FRAMES + 1, size, size, dtype=torch.long)
+    every = Conditions(
+        keypoints=torch.rand(1, FRAMES + 1, 29, 3) * size,
+        source_grid=torch.stack([still * 0.9 + 0.02 * i for i in range(FRAMES + 1)])[None],
+        state=visible,
+        fallback=visible > 1,
+        joints=joints_of(joints),
+    )
+    return every.frames(slice(0, FRAMES))
 
 
-def plain_form(generator: Generator, window: Window) -> Tensor:
+def plain_form(generator: Generator, image: Tensor, conditions: Conditions) -> Tensor:
     """Make a window frame by frame, keeping nothing from one frame for the next but the states."""
-    source, poses, grids, after = window
-    frames = [*grids.unbind(1), after]
-    encoded = [generator.encode_warped(source, grid[:, None], None, None)[0] for grid in frames]
+    foreground = torch.ones_like(image[:, :1])
+    source, poses = generator.prepare(image, foreground), window_heatmaps(conditions)
+    encoded = []
+    for i in range(FRAMES + 1):
+        last = i == FRAMES
+        frame = conditions.after if last else conditions.frames(slice(i, i + 1))
+        assert frame is not None
+        alone = replace(frame, after=None)
+        maps = generator.head.inputs(source.appearance, alone).maps
+        encoded.append(generator.encode(source, maps, alone).inside)
     warped = [[frame[scale][0] for frame in encoded] for scale in range(len(encoded[0]))]
     inside = [scale[:-1] for scale in warped]
     forward, backward = generator.forward_propagation, generator.backward_propagation
@@ -51,19 +65,19 @@ def plain_form(generator: Generator, window: Window) -> Tensor:
     assert backward is not None
     past = forward(inside, [scale[0] for scale in inside])
     future = backward(inside, [scale[-1] for scale in warped])
-    style = generator.style_encoder(source)
-
-    structural, previous, made = None, source, []
+    structural, previous, made = None, image, []
     for i, pose in enumerate(poses.unbind(1)):
         seen = torch.cat((pose, previous), 1) if generator.config.feeds_back else pose
         structure = generator.structural_encoder(seen)
         structural = generator.structural_encoder.next_state(structure, structural)
-        previous = generator.decoder(
+        kernels = generator.prepare(image, foreground)
+        features = generator.decoder(
             structural,
             [scale[i] for scale in past],
             [scale[i] for scale in future],
-            generator.fold_style(style),
+            kernels.kernels,
         )
+        previous = generator.head.frame(features, kernels.head_kernel)
         made.append(previous)
     return torch.stack(made, 1)
 
@@ -91,7 +105,7 @@ def measure(
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description="Seconds per frame of the generator's forms.")
-    parser.add_argument("--preset", default="released", choices=sorted(PRESETS))
+    parser.add_argument("--preset", default="released", choices=["paper", "released"])
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--windows", type=int, default=3, help="windows timed for each form")
     parser.add_argument("--threads", type=int, default=2)
@@ -107,14 +121,14 @@ def main() -> None:
             nn.init.normal_(parameter, std=0.03)
     plain, fast = copy.deepcopy(folded), accelerate(copy.deepcopy(folded))
     use_reference_kernels(plain)
-    window = random_window(folded, options.size)
-    source, poses, grids, after = window
+    window = random_window(folded.config.joints, options.size)
+    image = torch.rand(1, 3, options.size, options.size) * 2 - 1
     with torch.inference_mode():
-        kernels = folded.fold(source)
+        source = folded.prepare(image, torch.ones_like(image[:, :1]))
         forms = {
-            "plain": lambda: plain_form(plain, window),
-            "folded": lambda: folded(source, poses, grids, None, after, None, kernels)[0],
-            "fast": lambda: fast(source, poses, grids, None, after, None, kernels)[0],
+            "plain": lambda: plain_form(plain, image, window),
+            "folded": lambda: folded(source, window)[0],
+            "fast": lambda: fast(source, window)[0],
         }
         frames = {name: form() for name, form in forms.items()}
         clock = time.process_time if options.cpu_time else time.perf_counter

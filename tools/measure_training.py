@@ -22,11 +22,10 @@ from lightning_fabric import Fabric
 from bdmm.config import PRESETS
 from bdmm.data.batch import Batch
 from bdmm.network.acceleration import accelerate
-from bdmm.network.layered import LayeredGenerator, build_generator
-from bdmm.records import PixelState, PropagationState, joints_of
+from bdmm.network.generator import Generator
+from bdmm.records import Conditions, PixelState, joints_of
 from bdmm.training.learner import Learner
 from bdmm.training.settings import TRAIN_PRESETS, TrainSettings
-from bdmm.training.steps import guide_of
 from bdmm.training.terms import load_eye
 
 FRAMES = 6
@@ -49,14 +48,16 @@ def made_up(size: int, joints: int) -> Batch:
         source_image=noise(1, 3, size, size) * 2 - 1,
         source_foreground=person[None, None].float(),
         background=noise(1, 3, size, size) * 2 - 1,
-        keypoints=keypoints,
-        source_grid=grids,
-        state=state.expand(1, FRAMES, -1, -1),
-        filled=torch.zeros(1, FRAMES, size, size, dtype=torch.bool),
+        conditions=Conditions(
+            keypoints=keypoints,
+            source_grid=grids,
+            state=state.expand(1, FRAMES, -1, -1),
+            fallback=torch.zeros(1, FRAMES, size, size, dtype=torch.bool),
+            joints=joints_of(joints),
+        ),
         target_frames=noise(1, FRAMES, 3, size, size) * 2 - 1,
         target_foreground=person.float().expand(1, FRAMES, 1, -1, -1),
         valid=torch.ones(1, FRAMES, dtype=torch.bool),
-        joints=joints_of(joints),
     )
 
 
@@ -91,25 +92,13 @@ def measure_steps(options: argparse.Namespace, preset: str) -> list[float]:
 def measure_frames(options: argparse.Namespace, preset: str) -> list[float]:
     """Return the seconds of some windows, the first left out."""
     device = torch.device(options.device)
-    generator = accelerate(build_generator(PRESETS[preset]).to(device))
+    generator = accelerate(Generator(PRESETS[preset]).to(device))
     batch = made_up(options.size, PRESETS[preset].joints).to(device)
-    poses, grids = batch.pose_heatmaps, batch.source_grid
+    source = generator.prepare(batch.source_image, batch.source_foreground)
     seconds, state = [], None
-    if isinstance(generator, LayeredGenerator):
-        prepared = generator.prepare(batch.source_image, batch.source_foreground)
-
-        def make(state: PropagationState | None) -> PropagationState:
-            return generator(prepared, guide_of(batch), batch.background[:, None], state=state)[1]
-
-    else:
-        folded = generator.fold(batch.source_image)
-
-        def make(state: PropagationState | None) -> PropagationState:
-            return generator(batch.source_image, poses, grids, state=state, folded=folded)[1]
-
     for _ in range(options.rounds + 1):
         begin = time.perf_counter()
-        state = make(state)
+        _, state = generator(source, batch.conditions, state)
         if device.type == "cuda":
             torch.cuda.synchronize()
         seconds.append(time.perf_counter() - begin)

@@ -4,71 +4,111 @@ from collections.abc import Sequence
 
 import torch
 from einops import rearrange
+from jaxtyping import Bool, Float, Int, Integer
 from torch import Tensor
 
 from bdmm.body.camera import hide_face, project
-from bdmm.body.mesh_flow import MeshFlow, mesh_flow, plane_turns
+from bdmm.body.mesh_flow import mesh_flow, plane_turns
 from bdmm.body.model import BodyModel
-from bdmm.body.pose_heatmap import pose_heatmaps
 from bdmm.body.rasterize import Raster, rasterize
+from bdmm.body.regions import nearest_pixel
 from bdmm.body.rotations import chain
-from bdmm.body.source_geometry import prepare_geometry
-from bdmm.kernels.warp import warp
-from bdmm.records import COCO18, Conditions, Motion, Source
+from bdmm.body.source_geometry import SourceGeometry
+from bdmm.records import BONE_NAMES, COCO18, Conditions, Motion, PixelState
+from bdmm.shapes import Keypoints
+
+_ANOTHER_OUTLINE = 0.1
+"""Share of the frame's height up to which two outlines of one body are looked for apart."""
+_RUN = 16
+_PELVIS = BONE_NAMES.index("pelvis")
 
 
-class Conditioner:
-    """Makes the conditions of any run of frames of one source.
+def condition(
+    body: BodyModel, geometry: SourceGeometry, motion: Motion, joints: Sequence[int] = COCO18
+) -> Conditions:
+    """Return the conditions of a run of frames, as a batch of one clip.
 
-    Frames are worked out one by one, so a run is the same whether it is asked for whole or in
-    slices, bit for bit, and memory is bounded by the slice.
+    A run is the same whether it is asked for whole or in slices, bit for bit.
 
     Args:
-        body: the body that source and motions belong to.
-        source: the photo; its device is where the work is done.
+        body: that motion and geometry belong to, on the geometry's device.
+        geometry: of the source.
+        motion: retargeted to the source (`body.retarget`): its shape, in pixels of its photo.
         joints: which keypoints become heatmaps, `records.COCO18` or `records.BODY25`.
     """
+    assert motion.body == body.name
+    assert motion.size == geometry.size
+    # A shape with a dimension of its own makes each pose by itself, however many there are.
+    posed = geometry.body.vertices(motion.shape[None], motion.rotations)
+    vertices = project(posed, motion.scale, motion.translation)
+    raster = rasterize(vertices, geometry.faces, motion.size)
+    shrink = geometry.scale / motion.scale
+    turns = plane_turns(geometry.orientations, chain(motion.rotations), shrink)
+    flow = mesh_flow(geometry, raster, turns)
+    return Conditions(
+        keypoints=_keypoints(body, motion, raster)[None],
+        source_grid=flow.source_grid[None],
+        state=flow.state[None],
+        fallback=flow.filled[None],
+        segment=flow.segment[None],
+        joints=tuple(joints),
+    )
 
-    def __init__(self, body: BodyModel, source: Source, joints: Sequence[int] = COCO18) -> None:
-        assert source.pose.body == body.name
-        self.body = body.to(source.image.device)
-        self.source = source
-        self.joints = joints
-        self.geometry = prepare_geometry(self.body, source.pose, source.foreground)
 
-    def __call__(self, motion: Motion) -> Conditions:
-        """Return the conditions of these frames.
+def body_keypoints(body: BodyModel, motion: Motion) -> Keypoints:
+    """Return ``t 29 3`` keypoints as `condition` gives them, without a source.
 
-        Args:
-            motion: retargeted to the source (`body.retarget`): its shape, in pixels of its photo.
-        """
-        assert motion.size == self.geometry.size
-        frames = [self._frame(motion[t : t + 1]) for t in range(len(motion))]
-        return Conditions(*(torch.cat(parts) for parts in zip(*frames, strict=True)))
+    Args:
+        body: that the motion belongs to.
+        motion: of any length; memory is bounded.
+    """
+    runs = []
+    for start in range(0, len(motion), _RUN):
+        run = motion[start : start + _RUN]
+        vertices = body.vertices(run.shape[None], run.rotations)
+        vertices = project(vertices, run.scale, run.translation)
+        runs.append(_keypoints(body, run, rasterize(vertices, body.faces, run.size)))
+    return torch.cat(runs)
 
-    def _frame(self, motion: Motion) -> tuple[Tensor, ...]:
-        """Return the fields of `Conditions` for a motion of one frame."""
-        posed = self.geometry.body.vertices(motion.shape[None], motion.rotations)
-        vertices = project(posed, motion.scale, motion.translation)
-        raster = rasterize(vertices, self.geometry.faces, motion.size)
-        shrink = self.geometry.scale / motion.scale
-        turns = plane_turns(self.geometry.orientations, chain(motion.rotations), shrink)
-        flow = mesh_flow(self.geometry, raster, turns)
-        return (
-            pose_heatmaps(self._keypoints(motion, raster), motion.size, self.joints),
-            flow.source_grid,
-            flow.state,
-            flow.filled,
-            self._warped_foreground(flow),
-            flow.segment,
-        )
 
-    def _keypoints(self, motion: Motion, raster: Raster) -> Tensor:
-        """Return the body's keypoints; points of the face that the body hides are missing."""
-        points = self.body.keypoints(motion.shape, motion.rotations)
-        points = project(points, motion.scale, motion.translation)
-        return hide_face(points, raster.depth, motion.scale)
+def _keypoints(body: BodyModel, motion: Motion, raster: Raster) -> Keypoints:
+    """Return ``t 29 3`` keypoints; points of the face that the body hides have confidence 0."""
+    # Frame by frame: in one product the last bits would depend on the number of frames.
+    points = torch.cat([body.keypoints(motion.shape, one[None]) for one in motion.rotations])
+    points = project(points, motion.scale, motion.translation)
+    return hide_face(points, raster.depth, motion.scale)
 
-    def _warped_foreground(self, flow: MeshFlow) -> Tensor:
-        foreground = rearrange(self.source.foreground, "1 h w -> 1 1 h w")
-        return warp(foreground, flow.source_grid)
+
+def from_warps(
+    source_grid: Float[Tensor, "t h w 2"],
+    state: Integer[Tensor, "t h w"],
+    fallback: Bool[Tensor, "t h w"],
+    keypoints: Keypoints,
+    joints: Sequence[int] = COCO18,
+    segment: Int[Tensor, "t h w"] | None = None,
+) -> Conditions:
+    """Return the conditions that stored warps stand for, as a batch of one clip.
+
+    Args:
+        source_grid: see `Conditions`.
+        state: see `Conditions`.
+        fallback: see `Conditions`.
+        keypoints: ``t 29 3`` of the frames.
+        joints: which of them become heatmaps.
+        segment: bones of another outline of the same body, from which those of the stored outline
+            are taken: the stored one may have errors on purpose, that must not be mended. Without
+            it the bones are not known.
+    """
+    body = (state == PixelState.VISIBLE) | (state == PixelState.HIDDEN)
+    bones = None if segment is None else _bones_of(body, segment)[None]
+    return Conditions(
+        keypoints[None], source_grid[None], state[None], fallback[None], bones, joints=tuple(joints)
+    )
+
+
+def _bones_of(body: Bool[Tensor, "t h w"], segment: Int[Tensor, "t h w"]) -> Int[Tensor, "t h w"]:
+    """Return the bone of another outline next to each of the body's pixels, -1 off the body."""
+    row, column = nearest_pixel(segment >= 0, reach=round(_ANOTHER_OUTLINE * segment.shape[1]))
+    frame = rearrange(torch.arange(len(segment), device=segment.device), "t -> t 1 1")
+    bone = torch.where(row >= 0, segment[frame, row.clamp(min=0), column.clamp(min=0)], _PELVIS)
+    return torch.where(body, bone, -1)

@@ -1,11 +1,15 @@
 """What crosses the borders between stages: plain frozen values, nothing else."""
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from fractions import Fraction
+from typing import Any
 
-from jaxtyping import Bool, Float, Int
+import torch
+from jaxtyping import Bool, Float, Integer
 from torch import Tensor
+from torch.nn.functional import pad
 
 from bdmm.errors import InputError
 from bdmm.shapes import Flags, Foreground, Image, Keypoints, Rotations
@@ -142,39 +146,142 @@ class PixelState(IntEnum):
     """Off the body but near it: hair and loose clothes, carried along with the nearest part."""
 
 
+NOWHERE = -2.0
+"""Grid position of pixels of which nothing is known: far outside the source, so it samples zero."""
+
+
 @dataclass(frozen=True)
 class Conditions:
-    """What the networks and renderers are given for the frames of one window.
+    """What networks and renderers are given for the frames of one window.
+
+    `bdmm.conditioning` makes them; they are stored, augmented, batched and rendered as such. Pose
+    heatmaps are drawn from the keypoints where they are used (`kernels.pose_heatmaps`).
 
     Attributes:
-        pose_heatmaps: ``t k h w`` in [0, 1].
-        source_grid: ``t h w 2`` normalised (x, y) positions in the source; -2 where nothing is
-            known (samples zero). Hidden pixels carry the through-body position.
-        state: ``t h w`` values of `PixelState`.
-        filled: ``t h w`` hidden pixels whose through-body position may be copied.
-        warped_foreground: ``t 1 h w`` the source's foreground sampled by ``source_grid``.
-        segment: ``t h w`` index into `BONE_NAMES` of the body at each pixel, -1 off the body.
+        keypoints: ``b t 29 3`` (x, y, confidence) in pixels of the window, whose frames may be
+            parts of whole ones. A keypoint of confidence 0 is missing.
+        source_grid: ``b t h w 2`` normalised (x, y) positions in the source, `NOWHERE` where
+            unknown. Hidden pixels carry their fallback correspondence.
+        state: ``b t h w`` values of `PixelState`.
+        fallback: ``b t h w`` hidden pixels whose fallback correspondence may be copied.
+        segment: ``b t h w`` index into `BONE_NAMES` of the body at each pixel, -1 off the body;
+            None where it was not kept.
+        inpainted: ``b t 3 h w`` colours in [-1, 1] for hidden pixels to which nothing is copied;
+            None: the network spreads the colours around them.
+        joints: which keypoints become heatmaps.
+        side: shorter side of the whole frame in pixels, by which heatmaps are scaled; None: of
+            these frames.
+        extent: (height, width) of what is frame; the rest is padding, where heatmaps are zero.
+            None: there is no padding.
+        before: of the frame before the window, the first of a clip's; None: the first frame's own.
+        after: of the frame after the window; None: the last frame's own.
     """
 
-    pose_heatmaps: Float[Tensor, "t k h w"]
-    source_grid: Float[Tensor, "t h w 2"]
-    state: Int[Tensor, "t h w"]
-    filled: Bool[Tensor, "t h w"]
-    warped_foreground: Float[Tensor, "t 1 h w"]
-    segment: Int[Tensor, "t h w"]
-
-    def __len__(self) -> int:
-        """Return the number of frames."""
-        return self.source_grid.shape[0]
-
-    def __getitem__(self, frames: slice) -> "Conditions":
-        """Return a run of frames."""
-        return Conditions(*(getattr(self, one.name)[frames] for one in fields(self)))
+    keypoints: Float[Tensor, "b t k 3"]
+    source_grid: Float[Tensor, "b t h w 2"]
+    state: Integer[Tensor, "b t h w"]
+    fallback: Bool[Tensor, "b t h w"]
+    segment: Integer[Tensor, "b t h w"] | None = None
+    inpainted: Float[Tensor, "b t 3 h w"] | None = None
+    joints: tuple[int, ...] = COCO18
+    side: int | None = None
+    extent: tuple[int, int] | None = None
+    before: "Conditions | None" = None
+    after: "Conditions | None" = None
 
     @property
-    def visible(self) -> Bool[Tensor, "t h w"]:
+    def frame_count(self) -> int:
+        """Frames of the window."""
+        return self.state.shape[1]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the frames."""
+        return self.state.shape[2], self.state.shape[3]
+
+    @property
+    def visible(self) -> Bool[Tensor, "b t h w"]:
         """Where the target's body point can be seen in the source."""
         return self.state == PixelState.VISIBLE
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> "Conditions":
+        """Return conditions whose tensors are all changed by a function."""
+        names = ("keypoints", "source_grid", "state", "fallback", "segment", "inpainted")
+        values = {name: getattr(self, name) for name in names}
+        values = {name: one if one is None else change(one) for name, one in values.items()}
+        return self._with_neighbours(lambda one: one.map(change), **values)
+
+    def to(self, device: torch.device | str) -> "Conditions":
+        """Return the conditions on a device."""
+        return self.map(lambda value: value.to(device, non_blocking=True))
+
+    def frames(self, part: slice) -> "Conditions":
+        """Return a run of frames; the one behind its end rides along as ``after``."""
+        start, stop, _ = part.indices(self.frame_count)
+        alone = replace(self, before=None, after=None)
+        after = self.after
+        if stop < self.frame_count:
+            after = alone.map(lambda value: value[:, stop : stop + 1])
+        return replace(alone.map(lambda value: value[:, start:stop]), after=after)
+
+    def crop(self, rows: slice, columns: slice) -> "Conditions":
+        """Cut the same part out of all frames; positions still refer to the whole source.
+
+        Args:
+            rows: with both ends, within the frames.
+            columns: likewise.
+        """
+        corner = self.keypoints.new_tensor([columns.start, rows.start, 0])
+        extent = None
+        if self.extent is not None:
+            (height, width), cut = self.extent, (rows, columns)
+            ends = (min(end, one.stop) for end, one in zip((height, width), cut, strict=True))
+            height, width = (max(0, e - one.start) for e, one in zip(ends, cut, strict=True))
+            extent = (height, width)
+        place = (..., rows, columns)
+        return self._with_neighbours(
+            lambda one: one.crop(rows, columns),
+            keypoints=self.keypoints - corner,
+            source_grid=self.source_grid[:, :, rows, columns],
+            state=self.state[place],
+            fallback=self.fallback[place],
+            segment=None if self.segment is None else self.segment[place],
+            inpainted=None if self.inpainted is None else self.inpainted[place],
+            side=self.side or min(self.size),
+            extent=extent,
+        )
+
+    def pad(self, size: tuple[int, int]) -> "Conditions":
+        """Grow frames to the right and below by pixels without a body.
+
+        The source must have the frames' size and be grown likewise.
+
+        Args:
+            size: (height, width) of the result, at least that of the frames.
+        """
+        height, width = self.size
+        grow = (0, size[1] - width, 0, size[0] - height)
+        shrink = self.source_grid.new_tensor([width / size[1], height / size[0]])
+        nowhere = self.source_grid == NOWHERE
+        grid = torch.where(nowhere, NOWHERE, (self.source_grid + 1) * shrink - 1)
+        inpainted, segment = self.inpainted, self.segment
+        return self._with_neighbours(
+            lambda one: one.pad(size),
+            source_grid=pad(grid, (0, 0, *grow), value=NOWHERE),
+            state=pad(self.state, grow),
+            fallback=pad(self.fallback, grow),
+            segment=None if segment is None else pad(segment, grow, value=-1),
+            inpainted=None if inpainted is None else pad(inpainted, grow),
+            side=self.side or min(self.size),
+            extent=self.extent or self.size,
+        )
+
+    def _with_neighbours(
+        self, change: Callable[["Conditions"], "Conditions"], **values: Any
+    ) -> "Conditions":
+        beyond = {"before": self.before, "after": self.after}
+        beyond = {name: one if one is None else change(one) for name, one in beyond.items()}
+        return replace(self, **values, **beyond)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from bdmm.config import PRESETS
-from bdmm.network.layered import build_generator
+from bdmm.network.generator import Generator
 from bdmm.network.weights import SHIPPED, digest, load_weights, save_weights, weights_file
 
 
@@ -18,7 +18,7 @@ def test_shipped_weights_are_what_their_name_says(name):
     assert config == PRESETS[name]
     assert {value.dtype for value in tensors.values()} == {torch.float16}
     assert file.stat().st_size < 16 * 2**20
-    build_generator(config).load_state_dict(tensors)
+    Generator(config).load_state_dict(tensors)
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from bdmm.body.mesh_flow import NOWHERE, MeshFlow, mesh_flow, plane_turns
+from bdmm.body.mesh_flow import MeshFlow, mesh_flow, plane_turns
 from bdmm.body.rotations import axis_angle_to_matrix, chain
 from bdmm.body.source_geometry import SourceGeometry, prepare_geometry
 from bdmm.records import BONE_NAMES, Motion, PixelState

@@ -4,7 +4,7 @@ import torch
 from bdmm.config import NetworkConfig
 from bdmm.media.image import read_image
 from bdmm.media.video_reader import VideoReader
-from bdmm.network.layered import build_generator
+from bdmm.network.generator import Generator
 from bdmm.network.weights import save_weights
 
 SMALL = ("--size", "96", "--quiet")
@@ -24,7 +24,7 @@ MAPS = {
 
 def weights(name, config):
     torch.manual_seed(0)
-    save_weights(name, build_generator(config).state_dict(), config)
+    save_weights(name, Generator(config).state_dict(), config)
     return name
 
 

@@ -17,7 +17,7 @@ from bdmm.data.augment import (
 )
 from bdmm.data.clip_dataset import read_sample
 from bdmm.data.sample import Sample
-from bdmm.data.warp_codec import NOWHERE, to_flow
+from bdmm.data.warp_codec import to_flow
 from bdmm.kernels.warp import warp
 from bdmm.records import KEYPOINT_NAMES, PixelState
 

@@ -9,12 +9,10 @@ import torch
 from bdmm.body.camera import project
 from bdmm.body.rotations import axis_angle_to_matrix
 from bdmm.body.source_geometry import prepare_geometry
-from bdmm.conditioning import Conditioner
-from bdmm.data.body_keypoints import body_keypoints
-from bdmm.data.cached_sources import choose_sources, flow_onto
+from bdmm.conditioning import body_keypoints, condition
+from bdmm.data.cached_sources import choose_sources
 from bdmm.data.clip_background import empty_place
 from bdmm.data.fit_error import spoil_fit
-from bdmm.records import COCO18, Source
 
 
 def test_sources_show_all_sides_of_a_person_who_turns(sliding) -> None:
@@ -51,28 +49,16 @@ def test_a_spoilt_fit_errs_by_what_was_asked(sliding, body, error: float) -> Non
     assert torch.allclose(turned, torch.eye(3).expand_as(turned), atol=1e-4)
 
 
-def test_warps_of_a_run_equal_those_that_inference_makes(sliding, body) -> None:
-    foreground = torch.from_numpy(sliding.foregrounds[3]).float()[None] / 255
-    black = torch.zeros(3, 96, 96)
-    pose = sliding.motion[3:4]
-    conditions = Conditioner(body, Source(black, foreground, black, pose))(sliding.motion[:5])
-    flow = flow_onto(prepare_geometry(body, pose, foreground), sliding.motion[:5])
-    assert (flow.state == conditions.state).float().mean() > 0.999
-    assert (flow.source_grid - conditions.source_grid).abs().mean() < 1e-3
-
-
 def test_keypoints_are_those_that_inference_draws(sliding, body) -> None:
     motion = sliding.motion[:2]
     turned = motion.rotations.clone()
     turned[:, 0] = axis_angle_to_matrix(torch.tensor([0.0, 2.8, 0.0]))
     motion = replace(motion, rotations=turned)
     foreground = torch.from_numpy(sliding.foregrounds[0]).float()[None] / 255
-    black = torch.zeros(3, 96, 96)
-    maps = Conditioner(body, Source(black, foreground, black, motion[:1]))(motion).pose_heatmaps
-    drawn = maps.amax(dim=(2, 3)) > 0
-    keypoints = body_keypoints(body, motion)[:, list(COCO18)]
-    assert torch.equal(keypoints[..., 2] > 0, drawn)
-    assert not drawn[0, 0]
+    made = condition(body, prepare_geometry(body, motion[:1], foreground), motion)
+    keypoints = body_keypoints(body, motion)
+    assert torch.equal(keypoints, made.keypoints[0])
+    assert keypoints[0, 0, 2] == 0
 
 
 def test_the_empty_place_is_found_behind_a_person_who_moves() -> None:

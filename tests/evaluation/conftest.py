@@ -11,7 +11,7 @@ import torch
 from bdmm.body.camera import project
 from bdmm.body.model import AnnyBody, load_body
 from bdmm.body.rasterize import rasterize
-from bdmm.data.body_keypoints import body_keypoints
+from bdmm.conditioning import body_keypoints
 from bdmm.data.clip_store import PreparedClip
 from bdmm.data.synth import SynthOptions, store_rendered
 from bdmm.evaluation.evaluate import ClipChoice, Reenacting, evaluate_reenactments

@@ -39,7 +39,7 @@ from bdmm.evaluation.jobs.run import Workplace, run
 from bdmm.evaluation.reports.curve_plot import Panel, draw_panels
 from bdmm.evaluation.systems import System
 from bdmm.media.motion_file import load_shipped
-from bdmm.network.layered import build_generator
+from bdmm.network.generator import Generator
 from bdmm.network.weights import save_weights
 from bdmm.records import KEYPOINT_NAMES
 
@@ -54,7 +54,7 @@ def seeded() -> np.random.Generator:
 def weights(tmp_path: Path) -> Path:
     """A tiny network whose branches all say something."""
     config = NetworkConfig(joints=18, widths=(4, 6), style_widths=(4, 6), feeds_back=False)
-    save_weights(tmp_path / "w.safetensors", build_generator(config).state_dict(), config)
+    save_weights(tmp_path / "w.safetensors", Generator(config).state_dict(), config)
     return tmp_path / "w.safetensors"
 
 
@@ -198,7 +198,7 @@ def test_a_branch_can_only_be_left_out_where_there_are_two(weights: Path, tmp_pa
     generator = without_backward(weights).generator
     assert not generator.config.backward_branch
     config = generator.config
-    save_weights(tmp_path / "less.safetensors", build_generator(config).state_dict(), config)
+    save_weights(tmp_path / "less.safetensors", Generator(config).state_dict(), config)
     with pytest.raises(InputError, match="has one branch only"):
         without_backward(tmp_path / "less.safetensors")
 

@@ -1,6 +1,8 @@
 """A person drawn from the body asset, whose fit is known exactly."""
 
+from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,10 +12,12 @@ from bdmm.body.camera import project
 from bdmm.body.model import AnnyBody, load_body
 from bdmm.body.rasterize import rasterize
 from bdmm.body.retarget import retarget
+from bdmm.body.source_geometry import SourceGeometry, prepare_geometry
+from bdmm.conditioning import condition
 from bdmm.inference.source_view import SourceView, View
 from bdmm.media.motion_file import load_shipped
 from bdmm.media.pixels import to_pictures
-from bdmm.records import BONE_NAMES, Motion, Source
+from bdmm.records import BONE_NAMES, Conditions, Motion, Source
 
 SIZE = (120, 90)
 
@@ -63,3 +67,14 @@ def pasted_view(source: Source) -> SourceView:
 def motion(source: Source) -> Motion:
     """Thirteen frames of a shipped walk: two windows and one frame."""
     return retarget(load_shipped("walk"), source.pose)[:13]
+
+
+@pytest.fixture(scope="session")
+def geometry(body: AnnyBody, source: Source) -> SourceGeometry:
+    return prepare_geometry(body, source.pose, source.foreground)
+
+
+@pytest.fixture(scope="session")
+def conditioned(body: AnnyBody, geometry: SourceGeometry) -> Callable[..., Conditions]:
+    """Return a function that makes the conditions of a motion and some joints."""
+    return partial(condition, body, geometry)

@@ -8,6 +8,7 @@ import torch
 
 import bdmm
 from bdmm.body.retarget import retarget
+from bdmm.conditioning import condition
 from bdmm.config import NetworkConfig
 from bdmm.errors import InputError
 from bdmm.inference.animate import Animation, animate
@@ -68,14 +69,12 @@ def test_the_same_call_gives_the_same_frames(source_view, motion, network, rende
 
 def test_frames_are_made_as_they_are_asked_for(source_view, motion, network, monkeypatch):
     made = []
-    conditioner = "bdmm.conditioning.Conditioner.__call__"
-    original = bdmm.conditioning.Conditioner.__call__
 
-    def watched(self, part):
+    def watched(body, geometry, part, joints):
         made.append(len(part))
-        return original(self, part)
+        return condition(body, geometry, part, joints)
 
-    monkeypatch.setattr(conditioner, watched)
+    monkeypatch.setattr("bdmm.inference.animate.condition", watched)
     clip = animation(source_view, motion, network)
     assert made == []
     next(clip)

@@ -16,7 +16,6 @@ from bdmm.inference.recorder import Block, Modulated, Recording
 from bdmm.inference.renderers import Coarse, Network
 from bdmm.media.video_reader import VideoReader
 from bdmm.network.generator import Generator
-from bdmm.network.layered import LayeredGenerator
 
 SMALL = NetworkConfig(joints=18, feeds_back=False, widths=(4, 6), style_widths=(4, 6, 8))
 LAYERED = NetworkConfig(
@@ -34,7 +33,7 @@ def inputs(source_view, motion) -> Inputs:
 def test_every_frame_is_looked_into_and_stays_what_it_was(inputs, config):
     torch.manual_seed(0)
     layered = config.head == "layers"
-    renderer = Layered(LayeredGenerator(config)) if layered else Network(Generator(config))
+    renderer = Layered(Generator(config)) if layered else Network(Generator(config))
     frames = list(Animation(inputs, renderer))
     explanation = Explanation(inputs, renderer)
     held = 0

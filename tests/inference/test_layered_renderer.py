@@ -5,13 +5,13 @@ import dataclasses
 import pytest
 import torch
 
-from bdmm.conditioning import Conditioner
 from bdmm.config import PRESETS
-from bdmm.inference.layered import Layered, guide_of, within
+from bdmm.inference.compositing import refine
+from bdmm.inference.layered import Layered, inpainted
 from bdmm.inference.padding import pad_image
 from bdmm.inference.person_box import Box, moved_state, person_box
 from bdmm.inference.person_colours import PersonColours
-from bdmm.network.layered import LayeredGenerator
+from bdmm.network.generator import Generator
 from bdmm.records import Conditions, PixelState, PropagationState
 
 
@@ -51,22 +51,21 @@ def test_a_state_moves_with_its_box() -> None:
 
 
 @pytest.mark.parametrize("part", [None, "forward_branch", "backward_branch"])
-def test_frames_are_those_of_the_whole_picture(source, body, motion, part) -> None:
+def test_frames_are_those_of_the_whole_picture(source, geometry, conditioned, motion, part) -> None:
     torch.manual_seed(3)
-    conditioner = Conditioner(body, source)
     config = dataclasses.replace(PRESETS["layered"], widths=(4, 6, 8), style_widths=(4, 6, 8))
     config = dataclasses.replace(config, **({part: False} if part else {}))
-    generator = LayeredGenerator(config)
-    conditions = conditioner(motion[:5])
-    windows = [conditions[0:3], conditions[3:5]]
-    made = torch.cat(list(Layered(generator).render(source, conditioner.geometry, windows)))
+    generator = Generator(config)
+    conditions = conditioned(motion[:5])
+    windows = [conditions.frames(slice(0, 3)), conditions.frames(slice(3, 5))]
+    made = torch.cat(list(Layered(generator).render(source, geometry, windows)))
     assert made.shape == (5, *source.image.shape)
     assert made.abs().max() <= 1
 
-    colours = PersonColours(source, conditioner.geometry)
+    colours = PersonColours(source, geometry)
     whole = _whole(generator, source, windows, colours)
     assert (made - whole).abs().mean() < 0.01
-    far = conditions.state == PixelState.NONE
+    far = conditions.state[0] == PixelState.NONE
     far = torch.nn.functional.avg_pool2d(far.float()[:, None], 41, 1, 20)[:, 0] == 1
     background = source.background.expand(5, -1, -1, -1)
     away = (made - background).abs().amax(dim=1)[far]
@@ -74,25 +73,18 @@ def test_frames_are_those_of_the_whole_picture(source, body, motion, part) -> No
 
 
 def _whole(
-    generator: LayeredGenerator, source, windows: list[Conditions], colours: PersonColours
+    generator: Generator, source, windows: list[Conditions], colours: PersonColours
 ) -> torch.Tensor:
     """Make frames without boxes."""
     height, width = source.image.shape[1:]
     size = (-(-height // 8) * 8, -(-width // 8) * 8)
-    everything = Box(0, size[0], 0, size[1])
     made, state = [], None
     with torch.no_grad():
         photo, foreground = (pad_image(p, size)[None] for p in (source.image, source.foreground))
         prepared = generator.prepare(photo, foreground)
         behind = pad_image(source.background, size)[None, None]
-        for number, window in enumerate(windows):
-            after = windows[number + 1][0:1] if number + 1 < len(windows) else None
-            layers, state = generator(
-                prepared,
-                within(guide_of(window, colours, size), everything),
-                behind,
-                after=None if after is None else guide_of(after, colours, size),
-                state=state,
-            )
-            made.append(layers.frames[0, :, :, :height, :width].clamp(-1, 1))
+        for window in windows:
+            layers, state = generator(prepared, inpainted(window, colours).pad(size), state)
+            frames = refine(layers, min(size)).over(behind)
+            made.append(frames[0, :, :, :height, :width].clamp(-1, 1))
     return torch.cat(made)

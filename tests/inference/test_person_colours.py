@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from bdmm.conditioning import Conditioner
+from bdmm.body.source_geometry import prepare_geometry
 from bdmm.inference.bone_palette import HEAD, _fingers, bone_palette
 from bdmm.inference.person_colours import PersonColours
 from bdmm.records import BONE_NAMES, Conditions, PixelState, Source
@@ -20,19 +20,14 @@ HERE = slice(20, 30)
 
 
 @pytest.fixture(scope="module")
-def conditioner(body, source) -> Conditioner:
-    return Conditioner(body, source)
+def colours(source, geometry) -> PersonColours:
+    return PersonColours(source, geometry)
 
 
 @pytest.fixture(scope="module")
-def colours(source, conditioner) -> PersonColours:
-    return PersonColours(source, conditioner.geometry)
-
-
-@pytest.fixture(scope="module")
-def place_of(conditioner):
+def place_of(geometry):
     """Return a bone's middle in the photo, as grids have it."""
-    shown, (height, width) = conditioner.geometry.maps, conditioner.geometry.size
+    shown, (height, width) = geometry.maps, geometry.size
 
     def find(bone: int) -> torch.Tensor:
         at = torch.nonzero((shown.segment == bone) & shown.on_mesh)[:, 0]
@@ -48,17 +43,16 @@ def frame(source: Source) -> Conditions:
     """A frame without a person."""
     height, width = source.pose.size
     return Conditions(
-        pose_heatmaps=torch.zeros(1, 18, height, width),
-        source_grid=torch.full((1, height, width, 2), -2.0),
-        state=torch.zeros(1, height, width, dtype=torch.long),
-        filled=torch.zeros(1, height, width, dtype=torch.bool),
-        warped_foreground=torch.ones(1, 1, height, width),
-        segment=torch.full((1, height, width), -1),
+        keypoints=torch.zeros(1, 1, 29, 3),
+        source_grid=torch.full((1, 1, height, width, 2), -2.0),
+        state=torch.zeros(1, 1, height, width, dtype=torch.long),
+        fallback=torch.zeros(1, 1, height, width, dtype=torch.bool),
+        segment=torch.full((1, 1, height, width), -1),
     )
 
 
 def put(frame: Conditions, columns: slice, bone: int, state: int, place=None) -> None:
-    where = (0, HERE, columns)
+    where = (0, 0, HERE, columns)
     frame.segment[where], frame.state[where] = bone, state
     if place is not None:
         frame.source_grid[where] = place
@@ -107,8 +101,8 @@ def test_a_single_pixel_of_another_place_looks_like_its_neighbours(frame, colour
     """On the head too, whose hidden parts have the hair's colour otherwise."""
     put(frame, HERE, HEAD, SHOWN, place_of(HEAD))
     whole = colours(frame)
-    frame.source_grid[0, 25, 25] = place_of(HIP)
-    frame.state[0, 25, 25] = state
+    frame.source_grid[0, 0, 25, 25] = place_of(HIP)
+    frame.state[0, 0, 25, 25] = state
     made = colours(frame)
     assert not made.copied[0, 25, 25]
     torch.testing.assert_close(made.colours[0, :, 25, 25], whole.colours[0, :, 25, 25])
@@ -137,13 +131,13 @@ def test_without_own_colours_the_next_bone_gives_them_else_the_palette(frame, co
     torch.testing.assert_close(flat, colours.palette[SHIN])
 
 
-def test_frames_are_the_same_in_any_slices(motion, conditioner, colours):
-    conditions = conditioner(motion[:3])
+def test_frames_are_the_same_in_any_slices(motion, conditioned, colours):
+    conditions = conditioned(motion[:3])
     whole = colours(conditions)
-    parts = [colours(conditions[a:b]) for a, b in ((0, 1), (1, 3))]
+    parts = [colours(conditions.frames(slice(a, b))) for a, b in ((0, 1), (1, 3))]
     assert torch.equal(whole.colours, torch.cat([part.colours for part in parts]))
     assert torch.equal(whole.copied, torch.cat([part.copied for part in parts]))
-    off = conditions.state == PixelState.NONE
+    off = conditions.state[0] == PixelState.NONE
     assert not (whole.copied & off).any()
     assert not whole.colours.movedim(1, -1)[off].any()
 
@@ -151,8 +145,8 @@ def test_frames_are_the_same_in_any_slices(motion, conditioner, colours):
 def test_fingers_that_miss_their_place_have_the_faces_colour(body, source):
     """Two thirds of a hand lie on something black in the photo, the rest is skin."""
     source = enlarged(source, 4)
-    conditioner = Conditioner(body, source)
-    shown = conditioner.geometry.maps
+    geometry = prepare_geometry(body, source.pose, source.foreground)
+    shown = geometry.maps
     of = {
         name: (shown.segment == BONE_NAMES.index(name)) & shown.on_mesh & shown.person
         for name in ("head", "left_hand", "right_hand")
@@ -164,11 +158,11 @@ def test_fingers_that_miss_their_place_have_the_faces_colour(body, source):
         at = torch.nonzero(of[name])[:, 0]
         pixels[:, at] = skin[:, None]
         pixels[:, at[: 2 * len(at) // 3]] = black[:, None]
-    bare = bone_palette(pixels.view_as(source.image), conditioner.geometry)
+    bare = bone_palette(pixels.view_as(source.image), geometry)
     torch.testing.assert_close(bare[HAND], skin)
     for name in ("left_hand", "right_hand"):
         pixels[:, of[name]] = black[:, None]
-    gloved = bone_palette(pixels.view_as(source.image), conditioner.geometry)
+    gloved = bone_palette(pixels.view_as(source.image), geometry)
     torch.testing.assert_close(gloved[HAND], black)
 
 

@@ -5,11 +5,11 @@ import torch
 
 from bdmm.config import NetworkConfig
 from bdmm.errors import InputError
+from bdmm.inference.compositing import refine
 from bdmm.inference.recorder import Block, Recorder, blocks_of
 from bdmm.network.acceleration import accelerate
 from bdmm.network.generator import Generator
-from bdmm.network.layer_inputs import Guide
-from bdmm.network.layered import LayeredGenerator
+from bdmm.records import Conditions, joints_of
 
 PAPER = NetworkConfig(joints=18, feeds_back=False, widths=(4, 6, 8), style_widths=(4, 6, 8))
 RELEASED = replace(PAPER, joints=25, feeds_back=True)
@@ -27,15 +27,24 @@ def stirred(generator):
     return generator.eval()
 
 
-def window(config):
-    heatmaps = torch.rand(1, FRAMES, config.joints, SIDE, SIDE)
-    grid = torch.rand(1, FRAMES, SIDE, SIDE, 2) * 2 - 1
-    return torch.rand(1, 3, SIDE, SIDE) * 2 - 1, heatmaps, grid
+def window(generator):
+    flat = torch.ones(1, FRAMES, SIDE, SIDE, dtype=torch.long)
+    conditions = Conditions(
+        keypoints=torch.rand(1, FRAMES, 29, 3) * SIDE,
+        source_grid=torch.rand(1, FRAMES, SIDE, SIDE, 2) * 2 - 1,
+        state=flat,
+        fallback=flat > 1,
+        joints=joints_of(generator.config.joints),
+    )
+    image, foreground = torch.rand(1, 3, SIDE, SIDE) * 2 - 1, torch.ones(1, 1, SIDE, SIDE)
+    with torch.no_grad():
+        return generator.prepare(image, foreground), conditions
 
 
 @pytest.mark.parametrize("config", [PAPER, RELEASED], ids=["paper", "released"])
 def test_watching_changes_nothing_and_sees_all(config):
-    generator, seen = stirred(Generator(config)), window(config)
+    generator = stirred(Generator(config))
+    seen = window(generator)
     with torch.no_grad():
         alone, _ = generator(*seen)
         with Recorder(generator) as recorder:
@@ -57,12 +66,13 @@ def test_watching_changes_nothing_and_sees_all(config):
 
 
 def test_frames_are_taken_in_the_order_of_time():
-    generator, (source, heatmaps, grid) = stirred(Generator(PAPER)), window(PAPER)
+    generator = stirred(Generator(PAPER))
+    source, conditions = window(generator)
     with torch.no_grad(), Recorder(generator) as recorder:
-        generator(source, heatmaps, grid)
+        generator(source, conditions)
         whole = [recorder.take() for _ in range(FRAMES)]
-        _, state = generator(source, heatmaps[:, :1], grid[:, :1], grid_after=grid[:, 1])
-        generator(source, heatmaps[:, 1:], grid[:, 1:], state=state)
+        _, state = generator(source, conditions.frames(slice(0, 1)))
+        generator(source, conditions.frames(slice(1, None)), state)
         parts = [recorder.take() for _ in range(FRAMES)]
     block = Block("forward", 2)
     for one, other in zip(whole, parts, strict=True):
@@ -72,21 +82,17 @@ def test_frames_are_taken_in_the_order_of_time():
 
 
 def test_the_layers_of_each_frame_make_it():
-    generator = stirred(accelerate(LayeredGenerator(LAYERED)))
-    source, heatmaps, grid = window(LAYERED)
-    flat = torch.ones(1, FRAMES, SIDE, SIDE, dtype=torch.long)
-    guide = Guide(heatmaps, grid, flat, flat > 1)
-    background = torch.zeros(1, 1, 3, SIDE, SIDE)
+    generator = stirred(accelerate(Generator(LAYERED)))
+    seen = window(generator)
     with torch.no_grad(), Recorder(generator) as recorder:
-        prepared = generator.prepare(source, torch.ones(1, 1, SIDE, SIDE))
-        layers, _ = generator(prepared, guide, background)
+        layers, _ = generator(*seen)
+    layers = refine(layers, SIDE)
     for i in range(FRAMES):
         one = recorder.take()
         assert list(one.blocks) == ALL[2:]
         assert one.layers is not None
-        assert torch.equal(one.layers.frames[:, 0], layers.frames[:, i])
-        mixed = one.layers.alpha * one.layers.person
-        assert torch.allclose(mixed, one.layers.frames, atol=1e-5)
+        assert torch.equal(one.layers.alpha[:, 0], layers.alpha[:, i])
+        assert torch.equal(one.layers.person[:, 0], layers.person[:, i])
 
 
 def test_parts_that_were_left_out():
@@ -94,7 +100,7 @@ def test_parts_that_were_left_out():
         assert list(recorder._blocks) == ALL[::2]
     generator = Generator(replace(PAPER, deformable=False, motion_mask=False))
     with torch.no_grad(), Recorder(generator) as recorder:
-        generator(*window(PAPER))
+        generator(*window(generator))
     one = recorder.take().blocks[Block("backward", 4)]
     assert (one.offsets == 0).all()
     assert (one.masks == 1).all()

@@ -1,16 +1,18 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
-from bdmm.conditioning import Conditioner
 from bdmm.config import NetworkConfig
 from bdmm.errors import InputError
-from bdmm.inference.padding import pad_grid, pad_heatmaps, pad_image, padded_size
+from bdmm.inference.padding import pad_image, padded_size
 from bdmm.inference.renderers import Network, load_network, opacity
 from bdmm.inference.windows import schedule
+from bdmm.kernels.pose_heatmaps import window_heatmaps
 from bdmm.kernels.warp import warp
 from bdmm.network.generator import Generator
 from bdmm.network.weights import save_weights
-from bdmm.records import BODY25, COCO18, joints_of
+from bdmm.records import BODY25, COCO18, Conditions, joints_of
 
 SMALL = NetworkConfig(joints=25, feeds_back=True, widths=(4, 6, 8), style_widths=(4, 6, 8, 8))
 
@@ -22,7 +24,13 @@ def test_padding_keeps_what_every_pixel_samples():
     grid[0, :5] = -2.0
     size = (32, 32)
     before = warp(image.expand(2, -1, -1, -1), grid)
-    padded = pad_grid(grid, size)
+    conditions = Conditions(
+        keypoints=torch.rand(1, 2, 29, 3) * 14,
+        source_grid=grid[None],
+        state=torch.zeros(1, 2, 20, 14, dtype=torch.long),
+        fallback=torch.zeros(1, 2, 20, 14, dtype=torch.bool),
+    )
+    padded = conditions.pad(size).source_grid[0]
     after = warp(pad_image(image, size).expand(2, -1, -1, -1), padded)
     inside = ((grid.abs() < 0.92).all(dim=-1)).unsqueeze(1).expand_as(before)
     assert torch.allclose(after[..., :20, :14][inside], before[inside], atol=1e-5)
@@ -30,7 +38,10 @@ def test_padding_keeps_what_every_pixel_samples():
     assert (padded[:, 20:] == -2).all()
     assert (padded[:, :, 14:] == -2).all()
     assert (after[..., 20:, :] == 0).all()
-    assert pad_heatmaps(torch.ones(2, 18, 20, 14), size).sum() == 2 * 18 * 20 * 14
+    maps = window_heatmaps(conditions)
+    grown = window_heatmaps(conditions.pad(size))
+    assert torch.equal(grown[..., :20, :14], maps)
+    assert grown.sum() == maps.sum()
 
 
 def test_sizes_are_padded_to_the_next_fit():
@@ -39,55 +50,49 @@ def test_sizes_are_padded_to_the_next_fit():
     assert padded_size((256, 256), 32, 128) == (256, 256)
 
 
-def test_windows_carry_their_state_and_look_ahead(source, motion, body):
+def test_windows_carry_their_state_and_look_ahead(source, motion, geometry, conditioned):
     """The schedule by hand: state from window to window, the next window's first grid in view."""
     torch.manual_seed(0)
     network = Network(Generator(SMALL))
-    conditioner = Conditioner(body, source, network.joints)
-    windows = [conditioner(motion[frames]) for frames in schedule(len(motion))]
-    assert [len(window) for window in windows] == [6, 6, 1]
-    made = list(network.render(source, conditioner.geometry, windows))
+    windows = [conditioned(motion[frames], network.joints) for frames in schedule(len(motion))]
+    assert [window.frame_count for window in windows] == [6, 6, 1]
+    made = list(network.render(source, geometry, windows))
 
     size = padded_size(source.pose.size, 8, SMALL.least_size)
-    photo = pad_image(source.image, size)[None]
+    photo, foreground = (pad_image(p, size)[None] for p in (source.image, source.foreground))
     state = None
     with torch.inference_mode():
+        prepared = network.generator.prepare(photo, foreground)
         for i, window in enumerate(windows):
-            after = None if i == 2 else pad_grid(windows[i + 1].source_grid[:1], size)
-            expected, state = network.generator(
-                photo,
-                pad_heatmaps(window.pose_heatmaps, size)[None],
-                pad_grid(window.source_grid, size)[None],
-                grid_after=after,
-                state=state,
-            )
+            after = None if i == 2 else windows[i + 1].frames(slice(0, 1))
+            window = replace(window, after=after).pad(size)
+            expected, state = network.generator(prepared, window, state)
             assert torch.allclose(made[i], expected[0, ..., :120, :90], atol=1e-5)
-    alone = next(network.render(source, conditioner.geometry, windows[1:]))
+    alone = next(network.render(source, geometry, windows[1:]))
     assert not torch.allclose(alone, made[1], atol=1e-4)
-    last = next(network.render(source, conditioner.geometry, windows[:1]))
+    last = next(network.render(source, geometry, windows[:1]))
     assert not torch.allclose(last, made[0], atol=1e-4)
 
 
-def test_opacity_covers_the_body_and_a_rim(source, motion, body):
-    conditions = Conditioner(body, source)(motion[:2])
+def test_opacity_covers_the_body_and_a_rim(motion, conditioned):
+    conditions = conditioned(motion[:2])
     share = opacity(conditions, rim=5)
-    on_body = conditions.state[:, None] > 0
+    on_body = conditions.state[0, :, None] > 0
     assert (share[on_body] == 1).all()
     far = torch.nn.functional.max_pool2d(on_body.float(), 11, 1, 5) == 0
     assert (share[far] == 0).all()
     assert ((share > 0) & (share < 1)).any()
 
 
-def test_weights_from_a_file_make_the_same_frames(tmp_path, source, motion, body):
+def test_weights_from_a_file_make_the_same_frames(tmp_path, source, motion, geometry, conditioned):
     torch.manual_seed(0)
     generator = Generator(SMALL)
     save_weights(tmp_path / "w.safetensors", generator.state_dict(), SMALL)
     network = load_network(tmp_path / "w.safetensors")
     assert network.joints == BODY25
-    conditioner = Conditioner(body, source, network.joints)
-    windows = [conditioner(motion[:3])]
-    made = next(network.render(source, conditioner.geometry, windows))
-    expected = next(Network(generator).render(source, conditioner.geometry, windows))
+    windows = [conditioned(motion[:3], network.joints)]
+    made = next(network.render(source, geometry, windows))
+    expected = next(Network(generator).render(source, geometry, windows))
     assert torch.allclose(made, expected, atol=6e-4)
 
 

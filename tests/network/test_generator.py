@@ -1,4 +1,5 @@
 import dataclasses
+from dataclasses import replace
 
 import pytest
 import torch
@@ -6,9 +7,9 @@ from torch import Tensor
 
 from bdmm.config import ABLATIONS, PRESETS, NetworkConfig
 from bdmm.errors import InputError
-from bdmm.network.generator import Generator
+from bdmm.network.generator import Generator, PreparedSource
 from bdmm.network.propagation import Propagation, detached
-from bdmm.records import PropagationState
+from bdmm.records import Conditions, PropagationState
 
 SMALL = {"joints": 5, "widths": (4, 6, 8), "style_widths": (4, 6, 8)}
 HEIGHT, WIDTH = 40, 24
@@ -27,36 +28,42 @@ def _generator(config: NetworkConfig) -> Generator:
     return generator.eval()
 
 
-def _clip(frames: int, batch: int = 1) -> tuple[Tensor, Tensor, Tensor]:
-    """Source, poses and grids; the grids hold a frame more at either end."""
-    source = torch.rand(batch, 3, HEIGHT, WIDTH, dtype=torch.float64) * 2 - 1
-    poses = torch.rand(batch, frames, 5, HEIGHT, WIDTH, dtype=torch.float64)
-    grids = torch.rand(batch, frames + 2, HEIGHT, WIDTH, 2, dtype=torch.float64) * 2.4 - 1.2
-    return source, poses, grids
+Clip = tuple[Tensor, Conditions]
 
 
-def _alone(clip: tuple[Tensor, Tensor, Tensor], i: int) -> tuple[Tensor, Tensor, Tensor]:
+def _clip(
+    frames: int, batch: int = 1, size: tuple[int, int] = (HEIGHT, WIDTH), joints: int = 5
+) -> Clip:
+    """Source and conditions, which hold a frame more at either end."""
+    count, (height, width) = frames + 2, size
+    source = torch.rand(batch, 3, height, width, dtype=torch.float64) * 2 - 1
+    keypoints = torch.rand(batch, count, 29, 3, dtype=torch.float64) * min(size)
+    grids = torch.rand(batch, count, height, width, 2, dtype=torch.float64) * 2.4 - 1.2
+    state = torch.ones(batch, count, height, width, dtype=torch.long)
+    return source, Conditions(keypoints, grids, state, state > 1, joints=tuple(range(joints)))
+
+
+def _alone(clip: Clip, i: int) -> Clip:
     """Take one clip out of a batch."""
-    source, poses, grids = clip
-    return source[i : i + 1], poses[i : i + 1], grids[i : i + 1]
+    source, conditions = clip
+    return source[i : i + 1], conditions.map(lambda value: value[i : i + 1])
+
+
+def _prepared(generator: Generator, source: Tensor) -> PreparedSource:
+    return generator.prepare(source, torch.ones_like(source[:, :1]))
 
 
 def _window(
-    generator: Generator,
-    clip: tuple[Tensor, Tensor, Tensor],
-    start: int,
-    end: int,
-    state: PropagationState | None = None,
+    generator: Generator, clip: Clip, start: int, end: int, state: PropagationState | None = None
 ) -> tuple[Tensor, PropagationState]:
-    source, poses, grids = clip
-    return generator(
-        source,
-        poses[:, start:end],
-        grids[:, start + 1 : end + 1],
-        grids[:, start],
-        grids[:, end + 1],
-        state,
-    )
+    source, conditions = clip
+    before = replace(conditions.frames(slice(start, start + 1)), after=None)
+    window = replace(conditions.frames(slice(start + 1, end + 1)), before=before)
+    return generator(_prepared(generator, source), window, state)
+
+
+def _single(value: Tensor) -> Tensor:
+    return value.float() if value.is_floating_point() else value
 
 
 @pytest.mark.parametrize("preset", ["released", "paper"])
@@ -100,9 +107,10 @@ def test_reversing_time_swaps_the_branches() -> None:
             for name, value in generator.state_dict().items()
         }
     )
-    source, poses, grids = clip = _clip(4)
+    source, conditions = clip = _clip(4)
     frames, _ = _window(generator, clip, 0, 4)
-    reversed_frames, _ = _window(swapped, (source, poses.flip(1), grids.flip(1)), 0, 4)
+    reversed_clip = source, conditions.map(lambda value: value.flip(1))
+    reversed_frames, _ = _window(swapped, reversed_clip, 0, 4)
     torch.testing.assert_close(reversed_frames.flip(1), frames)
 
 
@@ -122,19 +130,13 @@ def test_the_state_is_a_value() -> None:
         assert torch.equal(value, copy)
 
 
-def test_folding_once_changes_nothing() -> None:
-    generator, (source, poses, grids) = _generator(_config()), _clip(2)
-    folded = generator.fold(source)
-    frames, _ = generator(source, poses, grids[:, 1:3], folded=folded)
-    anew, _ = generator(source, poses, grids[:, 1:3])
-    assert torch.equal(frames, anew)
-
-
-def test_a_missing_edge_grid_is_the_nearest_frames_own() -> None:
-    generator, (source, poses, grids) = _generator(_config()), _clip(3)
-    inside = grids[:, 1:4]
-    frames, _ = generator(source, poses, inside)
-    given, _ = generator(source, poses, inside, inside[:, 0], inside[:, -1])
+def test_a_missing_neighbour_is_the_nearest_frames_own() -> None:
+    generator, (source, conditions) = _generator(_config()), _clip(1)
+    prepared = _prepared(generator, source)
+    first, last = (conditions.frames(slice(i, i + 1)) for i in (0, 2))
+    frames, _ = generator(prepared, replace(conditions, before=None, after=None))
+    neighbours = {"before": replace(first, after=None), "after": last}
+    given, _ = generator(prepared, replace(conditions, **neighbours))
     torch.testing.assert_close(frames, given)
 
 
@@ -156,8 +158,7 @@ def test_clips_of_a_batch_do_not_touch_each_other() -> None:
 def test_every_ablation_runs_and_trains_all_that_it_has(preset: str, switch: str | None) -> None:
     config = _config(preset, **({switch: False} if switch else {}))
     generator, clip = _generator(config).float(), _clip(3)
-    source, poses, grids = clip
-    clip = source.float(), poses.float(), grids.float()
+    clip = clip[0].float(), clip[1].map(_single)
     frames, state = _window(generator, clip, 0, 2)
     more, _ = _window(generator, clip, 2, 3, detached(state))
     assert frames.shape == (1, 2, 3, HEIGHT, WIDTH)
@@ -170,11 +171,9 @@ def test_every_ablation_runs_and_trains_all_that_it_has(preset: str, switch: str
 @pytest.mark.parametrize("preset", ["released", "paper"])
 def test_a_fresh_network_starts_in_the_range_of_pictures(preset: str) -> None:
     generator = Generator(dataclasses.replace(PRESETS[preset], joints=5)).eval()
-    source = torch.rand(1, 3, 128, 128) * 2 - 1
-    poses = torch.rand(1, 2, 5, 128, 128)
-    grids = torch.rand(1, 2, 128, 128, 2) * 2.4 - 1.2
+    source, conditions = _clip(2, size=(128, 128))
     with torch.inference_mode():
-        frames, _ = generator(source, poses, grids)
+        frames, _ = generator(_prepared(generator, source.float()), conditions.map(_single))
     assert 0.1 < frames.std() < 0.6
     assert (frames.abs() > 0.99).float().mean() < 0.02
 
@@ -188,11 +187,12 @@ def test_fresh_recurrences_keep_their_size_over_a_long_clip() -> None:
 
 
 def test_frames_and_poses_that_do_not_fit_are_refused() -> None:
-    generator, (source, poses, grids) = _generator(_config()), _clip(1)
+    generator, (source, conditions) = _generator(_config()), _clip(1)
+    prepared = _prepared(generator, source)
     with pytest.raises(InputError, match="takes 5 pose heatmaps, not 4"):
-        generator(source, poses[:, :, :4], grids[:, 1:2])
+        generator(prepared, replace(conditions, joints=(0, 1, 2, 3)))
     with pytest.raises(InputError, match="multiples of 8 and at least 16 pixels, not 20x40"):
-        generator(source[..., :20], poses[..., :20], grids[:, 1:2, :, :20])
+        generator(prepared, conditions.crop(slice(0, 40), slice(0, 20)))
     with pytest.raises(InputError, match="two or more positive"):
         dataclasses.replace(PRESETS["paper"], widths=(8,))
     assert PRESETS["released"].least_size == 128

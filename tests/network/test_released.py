@@ -71,6 +71,6 @@ def test_another_network_has_no_published_form() -> None:
     config, ours = from_released(_published(25))
     with pytest.raises(InputError, match="Only the preset"):
         to_released(PRESETS["paper"], ours)
-    del ours["decoder.to_rgb.bias"]
-    with pytest.raises(InputError, match=r"lack decoder\.to_rgb\.bias"):
+    del ours["head.to_rgb.bias"]
+    with pytest.raises(InputError, match=r"lack head\.to_rgb\.bias"):
         to_released(config, ours)

@@ -2,6 +2,7 @@
 
 import runpy
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ import torch
 from torch import Tensor
 
 from bdmm.network.acceleration import accelerate
-from bdmm.network.generator import Generator
+from bdmm.network.generator import EncodedWindow, Generator, PreparedSource
 from bdmm.network.released import from_released, network_tensors, released_shapes
+from bdmm.records import Conditions, PropagationState
 
 RECIPE = Path(__file__).resolve().parents[1] / "fixtures" / "weights_recipe.py"
 
@@ -47,16 +49,34 @@ def _recording(path: Path, dtype: torch.dtype) -> dict[str, Tensor]:
 
 def _two_windows(generator: Generator, inputs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
     """Frames 0-5, then 6-8; grid 0 is the look-behind, grid i + 1 that of frame i."""
-    source, poses, grids = inputs["in_source"], inputs["in_pose"], inputs["in_grid"]
+    poses, grids = inputs["in_pose"], inputs["in_grid"]
     with torch.inference_mode():
-        folded = generator.fold(source)
-        first, state = generator(
-            source, poses[:, :6], grids[:, 1:7], grids[:, 0], grids[:, 7], None, folded
+        source = _prepared(generator, inputs["in_source"])
+        first, state = generator.propagate(
+            source, poses[:, :6], _encoded(generator, source, grids[:, :8])
         )
-        second, _ = generator(
-            source, poses[:, 6:], grids[:, 7:10], None, grids[:, 10], state, folded
-        )
+        encoded = _encoded(generator, source, grids[:, 6:], state)
+        second, _ = generator.propagate(source, poses[:, 6:], encoded, state)
     return first, second
+
+
+def _prepared(generator: Generator, source: Tensor) -> PreparedSource:
+    return generator.prepare(source, torch.ones_like(source[:, :1]))
+
+
+def _encoded(
+    generator: Generator,
+    source: PreparedSource,
+    grids: Tensor,
+    state: PropagationState | None = None,
+) -> EncodedWindow:
+    """Encode the window that lies between the first grid and the last."""
+    edge = torch.zeros(grids.shape[:4], dtype=torch.long)
+    every = Conditions(grids.new_zeros(*grids.shape[:2], 29, 3), grids, edge, edge > 0)
+    before = replace(every.frames(slice(0, 1)), after=None)
+    window = replace(every.frames(slice(1, grids.shape[1] - 1)), before=before)
+    maps = generator.head.inputs(source.appearance, window).maps
+    return generator.encode(source, maps, window, state)
 
 
 def _equal(ours: Tensor, published: Tensor, tolerance: float) -> None:
@@ -72,11 +92,11 @@ def test_two_windows_in_double_precision(shared: Callable[[str], Path]) -> None:
 
 def test_a_batch_of_two_clips(shared: Callable[[str], Path]) -> None:
     golden = _recording(shared("fixtures/official/generator_18ch_128.npz"), torch.float32)
-    grids = golden["b2_in_grid"]
+    generator = _generator(18, torch.float32)
     with torch.inference_mode():
-        frames, _ = _generator(18, torch.float32)(
-            golden["b2_in_source"], golden["b2_in_pose"], grids[:, 1:3], grids[:, 0], grids[:, 3]
-        )
+        source = _prepared(generator, golden["b2_in_source"])
+        encoded = _encoded(generator, source, golden["b2_in_grid"][:, :4])
+        frames, _ = generator.propagate(source, golden["b2_in_pose"], encoded)
     _equal(frames, golden["b2_out_images"], 5e-3)
 
 
@@ -101,21 +121,18 @@ def test_what_lies_between_in_single_precision(shared: Callable[[str], Path]) ->
     source, grids = golden["in_source"], golden["in_grid"]
     with torch.inference_mode():
         _equal(generator.style_encoder(source), golden["mid_style_code"], 1e-3)
-        inside, before, after = generator.encode_warped(
-            source, grids[:, 1:7], grids[:, 0], grids[:, 7]
-        )
-        _equal(inside[0][0], golden["mid_warpfeat64_frame0"], 1e-3)
-        _equal(before[0], golden["mid_warpfeat64_lookbehind"], 1e-3)
-        _equal(after[0], golden["mid_warpfeat64_lookahead"], 1e-3)
+        prepared = _prepared(generator, source)
+        encoded = _encoded(generator, prepared, grids[:, :8])
+        _equal(encoded.inside[0][0], golden["mid_warpfeat64_frame0"], 1e-3)
+        _equal(encoded.before[0], golden["mid_warpfeat64_lookbehind"], 1e-3)
+        _equal(encoded.after[0], golden["mid_warpfeat64_lookahead"], 1e-3)
         assert generator.forward_propagation is not None
         assert generator.backward_propagation is not None
-        forward = generator.forward_propagation(inside, before)
-        backward = generator.backward_propagation(inside, after)
+        forward = generator.forward_propagation(encoded.inside, encoded.before)
+        backward = generator.backward_propagation(encoded.inside, encoded.after)
         _equal(torch.stack(list(forward[0]), 1), golden["mid_forward64"], 2e-3)
         _equal(torch.stack(list(backward[0]), 1), golden["mid_backward64_in_time_order"], 2e-3)
-        _, state = generator(
-            source, golden["in_pose"][:, :6], grids[:, 1:7], grids[:, 0], grids[:, 7]
-        )
+        _, state = generator.propagate(prepared, golden["in_pose"][:, :6], encoded)
     _equal(state.structural, golden["out_struct_state_window1"], 2e-2)
     _equal(state.forward[0], golden["out_forward64_state_window1"], 2e-3)
     _equal(state.forward[1][:, :16], golden["out_forward128_state_window1_ch0to16"], 2e-3)

@@ -100,21 +100,21 @@ def test_a_setting_that_an_old_file_lacks_has_its_default(saved: Path) -> None:
 @pytest.mark.parametrize(
     ("edit", "said"),
     [
-        (lambda t, d: t.pop("decoder.to_rgb.bias"), "lacks the tensor 'decoder.to_rgb.bias'"),
+        (lambda t, d: t.pop("head.to_rgb.bias"), "lacks the tensor 'head.to_rgb.bias'"),
         (lambda t, d: t.update(extra=torch.zeros(1)), "adds the tensor 'extra'"),
         (
-            lambda t, d: t.update({"decoder.to_rgb.bias": torch.zeros(4)}),
-            "'decoder.to_rgb.bias' has shape 4 and should have 3",
+            lambda t, d: t.update({"head.to_rgb.bias": torch.zeros(4)}),
+            "'head.to_rgb.bias' has shape 4 and should have 3",
         ),
         (
-            lambda t, d: t["decoder.to_rgb.bias"].fill_(torch.nan),
-            "'decoder.to_rgb.bias' holds values that are not finite",
+            lambda t, d: t["head.to_rgb.bias"].fill_(torch.nan),
+            "'head.to_rgb.bias' holds values that are not finite",
         ),
         (
-            lambda t, d: t.update({"decoder.to_rgb.bias": torch.zeros(3, dtype=torch.int32)}),
-            "'decoder.to_rgb.bias' does not hold real numbers",
+            lambda t, d: t.update({"head.to_rgb.bias": torch.zeros(3, dtype=torch.int32)}),
+            "'head.to_rgb.bias' does not hold real numbers",
         ),
-        (lambda t, d: t["decoder.to_rgb.bias"].add_(1e-3), "do not match its checksum"),
+        (lambda t, d: t["head.to_rgb.bias"].add_(1e-3), "do not match its checksum"),
         (lambda t, d: d.update(version=2), "format version is 2"),
         (lambda t, d: d["config"].update(wings=2), "'wings'"),
         (lambda t, d: d["config"].update(joints="many"), "'joints' is 'many'"),

@@ -11,6 +11,7 @@ from lightning_fabric import Fabric
 from bdmm.config import DiscriminatorConfig, LossConfig, NetworkConfig
 from bdmm.data.batch import Batch
 from bdmm.losses.vgg19 import Vgg19
+from bdmm.records import Conditions
 from bdmm.training.settings import TrainSettings
 
 FRAMES, WINDOWS, SIDE = 5, 2, 32
@@ -30,10 +31,12 @@ def _batch(number: int, windows: int = WINDOWS) -> Batch:
         source_image=values(1, 3, SIDE, SIDE) * 2 - 1,
         source_foreground=values(1, 1, SIDE, SIDE),
         background=values(1, 3, SIDE, SIDE) * 2 - 1,
-        keypoints=keypoints,
-        source_grid=values(1, span, SIDE, SIDE, 2) * 2.4 - 1.2,
-        state=torch.ones(1, span, SIDE, SIDE, dtype=torch.uint8),
-        filled=torch.zeros(1, span, SIDE, SIDE, dtype=torch.bool),
+        conditions=Conditions(
+            keypoints=keypoints,
+            source_grid=values(1, span, SIDE, SIDE, 2) * 2.4 - 1.2,
+            state=torch.ones(1, span, SIDE, SIDE, dtype=torch.uint8),
+            fallback=torch.zeros(1, span, SIDE, SIDE, dtype=torch.bool),
+        ),
         target_frames=values(1, span, 3, SIDE, SIDE) * 2 - 1,
         target_foreground=values(1, span, 1, SIDE, SIDE),
         valid=torch.ones(1, span, dtype=torch.bool),

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from bdmm.body.model import load_body
-from bdmm.data.body_keypoints import body_keypoints
+from bdmm.conditioning import body_keypoints
 from bdmm.data.synth import SynthOptions, store_rendered
 from bdmm.errors import InputError
 from bdmm.media.video_reader import VideoReader

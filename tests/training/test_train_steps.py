@@ -14,7 +14,6 @@ from bdmm.losses.objective import seen_frames, supervised_terms
 from bdmm.losses.vgg19 import Vgg19
 from bdmm.network.discriminators import build_discriminators
 from bdmm.network.generator import Generator
-from bdmm.network.layered import LayeredGenerator
 from bdmm.training.settings import LAYERED, TrainSettings, weights
 from bdmm.training.steps import (
     Players,
@@ -22,7 +21,6 @@ from bdmm.training.steps import (
     discriminator_step,
     generate,
     generator_step,
-    windows,
 )
 from bdmm.training.terms import active, load_eye
 
@@ -43,17 +41,17 @@ def test_both_steps_over_two_windows_teach_every_weight(
     settings: TrainSettings, vgg: Vgg19, make_batch: Callable[[int], Batch], paired: bool
 ) -> None:
     players, state = _players(settings, vgg, paired), None
-    parts = list(windows(make_batch(1), settings.frames))
-    assert [part.after is None for part in parts] == [False, True]
+    parts = list(make_batch(1).windows(settings.frames))
+    assert [part.conditions.after is None for part in parts] == [False, True]
     for part in parts:
         frames, state = generate(players, part, state)
         assert not state.structural.requires_grad
         assert not any(features.requires_grad for features in state.forward)
-        judged = discriminator_step(players, part.batch, frames, 3, settings.losses)
+        judged = discriminator_step(players, part, frames, 3, settings.losses)
         assert set(judged) == {"spatial_discriminator", "temporal_discriminator"}
         assert all(one.grad is None for one in players.generator.parameters())
         before = {one: one.grad.clone() for one in players.spatial.parameters()}
-        terms = generator_step(players, part.batch, frames, 3, settings.losses)
+        terms = generator_step(players, part, frames, 3, settings.losses)
         assert set(terms) == {*NAMES, "total"}
         assert all(torch.equal(one.grad, value) for one, value in before.items())
         assert all(one.requires_grad for one in players.temporal.parameters())
@@ -67,9 +65,9 @@ def test_the_look_ahead_is_the_next_windows_first_frame(
     settings: TrainSettings, make_batch: Callable[[int], Batch]
 ) -> None:
     batch = make_batch(1)
-    first, second = windows(batch, settings.frames)
-    assert torch.equal(first.after.source_grid, second.batch.source_grid[:, :1])
-    assert torch.equal(first.after.pose_heatmaps, second.batch.pose_heatmaps[:, :1])
+    first, second = (part.conditions for part in batch.windows(settings.frames))
+    assert torch.equal(first.after.source_grid, second.source_grid[:, :1])
+    assert torch.equal(first.after.keypoints, second.keypoints[:, :1])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -77,13 +75,13 @@ def test_each_loss_can_be_the_only_one(
     settings: TrainSettings, vgg: Vgg19, make_batch: Callable[[int], Batch], name: str
 ) -> None:
     config = _only(settings, name)
-    part = next(windows(make_batch(2), settings.frames))
+    part = next(make_batch(2).windows(settings.frames))
     players = _players(settings, vgg)
     frames, _ = generate(players, part, None)
-    terms = generator_step(players, part.batch, frames, 0, config)
+    terms = generator_step(players, part, frames, 0, config)
     assert set(terms) == {name, "total"}
     assert any(float(one.grad.abs().max()) > 0 for one in players.generator.parameters())
-    judges = discriminator_step(players, part.batch, frames, 0, config)
+    judges = discriminator_step(players, part, frames, 0, config)
     assert set(judges) == {name.replace("adversarial", "discriminator")} - {name}
 
 
@@ -94,14 +92,14 @@ def test_each_layers_loss_can_be_the_only_one(
     config = replace(_only(settings), **{name: 1.0})
     judges = build_discriminators(settings.discriminators)
     layered = replace(settings.network, head="layers", feeds_back=False)
-    players = Players(LayeredGenerator(layered), *judges, False)
-    first, second = windows(make_batch(2), settings.frames)
+    players = Players(Generator(layered), *judges, False)
+    first, second = make_batch(2).windows(settings.frames)
     generated, state = generate(players, first, None)
-    terms = generator_step(players, first.batch, generated, 0, config)
+    terms = generator_step(players, first, generated, 0, config)
     assert set(terms) == {name, "total"}
     assert any(float(one.grad.abs().max()) > 0 for one in players.generator.parameters())
     generated, _ = generate(players, second, state)
-    assert not discriminator_step(players, second.batch, generated, 0, config)
+    assert not discriminator_step(players, second, generated, 0, config)
 
 
 def test_a_part_of_the_frames_stands_for_all(settings: TrainSettings, vgg: Vgg19) -> None:
@@ -133,15 +131,15 @@ def test_a_number_that_is_none_has_a_name(
 ) -> None:
     with pytest.raises(InputError, match="style loss is inf"):
         check_finite({"reconstruction": torch.tensor(1.0), "style": torch.tensor(torch.inf)})
-    part = next(windows(make_batch(3), settings.frames))
+    part = next(make_batch(3).windows(settings.frames))
     players = _players(settings, vgg)
     frames, _ = generate(players, part, None)
     with torch.no_grad():
         for one in players.temporal.parameters():
             one.fill_(torch.nan)
     with pytest.raises(InputError, match="temporal discriminator loss is nan"):
-        discriminator_step(players, part.batch, frames, 0, settings.losses)
+        discriminator_step(players, part, frames, 0, settings.losses)
     with pytest.raises(InputError, match="temporal adversarial loss is nan"):
-        generator_step(players, part.batch, frames, 0, settings.losses)
+        generator_step(players, part, frames, 0, settings.losses)
     assert all(one.grad is None for one in players.generator.parameters())
     assert all(one.requires_grad for one in players.temporal.parameters())

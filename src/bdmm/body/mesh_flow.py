@@ -11,10 +11,7 @@ from bdmm.body.rasterize import Raster
 from bdmm.body.regions import majority_filter, region_box
 from bdmm.body.skirt import SPAN, between_legs
 from bdmm.body.source_geometry import REACH, SourceGeometry, foremost_limb
-from bdmm.records import PixelState
-
-NOWHERE = -2.0
-"""Grid position of pixels of which nothing is known: far outside the source, so it samples zero."""
+from bdmm.records import NOWHERE, PixelState
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from bdmm.data.sample import Sample
-from bdmm.data.warp_codec import NOWHERE
 from bdmm.kernels.warp import warp
-from bdmm.records import KEYPOINT_NAMES, PixelState
+from bdmm.records import KEYPOINT_NAMES, NOWHERE, PixelState
 from bdmm.shapes import Frames, Keypoints
 
 _LUMA = (0.299, 0.587, 0.114)

@@ -2,16 +2,12 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
 
 import torch
-from einops import rearrange, repeat
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from bdmm.body.pose_heatmap import pose_heatmaps
-from bdmm.kernels.warp import warp
-from bdmm.records import COCO18
+from bdmm.records import Conditions
 
 
 @dataclass(frozen=True)
@@ -27,27 +23,19 @@ class Batch:
         source_image: ``b 3 h0 w0`` RGB in [-1, 1].
         source_foreground: ``b 1 h0 w0`` in [0, 1].
         background: ``b 3 h w`` the place without the person, RGB in [-1, 1].
-        keypoints: ``b t 29 3`` (x, y in pixels, confidence) of the pose that the network is given.
-        source_grid: ``b t h w 2`` normalised (x, y) positions in the source, -2 where unknown.
-        state: ``b t h w`` values of `records.PixelState`.
-        filled: ``b t h w`` hidden pixels whose through-body position may be copied.
+        conditions: of the frames.
         target_frames: ``b t 3 h w`` the true frames, RGB in [-1, 1].
         target_foreground: ``b t 1 h w`` in [0, 1].
         valid: ``b t`` a real frame; the others repeat a short clip's last one.
-        joints: which keypoints become heatmaps.
     """
 
     source_image: Float[Tensor, "b 3 h0 w0"]
     source_foreground: Float[Tensor, "b 1 h0 w0"]
     background: Float[Tensor, "b 3 h w"]
-    keypoints: Float[Tensor, "b t k 3"]
-    source_grid: Float[Tensor, "b t h w 2"]
-    state: UInt8[Tensor, "b t h w"]
-    filled: Bool[Tensor, "b t h w"]
+    conditions: Conditions
     target_frames: Float[Tensor, "b t 3 h w"]
     target_foreground: Float[Tensor, "b t 1 h w"]
     valid: Bool[Tensor, "b t"]
-    joints: tuple[int, ...] = COCO18
 
     def __len__(self) -> int:
         """Return the number of clips."""
@@ -57,22 +45,6 @@ class Batch:
     def frame_count(self) -> int:
         """Frames of each clip."""
         return self.valid.shape[1]
-
-    @cached_property
-    def pose_heatmaps(self) -> Float[Tensor, "b t k2 h w"]:
-        """One Gaussian per joint in [0, 1]; drawn where the batch is, since they are large."""
-        height, width = self.state.shape[2:]
-        flat = rearrange(self.keypoints, "b t k xyc -> (b t) k xyc")
-        side = min(self.source_image.shape[2:])
-        maps = pose_heatmaps(flat, (height, width), self.joints, side)
-        return rearrange(maps, "(b t) k h w -> b t k h w", b=len(self))
-
-    @cached_property
-    def warped_foreground(self) -> Float[Tensor, "b t 1 h w"]:
-        """The source's foreground sampled by ``source_grid``."""
-        people = repeat(self.source_foreground, "b c h w -> (b t) c h w", t=self.frame_count)
-        grid = rearrange(self.source_grid, "b t h w xy -> (b t) h w xy")
-        return rearrange(warp(people, grid), "(b t) c h w -> b t c h w", b=len(self))
 
     def to(self, device: torch.device | str) -> "Batch":
         """Return the batch on a device."""
@@ -85,30 +57,31 @@ class Batch:
     def windows(self, frames: int) -> Iterator["Batch"]:
         """Yield consecutive windows, for back-propagation that is cut off between them.
 
+        The conditions of the frame behind a window's end ride along, `Conditions.after`.
+
         Args:
             frames: of each window; the last one may be shorter.
         """
         for start in range(0, self.frame_count, frames):
             part = slice(start, start + frames)
             moving = {name: getattr(self, name)[:, part] for name in _MOVING}
-            yield replace(self, **moving)
-
-    def frame(self, number: int) -> "Batch":
-        """Return one of the frames."""
-        part = slice(number, number + 1)
-        return replace(self, **{name: getattr(self, name)[:, part] for name in _MOVING})
+            yield replace(self, conditions=self.conditions.frames(part), **moving)
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> "Batch":
-        return replace(self, **{name: change(getattr(self, name)) for name in _TENSORS})
+        changed = {name: change(getattr(self, name)) for name in _TENSORS}
+        return replace(self, conditions=self.conditions.map(change), **changed)
 
 
-_TENSORS = tuple(one.name for one in fields(Batch) if one.name != "joints")
-_MOVING = tuple(
-    name for name in _TENSORS if name not in ("source_image", "source_foreground", "background")
-)
+_TENSORS = tuple(one.name for one in fields(Batch) if one.name != "conditions")
+_MOVING = ("target_frames", "target_foreground", "valid")
+_CONDITIONS = ("keypoints", "source_grid", "state", "fallback")
 
 
 def collate(samples: Sequence[Batch]) -> Batch:
     """Join samples of one size and length into a batch."""
+    first = samples[0]
     joined = {name: torch.cat([getattr(one, name) for one in samples]) for name in _TENSORS}
-    return replace(samples[0], **joined)
+    conditions = {
+        name: torch.cat([getattr(one.conditions, name) for one in samples]) for name in _CONDITIONS
+    }
+    return replace(first, conditions=replace(first.conditions, **conditions), **joined)

@@ -1,7 +1,7 @@
 """Prepared clips as samples: an index in, always the same sample out."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from bdmm.conditioning import from_warps
 from bdmm.data.augment import Augmentation, augment
 from bdmm.data.batch import Batch
 from bdmm.data.clip_store import PreparedClip, find_clips
@@ -145,18 +146,21 @@ def to_batch(sample: Sample, span: int, joints: Sequence[int] = COCO18) -> Batch
     """
     count = len(sample.keypoints)
     frames = torch.arange(span).clamp(max=count - 1) if count < span else slice(None)
+    conditions = from_warps(
+        sample.source_grid[frames],
+        sample.state.to(torch.uint8)[frames],
+        sample.filled[frames],
+        sample.keypoints[frames],
+        joints,
+    )
     return Batch(
         source_image=sample.source_image[None],
         source_foreground=sample.source_foreground[None],
         background=sample.background[None],
-        keypoints=sample.keypoints[frames][None],
-        source_grid=sample.source_grid[frames][None],
-        state=sample.state.to(torch.uint8)[frames][None],
-        filled=sample.filled[frames][None],
+        conditions=replace(conditions, side=min(sample.source_image.shape[1:])),
         target_frames=sample.target_frames[frames][None],
         target_foreground=sample.target_foreground[frames][None],
         valid=(torch.arange(span) < count)[None],
-        joints=tuple(joints),
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from bdmm.body.model import BodyModel
-from bdmm.data.body_keypoints import body_keypoints
+from bdmm.conditioning import body_keypoints
 from bdmm.data.cached_sources import as_foreground, cache_warps
 from bdmm.data.clip_background import empty_place, spread
 from bdmm.data.clip_store import (

@@ -27,13 +27,11 @@ from bdmm.data.compress import (
 )
 from bdmm.data.quantisation import LEVELS, Quantisation, downsample, upsample
 from bdmm.data.warp_lattice import AROUND
-from bdmm.records import PixelState
+from bdmm.records import NOWHERE, PixelState
 
 RUN = 16
 """Frames that are coded together."""
 FINEST = Quantisation()
-NOWHERE = -2.0
-"""Grid position of pixels of which nothing is known."""
 _FALLBACK = 4
 """Label of a hidden pixel with a fallback; the other labels are those of `PixelState`."""
 _LABELS = 5

@@ -57,7 +57,7 @@ class Copy:
     ) -> Iterator[Frames]:
         """Yield the source as often as each window has frames; see `Renderer.render`."""
         for conditions in windows:
-            yield source.image.expand(len(conditions), -1, -1, -1)
+            yield source.image.expand(conditions.frame_count, -1, -1, -1)
 
 
 def open_system(where: str, device: torch.device | str = "cpu") -> Renderer:

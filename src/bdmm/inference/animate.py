@@ -11,9 +11,10 @@ from typing import Literal, TypeVar, get_args
 import torch
 from torch import Tensor
 
-from bdmm.body.model import load_body
+from bdmm.body.model import BodyModel, load_body
 from bdmm.body.retarget import Root
-from bdmm.conditioning import Conditioner
+from bdmm.body.source_geometry import SourceGeometry, prepare_geometry
+from bdmm.conditioning import condition
 from bdmm.errors import InputError, Progress, no_progress
 from bdmm.inference.driving import DEFAULT_RATE, DrivingOptions
 from bdmm.inference.prepare import InputOptions, Inputs, prepare
@@ -139,15 +140,19 @@ class Animation(Iterator[Picture]):
 
     def _made(self, renderer: Renderer) -> Iterator[Picture]:
         source = on_device(self.source, renderer.device)
-        conditioner = Conditioner(load_body(self.motion.body), source, renderer.joints)
-        windows = self._windows(conditioner, on_device(self.motion, renderer.device))
+        body = load_body(self.motion.body).to(renderer.device)
+        geometry = prepare_geometry(body, source.pose, source.foreground)
+        windows = self._windows(body, geometry, renderer)
         backgrounds = self._backgrounds(renderer.device)
-        for frames in renderer.render(source, conditioner.geometry, windows, backgrounds):
+        for frames in renderer.render(source, geometry, windows, backgrounds):
             yield from self._placed(frames)
 
-    def _windows(self, conditioner: Conditioner, motion: Motion) -> Iterator[Conditions]:
+    def _windows(
+        self, body: BodyModel, geometry: SourceGeometry, renderer: Renderer
+    ) -> Iterator[Conditions]:
+        motion = on_device(self.motion, renderer.device)
         for frames in schedule(self.frame_count):
-            conditions = conditioner(motion[frames])
+            conditions = condition(body, geometry, motion[frames], renderer.joints)
             if self._view.clean_plate is not None:
                 self._opacities.append(opacity(conditions))
             yield conditions

@@ -7,6 +7,7 @@ from bdmm.body.source_geometry import SourceGeometry
 from bdmm.inference.person_colours import PersonColours
 from bdmm.kernels.push_pull import push_pull
 from bdmm.kernels.rim import smoothed
+from bdmm.kernels.warp import warp
 from bdmm.records import Conditions, PixelState, Source
 from bdmm.shapes import Frames, Image
 
@@ -19,11 +20,12 @@ class CoarseRenderer:
 
     Args:
         source: the photo.
-        geometry: of the same source, from its `conditioning.Conditioner`.
+        geometry: of the same source, from its `prepare_geometry`.
     """
 
     def __init__(self, source: Source, geometry: SourceGeometry) -> None:
         self.colours = PersonColours(source, geometry)
+        self._foreground = source.foreground[None]
 
     def __call__(self, conditions: Conditions, background: Frames | Image) -> Frames:
         """Return frames.
@@ -32,15 +34,17 @@ class CoarseRenderer:
             conditions: of the frames to make.
             background: one picture for all frames or one for each, RGB in [-1, 1].
         """
-        frames = background.expand(len(conditions), -1, -1, -1).clone()
+        frames = background.expand(conditions.frame_count, -1, -1, -1).clone()
         colours = self.colours(conditions).colours
-        for t, state in enumerate(conditions.state):
+        assert conditions.segment is not None
+        for t, state in enumerate(conditions.state[0]):
             person = state != PixelState.NONE
             rows, columns = region_box(person, margin=2)
             person = person[rows, columns]
             place = (slice(t, t + 1), slice(None), rows, columns)
-            soft = conditions.warped_foreground[place] * person
-            body = conditions.segment[t, rows, columns] >= 0
+            soft = warp(self._foreground, conditions.source_grid[0, t : t + 1, rows, columns])
+            soft = soft * person
+            body = conditions.segment[0, t, rows, columns] >= 0
             alpha = smoothed(torch.where(body, 1.0, soft))
             colour = push_pull(colours[place], person[None, None].to(alpha))
             frames[place] = alpha * colour + (1 - alpha) * frames[place]

@@ -1,19 +1,18 @@
 """The layered network as a renderer."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import repeat
 
 import torch
-from torch.nn import functional
 
 from bdmm.body.source_geometry import SourceGeometry
-from bdmm.inference.padding import pad_frames, pad_grid, pad_heatmaps, pad_image, padded_size
+from bdmm.inference.compositing import refine
+from bdmm.inference.padding import pad_frames, pad_image, padded_size
 from bdmm.inference.person_box import Box, moved_state, person_box
 from bdmm.inference.person_colours import PersonColours
-from bdmm.inference.windows import WithNext, with_next
-from bdmm.network.layer_inputs import Guide
-from bdmm.network.layered import LayeredGenerator, PreparedSource
+from bdmm.inference.windows import with_after
+from bdmm.network.generator import Generator, PreparedSource
 from bdmm.records import Conditions, PixelState, PropagationState, Source, joints_of
 from bdmm.shapes import Frames, Image
 
@@ -27,7 +26,7 @@ class _Left:
 
 
 class Layered:
-    """The layered generator with trained weights.
+    """A generator with a compositing head and trained weights.
 
     Attributes:
         box: the part of the frame that the last window was made in; None before the first.
@@ -39,7 +38,7 @@ class Layered:
     name: str = "layered"
     box: Box | None = None
 
-    def __init__(self, generator: LayeredGenerator) -> None:
+    def __init__(self, generator: Generator) -> None:
         self.generator = generator.eval()
         self.joints = joints_of(generator.config.joints)
         self.device = next(generator.parameters()).device
@@ -61,7 +60,7 @@ class Layered:
         colours = PersonColours(source, geometry)
         left = None
         behind = repeat(source.background) if backgrounds is None else backgrounds
-        for window, background in zip(with_next(windows), behind, strict=False):
+        for window, background in zip(with_after(windows), behind, strict=False):
             with torch.inference_mode():
                 frames, left = self._window(prepared, colours, window, background, left)
             yield frames
@@ -70,63 +69,43 @@ class Layered:
         self,
         prepared: PreparedSource,
         colours: PersonColours,
-        window: WithNext[Conditions],
+        window: Conditions,
         background: Frames | Image,
         left: _Left | None,
     ) -> tuple[Frames, _Left]:
         """Make one window from what the one before it left; only around the person."""
         config = self.generator.config
-        count, (height, width) = len(window.item), window.item.state.shape[1:]
+        height, width = window.size
         size = prepared.image.shape[2], prepared.image.shape[3]
-        guide = guide_of(window.item, colours, size)
-        after = None if window.after is None else guide_of(window.after[0:1], colours, size)
-        box = person_box(guide.state[0], config.size_step, config.least_size)
+        conditions = inpainted(window, colours).pad(size)
+        box = person_box(conditions.state[0], config.size_step, config.least_size)
         self.box = box
-        frames = background.expand(count, -1, -1, -1).clone()
+        frames = background.expand(window.frame_count, -1, -1, -1).clone()
         behind = pad_frames(frames, size)[None]
         levels = range(len(config.widths) - 1, 0, -1) if config.forward_branch else ()
         scales = (*(2**level for level in levels), config.size_step)
         state = left and moved_state(left.state, left.box, box, scales)
-        layers, state = self.generator(
-            prepared,
-            within(guide, box),
-            behind[..., box.rows, box.columns],
-            after=None if after is None else within(after, box),
-            state=state,
-        )
-        behind[..., box.rows, box.columns] = layers.frames.clamp(-1, 1)
+        layers, state = self.generator(prepared, conditions.crop(box.rows, box.columns), state)
+        made = refine(layers, min(size)).over(behind[..., box.rows, box.columns])
+        behind[..., box.rows, box.columns] = made.clamp(-1, 1)
         return behind[0, :, :, :height, :width], _Left(state, box)
 
 
-def guide_of(conditions: Conditions, colours: PersonColours, size: tuple[int, int]) -> Guide:
-    """Return conditions as the network takes them, grown to a size by pixels of no body.
+def inpainted(conditions: Conditions, colours: PersonColours) -> Conditions:
+    """Return conditions with colours for what is hidden; what they don't copy becomes hidden too.
 
     Args:
         conditions: of some frames.
-        colours: of their person; what they don't copy becomes hidden to the network too.
-        size: (height, width) of the guide.
+        colours: of their person.
     """
-    height, width = conditions.state.shape[1:]
-    grow = (0, size[1] - width, 0, size[0] - height)
+    assert conditions.segment is not None
     coloured = colours(conditions)
-    hidden = (conditions.segment >= 0) & ~coloured.copied
-    state = torch.where(hidden, int(PixelState.HIDDEN), conditions.state)
-    return Guide(
-        pose_heatmaps=pad_heatmaps(conditions.pose_heatmaps, size)[None],
-        source_grid=pad_grid(conditions.source_grid, size)[None],
-        state=functional.pad(state, grow)[None],
-        filled=functional.pad(conditions.filled & coloured.copied, grow)[None],
-        painted=functional.pad(coloured.colours, grow)[None],
-    )
-
-
-def within(guide: Guide, box: Box) -> Guide:
-    """Return a guide to the part of the frames in a box."""
-    place = (..., box.rows, box.columns)
-    return Guide(
-        pose_heatmaps=guide.pose_heatmaps[place],
-        source_grid=guide.source_grid[:, :, box.rows, box.columns],
-        state=guide.state[place],
-        filled=guide.filled[place],
-        painted=None if guide.painted is None else guide.painted[place],
+    copied, after = coloured.copied[None], conditions.after
+    hidden = (conditions.segment >= 0) & ~copied
+    return replace(
+        conditions,
+        state=torch.where(hidden, int(PixelState.HIDDEN), conditions.state),
+        fallback=conditions.fallback & copied,
+        inpainted=coloured.colours[None],
+        after=None if after is None else inpainted(after, colours),
     )

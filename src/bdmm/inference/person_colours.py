@@ -52,7 +52,7 @@ class PersonColours:
 
     Args:
         source: the photo.
-        geometry: of the same source, from its `conditioning.Conditioner`.
+        geometry: of the same source.
     """
 
     def __init__(self, source: Source, geometry: SourceGeometry) -> None:
@@ -62,17 +62,18 @@ class PersonColours:
 
     def __call__(self, conditions: Conditions) -> Coloured:
         """Colour the person of some frames."""
-        shape = conditions.state.shape
-        colours = self.person.new_zeros(shape[0], 3, *shape[1:])
-        copied = torch.zeros_like(conditions.filled)
-        for t, state in enumerate(conditions.state):
+        segment = conditions.segment
+        assert segment is not None
+        colours = self.person.new_zeros(conditions.frame_count, 3, *conditions.size)
+        copied = torch.zeros_like(conditions.fallback[0])
+        for t, state in enumerate(conditions.state[0]):
             rows, columns = region_box(state != PixelState.NONE, margin=0)
             box = (slice(t, t + 1), rows, columns)
             colours[t : t + 1, :, rows, columns], copied[box] = self._frame(
-                conditions.source_grid[box],
-                conditions.state[box],
-                conditions.filled[box],
-                conditions.segment[box],
+                conditions.source_grid[0][box],
+                conditions.state[0][box],
+                conditions.fallback[0][box],
+                segment[0][box],
             )
         return Coloured(colours, copied)
 

@@ -10,12 +10,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from bdmm.errors import InputError
-from bdmm.kernels.per_sample_conv import Out
+from bdmm.inference.compositing import refine
 from bdmm.network.generator import Generator
-from bdmm.network.layered import LayeredGenerator, Layers
-from bdmm.network.layers import Folded
+from bdmm.network.heads import Layers
 from bdmm.network.motion_modulation import MotionModulation
-from bdmm.shapes import Features
 
 Branch = Literal["forward", "backward"]
 BRANCHES: tuple[Branch, Branch] = ("forward", "backward")
@@ -72,7 +70,7 @@ class Recorder:
         InputError: the generator has no motion modulation.
     """
 
-    def __init__(self, generator: Generator | LayeredGenerator) -> None:
+    def __init__(self, generator: Generator) -> None:
         self._generator = generator
         self._modules = blocks_of(generator)
         self._blocks: dict[Block, deque[Modulated]] = {one: deque() for one in self._modules}
@@ -83,7 +81,7 @@ class Recorder:
         """Begin to record."""
         for block, module in self._modules.items():
             self._stops.append(_listen(module, self._blocks[block]))
-        if isinstance(self._generator, LayeredGenerator):
+        if self._generator.config.head == "layers":
             self._stops.append(self._generator.register_forward_hook(self._keep_layers).remove)
         return self
 
@@ -117,21 +115,20 @@ class Recorder:
         return Recording(blocks, self._layers[place] if self._layers else None)
 
     def _keep_layers(self, module: nn.Module, arguments: Any, results: Any) -> None:
-        layers: Layers = results[0]
-        for i in range(layers.frames.shape[1]):
+        layers = refine(results[0], min(arguments[0].image.shape[2:]))
+        for i in range(layers.alpha.shape[1]):
             parts = (getattr(layers, one.name)[:, i : i + 1] for one in fields(layers))
             self._layers.append(Layers(*parts))
 
 
-def blocks_of(generator: Generator | LayeredGenerator) -> dict[Block, MotionModulation]:
+def blocks_of(generator: Generator) -> dict[Block, MotionModulation]:
     """Return the blocks of motion modulation, coarse to fine, forward before backward.
 
     Raises:
         InputError: there is none.
     """
-    core = generator.core if isinstance(generator, LayeredGenerator) else generator
-    branches = (core.decoder.forward_branch, core.decoder.backward_branch)
-    count = len(core.config.widths) - 1
+    branches = (generator.decoder.forward_branch, generator.decoder.backward_branch)
+    count = len(generator.config.widths) - 1
     blocks = {
         Block(branch, 2 ** (count - level)): module
         for level in range(count)
@@ -145,16 +142,9 @@ def blocks_of(generator: Generator | LayeredGenerator) -> dict[Block, MotionModu
 
 def _listen(module: MotionModulation, kept: deque[Modulated]) -> Callable[[], None]:
     """Keep what a block is about to convolve with; return what ends this."""
-    deform = module.deform
 
-    def listening(
-        propagated: Features,
-        offsets: Float[Tensor, "b 18 h w"],
-        masks: Float[Tensor, "b 9 h w"],
-        folded: Folded,
-    ) -> Out:
+    def listen(module: nn.Module, arguments: Any) -> None:
+        propagated, offsets, masks, *_ = arguments
         kept.append(Modulated(propagated.detach(), offsets.detach(), masks.detach()))
-        return deform(propagated, offsets, masks, folded)
 
-    module.deform = listening
-    return lambda: delattr(module, "deform")
+    return module.deform.register_forward_pre_hook(listen).remove

@@ -14,14 +14,12 @@ from torch.nn import functional
 from bdmm.body.source_geometry import SourceGeometry
 from bdmm.inference.coarse import CoarseRenderer
 from bdmm.inference.layered import Layered
-from bdmm.inference.padding import pad_grid, pad_heatmaps, pad_image, padded_size
-from bdmm.inference.windows import WithNext, with_next
+from bdmm.inference.padding import pad_image, padded_size
+from bdmm.inference.windows import with_after
 from bdmm.network.acceleration import accelerate
-from bdmm.network.decoder import FoldedStyle
 from bdmm.network.generator import Generator
-from bdmm.network.layered import build_generator
 from bdmm.network.weights import load_weights
-from bdmm.records import COCO18, Conditions, PixelState, PropagationState, Source, joints_of
+from bdmm.records import COCO18, Conditions, PixelState, Source, joints_of
 from bdmm.shapes import Frames
 
 _RIM = 5
@@ -111,37 +109,19 @@ class Network:
         """Yield the frames of each window; see `Renderer.render`."""
         config = self.generator.config
         size = padded_size(source.pose.size, config.size_step, config.least_size)
-        photo = pad_image(source.image, size)[None]
+        photo, foreground = (
+            pad_image(one, size)[None] for one in (source.image, source.foreground)
+        )
         with torch.inference_mode():
-            folded = self.generator.fold(photo)
+            prepared = self.generator.prepare(photo, foreground)
         state = None
         behind = repeat(None) if backgrounds is None else backgrounds
-        for window, background in zip(with_next(windows), behind, strict=False):
+        for window, background in zip(with_after(windows), behind, strict=False):
+            height, width = window.size
             with torch.inference_mode():
-                frames, state = self._window(photo, window, state, folded, size)
-            yield frames if background is None else before(window.item, frames, background)
-
-    def _window(
-        self,
-        photo: Float[Tensor, "1 3 h1 w1"],
-        window: WithNext[Conditions],
-        state: PropagationState | None,
-        folded: FoldedStyle,
-        size: tuple[int, int],
-    ) -> tuple[Frames, PropagationState]:
-        """Make one window from the state that the one before it left."""
-        conditions = window.item
-        height, width = conditions.source_grid.shape[1:3]
-        after = None if window.after is None else pad_grid(window.after.source_grid[:1], size)
-        frames, left = self.generator(
-            photo,
-            pad_heatmaps(conditions.pose_heatmaps, size)[None],
-            pad_grid(conditions.source_grid, size)[None],
-            grid_after=after,
-            state=state,
-            folded=folded,
-        )
-        return frames[0, :, :, :height, :width], left
+                made, state = self.generator(prepared, window.pad(size), state)
+            frames = made[0, :, :, :height, :width]
+            yield frames if background is None else before(window, frames, background)
 
 
 def load_network(weights: str | Path, device: torch.device | str = "cpu") -> Network | Layered:
@@ -157,10 +137,13 @@ def load_network(weights: str | Path, device: torch.device | str = "cpu") -> Net
     """
     config, tensors = load_weights(weights)
     joints_of(config.joints)
-    generator = build_generator(config)
+    generator = Generator(config)
     generator.load_state_dict(tensors)
-    generator = accelerate(generator.to(device))
-    return Network(generator) if isinstance(generator, Generator) else Layered(generator)
+    return RENDERERS[config.head](accelerate(generator.to(device)))
+
+
+RENDERERS = {"rgb": Network, "layers": Layered}
+"""Renderers by the head of the network that they run."""
 
 
 def opacity(conditions: Conditions, rim: int = _RIM) -> Float[Tensor, "t 1 h w"]:
@@ -170,7 +153,7 @@ def opacity(conditions: Conditions, rim: int = _RIM) -> Float[Tensor, "t 1 h w"]
         conditions: of the frames.
         rim: pixels from the body's outline to 0.
     """
-    body = (conditions.state != PixelState.NONE).float()
+    body = (conditions.state[0] != PixelState.NONE).float()
     body = rearrange(body, "t h w -> t 1 h w")
     half = rim // 2
     grown = functional.max_pool2d(body, 2 * half + 1, stride=1, padding=half)

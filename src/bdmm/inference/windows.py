@@ -1,8 +1,10 @@
 """The schedule of a clip: runs of a few frames, each with its neighbours' conditions in view."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
+
+from bdmm.records import Conditions
 
 WINDOW = 6
 """Frames that the paper's network makes at once."""
@@ -40,3 +42,10 @@ def with_next(items: Iterable[_Item]) -> Iterator[WithNext[_Item]]:
         held.append(item)
     if held:
         yield WithNext(held.pop(), None)
+
+
+def with_after(windows: Iterable[Conditions]) -> Iterator[Conditions]:
+    """Yield each window's conditions with those of the frame behind its end."""
+    for pair in with_next(windows):
+        after = None if pair.after is None else pair.after.frames(slice(0, 1))
+        yield replace(pair.item, after=None if after is None else replace(after, after=None))

@@ -1,10 +1,9 @@
-"""The decoder: structure and propagated features to an image, under the style (figure 3)."""
+"""The decoder: structure and propagated features to those of a frame (figure 3)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-import torch
 from torch import nn
 
 from bdmm.config import NetworkConfig
@@ -16,7 +15,6 @@ from bdmm.network.layers import (
     StyledConv,
     StyledLayer,
     StyledUp,
-    ToRGB,
     styled_activation,
 )
 from bdmm.network.motion_modulation import MotionModulation
@@ -32,14 +30,12 @@ class FoldedStyle:
         direct: of the styled convolutions after them.
         forward: of the blocks that modulate what was propagated forward; empty without them.
         backward: likewise backward.
-        to_rgb: of the last layer; None where the head is one of layers.
     """
 
     up: tuple[Folded, ...]
     direct: tuple[Folded, ...]
     forward: tuple[Folded, ...]
     backward: tuple[Folded, ...]
-    to_rgb: Folded | None
 
 
 class Decoder(nn.Module):
@@ -61,7 +57,6 @@ class Decoder(nn.Module):
         self.backward_branch = nn.ModuleList(
             _branch(width, config) for width in scales if config.backward_branch
         )
-        self.to_rgb = ToRGB(widths[-1], style) if config.head == "rgb" else None
 
     def fold(self, style: Style) -> FoldedStyle:
         """Make every kernel for these styles."""
@@ -70,7 +65,6 @@ class Decoder(nn.Module):
             direct=_fold(self.direct, style),
             forward=_fold(self.forward_branch, style),
             backward=_fold(self.backward_branch, style),
-            to_rgb=self.to_rgb.fold(style) if self.to_rgb else None,
         )
 
     def forward(
@@ -90,7 +84,7 @@ class Decoder(nn.Module):
             folded: the kernels.
 
         Returns:
-            The frame, RGB in [-1, 1]; features of the frame's size for a head of layers.
+            Features of the frame's size for the head.
         """
         x = structure
         for level in range(len(self.up)):
@@ -103,9 +97,7 @@ class Decoder(nn.Module):
                 if level < len(branch):
                     fused = fused + branch[level](features[level], x, kernels[level])
             x = fused
-        if self.to_rgb is None or folded.to_rgb is None:
-            return x
-        return torch.tanh(self.to_rgb(x, folded.to_rgb))
+        return x
 
 
 class PlainModulation(StyledLayer):

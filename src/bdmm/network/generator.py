@@ -1,179 +1,197 @@
-"""The generator: a source photo and a window of poses and source grids to frames (figure 3)."""
+"""The generator: a source photo and the conditions of a window to frames (figure 3)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
-from einops import rearrange, repeat
-from jaxtyping import Float
-from torch import Tensor, nn
+from einops import rearrange
+from torch import nn
 
 from bdmm.config import NetworkConfig
 from bdmm.errors import InputError
-from bdmm.kernels.warp import warp
+from bdmm.kernels.pose_heatmaps import window_heatmaps
 from bdmm.network.decoder import Decoder, FoldedStyle
 from bdmm.network.encoders import StructuralEncoder, WarpEncoder
-from bdmm.network.layer_inputs import LAYER_INPUTS
-from bdmm.network.layers import AnyScale
+from bdmm.network.heads import HEADS, Appearance, Foregrounds, Layers, Photos, WindowFeatures
+from bdmm.network.layers import AnyScale, Folded
 from bdmm.network.propagation import Propagation, Scales
 from bdmm.network.style import StyleEncoder
-from bdmm.records import PropagationState
-from bdmm.shapes import Clips, PoseHeatmaps, Style
+from bdmm.records import Conditions, PropagationState
+from bdmm.shapes import Clips, PoseHeatmaps
 
-Sources = Float[Tensor, "b 3 h0 w0"]
-"""The photos: of the frames' size, but for a head of layers, whose frames may be parts."""
-Drawn = Float[Tensor, "b t _ h w"]
-"""Frames, or the features that a head of layers makes them from."""
-WindowGrids = Float[Tensor, "b t h w 2"]
-EdgeGrid = Float[Tensor, "b h w 2"]
-Encoded = tuple[Scales, Sequence[AnyScale], Sequence[AnyScale]]
-"""For each propagated scale, coarse to fine: the window's features, those before and after it."""
+
+@dataclass(frozen=True)
+class PreparedSource:
+    """A source photo, made ready once for a whole clip.
+
+    Attributes:
+        image: ``b 3 h0 w0`` RGB in [-1, 1].
+        appearance: ``b c h0 w0`` what the head warps to the frames.
+        kernels: the decoder's, for this style.
+        head_kernel: the head's, where the style plays a part in it.
+    """
+
+    image: Photos
+    appearance: Appearance
+    kernels: FoldedStyle
+    head_kernel: Folded | None
+
+
+@dataclass(frozen=True)
+class EncodedWindow:
+    """Features of the warped source at each propagated scale, coarse to fine.
+
+    Attributes:
+        inside: of each frame of the window, in the order of time.
+        before: of the frame before the window.
+        after: of the frame after it.
+    """
+
+    inside: Scales
+    before: Sequence[AnyScale]
+    after: Sequence[AnyScale]
 
 
 class Generator(nn.Module):
     """Bidirectionally deformable motion modulation: one photo and a motion to a video.
 
-    A clip is made window by window: what a window leaves to the next is the state that it returns.
-    The source's style is folded into kernels once for the clip: ``folded = generator.fold(source)``
-    and then ``generator(..., folded=folded)`` for each window.
+    A clip is made window by window: what a window leaves to the next is the state that it
+    returns::
+
+        source = generator.prepare(image, foreground)
+        output, state = generator(source, conditions)
+        output, state = generator(source, next_conditions, state)
     """
 
     def __init__(self, config: NetworkConfig) -> None:
         """Build the networks with fresh weights."""
         super().__init__()
+        head = HEADS[config.head]
         self.config = config
         self.style_encoder = StyleEncoder(config)
         self.structural_encoder = StructuralEncoder(config)
-        self.warp_encoder = WarpEncoder(config, 3 if config.head == "rgb" else LAYER_INPUTS)
+        self.warp_encoder = WarpEncoder(config, head.maps)
         self.forward_propagation = Propagation(config) if config.forward_branch else None
         self.backward_propagation = (
             Propagation(config, backward=True) if config.backward_branch else None
         )
         self.decoder = Decoder(config)
+        self.head = head(config)
+
+    def prepare(self, image: Photos, foreground: Foregrounds) -> PreparedSource:
+        """Make photos ready: once for a clip.
+
+        Args:
+            image: RGB in [-1, 1]; sides are multiples of ``config.size_step``, at least
+                ``config.least_size``.
+            foreground: where the person is, in [0, 1].
+        """
+        style = self.style_encoder(image)
+        return PreparedSource(
+            image=image,
+            appearance=self.head.appearance(image, foreground),
+            kernels=self.decoder.fold(style),
+            head_kernel=self.head.fold(style),
+        )
 
     def forward(
         self,
-        source: Sources,
-        pose_heatmaps: PoseHeatmaps,
-        source_grid: WindowGrids,
-        grid_before: EdgeGrid | None = None,
-        grid_after: EdgeGrid | None = None,
+        source: PreparedSource,
+        conditions: Conditions,
         state: PropagationState | None = None,
-        folded: FoldedStyle | None = None,
-    ) -> tuple[Clips, PropagationState]:
-        """Generate the frames of one window.
+    ) -> tuple[Clips | Layers, PropagationState]:
+        """Generate one window.
 
         Args:
-            source: the photo, RGB in [-1, 1]; sides are multiples of 32, at least 128.
-            pose_heatmaps: in [0, 1]; a missing joint is an all-zero map.
-            source_grid: positions in the source for each pixel of each frame, -2 for background.
-            grid_before: the grid of the frame before the window; only the first window of a clip
-                looks at it. None: the first frame's own.
-            grid_after: the grid of the frame after the window. None: the last frame's own.
+            source: what `prepare` returned.
+            conditions: of the window's frames: as large as the source for an RGB head, or parts.
             state: what the window before returned; None at the start of a clip.
-            folded: the source's kernels from `fold`; None makes them anew.
 
         Returns:
-            The frames, RGB in [-1, 1], and the state for the next window.
+            The frames, RGB in [-1, 1], or the layers that they are made of, by the config's head;
+            and the state for the next window.
 
         Raises:
             InputError: the frames' size or the number of joints does not fit the network.
         """
-        self.check(pose_heatmaps)
-        folded = self.fold(source) if folded is None else folded
-        encoded = self.encode_warped(
-            source, source_grid, None if state else grid_before, grid_after
+        self._check(conditions)
+        inputs = self.head.inputs(source.appearance, conditions)
+        encoded = self.encode(source, inputs.maps, conditions, state)
+        heatmaps = window_heatmaps(conditions)
+        features, left = self.propagate(source, heatmaps, encoded, state)
+        return self.head(features, inputs), left
+
+    def encode(
+        self,
+        source: PreparedSource,
+        maps: WindowFeatures,
+        conditions: Conditions,
+        state: PropagationState | None = None,
+    ) -> EncodedWindow:
+        """Encode the warped source of all frames at once, and of the frames at either side.
+
+        Args:
+            source: see `forward`.
+            maps: what the warp encoder sees of the window's frames.
+            conditions: see `forward`.
+            state: see `forward`; with one, the frame before the window is not looked at.
+        """
+        neighbours = (None if state else conditions.before, conditions.after)
+        before, after = (
+            [] if one is None else [self.head.inputs(source.appearance, one).maps]
+            for one in neighbours
         )
-        return self.propagate(source, pose_heatmaps, encoded, state, folded)
+        seen = torch.cat((*before, maps, *after), dim=1)
+        scales = [
+            rearrange(scale, "(b t) c h w -> t b c h w", t=seen.shape[1]).unbind(0)
+            for scale in self.warp_encoder(rearrange(seen, "b t c h w -> (b t) c h w"))
+        ]
+        window = slice(len(before), len(before) + maps.shape[1])
+        return EncodedWindow(
+            inside=[scale[window] for scale in scales],
+            before=[scale[0] for scale in scales],
+            after=[scale[-1] for scale in scales],
+        )
 
     def propagate(
         self,
-        source: Sources,
+        source: PreparedSource,
         pose_heatmaps: PoseHeatmaps,
-        encoded: Encoded,
-        state: PropagationState | None,
-        folded: FoldedStyle,
-    ) -> tuple[Drawn, PropagationState]:
+        encoded: EncodedWindow,
+        state: PropagationState | None = None,
+    ) -> tuple[WindowFeatures, PropagationState]:
         """Carry a window's features both ways through time and decode its frames.
 
         Args:
             source: see `forward`.
-            pose_heatmaps: see `forward`.
-            encoded: what `encode_warped` returned.
+            pose_heatmaps: in [0, 1]; a missing joint is an all-zero map.
+            encoded: what `encode` returned.
             state: see `forward`.
-            folded: see `forward`.
 
         Returns:
-            The frames, or their features for a head of layers, and the state for the next window.
+            What the head makes of each frame (`heads.RgbHead.frame`), and the next state.
         """
-        warped, before, after = encoded
-        forward = self._propagate_forward(warped, state.forward if state else before)
-        backward = self._propagate_backward(warped, after)
-        frames, structural = self.decode(source, pose_heatmaps, forward, backward, state, folded)
+        forward, backward = [], []
+        if self.forward_propagation:  # equation 6
+            start = state.forward if state else encoded.before
+            forward = self.forward_propagation(encoded.inside, start)
+        if self.backward_propagation:  # equation 7
+            backward = self.backward_propagation(encoded.inside, encoded.after)
+        frames, structural = self._decode(source, pose_heatmaps, forward, backward, state)
         last = frames[:, -1] if self.config.feeds_back else None
         return frames, PropagationState(structural, tuple(scale[-1] for scale in forward), last)
 
-    def fold(self, source: Sources) -> FoldedStyle:
-        """Encode the source's style and make from it every kernel of the decoder."""
-        return self.fold_style(self.style_encoder(source))
-
-    def fold_style(self, style: Style) -> FoldedStyle:
-        """Make every kernel of the decoder from given styles."""
-        return self.decoder.fold(style)
-
-    def encode_warped(
+    def _decode(
         self,
-        source: Sources,
-        source_grid: WindowGrids,
-        grid_before: EdgeGrid | None,
-        grid_after: EdgeGrid | None,
-    ) -> Encoded:
-        """Warp the source to each frame (equation 5) and encode all frames at once.
-
-        Returns:
-            The features inside the window, and those just before and just after it.
-        """
-        grids = list(source_grid.unbind(1))
-        before = [] if grid_before is None else [grid_before]
-        after = [] if grid_after is None else [grid_after]
-        all_grids = torch.stack([*before, *grids, *after], dim=1)
-        sources = repeat(source, "b c h w -> (b t) c h w", t=all_grids.shape[1])
-        warped = warp(sources, rearrange(all_grids, "b t h w xy -> (b t) h w xy"))
-        window = slice(len(before), len(before) + len(grids))
-        return self.encode_inputs(
-            rearrange(warped, "(b t) c h w -> b t c h w", b=len(source)), window
-        )
-
-    def encode_inputs(self, inputs: Drawn, window: slice) -> Encoded:
-        """Encode what the warp encoder sees of all frames at once.
-
-        Args:
-            inputs: of the window's frames and of those beside it that are known.
-            window: which of them are the window's.
-        """
-        count = inputs.shape[1]
-        scales = [
-            rearrange(scale, "(b t) c h w -> t b c h w", t=count).unbind(0)
-            for scale in self.warp_encoder(rearrange(inputs, "b t c h w -> (b t) c h w"))
-        ]
-        inside = [scale[window] for scale in scales]
-        return inside, [scale[0] for scale in scales], [scale[-1] for scale in scales]
-
-    def decode(
-        self,
-        source: Sources,
+        source: PreparedSource,
         pose_heatmaps: PoseHeatmaps,
         forward: Scales,
         backward: Scales,
         state: PropagationState | None,
-        folded: FoldedStyle,
-    ) -> tuple[Drawn, AnyScale]:
-        """Decode frame after frame; each depends on the structural state of the one before.
-
-        Returns:
-            The frames, RGB in [-1, 1], and the last structural state.
-        """
+    ) -> tuple[WindowFeatures, AnyScale]:
+        """Decode frame after frame; each depends on the structural state of the one before."""
         structural = state.structural if state else None
-        previous = state.last_generated if state else source
+        previous = state.last_generated if state else source.image
         encoded = None if self.config.feeds_back else self._encode_poses(pose_heatmaps)
         frames = []
         for i, pose in enumerate(pose_heatmaps.unbind(1)):
@@ -183,12 +201,13 @@ class Generator(nn.Module):
             else:
                 features = encoded[i]
             structural = self.structural_encoder.next_state(features, structural)
-            previous = self.decoder(
+            decoded = self.decoder(
                 structural,
                 [scale[i] for scale in forward],
                 [scale[i] for scale in backward],
-                folded,
+                source.kernels,
             )
+            previous = self.head.frame(decoded, source.head_kernel)
             frames.append(previous)
         assert structural is not None, "a window has at least one frame"
         return torch.stack(frames, dim=1), structural
@@ -198,23 +217,14 @@ class Generator(nn.Module):
         encoded = self.structural_encoder(rearrange(pose_heatmaps, "b t k h w -> (b t) k h w"))
         return rearrange(encoded, "(b t) c h w -> t b c h w", b=len(pose_heatmaps)).unbind(0)
 
-    def _propagate_forward(self, warped: Scales, before: Sequence[AnyScale]) -> Scales:
-        """Carry features from the past (equation 6); nothing where the branch is left out."""
-        return self.forward_propagation(warped, before) if self.forward_propagation else []
-
-    def _propagate_backward(self, warped: Scales, after: Sequence[AnyScale]) -> Scales:
-        """Carry features from the future (equation 7); nothing where the branch is left out."""
-        return self.backward_propagation(warped, after) if self.backward_propagation else []
-
-    def check(self, pose_heatmaps: PoseHeatmaps) -> None:
-        """Refuse what the network can't take; see `forward`."""
+    def _check(self, conditions: Conditions) -> None:
         config = self.config
-        if pose_heatmaps.shape[2] != config.joints:
+        if len(conditions.joints) != config.joints:
             raise InputError(
-                f"The network takes {config.joints} pose heatmaps, not {pose_heatmaps.shape[2]}: "
+                f"The network takes {config.joints} pose heatmaps, not {len(conditions.joints)}: "
                 "use the weights' own kind of pose."
             )
-        height, width = pose_heatmaps.shape[-2:]
+        height, width = conditions.size
         step, least = config.size_step, config.least_size
         if height % step or width % step or min(height, width) < least:
             raise InputError(

@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from bdmm.config import NetworkConfig
 from bdmm.kernels.modulated_deform_conv import modulated_deform_conv
-from bdmm.kernels.per_sample_conv import Out
+from bdmm.kernels.per_sample_conv import Out, Twin
 from bdmm.network.layers import (
     Folded,
     ModulatedKernel,
@@ -55,12 +55,13 @@ class MotionModulation(StyledLayer):
         initialise(self, slope=0.0)
         self.offset = _zero_conv(context, 2 * TAPS) if config.deformable else None
         self.mask = _zero_conv(context, TAPS) if config.motion_mask else None
+        self.deform = DeformedConv()
 
     def forward(self, propagated: Features, decoded: Features, folded: Folded) -> Out:
         """Modulate the propagated features by the motion between them and the decoder's."""
         context = torch.cat((decoded, propagated), dim=1) if self.concatenates else propagated
         offsets, masks = self.motion(context)
-        return self.deform(propagated, offsets, masks, folded)
+        return self.deform(propagated, offsets, masks, folded, self.twin)
 
     def motion(
         self, context: Features
@@ -91,15 +92,28 @@ class MotionModulation(StyledLayer):
         """
         return raw / _SLOWER if self.reach else raw
 
-    def deform(
+
+class DeformedConv(nn.Module):
+    """Equation 2, bias and activation; a module so that hooks can see what it is given."""
+
+    def forward(
         self,
         propagated: Features,
         offsets: Float[Tensor, "b 18 h w"],
         masks: Float[Tensor, "b 9 h w"],
         folded: Folded,
+        twin: Twin = "fast",
     ) -> Out:
-        """Sample where the offsets point and convolve (equation 2); bias and activation follow."""
-        out = modulated_deform_conv(propagated, offsets, masks, folded.kernel, self.twin)
+        """Sample where the offsets point and convolve.
+
+        Args:
+            propagated: the features that are sampled.
+            offsets: displacement of each tap, (dy, dx), in pixels of the features.
+            masks: weight of each tap, in [0, 2].
+            folded: kernels and bias.
+            twin: which implementation of the convolution runs.
+        """
+        out = modulated_deform_conv(propagated, offsets, masks, folded.kernel, twin)
         return styled_activation(out + folded.bias[:, None, None])
 
 

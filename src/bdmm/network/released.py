@@ -57,7 +57,7 @@ _BLOCKS = {
     "forconv2": ("decoder.forward_branch.1", _MOTION),
     "backconv1": ("decoder.backward_branch.0", _MOTION),
     "backconv2": ("decoder.backward_branch.1", _MOTION),
-    "decoder256": ("decoder.to_rgb", _STYLED),
+    "decoder256": ("head.to_rgb", _STYLED),
 }
 """Published block -> our block, and the parts of the one -> the parts of the other."""
 _UNUSED_BLOCK = "warp_encoder.encoder1"
@@ -158,7 +158,7 @@ def _names() -> dict[str, str]:
             for kind in kinds:
                 names[f"{their_block}.{their_part}.{kind}"] = f"{our_block}.{our_part}.{kind}"
         if "conv" in parts:
-            activated = "" if our_block == "decoder.to_rgb" else ".activate"
+            activated = "" if our_block == "head.to_rgb" else ".activate"
             names[f"{their_block}{activated}.bias"] = f"{our_block}.bias"
     return names
 
@@ -169,7 +169,7 @@ def _added_biases() -> dict[str, str]:
     return {
         f"{block}.bias": f"{ours}.bias"
         for block, (ours, parts) in _BLOCKS.items()
-        if "conv" in parts and ours != "decoder.to_rgb"
+        if "conv" in parts and ours != "head.to_rgb"
     }
 
 

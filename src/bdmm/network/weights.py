@@ -27,7 +27,7 @@ from bdmm.files.tensor_files import (
     write_pth,
     write_safetensors,
 )
-from bdmm.network.layered import build_generator
+from bdmm.network.generator import Generator
 from bdmm.network.released import from_released, network_tensors, to_released
 
 VERSION = 1
@@ -37,6 +37,13 @@ FILE_NAME = "weights.safetensors"
 SHIPPED = ("layered",)
 """Networks whose trained weights come with the package; `weights_file` takes their names."""
 
+_RENAMED = {
+    "core.": "",
+    "mix.": "head.mix.",
+    "layers.": "head.layers.",
+    "decoder.to_rgb.": "head.to_rgb.",
+}
+"""How names of tensors began in earlier files, and how they begin today."""
 _MOST_BLOCKS = 16
 _MOST_CHANNELS = 2**14
 
@@ -98,10 +105,23 @@ def load_all(path: str | Path) -> tuple[NetworkConfig, dict[str, Tensor]]:
     metadata, tensors = read_safetensors(path)
     description = _description(path, metadata)
     config = _config(path, description.get("config"))
-    check_tensors(path, network_tensors(tensors), _shapes(path, config))
+    renamed = with_present_names(tensors)
+    check_tensors(path, network_tensors(renamed), _shapes(path, config))
     if description.get("sha256") != digest(tensors):
         raise InputError(f"{path} is damaged: its numbers do not match its checksum.")
-    return config, tensors
+    return config, renamed
+
+
+def with_present_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return tensors of a generator by the names that they have today."""
+    return {_present_name(name): value for name, value in tensors.items()}
+
+
+def _present_name(name: str) -> str:
+    for old, new in _RENAMED.items():
+        if name.startswith(old):
+            return new + name.removeprefix(old)
+    return name
 
 
 def read_released(path: str | Path) -> tuple[NetworkConfig, dict[str, Tensor]]:
@@ -147,7 +167,7 @@ def write_released(path: str | Path, config: NetworkConfig, tensors: Mapping[str
 def shapes_of(config: NetworkConfig) -> dict[str, Shape]:
     """Return the name and shape of every tensor of a generator, without making the numbers."""
     with torch.device("meta"), _Undrawn():
-        tensors = build_generator(config).state_dict()
+        tensors = Generator(config).state_dict()
     return {name: tuple(value.shape) for name, value in tensors.items()}
 
 

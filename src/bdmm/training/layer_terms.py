@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from bdmm.config import LossConfig
 from bdmm.data.batch import Batch
-from bdmm.network.layered import Layers
+from bdmm.network.heads import Layers
 
 Scalar = Float[Tensor, ""]
 _CROSS_ENTROPY = 0.25

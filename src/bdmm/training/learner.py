@@ -14,17 +14,16 @@ from bdmm.data.batch import Batch
 from bdmm.errors import InputError
 from bdmm.losses.vgg19 import Vgg19
 from bdmm.network.discriminators import build_discriminators
-from bdmm.network.layered import build_generator
+from bdmm.network.generator import Generator
+from bdmm.network.weights import with_present_names
 from bdmm.training.checkpoint import Checkpoint
 from bdmm.training.ema import MovingAverage
 from bdmm.training.settings import FIXED, TrainSettings, as_record
 from bdmm.training.steps import (
     Players,
-    Window,
     discriminator_step,
     generate,
     generator_step,
-    windows,
 )
 
 
@@ -52,7 +51,7 @@ class Learner:
     ) -> None:
         torch.manual_seed(settings.seed)
         self.settings = settings
-        generator = build_generator(settings.network).to(device)
+        generator = Generator(settings.network).to(device)
         spatial, temporal = (
             judge.to(device) for judge in build_discriminators(settings.discriminators)
         )
@@ -84,7 +83,7 @@ class Learner:
             InputError: a loss or a gradient is not finite.
         """
         self._set_rates(self.settings.rate(step))
-        queues = [list(windows(batch, self.settings.frames)) for batch in batches]
+        queues = [list(batch.windows(self.settings.frames)) for batch in batches]
         states = [None] * len(batches)
         random = np.random.default_rng([self.settings.seed, step])
         seen = []
@@ -97,7 +96,7 @@ class Learner:
         }
 
     def _window(
-        self, parts: Sequence[Window], states: Sequence, judged: int, fabric: Fabric
+        self, parts: Sequence[Batch], states: Sequence, judged: int, fabric: Fabric
     ) -> tuple[list[dict[str, Tensor]], list]:
         """Update all networks by one window of each batch."""
         losses, share = self.settings.losses, 1 / len(parts)
@@ -106,7 +105,7 @@ class Learner:
         with torch.set_grad_enabled(keeps_graph):
             drafts = [generate(self.players, *pair) for pair in pairs]
         verdicts = [
-            discriminator_step(self.players, part.batch, frames, judged, losses, share)
+            discriminator_step(self.players, part, frames, judged, losses, share)
             for part, (frames, _) in zip(parts, drafts, strict=True)
         ]
         if verdicts[0]:
@@ -114,8 +113,7 @@ class Learner:
         terms = []
         for pair, draft in zip(pairs, drafts, strict=True):
             frames, _ = draft if keeps_graph else generate(self.players, *pair)
-            batch = pair[0].batch
-            terms.append(generator_step(self.players, batch, frames, judged, losses, share))
+            terms.append(generator_step(self.players, pair[0], frames, judged, losses, share))
         self._update("generator", fabric)
         self.average.update(self.players.generator)
         both = [one | other for one, other in zip(terms, verdicts, strict=True)]
@@ -193,8 +191,9 @@ class Learner:
         tensors = checkpoint.tensors
         try:
             for name, network in self._networks().items():
-                network.load_state_dict(_under(f"{name}.", tensors))
-            self.average.load(_under("average.", tensors), int(checkpoint.record["averaged"]))
+                network.load_state_dict(with_present_names(_under(f"{name}.", tensors)))
+            average = with_present_names(_under("average.", tensors))
+            self.average.load(average, int(checkpoint.record["averaged"]))
             for name, optimiser in self.optimisers.items():
                 _restore_optimiser(optimiser, _under(f"optimiser.{name}.", tensors))
             torch.set_rng_state(tensors["random.cpu"])

@@ -12,7 +12,7 @@ from bdmm.files.output_file import writing
 from bdmm.media.pixels import to_pictures
 from bdmm.media.video_writer import create_video
 from bdmm.training.learner import Learner
-from bdmm.training.steps import generate, windows
+from bdmm.training.steps import generate
 
 SAMPLES = "samples"
 _WINDOWS = 2
@@ -42,10 +42,10 @@ class SampleVideo:
             self._folder.mkdir(exist_ok=True)
         path = self._folder / f"{step:08d}.mp4"
         with learner.averaged(), create_video(path, self._fps) as video:
-            for window in windows(batch, learner.settings.frames):
+            for window in batch.windows(learner.settings.frames):
                 generated, state = generate(learner.players, window, state)
-                still = batch.source_image[:1].expand(window.batch.frame_count, -1, -1, -1)
-                panels = (still, window.batch.target_frames[0], generated.frames[0])
+                still = batch.source_image[:1].expand(window.frame_count, -1, -1, -1)
+                panels = (still, window.target_frames[0], generated.frames[0])
                 for picture in to_pictures(torch.cat(panels, dim=-1)):
                     video.write(picture)
         return path

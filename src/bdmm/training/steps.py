@@ -16,8 +16,7 @@ from bdmm.losses.adversarial import discriminator_loss, generator_loss
 from bdmm.losses.objective import supervised_terms, weighted_sum
 from bdmm.losses.vgg19 import Vgg19
 from bdmm.network.generator import Generator
-from bdmm.network.layer_inputs import Guide
-from bdmm.network.layered import LayeredGenerator, Layers
+from bdmm.network.heads import Layers
 from bdmm.network.propagation import detached
 from bdmm.records import PropagationState
 from bdmm.shapes import Clips
@@ -40,7 +39,7 @@ class Players:
         autocast: the context in which the networks run; losses run outside, in 32 bit.
     """
 
-    generator: Generator | LayeredGenerator
+    generator: Generator
     spatial: nn.Module
     temporal: nn.Module
     paired: bool
@@ -49,76 +48,37 @@ class Players:
 
 
 @dataclass(frozen=True)
-class Window:
-    """Some consecutive frames of a batch.
-
-    Attributes:
-        batch: these frames.
-        after: the frame after them; None at the end of the batch.
-    """
-
-    batch: Batch
-    after: Batch | None
-
-
-@dataclass(frozen=True)
 class Generated:
     """What a generator made of a window.
 
     Attributes:
         frames: in 32 bit.
-        layers: what they were mixed from, for a head of layers.
+        output: what they were made from: layers for a compositing head, else the frames.
     """
 
     frames: Clips
-    layers: Layers | None = None
-
-
-def windows(batch: Batch, frames: int) -> Iterator[Window]:
-    """Yield a batch's windows, each with a look at the frame behind its end."""
-    for number, part in enumerate(batch.windows(frames), start=1):
-        end = number * frames
-        yield Window(part, batch.frame(end) if end < batch.frame_count else None)
+    output: Clips | Layers
 
 
 def generate(
-    players: Players, window: Window, state: PropagationState | None
+    players: Players, batch: Batch, state: PropagationState | None
 ) -> tuple[Generated, PropagationState]:
     """Generate a window's frames.
 
     Args:
         players: the networks.
-        window: the window.
+        batch: the window.
         state: what the window before returned; None at the beginning.
 
     Returns:
         The frames and the state for the next window, cut from the graph.
     """
-    batch, after = window.batch, window.after
+    generator = players.generator
     with players.autocast():
-        if isinstance(players.generator, LayeredGenerator):
-            layers, left = players.generator(
-                players.generator.prepare(batch.source_image, batch.source_foreground),
-                guide_of(batch),
-                batch.background[:, None],
-                after=None if after is None else guide_of(after),
-                state=state,
-            )
-            layers = layers.float()
-            return Generated(layers.frames, layers), detached(left)
-        frames, left = players.generator(
-            batch.source_image,
-            batch.pose_heatmaps,
-            batch.source_grid,
-            grid_after=None if after is None else after.source_grid[:, 0],
-            state=state,
-        )
-    return Generated(frames.float()), detached(left)
-
-
-def guide_of(batch: Batch) -> Guide:
-    """Return what tells a generator with layers where each pixel comes from."""
-    return Guide(batch.pose_heatmaps, batch.source_grid, batch.state, batch.filled)
+        source = generator.prepare(batch.source_image, batch.source_foreground)
+        output, left = generator(source, batch.conditions, state)
+        frames = generator.head.over(output, batch.background[:, None])
+    return Generated(frames.float(), output), detached(left)
 
 
 def discriminator_step(
@@ -184,8 +144,8 @@ def generator_step(
     """
     frames = generated.frames
     terms = supervised_terms(frames, batch.target_frames, players.vgg, config, judged)
-    if generated.layers is not None:
-        terms |= layer_terms(generated.layers, batch, config)
+    if isinstance(generated.output, Layers):
+        terms |= layer_terms(generated.output, batch, config)
     with _unlearning(players.spatial, players.temporal):
         verdicts = _verdicts(players, frames, batch.source_image, judged, config)
         terms |= {

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from bdmm.body.pose_heatmap import pose_heatmaps
 from bdmm.body.source_geometry import SourceGeometry
 from bdmm.data.clip_store import PreparedClip
 from bdmm.inference.renderers import Renderer
@@ -59,8 +58,6 @@ class OtherKeypoints:
     def _replaced(self, windows: Iterable[Conditions]) -> Iterator[Conditions]:
         start = 0
         for window in windows:
-            stop = start + len(window)
-            size = (window.state.shape[1], window.state.shape[2])
-            maps = pose_heatmaps(self._keypoints[start:stop], size, self.joints)
-            yield replace(window, pose_heatmaps=maps)
+            stop = start + window.frame_count
+            yield replace(window, keypoints=self._keypoints[None, start:stop])
             start = stop

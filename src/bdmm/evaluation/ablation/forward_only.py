@@ -7,10 +7,9 @@ import torch
 
 from bdmm.errors import InputError
 from bdmm.inference.layered import Layered
-from bdmm.inference.renderers import Network
+from bdmm.inference.renderers import RENDERERS, Network
 from bdmm.network.acceleration import accelerate
 from bdmm.network.generator import Generator
-from bdmm.network.layered import build_generator
 from bdmm.network.weights import load_weights
 
 _BACKWARD = ("backward_propagation.", "decoder.backward_branch.")
@@ -32,13 +31,8 @@ def without_backward(weights: str | Path, device: torch.device | str = "cpu") ->
     config, tensors = load_weights(weights)
     if not (config.forward_branch and config.backward_branch):
         raise InputError(f"The network of {weights} has one branch only: none can be left out.")
-    generator = build_generator(replace(config, backward_branch=False))
+    generator = Generator(replace(config, backward_branch=False))
     generator.load_state_dict(
-        {
-            name: value
-            for name, value in tensors.items()
-            if not name.removeprefix("core.").startswith(_BACKWARD)
-        }
+        {name: value for name, value in tensors.items() if not name.startswith(_BACKWARD)}
     )
-    generator = accelerate(generator.to(device))
-    return Network(generator) if isinstance(generator, Generator) else Layered(generator)
+    return RENDERERS[config.head](accelerate(generator.to(device)))

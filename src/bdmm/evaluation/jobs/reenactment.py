@@ -5,36 +5,31 @@ as recurrent networks need it; the source frame itself is not judged.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
-import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
-from bdmm.body.model import load_body
-from bdmm.body.regions import nearest_pixel
-from bdmm.conditioning import Conditioner
+from bdmm.body.model import BodyModel, load_body
+from bdmm.body.source_geometry import SourceGeometry, prepare_geometry
+from bdmm.conditioning import condition, from_warps
 from bdmm.data.clip_store import PreparedClip
 from bdmm.errors import InputError
 from bdmm.inference.animate import on_device
 from bdmm.inference.renderers import Renderer
 from bdmm.inference.windows import schedule
-from bdmm.kernels.warp import warp
 from bdmm.media.pixels import to_frames, to_pictures
 from bdmm.metrics.frame_metrics import FramePair, Region, pair_of
 from bdmm.metrics.regions import PERSON, keypoint_regions, person_region
 from bdmm.perception.background import remove_person
-from bdmm.records import BONE_NAMES, Conditions, PixelState, Source
+from bdmm.records import Conditions, Source
 from bdmm.shapes import Foreground, Image
 
 WHOLE = 0.02
 """Share of the frame that the person must at least fill in a frame that serves as source."""
 _AT_ONCE = 24
 """True frames that are read together."""
-_ANOTHER_OUTLINE = 0.1
-"""Share of the frame's height up to which two outlines of one body are looked for apart."""
-_PELVIS = BONE_NAMES.index("pelvis")
 
 BackgroundOf = Literal["clip", "source"]
 
@@ -114,9 +109,10 @@ class Reenactment:
         truth = self._truth()
         keypoints = self.clip.keypoints()
         source = on_device(self.source, renderer.device)
-        conditioner = Conditioner(load_body(self._motion.body), source, renderer.joints)
-        windows = self._windows(conditioner)
-        for window in renderer.render(source, conditioner.geometry, windows):
+        body = load_body(self._motion.body).to(renderer.device)
+        geometry = prepare_geometry(body, source.pose, source.foreground)
+        windows = self._windows(body, geometry, renderer)
+        for window in renderer.render(source, geometry, windows):
             for generated in window:
                 number, target, regions = next(truth)
                 if number == self.source_frame:
@@ -125,28 +121,27 @@ class Reenactment:
                 pair = pair_of(name, generated.cpu(), target, regions)
                 yield JudgedFrame(number, pair, keypoints[number])
 
-    def _windows(self, conditioner: Conditioner) -> Iterator[Conditions]:
-        motion = on_device(self._motion, conditioner.source.image.device)
+    def _windows(
+        self, body: BodyModel, geometry: SourceGeometry, renderer: Renderer
+    ) -> Iterator[Conditions]:
+        motion = on_device(self._motion, renderer.device)
         for frames in schedule(self.frame_count):
-            conditions = conditioner(motion[frames])
+            conditions = condition(body, geometry, motion[frames], renderer.joints)
             if self._place is not None:
-                conditions = self._with_stored_warps(conditions, frames)
+                conditions = self._stored(conditions, self._place, frames)
             yield conditions
 
-    def _with_stored_warps(self, conditions: Conditions, frames: slice) -> Conditions:
-        assert self._place is not None
-        warps = self.clip.warps(self._place, frames.start, frames.stop)
-        device = conditions.source_grid.device
-        state = warps.state.to(device)
-        body = (state == PixelState.VISIBLE) | (state == PixelState.HIDDEN)
-        people = self.source.foreground.expand(len(conditions), -1, -1, -1)
-        return replace(
-            conditions,
-            source_grid=warps.source_grid.to(device),
-            state=state,
-            filled=warps.filled.to(device),
-            warped_foreground=warp(people, warps.source_grid).to(device),
-            segment=_bones_of(body, conditions.segment),
+    def _stored(self, conditions: Conditions, place: int, frames: slice) -> Conditions:
+        """Return the conditions of stored warps, with the bones of those that are made anew."""
+        warps, device = self.clip.warps(place, frames.start, frames.stop), conditions.state.device
+        assert conditions.segment is not None
+        return from_warps(
+            warps.source_grid.to(device),
+            warps.state.to(device),
+            warps.filled.to(device),
+            conditions.keypoints[0],
+            conditions.joints,
+            conditions.segment[0],
         )
 
     def _truth(self) -> Iterator[tuple[int, Image, dict[str, Region]]]:
@@ -170,17 +165,6 @@ class Reenactment:
         else:
             background = _without_person(image, foreground)
         return Source(image, foreground, background, self._motion[number : number + 1])
-
-
-def _bones_of(body: Bool[Tensor, "t h w"], segment: Int[Tensor, "t h w"]) -> Int[Tensor, "t h w"]:
-    """Return the bone of another outline next to each of the body's pixels, -1 off the body.
-
-    The stored warps' own body has errors on purpose: its outline must not be traded for a true one.
-    """
-    row, column = nearest_pixel(segment >= 0, reach=round(_ANOTHER_OUTLINE * segment.shape[1]))
-    frame = torch.arange(len(segment), device=segment.device)[:, None, None]
-    bone = torch.where(row >= 0, segment[frame, row.clamp(min=0), column.clamp(min=0)], _PELVIS)
-    return torch.where(body, bone, -1)
 
 
 def first_usable(clip: PreparedClip) -> int:

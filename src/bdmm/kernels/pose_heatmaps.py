@@ -3,14 +3,26 @@
 from collections.abc import Sequence
 
 import torch
+from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
 
-from bdmm.records import COCO18
-from bdmm.shapes import Keypoints
+from bdmm.records import COCO18, Conditions
+from bdmm.shapes import Keypoints, PoseHeatmaps
 
 SIGMA = 6 / 256
 """Standard deviation of a Gaussian, of the picture's shorter side (the paper's 6 px at 256)."""
+
+
+def window_heatmaps(conditions: Conditions) -> PoseHeatmaps:
+    """Draw the joints of a window's frames; padding stays zero."""
+    extent = conditions.extent or conditions.size
+    flat = rearrange(conditions.keypoints, "b t k xyc -> (b t) k xyc")
+    maps = pose_heatmaps(flat, extent, conditions.joints, conditions.side)
+    (height, width), (rows, columns) = conditions.size, extent
+    maps = functional.pad(maps, (0, width - columns, 0, height - rows))
+    return rearrange(maps, "(b t) k h w -> b t k h w", t=conditions.frame_count)
 
 
 def pose_heatmaps(

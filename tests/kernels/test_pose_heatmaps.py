@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from bdmm.body.pose_heatmap import pose_heatmaps
+from bdmm.kernels.pose_heatmaps import pose_heatmaps
 from bdmm.records import BODY25, COCO18
 
 

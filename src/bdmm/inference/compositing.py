@@ -1,0 +1,106 @@
+"""Layers to frames: what is added to a trained compositing head where it only generates.
+
+The head's layers are as they were learned. Four rules then make up for what training on rendered
+people leaves wrong on real ones; `refine` applies them in this order. With ``v`` visible, ``f``
+fallback, ``C`` the copied pixels, ``S`` the synthesised ones and ``s`` the shorter side of the
+photo in pixels:
+
+1. `copy_visible`: ``copy = max(copy, v)``, so ``person = C`` wherever the photo shows it.
+2. `keep_detail`: ``person += 0.6 f (D(C) - D(person))``, where ``D(x) = x - blur(x)``.
+3. `temper_alpha`: ``alpha = (alpha + outline) / 2``, but in the outline's narrow gaps.
+4. `cut_halo`: ``alpha *= clamp((alpha - 0.06) / 0.06, 0, 1)``.
+"""
+
+from dataclasses import replace
+
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor, cat, maximum, where
+from torch.nn import functional
+
+from bdmm.network.heads import Layers
+
+_DETAIL = 3.0 / 256
+"""Reach of the blur that parts detail from tone, of ``s``: prints, folds, seams are smaller."""
+_STRONG = 0.6
+"""Share of a fallback copy's lost detail that is given back; 1 would show its mistakes in full."""
+_GAP = 3 / 256
+"""Half the width of a gap in the outline that is the fit's fault, of ``s``."""
+_HALO = 0.06
+"""Alpha up to which nobody is there: ``alpha`` is 0 at 1 x, unchanged from 2 x this value on."""
+
+
+def refine(layers: Layers, side: int) -> Layers:
+    """Return layers after all four rules.
+
+    Args:
+        layers: as the compositing head made them.
+        side: shorter side of the photo in pixels, as the network knows it.
+    """
+    layers = keep_detail(copy_visible(layers), max(1, round(_DETAIL * side)))
+    return cut_halo(temper_alpha(layers, max(1, round(_GAP * side))))
+
+
+def copy_visible(layers: Layers) -> Layers:
+    """Copy all that the photo shows: whatever is mixed in, no print stays sharp under it."""
+    copy = maximum(layers.copy, layers.visible)
+    person = copy * layers.copied + (1 - copy) * layers.synthesis
+    return replace(layers, copy=copy, person=person)
+
+
+def keep_detail(layers: Layers, reach: int) -> Layers:
+    """Give fallback copies back most of the detail that the mixture has lost.
+
+    Args:
+        layers: the layers.
+        reach: pixels over which tone is averaged.
+    """
+    lost = _detail(layers.copied - layers.person, layers.known, reach)
+    fallback = layers.known - layers.visible
+    return replace(layers, person=layers.person + _STRONG * fallback * lost)
+
+
+def temper_alpha(layers: Layers, reach: int) -> Layers:
+    """Give the body's own outline half a say in alpha, but in its gaps.
+
+    Alpha learned from rendered silhouettes errs otherwise at the rim of real people than the
+    outline of the fitted body does: the mean of both is nearer than either. Narrow gaps in that
+    outline (between the legs of a skirt) are the fit's fault, there alpha alone decides.
+
+    Args:
+        layers: the layers.
+        reach: half the width in pixels of the widest such gap.
+    """
+    outline = rearrange(layers.prior, "b t 1 h w -> (b t) 1 h w")
+    closed = -_grown(-_grown(outline, reach), reach)
+    soft = functional.avg_pool2d(outline, 3, stride=1, padding=1, count_include_pad=False)
+    gap, soft = (
+        rearrange(part, "(b t) 1 h w -> b t 1 h w", t=layers.alpha.shape[1])
+        for part in (closed - outline > 0.5, soft)
+    )
+    return replace(layers, alpha=where(gap, layers.alpha, (layers.alpha + soft) / 2))
+
+
+def cut_halo(layers: Layers) -> Layers:
+    """Take faint alpha away: before a plain background even a weak halo is seen."""
+    kept = ((layers.alpha - _HALO) / _HALO).clamp(0, 1)
+    return replace(layers, alpha=layers.alpha * kept)
+
+
+def _detail(
+    values: Float[Tensor, "b t 3 h w"], known: Float[Tensor, "b t 1 h w"], reach: int
+) -> Float[Tensor, "b t 3 h w"]:
+    """Return values less their mean over the known pixels around, twice a square's."""
+    blurred = rearrange(cat((values * known, known), dim=2), "b t c h w -> (b t) c h w")
+    size = 2 * reach + 1
+    for kernel, padding in 2 * (((1, size), (0, reach)), ((size, 1), (reach, 0))):
+        blurred = functional.avg_pool2d(blurred, kernel, stride=1, padding=padding)
+    blurred = rearrange(blurred, "(b t) c h w -> b t c h w", t=values.shape[1])
+    return values - blurred[:, :, :3] / blurred[:, :, 3:].clamp(min=1e-6)
+
+
+def _grown(values: Float[Tensor, "n 1 h w"], reach: int) -> Float[Tensor, "n 1 h w"]:
+    """Return the largest value in each square neighbourhood, side by side: rows, then columns."""
+    size = 2 * reach + 1
+    rows = functional.max_pool2d(values, (1, size), stride=1, padding=(0, reach))
+    return functional.max_pool2d(rows, (size, 1), stride=1, padding=(reach, 0))
