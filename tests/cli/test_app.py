@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -40,6 +41,27 @@ def test_the_package_is_a_command_too():
     command = [sys.executable, "-m", "bdmm", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, f"bdmm {package.__version__}\n")
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"]])
+def test_standard_output_that_is_full_or_closed(arguments):
+    command = [sys.executable, "-m", "bdmm", *arguments]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    sentence = "bdmm: The result cannot be written to standard output: no space left on device.\n"
+    assert (done.returncode, done.stderr) == (2, sentence)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read().endswith("standard output: it is closed.\n")
+    assert process.wait() == 2
+
+
+def test_examples_stand_on_lines_of_their_own(bdmm):
+    lines = [line.strip() for line in bdmm("animate", "--help").out.splitlines()]
+    assert "$ bdmm animate photo.jpg dance.mp4 -o out.mp4" in lines
+    assert "$ bdmm animate photo.jpg --motion turn -o out.mp4" in lines
 
 
 @pytest.mark.parametrize(

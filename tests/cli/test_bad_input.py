@@ -178,6 +178,10 @@ def test_outputs_that_cannot_be_written(bdmm, landscape, clip):
     refused(bdmm(*options, "--renderer", "coarse", "--weights", "w"), "takes no weights")
     refused(bdmm(*options, "--background", "blurple"), "blurple")
     refused(bdmm(*options, "--device", "abacus"), "abacus")
+    refused(bdmm(*options, "--device", "meta"), "device meta cannot be used")
+    refused(bdmm(*options, "--seed", str(2**64)), "The seed is 18446744073709551616")
+    background = ["--background", clip, "-o", clip]
+    refused(bdmm("animate", landscape, "--motion", "turn", *background), "would replace an input")
 
 
 def test_a_disk_that_is_full_from_the_start(bdmm, landscape, monkeypatch):
@@ -274,6 +278,7 @@ def test_a_disk_that_runs_full_half_way(bdmm, quick_photo, short_motion):
     [
         (signal.SIGINT, 130, "bdmm: Stopped; nothing half-written is left.\n"),
         pytest.param(signal.SIGTERM, 143, "", marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, 129, "", marks=pytest.mark.slow),
     ],
 )
 def test_stopping_leaves_no_half_file(quick_photo, tmp_path, ending, code, words):

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class Animate:
     """Animate the person of a photo.
 
-    bdmm animate photo.jpg dance.mp4 -o out.mp4
-    bdmm animate photo.jpg --motion turn -o out.mp4
+    $ bdmm animate photo.jpg dance.mp4 -o out.mp4
+    $ bdmm animate photo.jpg --motion turn -o out.mp4
     """
 
     photo: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO")]
@@ -65,7 +65,7 @@ class Animate:
         self.inputs.driving(self.driver)
         from bdmm.media.video_writer import check_quality, check_video_output
 
-        inputs = [path for path in (self.photo, self.driver, self.weights) if path is not None]
+        inputs = self.inputs.files(self.photo, self.driver, self.weights)
         check_video_output(self.output, inputs)
         check_quality(self.quality)
         self._check_sheet(inputs)

@@ -1,10 +1,12 @@
-"""The `bdmm` command: one subcommand per file beside this one."""
+"""The `bdmm` command: one subcommand per file of this folder."""
 
+import os
 import signal
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import tyro
@@ -18,7 +20,7 @@ from bdmm.cli.explain import Explain
 from bdmm.cli.inspect import Inspect
 from bdmm.cli.motion import ExtractMotion
 from bdmm.cli.prepare import Prepare
-from bdmm.cli.report import warn
+from bdmm.cli.report import unprintable, warn
 from bdmm.cli.resources import keep_heap_small
 from bdmm.cli.synth import Synth
 from bdmm.cli.train import Train
@@ -29,8 +31,8 @@ USER_ERROR = 2
 """Exit code for a mistake of the user's."""
 INTERRUPTED = 128 + signal.SIGINT
 """Exit code after Ctrl-C."""
-TERMINATED = 128 + signal.SIGTERM
-"""Exit code after a request to end."""
+ENDINGS = [one for one in signal.Signals if one.name in ("SIGTERM", "SIGHUP")]
+"""Requests to end; the exit code is 128 and the signal's number."""
 
 COMMANDS = {
     "animate": Animate,
@@ -62,7 +64,15 @@ class Command(Protocol):
 
 
 class _Terminated(BaseException):
-    """The process was asked to end; raised so that temporary files are removed."""
+    """The process was asked to end; raised so that temporary files are removed.
+
+    Args:
+        signum: number of the signal that asked.
+    """
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signum)
+        self.signum = signum
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,8 +85,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0, or one of the constants above. Wrong options end the process with 2.
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if sys.stderr is None:  # closed by the caller
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
     keep_heap_small()
-    command = parse(["version"] if arguments == ["--version"] else arguments)
+    try:
+        command = parse(["version"] if arguments == ["--version"] else arguments)
+    except OSError as error:
+        warn(str(unprintable(error)))
+        return USER_ERROR
     try:
         with _orderly_end(), _notices():
             command.run()
@@ -86,8 +102,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         warn("Stopped; nothing half-written is left.")
         return INTERRUPTED
-    except _Terminated:
-        return TERMINATED
+    except _Terminated as end:
+        return 128 + end.signum
     return 0
 
 
@@ -104,16 +120,18 @@ def parse(arguments: Sequence[str]) -> Command:
 
 @contextmanager
 def _orderly_end() -> Iterator[None]:
-    """Turn a request to end the process into an exception."""
+    """Turn a request to end the process into an exception; one that is ignored stays ignored."""
 
     def end(signum: int, frame: object) -> None:
-        raise _Terminated
+        raise _Terminated(signum)
 
-    before = signal.signal(signal.SIGTERM, end)
+    heeded = [one for one in ENDINGS if signal.getsignal(one) != signal.SIG_IGN]
+    before = {one: signal.signal(one, end) for one in heeded}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from bdmm.cli.resources import keep_network_blocks
 class Compare:
     """Compare networks on one photo and one motion, side by side in one video.
 
-    bdmm compare photo.jpg dance.mp4 --weights ours=runs/a theirs=b.safetensors -o grid.mp4
+    $ bdmm compare photo.jpg dance.mp4 --weights ours=runs/a theirs=b.safetensors -o grid.mp4
 
     The panels are source, driver, coarse warp, and each network.
     """
@@ -56,7 +56,7 @@ class Compare:
 
         systems = list_systems(self.weights, (COARSE,))
         files = [Path(one.where) for one in systems if one.name != COARSE]
-        inputs = [self.photo, *([self.driver] if self.driver else []), *files]
+        inputs = self.inputs.files(self.photo, self.driver, *files)
         check_video_output(self.output, inputs)
         check_quality(self.quality)
         from bdmm.inference.animate import open_device

@@ -16,7 +16,7 @@ from bdmm.cli.resources import keep_network_blocks
 class Explain:
     """Show what a network attends to: offsets, masks, features, sampling points, layers.
 
-    bdmm explain photo.jpg dance.mp4 -o explain/
+    $ bdmm explain photo.jpg dance.mp4 -o explain/
     """
 
     photo: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO")]

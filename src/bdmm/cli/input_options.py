@@ -46,6 +46,11 @@ class InputOptions:
             raise InputError("Give either a driver or --motion NAME.")
         return given[0]
 
+    def files(self, *others: Path | None) -> list[Path]:
+        """Return the files that no output may replace: the background, and those of ``others``."""
+        background = Path(self.background) if self.background else None
+        return [path for path in (*others, background) if path is not None]
+
     def prepare(
         self,
         photo: Path,

@@ -17,8 +17,8 @@ _PHOTOS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif", "
 class Inspect:
     """Show what is seen in a photo or a driving video: keypoints, body, foreground.
 
-    bdmm inspect photo.jpg
-    bdmm inspect dance.mp4 -o seen.mp4
+    $ bdmm inspect photo.jpg
+    $ bdmm inspect dance.mp4 -o seen.mp4
     """
 
     input: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")]

@@ -16,7 +16,7 @@ from bdmm.files.output_file import check_output
 class ExtractMotion:
     """Extract the motion of a driver, for later use with bdmm animate.
 
-    bdmm motion dance.mp4 -o dance.motion
+    $ bdmm motion dance.mp4 -o dance.motion
     """
 
     driver: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DRIVER")]

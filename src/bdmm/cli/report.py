@@ -1,25 +1,47 @@
 """What the command line says while it works: a bar on a terminal, else one line per stage."""
 
+import os
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
+
+from bdmm.errors import InputError
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
 
 def say(text: str) -> None:
-    """Print a result."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+    """Print a result.
+
+    Raises:
+        InputError: standard output is closed or full.
+    """
+    if sys.stdout is None:
+        raise InputError("The result cannot be printed: standard output is closed.")
+    try:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except OSError as error:
+        raise unprintable(error) from error
+
+
+def unprintable(error: OSError) -> InputError:
+    """Return what to tell the user if standard output fails, and write no more to it."""
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+    reason = "it is closed" if isinstance(error, BrokenPipeError) else error.strerror or str(error)
+    return InputError(f"The result cannot be written to standard output: {reason.lower()}.")
 
 
 def warn(text: str) -> None:
-    """Print something to notice, beside the results."""
-    sys.stderr.write(f"bdmm: {text}\n")
-    sys.stderr.flush()
+    """Print a notice or a mistake."""
+    with suppress(OSError):  # nobody can be told that it cannot be told
+        sys.stderr.write(f"bdmm: {text}\n")
+        sys.stderr.flush()
 
 
 class Report:

@@ -20,6 +20,8 @@ from bdmm.media.image import Picture, picture_size, read_image
 from bdmm.media.panels import contain
 from bdmm.records import Motion, Source
 
+SEEDS = range(-(2**63), 2**64)
+"""What PyTorch takes as a seed."""
 _GREY = 238
 """Background of a driver that is no video: its body is drawn instead."""
 
@@ -56,6 +58,10 @@ class InputOptions:
         if self.root not in get_args(Root):
             raise InputError(
                 f"The root is {self.root!r}; it must be one of {', '.join(get_args(Root))}."
+            )
+        if self.seed not in SEEDS:
+            raise InputError(
+                f"The seed is {self.seed}; it must lie between {SEEDS.start} and {SEEDS.stop - 1}."
             )
         if self.photo_person is not None and self.photo_person < 1:
             raise InputError(
