@@ -53,7 +53,7 @@ def _names(body: list[ast.stmt], prefix: str = "") -> set[str]:
     return names
 
 
-@pytest.mark.parametrize(("path", "name"), REFERENCES, ids="::".join)
+@pytest.mark.parametrize(("path", "name"), REFERENCES, ids=["::".join(r) for r in REFERENCES])
 def test_what_a_document_names_exists(path: str, name: str) -> None:
     assert name in _names(ast.parse((PACKAGE / path).read_text()).body)
 
