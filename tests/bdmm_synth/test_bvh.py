@@ -232,6 +232,18 @@ def test_damage_names_the_line(tmp_path: Path, old: str, new: str, says: str) ->
         read_bvh(path)
 
 
+def test_a_short_file_cannot_ask_for_much_memory(tmp_path: Path) -> None:
+    still = "HIERARCHY ROOT a { OFFSET 0 0 0 CHANNELS 0 } MOTION Frames: {} Frame Time: 0.1\n"
+    path = tmp_path / "many.bvh"
+    path.write_text(still.replace("{}", "4000001"))
+    with pytest.raises(InputError, match=r"many\.bvh, line 1: 4e\+06 is not a number of frames"):
+        read_bvh(path)
+    joints = "ROOT a { OFFSET 0 0 0 CHANNELS 0 " + "JOINT b { OFFSET 0 0 0 CHANNELS 0 " * 1000
+    path.write_text(f"HIERARCHY {joints}")
+    with pytest.raises(InputError, match="more than 1000 joints"):
+        read_bvh(path)
+
+
 def test_a_missing_file_is_a_users_mistake(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nothing\.bvh"):
         load_bvh(tmp_path / "nothing.bvh")

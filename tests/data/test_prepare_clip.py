@@ -116,7 +116,7 @@ def test_the_empty_place_differs_from_the_frames_at_the_person_alone(prepared) -
 def test_poses_that_do_not_match_the_video(folder, tmp_path: Path, dance) -> None:
     write_video(tmp_path / "x.mp4", dance)
     (tmp_path / "x_openpose").mkdir()
-    body = {"people": [{"pose_keypoints_2d": [50.0, 60.0, 1.0] * 25}]}
+    body = {"people": [{"pose_keypoints_2d": [50.0, 60.0, 1.0, 70.0, 90.0, 1.0] * 9}]}
     for frame in range(3):
         path = tmp_path / "x_openpose" / f"{frame:03d}_keypoints.json"
         path.write_text(json.dumps(body))

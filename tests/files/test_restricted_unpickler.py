@@ -10,6 +10,7 @@ import pytest
 import scipy.sparse
 
 from bdmm.errors import InputError
+from bdmm.files.outside import Kind
 from bdmm.files.restricted_unpickler import read_pickle
 
 
@@ -128,3 +129,41 @@ def test_damaged_files_and_missing_ones_are_named(tmp_path: Path):
             read_pickle(tmp_path / name)
     with pytest.raises(InputError, match="absent"):
         read_pickle(tmp_path / "absent.pkl")
+
+
+def test_a_memo_entry_far_away_takes_no_memory(tmp_path: Path):
+    for data in (b"Nr\x00\x00\x00\x10.", b"Np268435456\n."):
+        (tmp_path / "memo.pkl").write_bytes(data)
+        with pytest.raises(InputError, match=r"memo\.pkl .* entry of its memo"):
+            read_pickle(tmp_path / "memo.pkl")
+
+
+def test_a_short_program_cannot_unpack_to_much(tmp_path: Path):
+    array = pickle.dumps(np.zeros(1000))
+    first = array[:-1] + b"\x94"
+    bomb = {"a": [b"x" * 100] * 5}
+    small = Kind("SMPL file", 10**6, {"unpacked bytes": 9000, "opcodes of a pickle": 200})
+    assert read_pickle(save(tmp_path / "small.pkl", bomb), small) == bomb
+    (tmp_path / "one.pkl").write_bytes(first + b".")
+    assert read_pickle(tmp_path / "one.pkl", small).shape == (1000,)
+    two = {"a": np.zeros(1000), "b": np.ones(1000)}
+    with pytest.raises(InputError, match="more memory than is allowed"):
+        read_pickle(save(tmp_path / "two.pkl", two), small)
+    with pytest.raises(InputError, match="more than 200 opcodes"):
+        read_pickle(save(tmp_path / "many.pkl", list(range(500))), small)
+
+
+def test_a_sparse_matrix_whose_parts_disagree_is_refused(tmp_path: Path):
+    matrix = scipy.sparse.csc_matrix(np.eye(3))
+    matrix.indptr = np.array([0, 10**9, 10**9, 10**9])
+    with pytest.raises(InputError, match="damaged"):
+        read_pickle(save(tmp_path / "sparse.pkl", matrix))
+
+
+def test_our_own_stand_ins_cannot_be_changed_by_a_file(tmp_path: Path):
+    for name in (b"_reconstruct", b"ndarray", b"dtype"):
+        data = b"\x80\x02cnumpy\n" + name + b"\nN}X\x07\x00\x00\x00resolveNs\x86b."
+        (tmp_path / "build.pkl").write_bytes(data)
+        with pytest.raises(InputError):
+            read_pickle(tmp_path / "build.pkl")
+    test_plain_data_comes_back(2, tmp_path)

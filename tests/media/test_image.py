@@ -115,6 +115,31 @@ def test_20000_pixels_a_side_are_refused_before_they_fill_the_memory(tmp_path):
     assert str(caught.value).count(".") == str(caught.value).count("huge.png") + 1
 
 
+def test_a_very_long_picture_is_refused_by_its_header(tmp_path):
+    Pillow.new("1", (1, 40_000)).save(tmp_path / "thin.png")
+    with pytest.raises(InputError, match=r"1 x 40000 pixels; .* 32768 a side"):
+        read_image(tmp_path / "thin.png")
+
+
+def test_a_broken_avif_is_named(tmp_path):
+    path = tmp_path / "a.avif"
+    Pillow.fromarray(two_halves((64, 64))).save(path)
+    data = bytearray(path.read_bytes())
+    data[-40:] = bytes(40)
+    for broken in (bytes(data), bytes(data[:-100])):
+        path.write_bytes(broken)
+        with pytest.raises(InputError, match=r"a\.avif"):
+            read_image(path)
+
+
+def test_strips_join_without_a_seam(tmp_path, monkeypatch):
+    noise = np.random.default_rng(0).integers(0, 255, (70, 50, 4)).astype(np.uint8)
+    Pillow.fromarray(noise).save(tmp_path / "a.png")
+    whole = read_image(tmp_path / "a.png")
+    monkeypatch.setattr(image_module, "_STRIP", 16)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), whole)
+
+
 def test_a_long_thin_picture_is_read(tmp_path):
     Pillow.new("RGB", (20_000, 2), RED).save(tmp_path / "a.png")
     assert read_image(tmp_path / "a.png").shape == (2, 20_000, 3)

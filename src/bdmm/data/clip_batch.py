@@ -18,6 +18,7 @@ from bdmm.data.clip_store import PreparedClip
 from bdmm.errors import InputError
 from bdmm.files.names import is_file_name, remove_inside
 from bdmm.files.output_file import appearing, check_folder, locked, sweep, writing
+from bdmm.files.outside import TEXT, read_json
 from bdmm.files.worker_pool import Outcome, run_jobs
 
 CLIPS, PREVIEWS, RECIPE, REPORT = "clips", "previews", "recipe.json", "report.json"
@@ -157,10 +158,7 @@ def _clear(folder: Path) -> None:
 def _check_recipe(run: Run, recipe: Mapping[str, Any]) -> None:
     path = run.folder / RECIPE
     if path.exists() and not run.overwrite:
-        try:
-            before = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise InputError(f"{path} is damaged: remove the folder {run.folder}.") from error
+        before = read_json(path, TEXT, f"{path} is damaged: remove the folder {run.folder}.")
         other = sorted(key for key in {*before, *recipe} if before.get(key) != recipe.get(key))
         if other:
             said = ", ".join(f"{key} {before.get(key)} instead of {recipe[key]}" for key in other)

@@ -39,6 +39,7 @@ from bdmm.data.warp_codec import FINEST, RUN, Warps, unpack_run
 from bdmm.errors import InputError
 from bdmm.files.fingerprint import fingerprint
 from bdmm.files.names import is_file_name
+from bdmm.files.outside import TEXT, read_json
 from bdmm.media.image import read_image
 from bdmm.media.motion_file import load_motion
 from bdmm.media.pixels import to_frames
@@ -300,12 +301,9 @@ def load_info(folder: Path) -> ClipInfo:
         InputError: it is missing, damaged, or of another version.
     """
     path = folder / FILE_NAME
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(f"{folder} is no prepared clip: it has no {FILE_NAME}.") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} is damaged: prepare the clip again.") from error
+    if not path.exists():
+        raise InputError(f"{folder} is no prepared clip: it has no {FILE_NAME}.")
+    content = read_json(path, TEXT, f"{path} is damaged: prepare the clip again.")
     if not isinstance(content, dict) or content.get("version") not in _READ:
         raise InputError(
             f"{path} is of another format than this program reads (version {VERSION}): prepare "

@@ -5,12 +5,15 @@ hold at most stands here and nowhere else; ``docs/bounds.md`` is printed from th
 """
 
 import errno
+import json
+import math
 import os
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from bdmm.errors import InputError
 
@@ -40,7 +43,13 @@ PICTURE = Kind("picture", 512 * MIB, {"pixels": 50_000_000, "pixels of a side": 
 VIDEO = Kind(
     "video",
     None,
-    {"pixels of a frame": 2**25, "pixels of a side": 16_384, "seconds between two frames": 10},
+    {
+        "frames": 500_000,
+        "minutes": 60,
+        "pixels of a frame": 2**25,
+        "pixels of a side": 16_384,
+        "seconds between frames": 10,
+    },
 )
 MOTION = Kind("motion file", 64 * MIB, {"frames": 500_000})
 SMPL = Kind(
@@ -52,7 +61,11 @@ SMPL = Kind(
         "numbers in lists": 5_000_000,
     },
 )
-KEYPOINTS = Kind("keypoint file", 16 * MIB, {"people": 1000})
+KEYPOINTS = Kind(
+    "keypoint file",
+    16 * MIB,
+    {"frames": 500_000, "people": 1000, "pixels of a side": 65_535, "pixels": 1_000_000},
+)
 BVH = Kind("BVH file", 64 * MIB, {"joints": 1000, "frames times joints": 4_000_000})
 WEIGHTS = Kind("weights file", 4096 * MIB)
 TEXT = Kind("text file", 64 * MIB)
@@ -79,15 +92,39 @@ def reading(path: Path, kind: Kind, trouble: str | None = None) -> Iterator[Path
     try:
         _check_file(path, kind)
         yield path
-    except InputError:
+    except (InputError, AssertionError):
         raise
     except Exception as error:  # whatever a parser says of a stranger's bytes means one thing
-        if isinstance(error, OSError) and error.errno in errno.errorcode:
+        if isinstance(error, MemoryError):
+            trouble = f"The {kind.name} {path} takes more memory than there is."
+        elif isinstance(error, OSError) and error.errno in errno.errorcode:
             reason = os.strerror(error.errno or 0).lower()
             trouble = f"The {kind.name} {path} cannot be read: {reason}."
         raise InputError(
             trouble or f"{path} is not a usable {kind.name}: it is damaged or of another kind."
         ) from error
+
+
+def read_json(path: Path, kind: Kind, trouble: str | None = None) -> Any:
+    """Return what a JSON file holds; its numbers are finite.
+
+    Args:
+        path: the file.
+        kind: what it should be.
+        trouble: the sentence for a file that cannot be parsed.
+
+    Raises:
+        InputError: see `reading`; or the file holds NaN or an infinite number.
+    """
+    with reading(path, kind, trouble):
+        return json.loads(path.read_bytes(), parse_float=_finite, parse_constant=_finite)
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if not math.isfinite(value):
+        raise ValueError("a number that is not finite")
+    return value
 
 
 def _check_file(path: Path, kind: Kind) -> None:

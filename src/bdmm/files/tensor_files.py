@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from zipfile import ZipFile
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -43,6 +44,7 @@ def read_pth(path: Path) -> dict[str, Tensor]:
         "tensors and was not opened, since such a file can run code."
     )
     with reading(path, WEIGHTS, trouble):  # the unpickler's own advice is to trust the file
+        _check_archive(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     if not isinstance(content, Mapping) or not all(map(_is_entry, content.items())):
         raise InputError(f"{path} does not hold one flat table of named tensors.")
@@ -127,10 +129,26 @@ def _appearing(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+def _check_archive(path: Path) -> None:
+    """Refuse a zip archive that unpacks to more than its own size; PyTorch never compresses.
+
+    Raises:
+        ValueError: it is one.
+    """
+    with path.open("rb") as file:
+        if file.read(4) != b"PK\x03\x04":
+            return
+    with ZipFile(path) as archive:
+        if sum(entry.file_size for entry in archive.infolist()) > path.stat().st_size:
+            raise ValueError("a compressed archive")
+
+
 def _is_entry(entry: tuple[object, object]) -> bool:
     name, value = entry
-    plain = isinstance(value, Tensor) and value.layout == torch.strided and not value.is_quantized
-    return isinstance(name, str) and plain
+    if not (isinstance(name, str) and isinstance(value, Tensor)):
+        return False
+    plain = value.layout == torch.strided and not value.is_quantized and value.device.type == "cpu"
+    return plain and value.nbytes <= value.untyped_storage().nbytes()
 
 
 def _times(shape: Shape | torch.Size) -> str:

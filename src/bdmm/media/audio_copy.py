@@ -1,7 +1,9 @@
 """Sound carried from one file to another: packet for packet where the container allows."""
 
+import os
 import warnings
 from collections.abc import Iterator
+from contextlib import closing
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -10,15 +12,50 @@ import av
 from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 
-from bdmm.errors import Notice
+from bdmm.errors import InputError, Notice
+from bdmm.files.outside import VIDEO, reading
 from bdmm.media.video_reader import open_media
+
+
+def can_carry_sound(path: Path, start: Fraction, container: str) -> bool:
+    """Rehearse the copy of a file's sound, so that no finished video is lost to damaged sound.
+
+    Notifies the user where the sound has to be left out or encoded anew.
+
+    Args:
+        path: a file with sound.
+        start: the file's own time in seconds that becomes 0 in the output.
+        container: FFmpeg's name of the output's format.
+    """
+    trouble = f"The sound of {path} is damaged and is left out."
+    try:
+        with reading(path, VIDEO, trouble), av.open(os.devnull, "w", format=container) as output:
+            sound = AudioCopy(path, start, output)
+            with closing(sound):
+                for packet in sound.due(None):
+                    output.mux(packet)
+    except InputError as error:
+        warnings.warn(str(error), Notice, stacklevel=4)
+        return False
+    if sound.encoder is not None:
+        warnings.warn(
+            f"The sound of {path} ({sound.codec}) does not fit into {container} and is encoded "
+            f"anew as {sound.encoder}.",
+            Notice,
+            stacklevel=4,
+        )
+    return True
 
 
 class AudioCopy:
     """The first sound track of a file, handed to a muxer along with the pictures.
 
     Packets are copied bit for bit where the container takes the codec; otherwise the sound is
-    encoded anew and the user told. Nothing but the packets that are due is held in memory.
+    encoded anew. Nothing but the packets that are due is held in memory.
+
+    Attributes:
+        codec: name of the file's codec.
+        encoder: name of the codec that the sound is encoded with; None where it is copied.
     """
 
     def __init__(self, path: Path, start: Fraction, output: OutputContainer) -> None:
@@ -31,12 +68,12 @@ class AudioCopy:
         """
         self._container = open_media(path)
         stream = self._container.streams.audio[0]
+        self.codec, self.encoder = stream.codec_context.name, None
         try:
             self._output = output.add_stream_from_template(stream)
-            self._copies = True
         except ValueError:
-            self._output = _add_encoder(path, stream, output)
-            self._copies = False
+            self._output = _add_encoder(stream, output)
+            self.encoder = self._output.codec_context.name.removeprefix("lib")
         self._packets = self._shifted(stream, start)
         self._next = next(self._packets, None)
 
@@ -51,7 +88,7 @@ class AudioCopy:
         self._container.close()
 
     def _shifted(self, stream: av.AudioStream, start: Fraction) -> Iterator[av.Packet]:
-        if self._copies:
+        if self.encoder is None:
             yield from _copied(self._container, stream, self._output, start)
         else:
             yield from _encoded(self._container, stream, self._output, start)
@@ -80,17 +117,11 @@ def _copied(
         yield packet
 
 
-def _add_encoder(path: Path, stream: av.AudioStream, output: OutputContainer) -> av.AudioStream:
+def _add_encoder(stream: av.AudioStream, output: OutputContainer) -> av.AudioStream:
     codec = "libopus" if output.format.name == "webm" else "aac"
     rate = 48_000 if codec == "libopus" else stream.rate
     encoder = output.add_stream(codec, rate=rate)
     encoder.layout = "mono" if stream.layout.nb_channels == 1 else "stereo"
-    warnings.warn(
-        f"The sound of {path} ({stream.codec_context.name}) does not fit into "
-        f"{output.format.name} and is encoded anew as {codec.removeprefix('lib')}.",
-        Notice,
-        stacklevel=6,
-    )
     return encoder
 
 

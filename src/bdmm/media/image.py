@@ -26,6 +26,7 @@ MAX_PIXELS = PICTURE.most("pixels")
 
 _WHITE = (255, 255, 255, 255)
 _SIXTEEN_BITS = 65_535
+_STRIP = 512
 
 
 def read_image(path: str | Path) -> Picture:
@@ -111,6 +112,8 @@ def _known_formats() -> set[str]:
 
 def _limit_size(path: Path, file: Pillow.Image) -> None:
     width, height = file.size
+    if max(width, height) > PICTURE.most("pixels of a side"):
+        raise InputError(_too_large(path, (width, height)))
     if width * height <= MAX_PIXELS:
         return
     shrink = next((s for s in (2, 4, 8) if width * height <= MAX_PIXELS * s * s), 8)
@@ -128,34 +131,45 @@ def _limit_size(path: Path, file: Pillow.Image) -> None:
 def _too_large(path: Path, size: tuple[int, int] | None) -> str:
     said = "too many" if size is None else f"{size[0]} x {size[1]}"
     return (
-        f"The picture {path} has {said} pixels; at most {MAX_PIXELS // 1_000_000} million "
-        "are read, so make it smaller first."
+        f"The picture {path} has {said} pixels; at most {MAX_PIXELS // 1_000_000} million and "
+        f"{PICTURE.most('pixels of a side')} a side are read, so make it smaller first."
     )
 
 
 def _to_rgb(file: Pillow.Image) -> Picture:
-    picture = ImageOps.exif_transpose(file)
-    if picture.mode[0] in "IF":
-        return _from_deep_grey(np.asarray(picture))
-    if picture.mode in ("LA", "La", "PA", "RGBa") or "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-    picture = _to_srgb(picture, file.info.get("icc_profile"))
-    if picture.mode == "RGBA":
-        white = Pillow.new("RGBA", picture.size, _WHITE)
-        picture = Pillow.alpha_composite(white, picture)
-    return np.asarray(picture.convert("RGB"))
+    ImageOps.exif_transpose(file, in_place=True)
+    if file.mode[0] in "IF":
+        return _from_deep_grey(np.asarray(file))
+    width, height = file.size
+    picture = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, _STRIP):  # conversions take several times the memory
+        rows = slice(top, min(top + _STRIP, height))
+        picture[rows] = _strip_to_rgb(file.crop((0, rows.start, width, rows.stop)))
+    return picture
+
+
+def _strip_to_rgb(strip: Pillow.Image) -> np.ndarray:
+    profile = strip.info.get("icc_profile")
+    if strip.mode in ("LA", "La", "PA", "RGBa") or "transparency" in strip.info:
+        strip = strip.convert("RGBA")
+    strip = _to_srgb(strip, profile)
+    if strip.mode == "RGBA":
+        strip = Pillow.alpha_composite(Pillow.new("RGBA", strip.size, _WHITE), strip)
+    return np.asarray(strip.convert("RGB"))
 
 
 def _from_deep_grey(values: np.ndarray) -> Picture:
     """Turn 16-bit, 32-bit or floating-point grey into 8 bits."""
-    numbers = np.nan_to_num(values.astype(np.float32))
+    numbers = values.astype(np.float32)
+    np.nan_to_num(numbers, copy=False)
     top = float(numbers.max(initial=0))
     if values.dtype.kind == "f" and top <= 1:
-        numbers = numbers * 255
+        numbers *= 255
     elif top > 255 or values.dtype.itemsize == 2:
-        numbers = numbers * (255 / max(_SIXTEEN_BITS, top))
-    grey = (numbers.clip(0, 255) + 0.5).astype(np.uint8)
-    return repeat(grey, "h w -> h w rgb", rgb=3)
+        numbers *= 255 / max(_SIXTEEN_BITS, top)
+    np.clip(numbers, 0, 255, out=numbers)
+    numbers += 0.5
+    return repeat(numbers.astype(np.uint8), "h w -> h w rgb", rgb=3)
 
 
 def _to_srgb(picture: Pillow.Image, profile: bytes | None) -> Pillow.Image:

@@ -48,6 +48,7 @@ MAX_FRAMES = MOTION.most("frames")
 """Longer motions are refused: over four hours at 30 fps."""
 
 _SUFFIX = ".motion"
+_AT_ONCE = 10_000
 _QUANTUM = math.pi / 4096
 _TENSORS = {
     "bones": torch.uint8,
@@ -194,9 +195,13 @@ def _unpack_rotations(path: Path, bones: Tensor, packed: Tensor, frames: int) ->
     change = (zigzag >> 1) ^ (0 - (zigzag & 1))
     change = change.astype(np.uint16).reshape(frames, bones.numel(), 3)
     steps = np.cumsum(np.cumsum(change, 0, np.uint16), 0, np.uint16).view(np.int16)
-    axis_angle = torch.zeros(frames, len(BONE_NAMES), 3)
-    axis_angle[:, bones.long()] = torch.from_numpy(steps.astype(np.float32)) * _QUANTUM
-    return axis_angle_to_matrix(axis_angle)
+    rotations = torch.eye(3).repeat(frames, len(BONE_NAMES), 1, 1)
+    for some in torch.arange(frames).split(_AT_ONCE):  # bounds the memory of the conversion
+        axis_angle = torch.zeros(len(some), len(BONE_NAMES), 3)
+        own = steps[some[0] : some[-1] + 1].astype(np.float32)
+        axis_angle[:, bones.long()] = torch.from_numpy(own) * _QUANTUM
+        rotations[some] = axis_angle_to_matrix(axis_angle)
+    return rotations
 
 
 def _shipped_folder() -> Traversable:

@@ -14,6 +14,8 @@ from typing import TypeVar
 import numpy as np
 from jaxtyping import Int64
 
+from bdmm.files.outside import VIDEO
+
 _Frame = TypeVar("_Frame")
 
 STANDARD_RATES = tuple(
@@ -24,6 +26,8 @@ STANDARD_RATES = tuple(
 """Rates that cameras and editors write; an estimate near one of them means it."""
 FALLBACK_RATE = Fraction(25)
 """Used where a file says nothing of time, such as a raw stream or a single frame."""
+MIN_RATE = Fraction(1, VIDEO.most("seconds between frames"))
+"""Slower rates that a file claims are not believed."""
 MAX_RATE = Fraction(240)
 """Faster files are thinned to it."""
 
@@ -92,7 +96,7 @@ def lay_timeline(
     Returns:
         The timeline; its ``frame_count`` is at least 1.
     """
-    claimed = [hint for hint in hints if hint and hint <= MAX_RATE]
+    claimed = [hint for hint in hints if hint and MIN_RATE <= hint <= MAX_RATE]
     claimed_rate = claimed[0] if claimed else FALLBACK_RATE
     if stamps is None:
         return Timeline(claimed_rate, max(frame_count, 1), None, time_base)

@@ -1,6 +1,7 @@
 """Any video as an iterator of upright RGB frames at a constant rate, in bounded memory."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from fractions import Fraction
 from pathlib import Path
 
@@ -27,6 +28,8 @@ CONTAINERS = (
 """What is opened; playlists and text, which would make the reader open other files, are not."""
 MAX_FRAME_PIXELS = VIDEO.most("pixels of a frame")
 """Larger frames (8192 x 4096) are refused."""
+MAX_MINUTES = float(VIDEO.most("minutes"))
+"""Longer videos are refused unless a caller allows more."""
 
 _READ_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": ",".join(CONTAINERS)}
 _PICTURES = ("image2", "_pipe", "webp")
@@ -52,30 +55,35 @@ class VideoReader:
     timeline: Timeline
     has_audio: bool
 
-    def __init__(self, path: str | Path, *, max_side: int | None = None) -> None:
+    def __init__(
+        self, path: str | Path, *, max_side: int | None = None, max_minutes: float = MAX_MINUTES
+    ) -> None:
         """Open a video, scan its time stamps and try its first frame.
 
         Args:
             path: the file.
             max_side: frames whose longer side exceeds it are scaled down to it.
+            max_minutes: longer videos are refused.
 
         Raises:
             InputError: the file is missing, not a video, has no frames, sound only, is mostly cut
-                off or has frames beyond `MAX_FRAME_PIXELS`.
+                off, too long, or has frames beyond `MAX_FRAME_PIXELS`.
         """
         self.path = Path(path)
-        with open_media(self.path) as container:
-            stream = _picture_stream(self.path, container)
-            _check_frame_size(self.path, stream)
-            self.has_audio = bool(container.streams.audio)
-            self.timeline, self._stored_count = scan_times(self.path, container, stream)
-        with open_media(self.path) as container:
-            stream = _picture_stream(self.path, container)
-            first = next(_decode(container, stream), None)
-            if first is None:
-                raise InputError(f"The video {self.path} has no frame that can be decoded.")
-            self._orientation = _orientation(first)
-            self._stored_size = _square_size(stream, first, max_side)
+        with self._reading():
+            with open_media(self.path) as container:
+                stream = _picture_stream(self.path, container)
+                _check_frame_size(self.path, stream)
+                self.has_audio = bool(container.streams.audio)
+                self.timeline, self._stored_count = scan_times(self.path, container, stream)
+            _check_length(self.path, self.timeline, max_minutes)
+            with open_media(self.path) as container:
+                stream = _picture_stream(self.path, container)
+                first = next(_decode(self.path, container, stream), None)
+                if first is None:
+                    raise InputError(f"The video {self.path} has no frame that can be decoded.")
+                self._orientation = _orientation(first)
+                self._stored_size = _square_size(self.path, stream, first, max_side)
         self.size = self._orientation.shown_size(self._stored_size)
 
     @property
@@ -106,14 +114,17 @@ class VideoReader:
         converter = VideoReformatter()
         shown = -1
         picture = np.zeros((0, 0, 3), np.uint8)
-        with open_media(self.path) as container:
-            frames = _decode(container, _picture_stream(self.path, container))
+        with self._reading(), open_media(self.path) as container:
+            frames = _decode(self.path, container, _picture_stream(self.path, container))
             for index, frame in resample(self.timeline, ((f.pts, f) for f in frames)):
                 if index != shown:
                     picture = self._orientation.apply(_to_rgb(frame, self._stored_size, converter))
                     shown = index
                 yield picture
         self._check_decoded(shown + 1)
+
+    def _reading(self) -> AbstractContextManager[Path]:
+        return reading(self.path, VIDEO, f"The video {self.path} is damaged and cannot be read.")
 
     def _check_decoded(self, decoded: int) -> None:
         if 2 * decoded < self._stored_count:
@@ -150,7 +161,9 @@ def _picture_stream(path: Path, container: InputContainer) -> av.VideoStream:
     return streams[0]
 
 
-def _decode(container: InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+def _decode(
+    path: Path, container: InputContainer, stream: av.VideoStream
+) -> Iterator[av.VideoFrame]:
     """Decode what can be decoded; a damaged packet is passed over."""
     packets = container.demux(stream)
     while True:
@@ -162,7 +175,9 @@ def _decode(container: InputContainer, stream: av.VideoStream) -> Iterator[av.Vi
             frames = packet.decode()
         except FFmpegError:
             continue
-        yield from frames
+        for frame in frames:
+            _check_frame_size(path, frame)
+            yield frame
 
 
 def _orientation(frame: av.VideoFrame) -> Orientation:
@@ -171,20 +186,41 @@ def _orientation(frame: av.VideoFrame) -> Orientation:
     return orientation_of(bytes(frame.side_data["DISPLAYMATRIX"]))
 
 
-def _check_frame_size(path: Path, stream: av.VideoStream) -> None:
-    if stream.width * stream.height > MAX_FRAME_PIXELS:
+def _check_length(path: Path, timeline: Timeline, max_minutes: float) -> None:
+    most = VIDEO.most("frames")
+    if timeline.duration > 60 * max_minutes:
         raise InputError(
-            f"The frames of {path} have {stream.width} x {stream.height} pixels; at most "
+            f"The video {path} lasts {float(timeline.duration / 60):.1f} minutes; at most "
+            f"{max_minutes:g} are allowed, so cut it or allow more."
+        )
+    if timeline.frame_count > most:
+        raise InputError(
+            f"The video {path} has {timeline.frame_count} frames; at most {most} are read, so cut "
+            "it."
+        )
+
+
+def _check_frame_size(path: Path, frame: av.VideoStream | av.VideoFrame) -> None:
+    if frame.width * frame.height > MAX_FRAME_PIXELS:
+        raise InputError(
+            f"The frames of {path} have {frame.width} x {frame.height} pixels; at most "
             f"{MAX_FRAME_PIXELS // 1_000_000} million are read, so make the video smaller first."
         )
 
 
 def _square_size(
-    stream: av.VideoStream, frame: av.VideoFrame, max_side: int | None
+    path: Path, stream: av.VideoStream, frame: av.VideoFrame, max_side: int | None
 ) -> tuple[int, int]:
     """Return (height, width) before turning, with square pixels and within the limit."""
     aspect = stream.sample_aspect_ratio or Fraction(1)
+    if aspect <= 0:
+        aspect = Fraction(1)
     height, width = Fraction(frame.height), frame.width * aspect
+    if max(height, width) > VIDEO.most("pixels of a side"):
+        raise InputError(
+            f"The frames of {path} are {float(width):.0f} x {float(height):.0f} square pixels; at "
+            f"most {VIDEO.most('pixels of a side')} a side are read."
+        )
     if max_side is not None and max(height, width) > max_side:
         shrink = max_side / max(height, width)
         height, width = height * shrink, width * shrink

@@ -1,5 +1,6 @@
 """A look through a whole video without decoding: its times, and whether it is complete."""
 
+import re
 import warnings
 from fractions import Fraction
 from pathlib import Path
@@ -11,7 +12,11 @@ from av.error import FFmpegError
 from jaxtyping import Int64
 
 from bdmm.errors import InputError, Notice
+from bdmm.files.outside import VIDEO
 from bdmm.media.timeline import Timeline, lay_timeline
+
+_CLOCK = re.compile(r"(\d{1,4}):(\d{1,2}):(\d{1,2}(?:\.\d{1,12})?)")
+"""Hours, minutes and seconds, such as 00:00:01.333000000."""
 
 
 def scan_times(
@@ -31,6 +36,7 @@ def scan_times(
         InputError: there are no frames, or most of the file is missing.
     """
     time_base = stream.time_base or Fraction(1, 1000)
+    most = VIDEO.most("frames")
     claimed_count = stream.frames
     claimed_span = _claimed_seconds(container, stream)
     stamps: list[int | None] = []
@@ -40,6 +46,8 @@ def scan_times(
             if packet.size == 0:
                 continue
             packets += 1
+            if packets > most:
+                raise InputError(f"The video {path} has more than {most} frames: cut it.")
             if not packet.is_discard:
                 stamps.append(packet.pts)
     except FFmpegError:
@@ -47,6 +55,8 @@ def scan_times(
     if not stamps:
         raise InputError(f"The video {path} has no frames.")
     known = _ascending(stamps)
+    if known is not None:
+        _check_gaps(path, known, time_base)
     timeline = lay_timeline(
         known, time_base, len(stamps), (stream.guessed_rate, stream.average_rate, stream.base_rate)
     )
@@ -54,16 +64,27 @@ def scan_times(
     return timeline, len(stamps)
 
 
+def _check_gaps(path: Path, stamps: Int64[np.ndarray, "n"], time_base: Fraction) -> None:
+    """Refuse a file whose frames lie far apart, which would be filled by repeated frames."""
+    most = VIDEO.most("seconds between frames")
+    times = stamps.astype(np.float64) * float(time_base)
+    gaps = np.diff(times)
+    if gaps.max(initial=0) > most:
+        place = int(gaps.argmax())
+        raise InputError(
+            f"The video {path} has no frame for {gaps[place]:.3g} seconds after frame {place}; "
+            f"gaps of up to {most} seconds are filled, so cut the video there."
+        )
+
+
 def _claimed_seconds(container: InputContainer, stream: av.VideoStream) -> Fraction | None:
     """Return how long the file says that its pictures are, if it does."""
     if stream.duration and stream.time_base:
         return stream.duration * stream.time_base
-    if "DURATION" in stream.metadata:  # Matroska: 00:00:01.333000000
-        try:
-            hours, minutes, seconds = stream.metadata["DURATION"].split(":")
-            return 3600 * int(hours) + 60 * int(minutes) + Fraction(seconds)
-        except ValueError:
-            return None
+    found = _CLOCK.fullmatch(stream.metadata.get("DURATION", ""))  # Matroska's
+    if found:
+        hours, minutes, seconds = found.groups()
+        return 3600 * int(hours) + 60 * int(minutes) + Fraction(seconds)
     if container.duration and not container.streams.audio:
         return Fraction(container.duration, av.time_base)
     return None
@@ -79,9 +100,9 @@ def _check_complete(
     path: Path, packets: int, timeline: Timeline, count: int, span: Fraction | None
 ) -> None:
     """Refuse a file of which most is missing; tell of one whose end is missing."""
-    if count:
+    if count > 0:
         share = packets / count
-    elif span:
+    elif span and span > 0:
         share = float((timeline.start_seconds + timeline.duration) / span)
     else:
         return

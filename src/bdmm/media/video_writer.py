@@ -14,7 +14,7 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from bdmm.errors import InputError, Notice
 from bdmm.files.output_file import appearing, check_folder, check_output, writing
-from bdmm.media.audio_copy import AudioCopy
+from bdmm.media.audio_copy import AudioCopy, can_carry_sound
 from bdmm.media.image import Picture, write_image
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".gif")
@@ -151,7 +151,8 @@ class _VideoWriter:
         self._stream.options = _vp9_options(quality) if webm else _h264_options(quality)
 
     def take_sound(self, source: Path, start: Fraction) -> None:
-        self._sound = AudioCopy(source, start, self._container)
+        if can_carry_sound(source, start, self._container.format.name):
+            self._sound = AudioCopy(source, start, self._container)
 
     def write(self, frame: Picture) -> None:
         with writing(self._path):
@@ -199,21 +200,32 @@ class _VideoWriter:
 
 
 class _GifWriter:
-    """One palette per frame, so that frames can be let go at once."""
+    """One palette per frame, so that frames can be let go at once; at most 100 frames a second."""
 
     def __init__(self, path: Path, part: Path, fps: Fraction) -> None:
         self._path = path
         self._fps = fps
         self._count = 0
+        self._shown = -1
         self._graph: Graph | None = None
+        if fps > 1 / _GIF_TICK:
+            warnings.warn(
+                f"{path} shows at most {1 / _GIF_TICK} frames per second and leaves others out.",
+                Notice,
+                stacklevel=6,
+            )
         with writing(path):
             self._container = av.open(str(part), "w")
         self._stream = self._container.add_stream("gif", rate=fps)
 
     def write(self, frame: Picture) -> None:
+        tick = round(self._count / self._fps / _GIF_TICK)
+        self._count += 1
+        if tick == self._shown:
+            return
+        self._shown = tick
         picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame))
-        picture.pts = round(self._count / self._fps / _GIF_TICK)
-        picture.time_base = _GIF_TICK
+        picture.pts, picture.time_base = tick, _GIF_TICK
         if self._graph is None:
             self._graph = _palette_graph(picture)
             self._stream.height, self._stream.width = frame.shape[:2]
@@ -224,7 +236,6 @@ class _GifWriter:
         assert isinstance(with_palette, av.VideoFrame)
         with writing(self._path):
             self._container.mux(self._stream.encode(with_palette))
-        self._count += 1
 
     def finish(self) -> None:
         assert self._count > 0, "a video has at least one frame"

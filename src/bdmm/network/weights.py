@@ -44,7 +44,8 @@ _RENAMED = {
     "decoder.to_rgb.": "head.to_rgb.",
 }
 """How names of tensors began in earlier files, and how they begin today."""
-_MOST_BLOCKS = 16
+_MOST_BLOCKS = 6
+"""More would pad every frame to at least 256 pixels a side."""
 _MOST_CHANNELS = 2**14
 
 

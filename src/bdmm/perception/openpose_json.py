@@ -1,18 +1,18 @@
 """Reads folders of OpenPose's or DWPose's JSON files, one file per frame."""
 
-import json
 import re
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import torch
 from jaxtyping import Float
 
 from bdmm.errors import InputError
-from bdmm.files.outside import KEYPOINTS, reading
+from bdmm.files.array_file import as_numbers
+from bdmm.files.outside import KEYPOINTS, read_json
 from bdmm.records import BODY25, COCO18, KEYPOINT_NAMES, Landmarks
 
 People = list[Float[np.ndarray, "k 3"]]
@@ -55,9 +55,13 @@ def read_openpose(
     paths = paths or sorted(folder.glob("*.json"), key=_frame_order)
     if not paths:
         raise InputError(f"{folder} holds no OpenPose files (*_keypoints.json).")
-    files = [_load(path) for path in paths]
-    frames = [_people(content, path) for content, path in zip(files, paths, strict=True)]
-    size = size or _canvas(files)
+    if len(paths) > KEYPOINTS.most("frames"):
+        raise InputError(f"{folder} holds more than {KEYPOINTS.most('frames')} files.")
+    frames: list[People] = []
+    for path in paths:
+        content = _load(path)
+        frames.append(_people(content, path))
+        size = size or _canvas(content)
     frames = _in_pixels(frames, size)
     size = size or _extent(frames)
     chosen = _follow(frames, person, folder)
@@ -72,8 +76,7 @@ def _frame_order(path: Path) -> tuple[list[int], str]:
 
 
 def _load(path: Path) -> dict[str, Any]:
-    with reading(path, KEYPOINTS, f"{path} is not a JSON file of keypoints."):
-        content = json.loads(path.read_bytes())
+    content = read_json(path, KEYPOINTS, f"{path} is not a JSON file of keypoints.")
     if isinstance(content, list) and len(content) == 1:
         content = content[0]
     if not isinstance(content, dict) or not isinstance(content.get("people"), list):
@@ -82,8 +85,15 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def _people(content: dict[str, Any], path: Path) -> People:
+    if len(content["people"]) > KEYPOINTS.most("people"):
+        raise InputError(f"{path} has more than {KEYPOINTS.most('people')} people.")
     people = [_person(entry, path) for entry in content["people"] if entry]
-    return [one for one in people if (one[:, 2] > 0).sum() >= 4]
+    return [one for one in people if (one[:, 2] > 0).sum() >= 4 and _extends(one)]
+
+
+def _extends(one: Float[np.ndarray, "k 3"]) -> bool:
+    """Tell a person from keypoints that all lie on one spot."""
+    return bool(np.ptp(one[one[:, 2] > 0, :2], axis=0).max() > 0)
 
 
 def _person(entry: Any, path: Path) -> Float[np.ndarray, "k 3"]:
@@ -103,7 +113,7 @@ def _person(entry: Any, path: Path) -> Float[np.ndarray, "k 3"]:
         if hand is not None and len(hand) == 21:
             for name, place in _KNUCKLES.items():
                 result[KEYPOINT_NAMES.index(f"{side}_{name}")] = hand[place]
-    result[(result[:, 2] <= 0) | ~np.isfinite(result).all(1)] = 0
+    result[result[:, 2] <= 0] = 0
     result[:, 2] = result[:, 2].clip(0, 1)
     return result
 
@@ -122,20 +132,25 @@ def _triples(entry: Any, key: str, path: Path) -> Float[np.ndarray, "n 3"] | Non
     values = entry.get(key) if isinstance(entry, dict) else None
     if not values:
         return None
-    try:
-        return np.array(
-            [0.0 if value is None else float(value) for value in values], np.float32
-        ).reshape(-1, 3)
-    except (TypeError, ValueError):
-        raise InputError(f"{path}: {key} is not a list of x, y, confidence.") from None
+    trouble = f"{path}: {key} is not a list of x, y, confidence."
+    if not isinstance(values, list) or len(values) % 3:
+        raise InputError(trouble)
+    known = [0.0 if value is None else value for value in values]
+    triples = as_numbers(known, np.float32, f"{path}: {key}").reshape(-1, 3)
+    if np.abs(triples).max() > KEYPOINTS.most("pixels"):
+        raise InputError(f"{path}: {key} has a keypoint far outside of any frame.")
+    return triples
 
 
-def _canvas(files: Sequence[dict[str, Any]]) -> tuple[int, int] | None:
-    for content in files:
-        height, width = content.get("canvas_height"), content.get("canvas_width")
-        if isinstance(height, int) and isinstance(width, int) and height > 0 and width > 0:
-            return height, width
+def _canvas(content: dict[str, Any]) -> tuple[int, int] | None:
+    height, width = content.get("canvas_height"), content.get("canvas_width")
+    if _is_side(height) and _is_side(width):
+        return height, width
     return None
+
+
+def _is_side(value: Any) -> TypeGuard[int]:
+    return type(value) is int and 0 < value <= KEYPOINTS.most("pixels of a side")
 
 
 def _in_pixels(frames: list[People], size: tuple[int, int] | None) -> list[People]:

@@ -1,6 +1,5 @@
 """SMPL parameters from files, as SPIN, HMR and the iPER and FashionVideo sets store them."""
 
-import json
 from collections.abc import Mapping
 from fractions import Fraction
 from math import prod
@@ -18,7 +17,7 @@ from bdmm.body.rotations import axis_angle_to_matrix, chain, unchain
 from bdmm.body.smpl import AXES, SmplBody
 from bdmm.errors import InputError
 from bdmm.files.array_file import SUFFIXES, as_numbers, read_arrays
-from bdmm.files.outside import KEYPOINTS, reading
+from bdmm.files.outside import KEYPOINTS, read_json
 from bdmm.records import BONE_NAMES, Motion
 from bdmm.shapes import Rotations
 
@@ -31,6 +30,8 @@ NAMES = {
 """What files call the camera (3), the pose (72), the shape (10), or all 85 in that order."""
 SIZES = {"camera": 3, "pose": 3 * len(BONE_NAMES), "shape": 10}
 
+LARGEST = 1e4
+"""Larger numbers are no camera, no angle in radians and no shape of a person."""
 PELVIS = (0.0, -0.22)
 """Where an average SMPL body's pelvis joint lies from SMPL's origin (x, y up), metres.
 
@@ -126,12 +127,12 @@ def _parameters(path: Path) -> tuple[Tensor, Tensor, Tensor]:
 
 def _check_frames(path: Path, rows: Float[Tensor, "t c"]) -> None:
     """Raise InputError at the first frame that no camera or body can have."""
-    bad = ~rows.isfinite().all(dim=1) | (rows[:, 0] <= 0)
+    bad = ~(rows.abs() < LARGEST).all(dim=1) | (rows[:, 0] <= 1 / LARGEST)
     if bad.any():
         frame = int(bad.nonzero()[0, 0])
         raise InputError(
-            f"Frame {frame} of {path} has numbers that are not finite or a camera scale that is "
-            "not positive; take it out or estimate it again."
+            f"Frame {frame} of {path} has numbers that are not finite or absurd, or a camera scale "
+            "that is not positive; take it out or estimate it again."
         )
 
 
@@ -168,8 +169,7 @@ def _read_folder(folder: Path) -> Mapping[str, Any]:
         raise InputError(f"The folder {folder} has no .json files.")
     frames: dict[str, list[Tensor]] = {part: [] for part in SIZES}
     for file in files:
-        with reading(file, KEYPOINTS, f"{file} cannot be read as JSON."):
-            stored = json.loads(file.read_bytes())
+        stored = read_json(file, KEYPOINTS, f"{file} cannot be read as JSON.")
         for part, width in SIZES.items():
             value = _entry(stored, part) if isinstance(stored, dict) else None
             if value is None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from bdmm.errors import InputError
 from bdmm.files.output_file import appearing, check_folder, locked, writing
+from bdmm.files.outside import TEXT, read_json
 from bdmm.network.weights import FILE_NAME, save_weights
 from bdmm.training.checkpoint import save_checkpoint
 from bdmm.training.learner import Learner
@@ -71,10 +72,7 @@ def read_settings(run: Path) -> dict[str, Any] | None:
     path = run / SETTINGS
     if not path.is_file():
         return None
-    try:
-        settings = json.loads(path.read_text())
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is damaged: choose another folder.") from error
+    settings = read_json(path, TEXT, f"{path} is damaged: choose another folder.")
     if not isinstance(settings, dict):
         raise InputError(f"{path} is damaged: choose another folder.")
     return settings

@@ -1,17 +1,19 @@
 """BVH files: the recorded motion of a skeleton of joints, any channel order, any units."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from bdmm.errors import InputError
+from bdmm.files.outside import BVH, reading
 
 _POSITIONS = {"xposition": 0, "yposition": 1, "zposition": 2}
 _ROTATIONS = {"xrotation": "X", "yrotation": "Y", "zrotation": "Z"}
-_LONGEST = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -54,31 +56,34 @@ class Recording:
         return len(self.turned)
 
 
+class _Ends(InputError):  # noqa: N818
+    """The file ends too early."""
+
+
 class _Reader:
-    """The words of a file with the numbers of their lines."""
+    """The words of a file one after the other, and the number of the line of the last one."""
 
     def __init__(self, path: Path) -> None:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        with reading(path, BVH):
+            text = path.read_text(encoding="utf-8", errors="replace")
         self.name = path.name
-        self.words = [
-            (word, number) for number, line in enumerate(text.splitlines(), 1)
-            for word in line.split()
-        ]  # fmt: skip
-        self.at = 0
+        self.line = 1
+        self._words = self._split(text)
 
-    @property
-    def line(self) -> int:
-        """The line of the last word read."""
-        return self.words[min(max(self.at - 1, 0), len(self.words) - 1)][1] if self.words else 1
+    def _split(self, text: str) -> Iterator[str]:
+        for number, line in enumerate(StringIO(text), 1):
+            for word in line.split():
+                self.line = number
+                yield word
 
     def fail(self, what: str) -> InputError:
         return InputError(f"{self.name}, line {self.line}: {what}.")
 
     def word(self, wanted: str) -> str:
-        if self.at >= len(self.words):
-            raise InputError(f"{self.name} ends where {wanted} should follow; it is incomplete.")
-        self.at += 1
-        return self.words[self.at - 1][0]
+        found = next(self._words, None)
+        if found is None:
+            raise _Ends(f"{self.name} ends where {wanted} should follow; it is incomplete.")
+        return found
 
     def expect(self, wanted: str) -> None:
         found = self.word(wanted)
@@ -111,17 +116,15 @@ def read_bvh(path: Path) -> Recording:
     Raises:
         InputError: it cannot be read, or a line of it is not what it should be.
     """
-    try:
-        reader = _Reader(path)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+    reader = _Reader(path)
     reader.expect("HIERARCHY")
     reader.expect("ROOT")
     joints: list[Joint] = []
     _read_tree(reader, joints)
     reader.expect("MOTION")
     reader.expect("Frames")
-    frames = reader.count("a number of frames", _LONGEST)
+    most = BVH.most("frames times joints") // len(joints)
+    frames = reader.count(f"a number of frames up to {most}", most)
     reader.expect("Frame")
     reader.expect("Time")
     pause = reader.number("a time between frames")
@@ -142,6 +145,8 @@ def _read_tree(reader: _Reader, joints: list[Joint]) -> None:
             name = reader.word("an opening brace")
         if kind != "end":
             reader.expect("{")
+        if len(joints) >= BVH.most("joints"):
+            raise reader.fail(f"there are more than {BVH.most('joints')} joints")
         joints.append(_read_joint(reader, name, above[-1] if above else -1, kind))
         above.append(len(joints) - 1)
         while (kind := reader.word("JOINT, End or }").lower()) == "}":
@@ -169,19 +174,15 @@ def _read_joint(reader: _Reader, name: str, parent: int, kind: str) -> Joint:
 def _read_values(reader: _Reader, joints: list[Joint], frames: int) -> np.ndarray:
     """Return ``t c`` all channels of all frames."""
     width = sum(len(joint.channels) for joint in joints)
-    given = reader.words[reader.at : reader.at + frames * width]
-    try:
-        values = np.array([word for word, _ in given], float)
-    except ValueError:
-        values = np.array([np.nan])
-    if not np.isfinite(values).all():
-        for _ in given:
-            reader.number("a finite number")
-    if len(values) < frames * width:
-        whole = len(values) // max(width, 1)
-        raise InputError(
-            f"{reader.name} ends after {whole} of its {frames} frames; it is incomplete."
-        )
+    values = np.zeros(frames * width)
+    for place in range(len(values)):
+        try:
+            values[place] = reader.number("a finite number")
+        except _Ends as error:
+            raise InputError(
+                f"{reader.name} ends after {place // width} of its {frames} frames; it is "
+                "incomplete."
+            ) from error
     return values.reshape(frames, width)
 
 

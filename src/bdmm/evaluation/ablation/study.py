@@ -26,6 +26,7 @@ from bdmm.evaluation.jobs.clip_job import Plan
 from bdmm.evaluation.jobs.run import Workplace, missing_metrics
 from bdmm.evaluation.reports.report_file import Report, save_report
 from bdmm.files.output_file import appearing, check_folder, writing
+from bdmm.files.outside import TEXT, read_json
 from bdmm.network.weights import FILE_NAME as WEIGHTS
 from bdmm.training.run_folder import read_settings
 from bdmm.training.settings import TrainSettings, as_record
@@ -170,10 +171,7 @@ def _check_folder(study: Study) -> None:
         if any(study.folder.iterdir()):
             raise InputError(f"{study.folder} holds other files: choose a new folder.")
         return
-    try:
-        theirs = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is damaged: choose another folder.") from error
+    theirs = read_json(path, TEXT, f"{path} is damaged: choose another folder.")
     name = _difference(_record(study), theirs)
     if name is not None:
         raise InputError(

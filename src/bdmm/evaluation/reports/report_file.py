@@ -1,6 +1,5 @@
 """The report as JSON: everything that was measured, and everything that it depends on."""
 
-import json
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -13,6 +12,7 @@ from bdmm.evaluation.jobs.results import ClipResult, Failure, Results, gather
 from bdmm.evaluation.jobs.row_files import dump
 from bdmm.evaluation.jobs.set_results import SetDistance
 from bdmm.files.output_file import appearing, writing
+from bdmm.files.outside import TEXT, read_json, reading
 from bdmm.metrics.running import Summary
 
 FILE_NAME = "report.json"
@@ -102,10 +102,11 @@ def load_report(path: str | Path) -> Report:
     """
     path = Path(path)
     path = path / FILE_NAME if path.is_dir() else path
-    if not path.is_file():
+    if not path.exists():
         raise InputError(f"{path} does not exist: give the folder of a report of bdmm evaluate.")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+    trouble = f"{path} is damaged: evaluate again."
+    content = read_json(path, TEXT, trouble)
+    with reading(path, TEXT, trouble):
         if content["format"] != FORMAT:
             raise InputError(f"{path} is of another version of bdmm: evaluate again.")
         return Report(
@@ -118,10 +119,6 @@ def load_report(path: str | Path) -> Report:
             not_computed=dict(content["not_computed"]),
             versions=dict(content["versions"]),
         )
-    except InputError:
-        raise
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise InputError(f"{path} is damaged: evaluate again.") from error
 
 
 def summary_of(values: Mapping[str, Any]) -> Summary:
