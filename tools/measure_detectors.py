@@ -1,11 +1,11 @@
-"""Print how long detectors take, and whether distances grow with the damage done to a clip.
+"""Print the cost of detectors, and whether distances grow with the damage done to a clip.
 
     python tools/measure_detectors.py clip.mp4 [--vgg19 FILE] [--frames 24]
 
 CPU seconds are of Inception-v3 and I3D with random weights. Every other frame of the clip is the
 real set, the others are the generated set: as they are, blurred, and noisy. Beside the Fréchet
-distance in VGG-19's features stands the error of keypoints that the pose estimator finds again,
-also of the clip moved by 5 pixels, which must give 5.
+distance in VGG-19's features stands the error of keypoints detected again, also of the clip moved
+by 5 pixels: this must give 5.
 """
 
 import time
@@ -21,13 +21,14 @@ import torch
 import tyro
 
 from bdmm.media.image import Picture, resize_image
+from bdmm.media.pixels import to_frames
 from bdmm.media.video_reader import VideoReader
 from bdmm.metrics.detectors import open_detector
+from bdmm.metrics.frechet import FeatureStatistics
 from bdmm.metrics.i3d import Inflated
 from bdmm.metrics.inception import Inception
 from bdmm.metrics.keypoint_error import detect_keypoints, keypoint_error
 from bdmm.metrics.protocols import PROTOCOLS
-from bdmm.metrics.set_distance import FeatureStatistics, gather, set_distance
 from bdmm.perception.mediapipe_pose import MediaPipePose
 
 _SIZE = 256
@@ -79,13 +80,15 @@ def cpu_seconds(work: Callable[[], object]) -> float:
 def print_distances(pictures: list[Picture], vgg19: Path) -> None:
     detector = open_detector("vgg19", vgg19, PROTOCOLS["modern"])
     real = FeatureStatistics(detector.dimension, detector.settings)
-    gather(real, detector, pictures[::2])
+    for picture in pictures[::2]:
+        real.add(detector(to_frames([picture])))
     for name, damage in DAMAGES.items():
         generated = FeatureStatistics(detector.dimension, detector.settings)
         start = time.process_time()
-        gather(generated, detector, [damage(picture) for picture in pictures[1::2]])
+        for picture in pictures[1::2]:
+            generated.add(detector(to_frames([damage(picture)])))
         each = (time.process_time() - start) / generated.count
-        value = set_distance(generated, real).value
+        value = generated.distance(real).value
         print(f"{detector.distance}, {name}: {value:.4g} ({each:.2f} s of CPU per frame)")
 
 
@@ -96,7 +99,7 @@ def print_keypoint_errors(pictures: list[Picture], reader: VideoReader) -> None:
         error = keypoint_error(again, found, _SIZE)
         print(
             f"keypoints, {name}: {error.pixels:.2f} px, {error.of_torso:.3f} of the torso, "
-            f"PCK@0.1 {error.pck:.3f}, found {error.found:.3f} of {error.joints}"
+            f"PCK@0.1 {error.pck:.3f}, detected {error.detection_rate:.3f} of {error.joints}"
         )
 
 

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -31,7 +31,7 @@ from bdmm.media.video_reader import VideoReader
 from bdmm.metrics.folders import PairedFrames
 from bdmm.metrics.frame_metrics import EDGE, WHOLE, FramePair, FrameScores, score_pair, score_pairs
 from bdmm.metrics.protocols import PROTOCOLS, Protocol
-from bdmm.metrics.running import summarise
+from bdmm.metrics.running import RunningScores
 from bdmm.metrics.temporal import warping_errors
 
 _KEPT = 32
@@ -98,11 +98,11 @@ def print_speed(what: str, pairs: Iterable[FramePair], options: Options) -> None
     for _ in score_pairs(islice(pairs, 1), PROTOCOLS["paper"], options.workers):
         pass
     wall, cpu, before = time.perf_counter(), time.process_time(), options.frames - 1
-    table = summarise(
-        scores for _, scores in score_pairs(pairs, PROTOCOLS["paper"], options.workers)
-    )
+    running = RunningScores()
+    for _, scores in score_pairs(pairs, PROTOCOLS["paper"], options.workers):
+        running.add({region: asdict(one) for region, one in scores.items()})
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    count = table[WHOLE]["ssim"].count
+    count = running.summaries()[WHOLE]["ssim"].count
     assert count == before
     each = cpu / count
     print(

@@ -14,10 +14,8 @@ from bdmm.body.rasterize import rasterize
 from bdmm.conditioning import body_keypoints
 from bdmm.data.clip_store import PreparedClip
 from bdmm.data.synth import SynthOptions, store_rendered
-from bdmm.evaluation.evaluate import ClipChoice, Reenacting, evaluate_reenactments
-from bdmm.evaluation.jobs.clip_job import Plan
-from bdmm.evaluation.jobs.reenactment import Casting
-from bdmm.evaluation.jobs.run import Workplace
+from bdmm.evaluation.config import EvalConfig
+from bdmm.evaluation.evaluate import evaluate_clips
 from bdmm.evaluation.reports.report_file import Report
 from bdmm.records import BONE_NAMES, Motion
 
@@ -76,13 +74,11 @@ def clip(clip_folder: Path) -> PreparedClip:
 
 
 @pytest.fixture(scope="session")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
-    return Workplace(tmp_path_factory.mktemp("report"))
+def report_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("report")
 
 
 @pytest.fixture(scope="session")
-def report(clip_folder: Path, place: Workplace) -> Report:
+def report(clip_folder: Path, report_folder: Path) -> Report:
     """Of the baselines on the clip."""
-    return evaluate_reenactments(
-        ClipChoice((clip_folder,)), Reenacting(casting=Casting(frames=7)), Plan(), place
-    )
+    return evaluate_clips((), [clip_folder], report_folder, EvalConfig(first=7))

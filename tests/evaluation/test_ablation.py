@@ -11,21 +11,22 @@ import pytest
 
 from bdmm.config import DiscriminatorConfig, NetworkConfig
 from bdmm.errors import InputError
-from bdmm.evaluation.ablation.rows import FULL, ROWS, ablated, changes, choose_rows
 from bdmm.evaluation.ablation.study import (
+    FULL,
+    ROWS,
     Study,
+    ablated,
+    changes,
     check,
+    choose_rows,
     is_finished,
-    judge_rows,
+    score_rows,
     system_name,
     train_rows,
 )
 from bdmm.evaluation.ablation.table import results_of, save_study, tables_of
-from bdmm.evaluation.evaluate import ClipChoice, Reenacting
-from bdmm.evaluation.jobs.clip_job import Plan
-from bdmm.evaluation.jobs.reenactment import Casting
+from bdmm.evaluation.config import EvalConfig
 from bdmm.evaluation.jobs.results import ClipResult, gather
-from bdmm.evaluation.jobs.run import Workplace
 from bdmm.evaluation.reports.report_file import Report
 from bdmm.evaluation.systems import BASELINES
 from bdmm.metrics.published import TABLE_2, TABLE_S1
@@ -57,7 +58,7 @@ def study(base: TrainSettings, clip_folder: Path, tmp_path: Path) -> Study:
         choose_rows(base, ["no-backward"]),
         (0,),
         Material([clip_folder], augmentation=None),
-        ClipChoice((tmp_path / "test",)),
+        (tmp_path / "test",),
         tmp_path / "study",
     )
 
@@ -122,14 +123,14 @@ def test_every_row_has_a_network(base: TrainSettings, head: str) -> None:
 
 
 def test_bad_input_is_said_before_anything_is_written(study: Study, clip_folder: Path) -> None:
-    base, plan = study.base, Plan()
-    learnt = replace(study, test=ClipChoice((clip_folder,)))
+    base, config = study.base, EvalConfig()
+    learnt = replace(study, test=(clip_folder,))
     needy = replace(study.base, losses=TRAIN_PRESETS["paper"].losses)
     wrong = [
         (replace(study, seeds=(0, 0)), "seeds must be different"),
         (replace(study, seeds=()), "seeds must be different"),
-        (learnt, "both learnt from and judged on"),
-        (replace(study, test=ClipChoice((clip_folder,), "test")), "of the split test"),
+        (learnt, "both in the training and in the test data"),
+        (replace(study, test=(clip_folder,), split="test"), "of the split test"),
         (replace(study, base=replace(base, crop=(62, 62))), "takes multiples of 4"),
         (
             replace(study, base=needy, material=replace(study.material, vgg=Path("no.pth"))),
@@ -140,36 +141,35 @@ def test_bad_input_is_said_before_anything_is_written(study: Study, clip_folder:
     ]
     for one, words in wrong:
         with pytest.raises(InputError, match=words):
-            check(one, plan)
+            check(one, config)
     assert not study.folder.exists()
 
 
 @pytest.mark.slow
 def test_a_study_is_trained_judged_and_taken_up_again(study: Study) -> None:
-    plan, cpu, told = Plan(), Machine("cpu"), []
-    check(study, plan)
+    config, cpu, told = EvalConfig(first=4), Machine("cpu"), []
+    check(study, config)
     assert train_rows(study, cpu, lambda stage, done, total: told.append((stage, done, total)))
     assert told == [("1 of 2: full, seed 0", 1, 1), ("2 of 2: no-backward, seed 0", 1, 1)]
-    assert all(is_finished(study.place(*run)) for run in study.runs)
+    assert all(is_finished(study.run_folder(*run)) for run in study.runs)
     told.clear()
     more = replace(study, seeds=(0, 1))
-    check(more, plan)
+    check(more, config)
     assert train_rows(more, cpu, lambda stage, done, total: told.append((stage, done, total)))
     assert [stage for stage, _, _ in told] == [
         "3 of 4: full, seed 1",
         "4 of 4: no-backward, seed 1",
     ]
-    making = Reenacting(casting=Casting(frames=4))
-    report = judge_rows(more, plan, making, Workplace(more.folder))
+    report = score_rows(more, config)
     text = save_study(more, report).read_text()
     assert "| w/o backward propagation | " in text
     assert "published: PSNR" in text
     content = json.loads((more.folder / "table.json").read_text())
     assert content["rows"][1]["published_not_measured_here"]["PSNR"]["mean"] == 23.179
     with pytest.raises(InputError, match="an ablation with another steps"):
-        check(replace(study, base=replace(study.base, steps=2)), plan)
+        check(replace(study, base=replace(study.base, steps=2)), config)
     with pytest.raises(InputError, match="an ablation with another augmentation"):
-        check(replace(study, material=Material(study.material.clips)), plan)
+        check(replace(study, material=Material(study.material.clips)), config)
 
 
 @pytest.fixture
@@ -181,7 +181,7 @@ def make_report() -> Callable[[dict[str, float]], Report]:
             ClipResult(name, "a1", "a", 9, 25.0, {"person": {"psnr": Summary(value, 0.0, 9, 0)}})
             for name, value in numbers.items()
         ]
-        return Report("reenactment", {"name": "modern"}, {}, (), gather(clips, []))
+        return Report("reenactment", {"name": "modern"}, {}, (), gather(clips))
 
     return make
 

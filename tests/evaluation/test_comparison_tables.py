@@ -82,7 +82,7 @@ def test_what_cannot_stand_in_one_table_is_refused(
         compare(both)
     shorter = [replace(one, frames=3) for one in report.results.clips]
     save_report(other, replace(report, results=gather(shorter, [])))
-    with pytest.raises(InputError, match="judge both on the same frames"):
+    with pytest.raises(InputError, match="score both on the same frames"):
         compare(both)
     renamed = [replace(one, clip="another") for one in report.results.clips]
     save_report(other, replace(report, results=gather(renamed, [])))

@@ -9,13 +9,12 @@ import pytest
 
 from bdmm.config import NetworkConfig
 from bdmm.errors import InputError
-from bdmm.evaluation.evaluate import ClipChoice, Reenacting, choose_clips, evaluate_reenactments
-from bdmm.evaluation.jobs.clip_job import Plan
-from bdmm.evaluation.jobs.reenactment import Casting
+from bdmm.evaluation.config import EvalConfig
+from bdmm.evaluation.evaluate import evaluate_clips
+from bdmm.evaluation.jobs.reenactment import choose_clips
 from bdmm.evaluation.jobs.results import ClipResult, Failure, gather
-from bdmm.evaluation.jobs.row_files import read_rows
-from bdmm.evaluation.jobs.run import ROWS, Workplace
-from bdmm.evaluation.reports.report_file import Report, load_report, save_report
+from bdmm.evaluation.jobs.scores import read_rows
+from bdmm.evaluation.reports.report_file import ROWS, Report, load_report, save_report
 from bdmm.metrics.running import Summary
 from bdmm.network.generator import Generator
 from bdmm.network.weights import save_weights
@@ -33,34 +32,30 @@ def test_the_warp_beats_the_copied_source(report: Report) -> None:
     assert math.isnan(means["copy"]["frame"]["ssim"].deviation), "one clip does not differ"
 
 
-def test_weights_are_judged_beside_the_baselines(clip_folder: Path, tmp_path: Path) -> None:
+def test_weights_are_scored_beside_the_baselines(clip_folder: Path, tmp_path: Path) -> None:
     config = NetworkConfig(joints=18, widths=(4, 6), style_widths=(4, 6))
     save_weights(tmp_path / "tiny.safetensors", Generator(config).state_dict(), config)
-    judged = evaluate_reenactments(
-        ClipChoice((clip_folder,)),
-        Reenacting((f"ours={tmp_path / 'tiny.safetensors'}",), Casting(frames=3)),
-        Plan(),
-        Workplace(tmp_path / "report"),
-    )
-    assert judged.names == ["copy", "coarse", "ours"]
-    assert len(str(judged.systems[2]["sha256"])) == 64
-    assert judged.results.groups["ours"]["walk"]["person"]["l1"].frames == 2
-    assert judged.results.groups["ours"]["walk"]["frame"]["l1"].mean > 0.05, "it is untrained"
-    assert not judged.results.failures
+    weights = (f"ours={tmp_path / 'tiny.safetensors'}",)
+    scored = evaluate_clips(weights, [clip_folder], tmp_path / "report", EvalConfig(first=3))
+    assert scored.names == ["copy", "coarse", "ours"]
+    assert len(str(scored.systems[2]["sha256"])) == 64
+    assert scored.results.groups["ours"]["walk"]["person"]["l1"].frames == 2
+    assert scored.results.groups["ours"]["walk"]["frame"]["l1"].mean > 0.05, "it is untrained"
+    assert not scored.results.failures
 
 
 @pytest.mark.slow
 def test_several_processes_come_to_the_same(
     report: Report, clip_folder: Path, tmp_path: Path
 ) -> None:
-    casting, place = Casting(frames=7), Workplace(tmp_path / "report", workers=2, pictures=1)
-    both = evaluate_reenactments(ClipChoice((clip_folder,)), Reenacting((), casting), Plan(), place)
+    config = EvalConfig(first=7, workers=2, pictures=1)
+    both = evaluate_clips((), [clip_folder], tmp_path / "report", config)
     assert both.results == report.results
 
 
-def test_means_are_those_of_the_rows_on_disk(report: Report, place: Workplace) -> None:
+def test_means_are_those_of_the_rows_on_disk(report: Report, report_folder: Path) -> None:
     for clip in report.results.clips:
-        rows = list(read_rows(place.folder / ROWS / clip.rows_file))
+        rows = list(read_rows(report_folder / ROWS / clip.rows_file))
         assert [row.frame for row in rows] == [1, 2, 3, 4, 5, 6]
         mean = sum(row.scores["person"]["l1"] for row in rows) / len(rows)
         assert clip.scores["person"]["l1"].mean == pytest.approx(mean, rel=1e-12)
@@ -72,20 +67,18 @@ def test_absent_weights_are_named_and_never_replaced(report: Report) -> None:
         assert "lpips_alex" not in report.results.clips[0].scores["frame"]
 
 
-def test_finished_clips_are_not_judged_again(
-    report: Report, clip_folder: Path, place: Workplace
+def test_finished_clips_are_not_scored_again(
+    report: Report, clip_folder: Path, report_folder: Path
 ) -> None:
-    rows = sorted((place.folder / ROWS).iterdir())
+    rows = sorted((report_folder / ROWS).iterdir())
     times = [path.stat().st_mtime_ns for path in rows]
     rows[0].write_text(rows[0].read_text()[:-40])
-    (place.folder / ROWS / ".half-made").touch()
-    again = evaluate_reenactments(
-        ClipChoice((clip_folder,)), Reenacting(casting=Casting(frames=7)), Plan(), place
-    )
+    (report_folder / ROWS / ".half-made").touch()
+    again = evaluate_clips((), [clip_folder], report_folder, EvalConfig(first=7))
     assert again.results == report.results
     assert rows[0].stat().st_mtime_ns != times[0], "the one that was cut off is"
     assert rows[1].stat().st_mtime_ns == times[1]
-    assert sorted((place.folder / ROWS).iterdir()) == rows
+    assert sorted((report_folder / ROWS).iterdir()) == rows
 
 
 def test_report_is_strict_json_and_comes_back(report: Report, tmp_path: Path) -> None:
@@ -108,30 +101,41 @@ def _clip(system: str, name: str, value: float, frames: int) -> ClipResult:
     return ClipResult(system, name, name[0], frames, 25.0, {"frame": {"ssim": summary}})
 
 
-def test_systems_are_compared_on_the_clips_that_all_were_judged_on() -> None:
+def test_systems_are_compared_on_the_clips_that_all_were_scored_on() -> None:
     clips = [_clip("x", "a1", 0.5, 10), _clip("x", "b1", 0.9, 30), _clip("y", "a1", 0.4, 10)]
     results = gather(clips, [Failure("y", "b1", "broken")])
     assert results.left_out == ("b1",)
     assert results.groups["x"]["a"]["frame"]["ssim"].mean == 0.5
-    both = gather(clips[:2], []).groups["x"]["all"]["frame"]["ssim"]
+    both = gather(clips[:2]).groups["x"]["all"]["frame"]["ssim"]
     assert both.mean == pytest.approx(0.8), "over frames, not over clips"
     assert both.deviation == pytest.approx(0.2), "of the clips' means"
-    undefined = gather([clips[0], _clip("x", "a2", math.nan, 5)], []).groups["x"]["a"]
+    undefined = gather([clips[0], _clip("x", "a2", math.nan, 5)]).groups["x"]["a"]
     assert math.isnan(undefined["frame"]["ssim"].mean)
     same = replace(clips[1], scores={"frame": {"ssim": Summary(math.inf, math.nan, 0, 0, 30)}})
-    some = gather([clips[0], same], []).groups["x"]["all"]["frame"]["ssim"]
+    some = gather([clips[0], same]).groups["x"]["all"]["frame"]["ssim"]
     assert (some.mean, some.frames, some.exact) == (0.5, 10, 30), "an infinite clip is left out"
 
 
 def test_choice_of_clips(clip_folder: Path) -> None:
     with pytest.raises(InputError, match="None of the 1 clips is of the split test"):
-        choose_clips(ClipChoice((clip_folder,), split="test"))
+        choose_clips([clip_folder], split="test")
     with pytest.raises(InputError, match="Two clips are called walk_1"):
-        choose_clips(ClipChoice((clip_folder, clip_folder)))
+        choose_clips([clip_folder, clip_folder])
 
 
-def test_wrong_plans_are_refused(place: Workplace) -> None:
+def test_wrong_settings_are_refused() -> None:
     with pytest.raises(InputError, match="every 0th frame"):
-        replace(Plan(), features_every=0)
+        EvalConfig(features_every=0)
+    with pytest.raises(InputError, match="number of first frames is 0"):
+        EvalConfig(first=0)
     with pytest.raises(InputError, match="no protocol 'old'"):
-        Plan("old")
+        EvalConfig("old")
+
+
+def test_reports_of_the_first_version_are_read(report: Report, tmp_path: Path) -> None:
+    path = save_report(tmp_path, report)
+    content = json.loads(path.read_text())
+    old = content["settings"].pop("reenactment")
+    content["settings"]["casting"] = {**old, "frames": old.pop("first")}
+    path.write_text(json.dumps(content))
+    assert load_report(path).settings == report.settings

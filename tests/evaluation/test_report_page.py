@@ -8,14 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from bdmm.evaluation.evaluate import ClipChoice, Reenacting, evaluate_reenactments
-from bdmm.evaluation.jobs.clip_job import Plan
+from bdmm.evaluation.config import EvalConfig, EvalFrame
+from bdmm.evaluation.evaluate import evaluate_clips
 from bdmm.evaluation.jobs.pictures import SHEET, VIDEO, WORST, _Spread, _Worst
-from bdmm.evaluation.jobs.reenactment import Casting, JudgedFrame
-from bdmm.evaluation.jobs.run import PICTURES, Workplace
 from bdmm.evaluation.reports.page import save_page
-from bdmm.evaluation.reports.report_file import Report
-from bdmm.evaluation.reports.time_plot import time_plot
+from bdmm.evaluation.reports.plots import save_panels, time_plot
+from bdmm.evaluation.reports.report_file import PICTURES, Report
 from bdmm.media.image import read_image
 from bdmm.media.video_reader import VideoReader
 from bdmm.metrics.frame_metrics import FramePair
@@ -26,12 +24,7 @@ def pictured(
     clip_folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Report, Path]:
     folder = tmp_path_factory.mktemp("page")
-    report = evaluate_reenactments(
-        ClipChoice((clip_folder,)),
-        Reenacting(casting=Casting(frames=4)),
-        Plan(),
-        Workplace(folder, pictures=1),
-    )
+    report = evaluate_clips((), [clip_folder], folder, EvalConfig(first=4, pictures=1))
     return folder, report, save_page(folder, report)
 
 
@@ -84,7 +77,7 @@ def test_shown_frames_are_spread_and_the_worst_are_apart(pictured: object) -> No
     spread, worst = _Spread(4), _Worst(2, 10)
     for number in range(100):
         pair = FramePair(str(number), blank, blank)
-        spread.add(JudgedFrame(number, pair))
+        spread.add(EvalFrame(number, pair))
         worst.add(number, float(number % 50), pair)
     numbers = [int(pair.name) for pair in spread.pairs()]
     assert numbers[0] == 0
@@ -93,9 +86,22 @@ def test_shown_frames_are_spread_and_the_worst_are_apart(pictured: object) -> No
 
 
 def test_plot_breaks_where_nothing_is_defined() -> None:
-    drawn = time_plot({"a": [(0, 1.0), (1, 2.0), (2, float("nan")), (3, 1.0)], "b<": [(0, 1.5)]})
-    assert drawn.count("M") == 3
+    line = [(0, 1.0), (1, 2.0), (2, float("nan")), (3, 1.0), (4, 2.0)]
+    drawn = time_plot({"a": line, "b<": [(0, 1.5), (1, 1.0)]})
+    assert drawn == time_plot({"a": line, "b<": [(0, 1.5), (1, 1.0)]}), "equal numbers, equal bytes"
+    curve = re.search(r'<g id="line2d_\d+">\s*<path d="([^"]*)"[^>]*stroke: #888888', drawn)
+    assert curve is not None
+    assert curve[1].count("M") == 2
     assert "b&lt;" in drawn
+    assert "<svg" in time_plot({"a": [(0, float("nan"))]}), "nothing to draw"
+
+
+def test_curves_are_drawn_in_panels(tmp_path: Path) -> None:
+    lines = {"a": [(0.0, 20.0), (1.0, 10.0)], "b": [(0.0, 20.0), (1.0, float("nan"))]}
+    save_panels(tmp_path / "p.png", "PSNR", [[("drop", "strength", lines)] * 2, [("x", "", {})]])
+    picture = read_image(tmp_path / "p.png")
+    assert picture.shape == (540, 600, 3)
+    assert (picture == [0xD9, 0x5F, 0x02]).all(-1).any()
 
 
 @pytest.mark.slow

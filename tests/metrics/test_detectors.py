@@ -15,7 +15,7 @@ from bdmm.config import LossConfig
 from bdmm.errors import InputError
 from bdmm.losses.vgg19 import Vgg19, file_keys
 from bdmm.metrics import weight_files
-from bdmm.metrics.detectors import KINDS, Detector, NetworkDetector, open_detector, resized
+from bdmm.metrics.detectors import KINDS, extract_features, open_detector, resized
 from bdmm.metrics.protocols import PROTOCOLS
 from bdmm.metrics.weight_files import (
     I3D,
@@ -85,7 +85,6 @@ def test_another_file_under_the_name_is_refused(tmp_path) -> None:
 
 def test_vgg19_has_its_own_name_and_says_its_hash(vgg19_file) -> None:
     detector = open_detector("vgg19", vgg19_file.parent, PAPER)
-    assert isinstance(detector, Detector)
     assert (detector.distance, detector.unit) == ("frechet_vgg19", "frame")
     assert detector.settings == {
         "detector": "vgg19",
@@ -120,17 +119,16 @@ class Means(torch.nn.Module):
         return frames.flatten(1).mean(1, keepdim=True)
 
 
-def test_clips_are_looked_at_one_by_one_at_the_networks_size(tmp_path) -> None:
+def test_clips_are_looked_at_one_by_one_at_the_networks_size() -> None:
     network = Means()
-    detector = NetworkDetector("i3d", network, "bilinear", tmp_path, "hash")
     clips = torch.rand(3, 4, 3, 20, 30)
-    assert detector(clips).shape == (3, 1)
+    assert extract_features(network, 224, "bilinear", clips).shape == (3, 1)
     assert network.shapes == [(1, 4, 3, 224, 224)] * 3
 
 
-def test_frames_are_looked_at_together(tmp_path) -> None:
+def test_frames_are_looked_at_together() -> None:
     network = Means()
-    NetworkDetector("inception", network, "antialiased", tmp_path, "")(torch.rand(3, 3, 20, 30))
+    extract_features(network, 299, "antialiased", torch.rand(3, 3, 20, 30))
     assert network.shapes == [(3, 3, 299, 299)]
 
 

@@ -4,11 +4,13 @@ import torch
 from scipy.linalg import sqrtm
 
 from bdmm.errors import InputError
-from bdmm.metrics.frechet import Moments, RunningMoments, frechet_distance
+from bdmm.metrics.frechet import FeatureStatistics, Moments, frechet_distance
+
+SETTINGS = {"detector": "inception", "sha256": "ab", "resize": "bilinear to 299 x 299"}
 
 
 def moments_of(features, pieces: int = 3) -> Moments:
-    running = RunningMoments(features.shape[1])
+    running = FeatureStatistics(features.shape[1], SETTINGS)
     for start in range(0, len(features), -(-len(features) // pieces)):
         running.add(features[start : start - (-len(features) // pieces)])
     return running.moments()
@@ -30,16 +32,6 @@ def test_streamed_moments_equal_numpy_in_any_pieces() -> None:
         np.testing.assert_allclose(moments.mean, features.mean(0), rtol=1e-12)
         np.testing.assert_allclose(moments.covariance, np.cov(features.T), rtol=1e-11)
         assert moments.count == 50
-
-
-def test_shards_join_to_the_whole() -> None:
-    features = random_features(1, 40)
-    joined = RunningMoments(6)
-    for part in (features[:7], features[7:7], features[7:]):
-        shard = RunningMoments(6)
-        shard.add(part)
-        joined.merge(shard)
-    np.testing.assert_allclose(joined.moments().covariance, np.cov(features.T), rtol=1e-11)
 
 
 def test_closed_form_of_one_dimension() -> None:
@@ -132,16 +124,41 @@ def test_float32_features_far_from_zero_do_not_cancel(kind) -> None:
 
 
 def test_one_sample_is_not_enough() -> None:
-    running = RunningMoments(3)
+    running = FeatureStatistics(3, SETTINGS)
     running.add(np.ones((1, 3)))
     with pytest.raises(InputError, match="at least two samples in each set, not 1"):
         running.moments()
 
 
 def test_the_sample_that_is_not_finite_is_named() -> None:
-    running = RunningMoments(3)
+    running = FeatureStatistics(3, SETTINGS)
     running.add(np.ones((4, 3)))
     bad = np.ones((4, 3))
     bad[2, 1] = np.nan
     with pytest.raises(InputError, match="sample 7"):
         running.add(bad)
+
+
+def gathered(features: np.ndarray, settings: dict[str, str] = SETTINGS) -> FeatureStatistics:
+    statistics = FeatureStatistics(features.shape[1], settings)
+    for batch in np.array_split(features, 3):
+        statistics.add(torch.from_numpy(batch).float())
+    return statistics
+
+
+def test_a_shift_by_hand() -> None:
+    """Equal spread, means 3 and 4 apart in two dimensions: 9 + 16."""
+    features = np.random.default_rng(0).normal(40, 1, (200, 6)).astype(np.float32)
+    away = features + np.array([3, 4, 0, 0, 0, 0], np.float32)
+    score = gathered(features).distance(gathered(away))
+    assert score.value == pytest.approx(25, rel=1e-4)
+    assert (score.count_generated, score.count_real, score.rank_deficient) == (200, 200, False)
+
+
+def test_unlike_sets_are_not_compared() -> None:
+    features = random_features(0, 20)
+    ours = gathered(features)
+    with pytest.raises(InputError, match=r"their resize is bilinear.* and antialiased"):
+        ours.distance(gathered(features, SETTINGS | {"resize": "antialiased to 299 x 299"}))
+    with pytest.raises(InputError, match="at least two samples in each set, not 1"):
+        ours.distance(gathered(features[:1]))

@@ -33,7 +33,7 @@ def test_by_hand() -> None:
     assert error.pixels == pytest.approx(15 / 3 / 2)
     assert error.of_torso == pytest.approx(15 / 3 / 50)
     assert error.pck == pytest.approx(2 / 3)
-    assert (error.found, error.joints, error.frames) == (1, 3, 1)
+    assert (error.detection_rate, error.joints, error.frames) == (1, 3, 1)
 
 
 def test_a_joint_that_is_not_found_is_wrong_but_has_no_distance() -> None:
@@ -42,7 +42,7 @@ def test_a_joint_that_is_not_found_is_wrong_but_has_no_distance() -> None:
     generated[1, WRIST] = math.nan
     error = keypoint_error(generated, person(2), height=256)
     assert (error.pixels, error.of_torso) == (0, 0)
-    assert error.pck == error.found == pytest.approx(4 / 6)
+    assert error.pck == error.detection_rate == pytest.approx(4 / 6)
     assert (error.joints, error.frames) == (6, 2)
 
 
@@ -67,11 +67,11 @@ def test_nobody_found_and_nothing_to_measure_by() -> None:
     nobody = torch.zeros(2, len(KEYPOINT_NAMES), 3)
     error = keypoint_error(nobody, person(2), height=256)
     assert math.isnan(error.pixels)
-    assert (error.pck, error.found, error.joints) == (0, 0, 6)
+    assert (error.pck, error.detection_rate, error.joints) == (0, 0, 6)
     error = keypoint_error(person(2), nobody, height=256)
     assert error.joints == error.frames == 0
     assert math.isnan(error.pck)
-    assert math.isnan(error.found)
+    assert math.isnan(error.detection_rate)
 
 
 def test_larger_frames_give_the_same_numbers() -> None:

@@ -3,8 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from bdmm.metrics.frame_metrics import FrameScores
-from bdmm.metrics.running import RunningMean, summarise
+from bdmm.metrics.running import RunningMean, RunningScores
 
 
 def summary_of(values):
@@ -41,12 +40,11 @@ def test_no_values() -> None:
 
 
 def test_a_region_is_averaged_over_the_frames_that_have_it() -> None:
-    frames = [
-        {"frame": FrameScores(0.5, 20.0, 0.1), "face": FrameScores(0.25, 10.0, 0.3)},
-        {"frame": FrameScores(0.7, 30.0, 0.3)},
-    ]
-    table = summarise(iter(frames))
+    running = RunningScores()
+    running.add({"frame": {"psnr": 20.0}, "face": {"ssim": 0.25}})
+    running.add({"frame": {"psnr": 30.0}})
+    table = running.summaries()
     assert table["frame"]["psnr"].mean == 25
     assert table["frame"]["psnr"].deviation == 5
     assert table["face"]["ssim"].mean == 0.25
-    assert table["face"]["l1"].count == 1
+    assert table["face"]["ssim"].count == 1

@@ -15,7 +15,7 @@ from bdmm.cli.ablate import Ablate
 from bdmm.cli.animate import Animate
 from bdmm.cli.compare import Compare
 from bdmm.cli.convert import Convert
-from bdmm.cli.evaluate import Evaluate
+from bdmm.cli.evaluate import Evaluate, Score, Table
 from bdmm.cli.explain import Explain
 from bdmm.cli.inspect import Inspect
 from bdmm.cli.motion import ExtractMotion
@@ -43,6 +43,8 @@ COMMANDS = {
     "prepare": Prepare,
     "train": Train,
     "evaluate": Evaluate,
+    "score": Score,
+    "table": Table,
     "ablate": Ablate,
     "explain": Explain,
     "compare": Compare,

@@ -55,15 +55,15 @@ class Compare:
         from bdmm.media.video_writer import check_quality, check_video_output, create_video
 
         systems = list_systems(self.weights, (COARSE,))
-        files = [Path(one.where) for one in systems if one.name != COARSE]
-        inputs = self.inputs.files(self.photo, self.driver, *files)
+        files = [Path(where) for name, where in systems.items() if name != COARSE]
+        inputs = [self.photo, *([self.driver] if self.driver else []), *files]
         check_video_output(self.output, inputs)
         check_quality(self.quality)
         from bdmm.inference.animate import open_device
         from bdmm.inference.compare import compare
 
         device = open_device(self.device)
-        renderers = {one.name: open_system(one.where, device) for one in systems}
+        renderers = {name: open_system(where, device) for name, where in systems.items()}
         with Report(self.quiet) as report:
             inputs = self.inputs.prepare(self.photo, self.driver, report, keep_video=True)
             sound = inputs.sound if self.sound else None

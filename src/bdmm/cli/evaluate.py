@@ -1,6 +1,6 @@
-"""`bdmm evaluate`: networks, or any system's frames, beside the truth."""
+"""`bdmm evaluate`, `bdmm score`, `bdmm table`: networks or frames into reports and tables."""
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,183 +10,231 @@ from bdmm.cli.prepare import worker_count
 from bdmm.cli.report import Report as Progress
 from bdmm.cli.report import say, warn
 from bdmm.cli.resources import keep_network_blocks, use_one_thread
-from bdmm.errors import InputError
 
 if TYPE_CHECKING:
-    from bdmm.evaluation.jobs.clip_job import Plan
-    from bdmm.evaluation.jobs.run import Workplace
+    from bdmm.evaluation.config import EvalConfig
     from bdmm.evaluation.reports.report_file import Report
 
 
 @dataclass(frozen=True)
-class Evaluate:
-    """Judge networks, or any system's frames, and write a report.
+class Scoring:
+    """Options of everything that scores frames and writes a report."""
 
-    bdmm evaluate --weights layered --data clips/ -o report/
-
-    bdmm evaluate --frames generated/ --target true/ -o report/
-
-    bdmm evaluate --compare ours=report1 warp=report2 -o table/
-
-    Stopped in the middle, the same command goes on where it was.
-    """
-
-    output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")]
-    """Folder of the report."""
-    weights: Annotated[tuple[str, ...], tyro.conf.arg(metavar="FILE")] = ()
-    """Weights files or folders of runs, each as NAME=FILE if it shall have a name; layered is the
-    network that ships."""
-    data: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FOLDER")] = ()
-    """Prepared clips whose own motion drives one of their frames."""
-    frames: Annotated[str | None, tyro.conf.arg(metavar="PATH")] = None
-    """Frames of any system: a video, a folder of pictures, or a folder of clips."""
-    target: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
-    """The true frames in the same form; not needed where the system's output holds them."""
-    compare: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=REPORT")] = ()
-    """Reports that make one table."""
-    published: Literal["table 1 fashion", "table 1 iper", "table 2", "table s1"] | None = None
-    """Numbers that the paper prints, below those that are compared and marked as such."""
     protocol: Literal["modern", "paper"] = "modern"
-    """The paper's way of judging, or one with regions and fixed ranges."""
-    split: Literal["train", "val", "test"] | None = None
-    """Only clips of this part of a data set."""
-    limit: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
-    """At most so many clips, spread over all."""
-    first: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
-    """Only the first frames of each clip."""
-    source_frame: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
-    """Number from 0 of the frame that serves as photo; the first usable one otherwise."""
-    cached: bool = False
-    """Use the warps stored with the clips in place of fresh geometry."""
-    background: Literal["clip", "source"] = "clip"
-    """Behind the person: the clip's picture of the place, or what the one photo tells."""
+    """Rules: the paper's own, or one with regions and fixed ranges."""
     detectors: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
     """Folder with the weights that metrics need."""
     download: bool = False
-    """First fetch from their publishers whatever weights that folder lacks (1.5 GB in all)."""
+    """First fetch the weights that this folder lacks from their publishers (1.5 GB in all)."""
     vgg: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """Weights of VGG-19."""
     features_every: Annotated[int, tyro.conf.arg(metavar="N")] = 1
-    """Show LPIPS and VGG-19 only every so-manieth frame."""
+    """Compute LPIPS, VGG-19 and FID's features on every N-th frame only."""
     real: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FOLDER")] = ()
-    """Prepared clips of the training set, which FID and FVD-Train are distances from."""
-    no_sets: bool = False
-    """Leave out distances of sets: FID, FVD and the like."""
-    poses: bool = False
-    """Find the keypoints again in the generated frames: does the person do the motion?"""
+    """Prepared clips of the training set, for FID and FVD-Train."""
+    no_distribution_metrics: bool = False
+    """Skip FID, FVD and the like."""
     device: Annotated[str, tyro.conf.arg(metavar="DEVICE")] = "cpu"
-    """Where networks work: cpu or cuda."""
+    """Device of the networks: cpu or cuda."""
     workers: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
-    """Processes at work; one per core otherwise. 0 works in this process alone."""
-    skip_bad: bool = False
-    """Leave frames out that cannot be read, and say which."""
+    """Processes; default: one per core. 0 uses this process alone."""
     pictures: Annotated[int, tyro.conf.arg(metavar="N")] = 12
-    """Clips of which the report shows pictures and videos, spread over all."""
-    again: bool = False
-    """Judge again what was judged before, as after a change of the program."""
+    """Clips with pictures and videos in the report, spread over all."""
+    recompute: bool = False
+    """Score finished clips again, such as after a change of the program."""
     quiet: bool = False
     """Show no progress."""
 
-    def run(self) -> None:
-        """Judge, write the report and say what it came to.
+    def config(self) -> "EvalConfig":
+        """Return the configuration of these options.
 
         Raises:
-            InputError: a mistake of the user's, a full disk, or not one clip could be judged.
+            InputError: a value is out of its range.
         """
-        self._check()
-        if self.compare:
-            self._compare()
-            return
-        workers = worker_count(self.workers)
+        from bdmm.evaluation.config import EvalConfig
+
+        return EvalConfig(
+            protocol=self.protocol,
+            detectors=self.detectors,
+            vgg19=self.vgg,
+            device=self.device,
+            features_every=self.features_every,
+            distribution_metrics=not self.no_distribution_metrics,
+            training_set=self.real,
+            workers=worker_count(self.workers),
+            recompute=self.recompute,
+            pictures=self.pictures,
+        )
+
+    def prepare(self, progress: Progress) -> None:
+        """Set the process up, and fetch weights if the user asks for it.
+
+        Raises:
+            InputError: weights cannot be fetched.
+        """
         use_one_thread()
         keep_network_blocks()
-        from bdmm.evaluation.jobs.clip_job import Plan
-        from bdmm.evaluation.jobs.feature_metrics import Detectors
-        from bdmm.evaluation.jobs.run import Workplace
-        from bdmm.evaluation.reports.page import save_page
-        from bdmm.evaluation.reports.report_file import save_report
-        from bdmm.metrics.weight_files import PUBLISHED_WEIGHTS, download_missing
+        if self.download:
+            from bdmm.metrics.weight_files import PUBLISHED_WEIGHTS, download_missing
 
-        plan = Plan(
-            self.protocol,
-            Detectors(self.detectors, self.vgg, self.device),
-            self.features_every,
-            self.poses,
-            not self.no_sets,
-            self.real,
+            download_missing(PUBLISHED_WEIGHTS.values(), self.detectors, progress)
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Evaluate networks by self-reenactment of prepared clips and write a report.
+
+    bdmm evaluate --weights layered --data clips/ -o report/
+
+    One frame of each clip is the photo, the clip's own motion drives it, and its other frames are
+    the truth. The baselines copy and coarse are always included. Rerun to resume.
+    """
+
+    data: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FOLDER")]
+    """Prepared clips, or folders of them."""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")]
+    """Folder of the report."""
+    weights: Annotated[tuple[str, ...], tyro.conf.arg(metavar="FILE")] = ()
+    """Weights files or folders of runs, bare or as NAME=FILE; layered is the network that ships."""
+    split: Literal["train", "val", "test"] | None = None
+    """Only clips of this part of a data set."""
+    limit: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
+    """At most N clips, spread over all."""
+    first: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
+    """Only the first N frames of each clip."""
+    source_frame: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
+    """Number, from 0, of the frame that serves as the photo; default: the first usable one."""
+    cached: bool = False
+    """Use the warps stored with the clips instead of new geometry."""
+    background: Literal["clip", "source"] = "clip"
+    """Background: the clip's own picture of the place, or the source frame without the person."""
+    poses: bool = False
+    """Detect keypoints in generated frames and compare them with the driving ones."""
+    scoring: Scoring = field(default_factory=Scoring)
+
+    def run(self) -> None:
+        """Score all clips, write the report and print the means.
+
+        Raises:
+            InputError: a mistake of the user's, a full disk, or not one clip could be scored.
+        """
+        from bdmm.evaluation.evaluate import evaluate_clips
+
+        config = replace(
+            self.scoring.config(),
+            source_frame=self.source_frame,
+            cached=self.cached,
+            background=self.background,
+            first=self.first,
+            keypoints=self.poses,
         )
-        with Progress(self.quiet) as progress:
-            if self.download:
-                download_missing(PUBLISHED_WEIGHTS.values(), self.detectors, progress)
-            place = Workplace(self.output, workers, self.again, self.pictures, progress)
-            report = self._reenact(plan, place) if self.data else self._read(plan, place)
-        save_report(self.output, report)
-        page = save_page(self.output, report)
-        tell(report, page)
+        with Progress(self.scoring.quiet) as progress:
+            self.scoring.prepare(progress)
+            report = evaluate_clips(
+                self.weights,
+                self.data,
+                self.output,
+                config,
+                split=self.split,
+                limit=self.limit,
+                progress=progress,
+            )
+        publish(self.output, report)
 
-    def _check(self) -> None:
-        """Check that the options name one thing to do."""
-        asked = {"--data": self.data, "--frames": self.frames, "--compare": self.compare}
-        given = [name for name, value in asked.items() if value]
-        if len(given) != 1:
-            said = " and ".join(given) + " exclude each other" if given else "nothing is judged"
-            raise InputError(f"Give one of {', '.join(asked)}: {said}.")
-        belongs = {
-            "--weights": (self.weights, "--data"),
-            "--target": (self.target, "--frames"),
-            "--published": (self.published, "--compare"),
-        }
-        for name, (value, partner) in belongs.items():
-            if value and given != [partner]:
-                raise InputError(f"{name} goes with {partner}; leave it out or give {partner}.")
-        for name, value in (("limit", self.limit), ("number of first frames", self.first)):
-            if value is not None and value < 1:
-                raise InputError(f"The {name} is {value}; it must be 1 or more.")
 
-    def _compare(self) -> None:
+@dataclass(frozen=True)
+class Score:
+    """Score any system's frames on disk against the true frames and write a report.
+
+    bdmm score generated/ true/ -o report/
+
+    bdmm score ours=strips/ -o report/
+
+    Rerun to resume.
+    """
+
+    generated: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="GENERATED")]
+    """A video, a folder of pictures, or a folder of clips; bare or as NAME=PATH."""
+    target: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="[TARGET]")] = None
+    """The true frames in the same form; not needed where the system's output holds them."""
+    _: KW_ONLY
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")]
+    """Folder of the report."""
+    skip_bad: bool = False
+    """Leave out frames that cannot be read, and list them in the report."""
+    scoring: Scoring = field(default_factory=Scoring)
+
+    def run(self) -> None:
+        """Score all clips, write the report and print the means.
+
+        Raises:
+            InputError: a mistake of the user's, a full disk, or not one clip could be scored.
+        """
+        from bdmm.evaluation.evaluate import score_stored
+
+        config = replace(self.scoring.config(), skip_bad=self.skip_bad)
+        with Progress(self.scoring.quiet) as progress:
+            self.scoring.prepare(progress)
+            report = score_stored(self.generated, self.target, self.output, config, progress)
+        publish(self.output, report)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Put the systems of several reports into one table: Markdown, LaTeX and HTML.
+
+    bdmm table ours=report1 warp=report2:coarse -o table/
+    """
+
+    reports: Annotated[
+        tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="NAME=REPORT[:SYSTEM]")
+    ]
+    """Reports of bdmm evaluate or bdmm score; with :SYSTEM where a report has several networks."""
+    _: KW_ONLY
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")]
+    """Folder of the table."""
+    published: Literal["table 1 fashion", "table 1 iper", "table 2", "table s1"] | None = None
+    """Add numbers printed in the paper below, marked as such."""
+
+    def run(self) -> None:
+        """Write and print the tables.
+
+        Raises:
+            InputError: a mistake of the user's, or reports that cannot be compared.
+        """
         from bdmm.evaluation.reports.comparison import compare, save_tables
         from bdmm.evaluation.reports.tables import to_markdown
 
-        tables = compare(self.compare, self.published)
+        tables = compare(self.reports, self.published)
         save_tables(self.output, tables)
         for table in tables:
             say(to_markdown(table))
 
-    def _read(self, plan: "Plan", place: "Workplace") -> "Report":
-        from bdmm.evaluation.stored_frames import evaluate_frames
 
-        assert self.frames is not None
-        return evaluate_frames(self.frames, self.target, plan, place, self.skip_bad)
+def publish(folder: Path, report: "Report") -> None:
+    """Write the report and print the means, what failed and what was not computed.
 
-    def _reenact(self, plan: "Plan", place: "Workplace") -> "Report":
-        from bdmm.evaluation.evaluate import ClipChoice, Reenacting, evaluate_reenactments
-        from bdmm.evaluation.jobs.reenactment import Casting
-
-        casting = Casting(self.source_frame, self.cached, self.background, self.first)
-        return evaluate_reenactments(
-            ClipChoice(self.data, self.split, self.limit),
-            Reenacting(self.weights, casting, self.device),
-            plan,
-            place,
-        )
-
-
-def tell(report: "Report", page: Path) -> None:
-    """Print the means, what failed and what was not computed."""
-    from bdmm.evaluation.jobs.results import ALL
+    Raises:
+        InputError: the report cannot be written.
+    """
+    from bdmm.evaluation.config import ALL
+    from bdmm.evaluation.reports.page import save_page
+    from bdmm.evaluation.reports.report_file import save_report
     from bdmm.evaluation.reports.tables import table_of, to_markdown
 
-    for failure in report.results.failures:
+    save_report(folder, report)
+    page = save_page(folder, report)
+    results = report.results
+    for failure in results.failures:
         warn(f"{failure.system}, {failure.clip}: {failure.reason}")
-    for clip in report.results.clips:
+    for clip in results.clips:
         for note in clip.notes:
             warn(f"{clip.system}, {clip.clip}: {note}")
-    for metric, reason in (*report.not_computed.items(), *report.results.sets_missing.items()):
+    for metric, reason in (*report.not_computed.items(), *results.sets_missing.items()):
         warn(f"{metric} {reason}.")
-    groups = report.results.groups
-    group = next(iter(next(iter(groups.values()))))
-    means = {name: of.get(group, {}) for name, of in groups.items()}
-    sets = report.results.sets
+    group = next(iter(next(iter(results.groups.values()))))
+    means = {name: of.get(group, {}) for name, of in results.groups.items()}
+    sets = results.sets
     for region in dict.fromkeys(region for of in means.values() for region in of):
         title = f"{'all clips' if group == ALL else group}: {region}"
         say(to_markdown(table_of(title, means, [region], sets=sets)))

@@ -1,119 +1,253 @@
-"""Weights and prepared clips in, a report out: self-reenactment beside the baselines."""
+"""Clips of systems in, a report out: in processes, streamed to disk, resumed where it stopped."""
 
-from dataclasses import asdict, dataclass, field
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import partial
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-import torch
+from bdmm.errors import InputError, Progress, no_progress
+from bdmm.evaluation.config import EvalConfig, EvalItem
+from bdmm.evaluation.jobs.clip_job import ClipJob, read_result, score_clip
+from bdmm.evaluation.jobs.distribution_distances import compare_distributions, feature_files
+from bdmm.evaluation.jobs.distribution_features import open_set_detectors
+from bdmm.evaluation.jobs.feature_metrics import open_feature_metrics
+from bdmm.evaluation.jobs.reenactment import choose_clips, reenactment_items
+from bdmm.evaluation.jobs.results import Failure, Results, gather
+from bdmm.evaluation.jobs.stored_frames import find_stored, stored_items
+from bdmm.evaluation.reports.report_file import PICTURES, ROWS, Report, program_versions
+from bdmm.evaluation.systems import list_systems, split_name, weights_hash
+from bdmm.files.output_file import check_folder, locked, writing
+from bdmm.files.worker_pool import run_jobs
 
-from bdmm.data.clip_store import PreparedClip, find_clips
-from bdmm.errors import InputError
-from bdmm.evaluation.jobs.clip_job import Plan
-from bdmm.evaluation.jobs.reenactment import Casting
-from bdmm.evaluation.jobs.run import Workplace, all_hashes, missing_metrics, run, settings_of
-from bdmm.evaluation.jobs.subjects import ReenactedClip
-from bdmm.evaluation.reports.report_file import Report, program_versions
-from bdmm.evaluation.systems import list_systems
-from bdmm.metrics.protocols import find_protocol
-
-KIND = "reenactment"
-
-
-@dataclass(frozen=True)
-class ClipChoice:
-    """Which clips are judged.
-
-    Attributes:
-        folders: what ``bdmm prepare`` or ``bdmm synth`` made, or single clips.
-        split: only clips of this split; all if None.
-        limit: at most so many, spread evenly over all; all if None.
-    """
-
-    folders: tuple[Path, ...]
-    split: str | None = None
-    limit: int | None = None
+FEATURES = "features"
+"""Folder of a report with the features of detectors."""
+_FORMAT = 2
 
 
-@dataclass(frozen=True)
-class Reenacting:
-    """What is made and on what.
-
-    Attributes:
-        weights: paths, as `systems.list_systems` takes them.
-        casting: who plays what in each clip.
-        device: where networks work; ``cuda`` deals clips out to all GPUs.
-    """
-
-    weights: tuple[str, ...] = ()
-    casting: Casting = field(default_factory=Casting)
-    device: str = "cpu"
-
-
-def evaluate_reenactments(
-    choice: ClipChoice, making: Reenacting, plan: Plan, place: Workplace
+def evaluate_clips(
+    weights: Sequence[str],
+    data: Sequence[Path],
+    folder: Path,
+    config: EvalConfig,
+    *,
+    split: str | None = None,
+    limit: int | None = None,
+    progress: Progress = no_progress,
 ) -> Report:
-    """Judge weights, with the baselines beside, on prepared clips.
+    """Score networks and the baselines by self-reenactment of prepared clips.
 
-    Everything is checked before the long work. What was judged before under the same settings is
-    taken from the folder.
+    Everything is checked before the long work. Clips scored before under the same settings are
+    read from the folder.
 
     Args:
-        choice: which clips.
-        making: which systems.
-        plan: how they are judged.
-        place: where the work is done.
+        weights: see `list_systems`.
+        data: see `choose_clips`.
+        folder: of the report, made where it is missing.
+        config: how frames are made and scored.
+        split: see `choose_clips`.
+        limit: see `choose_clips`.
+        progress: called as clips are done.
 
     Raises:
-        InputError: see `find_clips`, `list_systems` and `run`.
+        InputError: see `choose_clips`, `list_systems` and `run`.
     """
-    systems = list_systems(making.weights)
-    clips = choose_clips(choice)
-    devices = _devices(making.device)
-    subjects = [
-        ReenactedClip(system, folder, making.casting, devices[i % len(devices)])
-        for system in systems
-        for i, folder in enumerate(clips)
-    ]
-    results = run(subjects, plan, place)
+    systems = list_systems(weights)
+    items = reenactment_items(systems, choose_clips(data, split, limit), config)
     return Report(
-        kind=KIND,
-        protocol=asdict(find_protocol(plan.protocol)),
+        kind="reenactment",
+        results=run(items, config, folder, progress),
+        systems=[
+            {"name": name, "where": where, "sha256": weights_hash(where)}
+            for name, where in systems.items()
+        ],
         settings={
-            "data": [str(path) for path in choice.folders],
-            "split": choice.split,
-            "limit": choice.limit,
-            "casting": asdict(making.casting),
-            **settings_of(plan),
+            "data": [str(path) for path in data],
+            "split": split,
+            "limit": limit,
+            "reenactment": config.reenactment(),
+            **_settings(config),
         },
-        systems=[asdict(one) for one in systems],
-        results=results,
-        detectors=all_hashes(plan),
-        not_computed=missing_metrics(plan),
-        versions=program_versions(),
+        not_computed=missing_metrics(config),
+        **_provenance(config),
     )
 
 
-def choose_clips(choice: ClipChoice) -> list[Path]:
-    """Return the folders of the clips that are judged.
+def score_stored(
+    generated: str,
+    target: Path | None,
+    folder: Path,
+    config: EvalConfig,
+    progress: Progress = no_progress,
+) -> Report:
+    """Score the frames that any system left on disk.
+
+    Args:
+        generated: a video, folder of pictures or folder of clips, as ``NAME=PATH`` or bare.
+        target: the true frames; None where the output holds them.
+        folder: of the report, made where it is missing.
+        config: how frames are scored.
+        progress: called as clips are done.
 
     Raises:
-        InputError: there are none, one is damaged, or two have one name.
+        InputError: see `find_stored` and `run`.
     """
-    found = [path for folder in choice.folders for path in find_clips(folder)]
-    clips = [path for path in found if choice.split in (None, PreparedClip(path).info.split)]
-    if not clips:
-        raise InputError(f"None of the {len(found)} clips is of the split {choice.split}.")
-    for name in (names := [path.name for path in clips]):
-        if names.count(name) > 1:
-            raise InputError(f"Two clips are called {name}: evaluate their folders apart.")
-    if choice.limit is not None and choice.limit < len(clips):
-        step = len(clips) / choice.limit
-        clips = [clips[int(i * step)] for i in range(choice.limit)]
-    return clips
+    name, path = split_name(generated)
+    clips = find_stored(path, target)
+    results = run(stored_items(name, clips, config), config, folder, progress)
+    missing = missing_metrics(config)
+    missing["keypoint error"] = "not computed: needs prepared clips, which know the motion"
+    if config.rules.regions:
+        missing["person, face, hands"] = "not computed: needs prepared clips, which know the person"
+    return Report(
+        kind="frames",
+        results=results,
+        systems=[{"name": name, "where": str(path), "sha256": ""}],
+        settings={
+            "generated": str(path),
+            "target": None if target is None else str(target),
+            "layouts": sorted({one.kind for one in clips}),
+            "skip_bad": config.skip_bad,
+            **_settings(config),
+        },
+        not_computed=missing,
+        **_provenance(config),
+    )
 
 
-def _devices(name: str) -> list[str]:
-    if name != "cuda":
-        return [name]
-    if not torch.cuda.is_available():
-        raise InputError("There is no GPU here: use the device cpu.")
-    return [f"cuda:{i}" for i in range(torch.cuda.device_count())]
+def run(
+    items: Sequence[EvalItem], config: EvalConfig, folder: Path, progress: Progress = no_progress
+) -> Results:
+    """Score clips and return the results; finished clips are not scored again.
+
+    Args:
+        items: all clips of all systems.
+        config: how they are scored.
+        folder: of the report, made where it is missing.
+        progress: called as clips are done.
+
+    Raises:
+        InputError: weights behind a metric are damaged, the disk is full, or not one clip could be
+            scored.
+    """
+    hashes = _metric_hashes(config)
+    for name in (ROWS, PICTURES, FEATURES):
+        with writing(folder):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+    check_folder(folder)
+    shown = _shown(items, config.pictures)
+    jobs = [_job(one, config, folder, hashes, one.clip in shown) for one in items]
+    with locked(folder):
+        _clear(folder)
+        todo = [job for job in jobs if config.recompute or not job.finished()]
+        failures = _work(todo, config, len(jobs) - len(todo), progress)
+    if len(failures) == len(jobs):
+        raise InputError(f"No clip could be scored; the first failed with: {failures[0].reason}")
+    failed = {(one.system, one.clip) for one in failures}
+    scored = [one for one in jobs if (one.item.system, one.item.clip) not in failed]
+    results = gather([read_result(job.rows) for job in scored], failures)
+    kept = [(job.item, job.features) for job in scored if job.item.clip not in results.left_out]
+    distances, missing = compare_distributions(kept, config, folder / FEATURES)
+    return replace(results, sets=tuple(distances), sets_missing=missing)
+
+
+def missing_metrics(config: EvalConfig) -> dict[str, str]:
+    """Return metric of frames or clips -> why it is not computed."""
+    missing = dict(open_feature_metrics(config)[1])
+    if not config.keypoints:
+        missing["keypoint error"] = "not computed: not asked for"
+    return missing
+
+
+def _settings(config: EvalConfig) -> dict[str, Any]:
+    """Return what numbers depend on besides clips and systems, for a report."""
+    side = config.rules.frame_size
+    return {
+        "features_every": config.features_every,
+        "stride": 1,
+        "resize": "none" if side is None else f"Lanczos, anti-aliased, to {side} x {side}",
+        "training_set": [str(one) for one in config.training_set],
+        "seed of clips for FVD": 0,
+    }
+
+
+def _provenance(config: EvalConfig) -> dict[str, Any]:
+    """Return the protocol, the SHA-256 of every file of weights by its name, and versions."""
+    sets = {name: one["sha256"] for name, one in open_set_detectors(config).settings.items()}
+    return {
+        "protocol": asdict(config.rules),
+        "detectors": _metric_hashes(config) | sets,
+        "versions": program_versions(),
+    }
+
+
+def _metric_hashes(config: EvalConfig) -> dict[str, str]:
+    metrics = open_feature_metrics(config)[0]
+    return {name: value for one in metrics for name, value in one.hashes.items()}
+
+
+def _work(
+    jobs: Sequence[ClipJob], config: EvalConfig, done: int, progress: Progress
+) -> list[Failure]:
+    total, failures = done + len(jobs), []
+    progress("Scoring clips", done, total)
+    for job in jobs:
+        if job.pictures is not None:
+            shutil.rmtree(job.pictures, ignore_errors=True)
+        if job.features is not None:
+            job.features.generated.unlink(missing_ok=True)
+    threads = max(1, (os.cpu_count() or 1) // max(1, min(config.workers, len(jobs))))
+    work = partial(score_clip, config=config, threads=threads)
+    for outcome in run_jobs(work, jobs, config.workers):
+        done += 1
+        progress("Scoring clips", done, total)
+        if outcome.no_room:
+            raise InputError(f"{outcome.reason} Finished clips were kept; rerun to resume.")
+        if outcome.reason:
+            item = outcome.job.item
+            failures.append(Failure(item.system, item.clip, outcome.reason))
+    return failures
+
+
+def _clear(folder: Path) -> None:
+    """Remove what a killed run left half-made."""
+    for name in (ROWS, PICTURES, FEATURES):
+        for litter in (folder / name).glob(".*"):
+            if litter.is_dir():
+                shutil.rmtree(litter, ignore_errors=True)
+            else:
+                litter.unlink(missing_ok=True)
+
+
+def _shown(items: Sequence[EvalItem], count: int) -> set[str]:
+    """Return the names of the clips that get pictures, spread over all."""
+    names = sorted({one.clip for one in items})
+    step = max(1.0, len(names) / max(count, 1))
+    return {names[int(i * step)] for i in range(min(count, len(names)))}
+
+
+def _job(
+    item: EvalItem, config: EvalConfig, folder: Path, hashes: Mapping[str, str], shown: bool
+) -> ClipJob:
+    """Return a job whose files have another name whenever the numbers would differ."""
+    depends = {
+        "format": _FORMAT,
+        "program": version("bdmm"),
+        "protocol": config.protocol,
+        "features_every": config.features_every,
+        "poses": config.keypoints,
+        "detectors": dict(hashes),
+        "of": item.identity,
+    }
+    digest = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
+    readable = "--".join(re.sub(r"[^\w.\-]+", "_", part) for part in (item.system, item.clip))
+    stem = f"{readable}-{digest[:12]}"
+    pictures = folder / PICTURES / stem if shown else None
+    features = feature_files(folder / FEATURES, stem, item, config)
+    return ClipJob(item, folder / ROWS / f"{stem}.jsonl", pictures, features)

@@ -1,7 +1,6 @@
-"""What is judged: the baselines that any result must beat, and networks with their weights."""
+"""What is evaluated: the baselines that any result must beat, and networks with their weights."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -16,30 +15,14 @@ from bdmm.shapes import Frames
 
 COPY, COARSE = "copy", "coarse"
 BASELINES = (COPY, COARSE)
-"""The source frame shown again and again, and the warp without a network."""
-
-
-@dataclass(frozen=True)
-class System:
-    """Something that makes frames.
-
-    Attributes:
-        name: in reports.
-        where: `COPY`, `COARSE`, or the path of a weights file or a run's folder, or the name of
-            weights that ship.
-        sha256: of the weights file, empty for baselines.
-    """
-
-    name: str
-    where: str
-    sha256: str = ""
+"""The source frame repeated, and the coarse warp without a network."""
 
 
 class Copy:
     """The source frame for every frame: a renderer that ignores the motion.
 
     Args:
-        device: where it works.
+        device: of the frames.
     """
 
     name: str = COPY
@@ -64,8 +47,8 @@ def open_system(where: str, device: torch.device | str = "cpu") -> Renderer:
     """Load what makes the frames.
 
     Args:
-        where: `COPY`, `COARSE`, or the path of weights.
-        device: where it works.
+        where: `COPY`, `COARSE`, or weights, see `inference.renderers.load_network`.
+        device: of the network.
 
     Raises:
         InputError: the weights are missing, damaged or not ours.
@@ -77,36 +60,37 @@ def open_system(where: str, device: torch.device | str = "cpu") -> Renderer:
     return load_network(where, device)
 
 
-def list_systems(weights: Sequence[str], baselines: Sequence[str] = BASELINES) -> list[System]:
-    """Return the systems of a report: the baselines, then each weights file, named.
+def list_systems(weights: Sequence[str], baselines: Sequence[str] = BASELINES) -> dict[str, str]:
+    """Return name -> what `open_system` takes: the baselines, then each weights file.
 
     Args:
-        weights: paths or names of weights that ship, each with a name of its own before it if it
-            shall have one: ``ours=W``. Otherwise it is called like the file, or like the folder of
-            a run.
+        weights: paths, or names of weights that ship, as ``NAME=PATH`` or bare. A bare one is named
+            after the file, or after the folder of a run.
         baselines: some of `BASELINES`.
 
     Raises:
         InputError: a weights file is missing, or two systems have one name.
     """
-    systems = [System(name, name) for name in baselines]
+    systems = {name: name for name in baselines}
     for text in weights:
         name, path = split_name(text)
-        file = weights_file(path)
-        if not file.is_file():
+        if not weights_file(path).is_file():
             raise InputError(f"There are no weights at {path}; give a weights file or a run.")
-        systems.append(System(name, str(path), sha256_of(file)))
-    names = [one.name for one in systems]
-    for name in names:
-        if names.count(name) > 1:
+        if name in systems:
             raise InputError(
                 f"Two systems are called {name}: give them names, such as ours=FILE other=FILE."
             )
+        systems[name] = str(path)
     return systems
 
 
+def weights_hash(where: str) -> str:
+    """Return the SHA-256 of a system's weights; empty for baselines."""
+    return "" if where in BASELINES else sha256_of(weights_file(where))
+
+
 def split_name(text: str) -> tuple[str, Path]:
-    """Return name and path of ``NAME=PATH``; a bare path is called by its last part."""
+    """Return name and path of ``NAME=PATH``; the name of a bare path is its last part."""
     name, equals, path = text.partition("=")
     if equals and name and path and not Path(text).exists():
         return name, Path(path)

@@ -1,13 +1,14 @@
-"""Networks whose features are compared as sets: Inception-v3 (FID), I3D (FVD), VGG-19.
+"""Networks whose features are compared as distributions: Inception-v3 (FID), I3D (FVD), VGG-19.
 
-A detector takes frames as the rest of the program has them and brings them to its own size. VGG-19
-is offered under its own name, ``frechet_vgg19``: it is neither FID nor comparable with it.
+A detector resizes frames itself. VGG-19 is offered under its own name, ``frechet_vgg19``: it is
+neither FID nor comparable with it.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +19,7 @@ from bdmm.config import LossConfig
 from bdmm.errors import InputError
 from bdmm.losses.vgg19 import load_vgg19
 from bdmm.metrics import i3d, inception
-from bdmm.metrics.protocols import Protocol as Rules
+from bdmm.metrics.protocols import Protocol
 from bdmm.metrics.weight_files import (
     I3D,
     INCEPTION,
@@ -33,59 +34,18 @@ Unit = Literal["frame", "clip"]
 Resize = Literal["bilinear", "antialiased"]
 
 VGG_LAYER, VGG_FEATURES, VGG_SIZE = "relu5_4", 512, 224
-"""VGG-19's features are this layer's means over places."""
-
-
-@runtime_checkable
-class Detector(Protocol):
-    """What a Fréchet distance is taken in. Implemented by `NetworkDetector`."""
-
-    @property
-    def name(self) -> str:
-        """Return ``inception``, ``i3d`` or ``vgg19``."""
-        ...
-
-    @property
-    def distance(self) -> str:
-        """Return what a Fréchet distance in these features is called in a report."""
-        ...
-
-    @property
-    def dimension(self) -> int:
-        """Return the length of a feature vector."""
-        ...
-
-    @property
-    def unit(self) -> Unit:
-        """Return what one feature vector is of."""
-        ...
-
-    @property
-    def settings(self) -> dict[str, str]:
-        """Return what makes features comparable: the detector, sha256 of its file, resize."""
-        ...
-
-    def __call__(
-        self, frames: Float[Tensor, "n 3 h w"] | Float[Tensor, "n t 3 h w"]
-    ) -> Float[Tensor, "n d"]:
-        """Return a feature vector of each frame, or of each clip, in float32 on the CPU.
-
-        Args:
-            frames: RGB in [-1, 1] of any size and on any device, where they are resized: frames
-                or clips by `unit`.
-        """
-        ...
+"""VGG-19's features are this layer's means over positions."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A row of what there is.
+    """A row of the table of detectors.
 
     Attributes:
-        distance: see `Detector.distance`.
-        unit: see `Detector.unit`.
-        dimension: see `Detector.dimension`.
-        size: height and width that the network is shown.
+        distance: see `Detector`.
+        unit: see `Detector`.
+        dimension: see `Detector`.
+        size: height and width of the network's input.
         weights: the file.
         read: (path, accepted SHA-256 or None) -> (network on the CPU, the file's SHA-256).
     """
@@ -99,7 +59,7 @@ class Kind:
 
 
 class PooledVgg19(nn.Module):
-    """VGG-19's deepest features, averaged over places.
+    """VGG-19's deepest features, averaged over positions.
 
     Args:
         path: of its weights, see `losses.vgg19.load_vgg19`.
@@ -135,64 +95,51 @@ KINDS = {
 
 
 @dataclass(frozen=True)
-class NetworkDetector:
-    """A network with its own way of resizing.
+class Detector:
+    """A network that a Fréchet distance is taken in; call it for feature vectors.
 
     Attributes:
-        name: among `KINDS`.
-        network: on its device.
-        resize: how frames are brought to its size.
-        path: the weights file.
-        sha256: of the weights file.
+        name: ``inception``, ``i3d`` or ``vgg19``.
+        distance: name of a Fréchet distance in these features.
+        unit: one feature vector is of a frame or of a clip.
+        dimension: length of a feature vector.
+        settings: what makes features comparable: the detector, SHA-256 of its file, resize.
+        extract: ``n 3 h w`` or ``n t 3 h w`` by `unit`, RGB in [-1, 1] of any size and on any
+            device -> ``n d`` in float32 on the CPU.
     """
 
     name: str
-    network: nn.Module
-    resize: Resize
-    path: Path
-    sha256: str
+    distance: str
+    unit: Unit
+    dimension: int
+    settings: dict[str, str]
+    extract: Callable[[Tensor], Tensor]
 
-    @property
-    def distance(self) -> str:
-        """Return what a Fréchet distance in these features is called."""
-        return KINDS[self.name].distance
-
-    @property
-    def dimension(self) -> int:
-        """Return the length of a feature vector."""
-        return KINDS[self.name].dimension
-
-    @property
-    def unit(self) -> Unit:
-        """Return what one feature vector is of."""
-        return KINDS[self.name].unit
-
-    @property
-    def settings(self) -> dict[str, str]:
-        """Return what makes features comparable; a report says it."""
-        size = KINDS[self.name].size
-        return {
-            "detector": self.name,
-            "sha256": self.sha256,
-            "resize": f"{self.resize} to {size} x {size}",
-        }
-
-    @torch.inference_mode()
     def __call__(
         self, frames: Float[Tensor, "n 3 h w"] | Float[Tensor, "n t 3 h w"]
     ) -> Float[Tensor, "n d"]:
-        """Return feature vectors; see `Detector`. Clips are looked at one by one."""
-        device = next(self.network.parameters()).device
-        if self.unit == "clip":
-            assert frames.ndim == 5, "I3D looks at clips"
-            each = [self.network(self._ready(clip)[None].to(device)) for clip in frames]
-            return torch.cat(each).cpu()
-        assert frames.ndim == 4, f"{self.name} looks at frames"
-        return self.network(self._ready(frames).to(device)).cpu()
+        """Return a feature vector of each frame or clip; see `extract`."""
+        assert frames.ndim == (5 if self.unit == "clip" else 4), f"{self.name} takes {self.unit}s"
+        return self.extract(frames)
 
-    def _ready(self, frames: Tensor) -> Tensor:
-        size = KINDS[self.name].size
-        return resized(frames.float(), size, self.resize)
+
+@torch.inference_mode()
+def extract_features(
+    network: nn.Module, size: int, resize: Resize, frames: Float[Tensor, "n *t 3 h w"]
+) -> Float[Tensor, "n d"]:
+    """Return a network's feature vectors; clips go through it one by one.
+
+    Args:
+        network: on its device.
+        size: height and width of its input.
+        resize: how frames are brought to its size.
+        frames: frames or clips, RGB in [-1, 1].
+    """
+    device = next(network.parameters()).device
+    if frames.ndim == 5:
+        clips = (resized(clip.float(), size, resize)[None] for clip in frames)
+        return torch.cat([network(clip.to(device)) for clip in clips]).cpu()
+    return network(resized(frames.float(), size, resize).to(device)).cpu()
 
 
 def resized(frames: Float[Tensor, "n 3 h w"], size: int, how: Resize) -> Float[Tensor, "n 3 s s"]:
@@ -201,8 +148,8 @@ def resized(frames: Float[Tensor, "n 3 h w"], size: int, how: Resize) -> Float[T
     Args:
         frames: RGB in [-1, 1].
         size: new height and width.
-        how: ``bilinear`` reads four neighbours, even where it shrinks (pytorch-fid, and what FVD
-            is given); ``antialiased`` is Pillow's bicubic filter in floating point (clean-fid).
+        how: ``bilinear`` reads four neighbours, even where it shrinks (pytorch-fid, and the usual
+            FVD); ``antialiased`` is Pillow's bicubic filter in floating point (clean-fid).
     """
     if frames.shape[-2:] == (size, size):
         return frames
@@ -217,18 +164,18 @@ def resized(frames: Float[Tensor, "n 3 h w"], size: int, how: Resize) -> Float[T
 def open_detector(
     name: str,
     where: str | Path | None,
-    rules: Rules,
+    rules: Protocol,
     device: str | torch.device = "cpu",
     sha256: str | None = None,
-) -> NetworkDetector:
+) -> Detector:
     """Load a detector.
 
     Args:
         name: ``inception``, ``i3d`` or ``vgg19``.
-        where: its weights file, or the folder of detectors; see `weight_files.find_weights`.
+        where: its weights file, or the folder of weights; see `weight_files.find_weights`.
         rules: the protocol: says how FID's frames are resized. FVD's are always bilinear,
             VGG-19's always antialiased.
-        device: where it shall run.
+        device: of the network.
         sha256: accept this hash instead of the published one; VGG-19 is accepted with any if None.
 
     Raises:
@@ -238,8 +185,13 @@ def open_detector(
     if name not in KINDS:
         raise InputError(f"There is no detector {name!r}; choose one of {', '.join(KINDS)}.")
     kind = KINDS[name]
-    path = find_weights(kind.weights, where)
-    network, found = kind.read(path, sha256)
+    network, found = kind.read(find_weights(kind.weights, where), sha256)
     how: dict[str, Resize] = {"inception": rules.fid_resize, "i3d": "bilinear"}
-    network = network.to(device).eval()
-    return NetworkDetector(name, network, how.get(name, "antialiased"), path, found)
+    resize = how.get(name, "antialiased")
+    settings = {
+        "detector": name,
+        "sha256": found,
+        "resize": f"{resize} to {kind.size} x {kind.size}",
+    }
+    extract = partial(extract_features, network.to(device).eval(), kind.size, resize)
+    return Detector(name, kind.distance, kind.unit, kind.dimension, settings, extract)

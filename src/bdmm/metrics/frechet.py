@@ -10,6 +10,7 @@ around a running mean: features far from zero with little spread would otherwise
 The distance of finite sets is biased by their size: compare at equal counts only.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,7 +39,7 @@ class Moments:
 
 @dataclass(frozen=True)
 class FrechetDistance:
-    """A distance and what it stands on.
+    """A distance and the sizes of its sets.
 
     Attributes:
         value: the squared distance, which is what FID and FVD report; at least 0.
@@ -55,65 +56,45 @@ class FrechetDistance:
     rank_deficient: bool
 
 
-class RunningMoments:
-    """Mean and covariance of features that pass by once, in memory of their dimension squared.
+class FeatureStatistics:
+    """Mean and covariance of features, in memory of their dimension squared.
 
     Args:
         dimension: of a feature.
+        settings: how the features were made, `Detector.settings`; only equals are compared.
     """
 
-    def __init__(self, dimension: int) -> None:
-        self._count = 0
+    def __init__(self, dimension: int, settings: Mapping[str, str]) -> None:
+        self.settings = dict(settings)
+        self.count = 0
         self._mean = np.zeros(dimension)
         self._spread = np.zeros((dimension, dimension))
 
     def add(self, features: Float[np.ndarray | Tensor, "n d"]) -> None:
-        """Take in some features, of any floating-point type, on any device.
+        """Add features of any floating-point type, on any device (Chan, Golub and LeVeque 1979).
 
         Raises:
             InputError: a feature is not finite; it is counted from the first one ever added.
         """
-        batch = _as_float64(features)
+        if isinstance(features, Tensor):
+            features = features.detach().cpu().double().numpy()
+        batch = features.astype(np.float64)
         bad = np.flatnonzero(~np.isfinite(batch).all(axis=1))
         if len(bad):
             raise InputError(
-                f"The features of sample {self._count + int(bad[0]) + 1} are not finite: its "
+                f"The features of sample {self.count + int(bad[0]) + 1} are not finite: its "
                 "frames or the detector's weights are damaged."
             )
         if len(batch):
             mean = batch.mean(axis=0)
             centred = batch - mean
-            self._take(len(batch), mean, centred.T @ centred)
-
-    def merge(self, other: "RunningMoments") -> None:
-        """Take in what another shard gathered."""
-        if other._count:
-            self._take(other._count, other._mean, other._spread)
-
-    @property
-    def count(self) -> int:
-        """Return the number of samples."""
-        return self._count
-
-    @property
-    def dimension(self) -> int:
-        """Return the features' dimension."""
-        return len(self._mean)
-
-    def sums(self) -> Moments:
-        """Return mean, count and, as ``covariance``, the *sum* of outer products about the mean.
-
-        `from_sums` goes on from there.
-        """
-        return Moments(self._mean.copy(), self._spread.copy(), self._count)
-
-    @classmethod
-    def from_sums(cls, sums: Moments) -> "RunningMoments":
-        """Go on from what `sums` returned."""
-        running = cls(len(sums.mean))
-        if sums.count:
-            running._take(sums.count, sums.mean, sums.covariance)
-        return running
+            total = self.count + len(batch)
+            away = mean - self._mean
+            self._spread += centred.T @ centred + np.outer(away, away) * (
+                self.count * len(batch) / total
+            )
+            self._mean += away * (len(batch) / total)
+            self.count = total
 
     def moments(self) -> Moments:
         """Return mean and covariance.
@@ -121,25 +102,27 @@ class RunningMoments:
         Raises:
             InputError: there are fewer than two samples.
         """
-        if self._count < 2:
+        if self.count < 2:
             raise InputError(
-                f"A Fréchet distance needs at least two samples in each set, not {self._count}; "
+                f"A Fréchet distance needs at least two samples in each set, not {self.count}; "
                 "give more clips or frames."
             )
-        covariance = self._spread / (self._count - 1)
-        return Moments(self._mean.copy(), (covariance + covariance.T) / 2, self._count)
+        covariance = self._spread / (self.count - 1)
+        return Moments(self._mean.copy(), (covariance + covariance.T) / 2, self.count)
 
-    def _take(self, count: int, mean: np.ndarray, spread: np.ndarray) -> None:
-        """Join two sets' sums (Chan, Golub and LeVeque 1979)."""
-        total = self._count + count
-        away = mean - self._mean
-        self._spread += spread + np.outer(away, away) * (self._count * count / total)
-        self._mean += away * (count / total)
-        self._count = total
+    def distance(self, real: "FeatureStatistics") -> FrechetDistance:
+        """Return the Fréchet distance to a real set: FID where the features are Inception's.
+
+        Raises:
+            InputError: the features were made in different ways, or a set has fewer than two
+                samples.
+        """
+        check_settings(self.settings, real.settings)
+        return frechet_distance(self.moments(), real.moments())
 
 
 def frechet_distance(generated: Moments, real: Moments) -> FrechetDistance:
-    """Return the Fréchet distance of two sets; exactly 0 where rounding is all that differs.
+    """Return the Fréchet distance of two sets; exactly 0 where only rounding differs.
 
     Args:
         generated: moments of the one set.
@@ -160,6 +143,21 @@ def frechet_distance(generated: Moments, real: Moments) -> FrechetDistance:
     )
 
 
+def check_settings(ours: Mapping[str, str], theirs: Mapping[str, str]) -> None:
+    """Check that two sets of features were made alike.
+
+    Raises:
+        InputError: naming the first setting in which they differ.
+    """
+    for name in sorted({*ours, *theirs}):
+        if ours.get(name) != theirs.get(name):
+            raise InputError(
+                f"Two sets of features cannot be compared: their {name} is "
+                f"{ours.get(name, 'unknown')} and {theirs.get(name, 'unknown')}; gather both "
+                "in one way."
+            )
+
+
 def _trace_of_root(generated: Moments, real: Moments) -> float:
     product = _root(generated.covariance).T @ _root(real.covariance)
     if product.size == 0:
@@ -168,13 +166,7 @@ def _trace_of_root(generated: Moments, real: Moments) -> float:
 
 
 def _root(covariance: np.ndarray) -> np.ndarray:
-    """Return A, ``d rank``, with A Aᵀ the covariance; what is below rounding is left out."""
+    """Return A, ``d rank``, with A Aᵀ the covariance; values below rounding are left out."""
     values, vectors = np.linalg.eigh(covariance)
     kept = values > len(values) * _EPSILON * max(values[-1], 0.0)
     return vectors[:, kept] * np.sqrt(values[kept])
-
-
-def _as_float64(features: np.ndarray | Tensor) -> np.ndarray:
-    if isinstance(features, Tensor):
-        features = features.detach().cpu().double().numpy()
-    return features.astype(np.float64)

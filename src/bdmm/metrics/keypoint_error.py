@@ -1,4 +1,4 @@
-"""Does the generated person do the motion? Keypoints found again, beside the driving ones."""
+"""Pose accuracy: keypoints detected in generated frames against the driving keypoints."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -24,73 +24,66 @@ REFERENCE_SIZE = 256
 
 @dataclass(frozen=True)
 class KeypointError:
-    """How far the keypoints found again lie from those asked for.
+    """How far detected keypoints lie from the driving ones.
+
+    A joint counts where the driving keypoint is confident.
 
     Attributes:
-        pixels: mean distance over the joints found, in pixels of a frame 256 high; NaN if none.
+        pixels: mean distance over the detected joints, in pixels of a frame 256 high; NaN if none.
         of_torso: mean distance as a share of the torso's length; NaN if none.
-        pck: share of the joints asked for that are found within a tenth of the torso's length;
-            a joint not found is wrong. NaN if none was asked for.
-        found: share of the joints asked for that are found; NaN if none was asked for.
-        joints: joints asked for, all frames together.
-        frames: frames that had one.
+        pck: share of the joints that are detected within a tenth of the torso's length; a joint
+            that is not detected is wrong. NaN if there are no joints.
+        detection_rate: share of the joints that are detected; NaN if there are no joints.
+        joints: that count, all frames together.
+        frames: with such a joint.
     """
 
     pixels: float
     of_torso: float
     pck: float
-    found: float
+    detection_rate: float
     joints: int
     frames: int
 
 
-def keypoint_error(
-    generated: Keypoints,
-    driving: Keypoints,
-    height: int,
-    min_confidence: float = MIN_CONFIDENCE,
-) -> KeypointError:
+def keypoint_error(generated: Keypoints, driving: Keypoints, height: int) -> KeypointError:
     """Compare keypoints frame by frame.
 
-    A joint is asked for where the driving keypoint is confident and the frame has a torso length
-    to measure by: neck to the middle of the hips, in the median of its frames where it cannot be
-    seen or is foreshortened to less than half of that.
+    A joint counts where the driving keypoint is confident and the frame has a torso length: neck to
+    the middle of the hips. Where that is not seen, or is foreshortened to less than half of the
+    median, the median of the clip takes its place.
 
     Args:
-        generated: found in the generated frames, pixels of ``height``.
-        driving: that they should show, in the same pixels.
+        generated: detected in the generated frames, pixels of ``height``.
+        driving: the true ones, in the same pixels.
         height: of the frames.
-        min_confidence: below it a keypoint is not seen.
     """
-    torso = torso_lengths(driving, min_confidence)
-    asked = _seen(driving, min_confidence) & torso.isfinite()[:, None]
-    found = asked & _seen(generated, min_confidence)
+    torso = torso_lengths(driving)
+    counted = _seen(driving) & torso.isfinite()[:, None]
+    detected = counted & _seen(generated)
     away = (generated[..., :2] - driving[..., :2]).double().norm(dim=-1)
     relative = away / torso[:, None]
-    joints = int(asked.sum())
-    right = found & (relative <= PCK_SHARE)
+    joints = int(counted.sum())
+    right = detected & (relative <= PCK_SHARE)
     return KeypointError(
-        pixels=_mean(away[found]) * REFERENCE_SIZE / height,
-        of_torso=_mean(relative[found]),
+        pixels=_mean(away[detected]) * REFERENCE_SIZE / height,
+        of_torso=_mean(relative[detected]),
         pck=_share(int(right.sum()), joints),
-        found=_share(int(found.sum()), joints),
+        detection_rate=_share(int(detected.sum()), joints),
         joints=joints,
-        frames=int(asked.any(1).sum()),
+        frames=int(counted.any(1).sum()),
     )
 
 
-def torso_lengths(
-    keypoints: Keypoints, min_confidence: float = MIN_CONFIDENCE
-) -> Float[Tensor, "t"]:
-    """Return each frame's length to measure by, in pixels; NaN if no frame has one.
+def torso_lengths(keypoints: Keypoints) -> Float[Tensor, "t"]:
+    """Return each frame's torso length in pixels; NaN if no frame has one.
 
     Args:
         keypoints: of one person in one clip.
-        min_confidence: below it a keypoint is not seen.
     """
     ends = [KEYPOINT_NAMES.index(name) for name in ("neck", "mid_hip")]
     lengths = (keypoints[:, ends[0], :2] - keypoints[:, ends[1], :2]).double().norm(dim=-1)
-    seen = _seen(keypoints, min_confidence)[:, ends].all(1)
+    seen = _seen(keypoints)[:, ends].all(1)
     if not bool(seen.any()):
         return torch.full_like(lengths, torch.nan)
     usual = lengths[seen].median()
@@ -100,10 +93,10 @@ def torso_lengths(
 def detect_keypoints(
     frames: Iterable[FrameArray], fps: Fraction, estimator: PoseEstimator
 ) -> Keypoints:
-    """Find the person's keypoints in frames; where nobody is seen at all, none is confident.
+    """Detect the person's keypoints; where no frame shows a person, none is confident.
 
     Args:
-        frames: RGB in 0..255, all of one size; gone through once.
+        frames: RGB in 0..255, all of one size; read once.
         fps: frames per second.
         estimator: such as `perception.mediapipe_pose.MediaPipePose`.
 
@@ -127,8 +120,8 @@ def detect_keypoints(
         return torch.zeros(count, len(KEYPOINT_NAMES), 3)
 
 
-def _seen(keypoints: Tensor, min_confidence: float) -> Bool[Tensor, "t k"]:
-    return (keypoints[..., 2] >= min_confidence) & keypoints.isfinite().all(-1)
+def _seen(keypoints: Tensor) -> Bool[Tensor, "t k"]:
+    return (keypoints[..., 2] >= MIN_CONFIDENCE) & keypoints.isfinite().all(-1)
 
 
 def _mean(values: Tensor) -> float:

@@ -2,10 +2,8 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
-
-from bdmm.metrics.frame_metrics import FrameScores
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -61,23 +59,27 @@ class RunningMean:
         return Summary(self._mean, deviation, self._count, self._undefined, self._exact)
 
 
-def summarise(
-    scores: Iterable[Mapping[str, FrameScores]],
-) -> dict[str, dict[str, Summary]]:
-    """Return region -> metric -> what the frames came to.
+class RunningScores:
+    """Means of region -> metric -> number, frame by frame.
 
     A region that some frames lack, such as a face turned away, is averaged over the others; its
     ``count`` says how many.
-
-    Args:
-        scores: numbers of each frame by region, as `frame_metrics.score_pair` gives them.
     """
-    means: dict[str, dict[str, RunningMean]] = defaultdict(lambda: defaultdict(RunningMean))
-    for frame in scores:
-        for region, numbers in frame.items():
-            for metric in fields(numbers):
-                means[region][metric.name].add(getattr(numbers, metric.name))
-    return {
-        region: {metric: mean.summary() for metric, mean in metrics.items()}
-        for region, metrics in means.items()
-    }
+
+    def __init__(self) -> None:
+        self._means: dict[str, dict[str, RunningMean]] = defaultdict(
+            lambda: defaultdict(RunningMean)
+        )
+
+    def add(self, scores: Mapping[str, Mapping[str, float]]) -> None:
+        """Add the scores of a frame."""
+        for region, metrics in scores.items():
+            for metric, value in metrics.items():
+                self._means[region][metric].add(value)
+
+    def summaries(self) -> dict[str, dict[str, Summary]]:
+        """Return region -> metric -> summary."""
+        return {
+            region: {metric: mean.summary() for metric, mean in metrics.items()}
+            for region, metrics in self._means.items()
+        }

@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from bdmm.errors import InputError
+from bdmm.errors import InputError, Progress
 from bdmm.files.output_file import appearing, check_folder, writing
 from bdmm.files.tensor_files import check_tensors, read_tensors
 
@@ -215,7 +215,7 @@ def download_weights(
 def download_missing(
     wanted: Iterable[WeightFile],
     where: str | Path | None = None,
-    progress: Callable[[str, int, int | None], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[Path]:
     """Fetch those files that are not found; only ever called when a user asks.
 

@@ -1,4 +1,4 @@
-"""Every row of an ablation trained under one budget, then judged on the same clips.
+"""The paper's ablations: rows trained under one budget, then scored on the same clips.
 
 STUDY/ablation.json    what all rows have in common, written at the start
 STUDY/ROW/SEED/        a run's folder each, with finished.json once it is
@@ -8,25 +8,22 @@ STUDY/table.md, .json  the tables
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+from bdmm.config import ABLATIONS
 from bdmm.data.clip_store import find_clips
-from bdmm.errors import InputError, Progress
-from bdmm.evaluation.ablation.rows import Ablation, ablated
-from bdmm.evaluation.evaluate import (
-    ClipChoice,
-    Reenacting,
-    choose_clips,
-    evaluate_reenactments,
-)
-from bdmm.evaluation.jobs.clip_job import Plan
-from bdmm.evaluation.jobs.run import Workplace, missing_metrics
+from bdmm.errors import InputError, Progress, no_progress
+from bdmm.evaluation.config import EvalConfig
+from bdmm.evaluation.evaluate import evaluate_clips, missing_metrics
+from bdmm.evaluation.jobs.reenactment import choose_clips
 from bdmm.evaluation.reports.report_file import Report, save_report
 from bdmm.files.output_file import appearing, check_folder, writing
 from bdmm.files.outside import TEXT, read_json
+from bdmm.metrics.published import OURS, TABLE_2, TABLE_S1, PublishedTable, PublishedValue
 from bdmm.network.weights import FILE_NAME as WEIGHTS
 from bdmm.training.run_folder import read_settings
 from bdmm.training.settings import TrainSettings, as_record
@@ -38,31 +35,138 @@ _FORMAT = 1
 
 
 @dataclass(frozen=True)
+class Ablation:
+    """A row of Table 2 or of Table S1.
+
+    Attributes:
+        key: short name, for options and folders.
+        name: in the paper's table.
+        table: that table; None for the full model, which is in both.
+        network: settings of the network that are turned off.
+        losses: losses whose weight becomes 0.
+    """
+
+    key: str
+    name: str
+    table: PublishedTable | None = None
+    network: tuple[str, ...] = ()
+    losses: tuple[str, ...] = ()
+
+    def published(self) -> Mapping[str, PublishedValue]:
+        """Return metric -> number that the paper prints for this row."""
+        return (self.table or TABLE_2).rows[self.name if self.table else OURS]
+
+
+FULL = Ablation("full", OURS)
+"""The full model: everything is compared with it."""
+
+_NETWORK_KEYS = {
+    "no-dmm": "DMM",
+    "no-dcn": "DCN",
+    "no-style-weight": "style weight",
+    "no-feature-concat": "feature concat",
+    "no-motion-mask": "motion mask",
+    "no-forward": "forward propagation",
+    "no-backward": "backward propagation",
+    "no-structural-recurrence": "recurrent structural flow",
+}
+# A compositing head has more L1 distances of colours than the paper's one.
+_LOSSES = {
+    "no-l1": ("L1 loss", ("reconstruction", "person", "synthesis")),
+    "no-perceptual": ("perceptual loss", ("perceptual",)),
+    "no-style-loss": ("style loss", ("style",)),
+    "no-cx": ("CX loss", ("contextual",)),
+    "no-spatial-adversary": ("spatial adv loss", ("spatial_adversarial",)),
+    "no-temporal-adversary": ("temporal adv loss", ("temporal_adversarial",)),
+}
+
+ROWS: Mapping[str, Ablation] = MappingProxyType(
+    {FULL.key: FULL}
+    | {
+        key: Ablation(key, f"w/o {part}", TABLE_2, network=(ABLATIONS[part],))
+        for key, part in _NETWORK_KEYS.items()
+    }
+    | {
+        key: Ablation(key, f"w/o {part}", TABLE_S1, losses=losses)
+        for key, (part, losses) in _LOSSES.items()
+    }
+)
+"""The full model, the 8 rows of Table 2 and the 6 of Table S1, by their short names."""
+
+
+def ablated(base: TrainSettings, row: Ablation, seed: int) -> TrainSettings:
+    """Return the settings of a row: the full model's without what the row leaves out.
+
+    Args:
+        base: of the full model.
+        row: the row.
+        seed: decides the initial weights and the samples, alike for all rows.
+    """
+    return replace(
+        base,
+        network=replace(base.network, **dict.fromkeys(row.network, False)),
+        losses=replace(base.losses, **dict.fromkeys(row.losses, 0.0)),
+        seed=seed,
+    )
+
+
+def changes(base: TrainSettings, row: Ablation) -> bool:
+    """Return whether a row differs from the full model: not where that lacks the part as well."""
+    return row.table is None or ablated(base, row, base.seed) != base
+
+
+def choose_rows(base: TrainSettings, keys: Sequence[str] = ()) -> list[Ablation]:
+    """Return rows in the paper's order, always with the full model.
+
+    Args:
+        base: of the full model.
+        keys: short names; all rows that change something if empty.
+
+    Raises:
+        InputError: a name is unknown, or its row would be the full model again.
+    """
+    for key in keys:
+        if key not in ROWS:
+            raise InputError(f"There is no row {key!r:.40}; choose from {', '.join(ROWS)}.")
+        if not changes(base, ROWS[key]):
+            raise InputError(
+                f"The preset {base.preset} does without what the row {key} leaves out: the row "
+                "would be the full model again; leave it out."
+            )
+    wanted = {*keys, FULL.key} if keys else {key for key in ROWS if changes(base, ROWS[key])}
+    return [row for key, row in ROWS.items() if key in wanted]
+
+
+@dataclass(frozen=True)
 class Study:
     """An ablation.
 
     Attributes:
         base: settings of the full model; the seed does not count.
-        rows: what is trained, the full model among them.
+        rows: that are trained, the full model among them.
         seeds: every row is trained once with each.
-        material: what they learn from.
-        test: the clips that they are judged on.
+        material: the training data.
+        test: prepared clips, or folders of them, that all rows are scored on.
         folder: of the study.
+        split: only test clips of this split; all if None.
+        limit: at most so many test clips, spread over all.
     """
 
     base: TrainSettings
     rows: Sequence[Ablation]
     seeds: Sequence[int]
     material: Material
-    test: ClipChoice
+    test: tuple[Path, ...]
     folder: Path
+    split: str | None = None
+    limit: int | None = None
 
     @property
     def runs(self) -> list[tuple[Ablation, int]]:
         """Every row with every seed; a seed's rows follow each other, so they can be compared."""
         return [(row, seed) for seed in self.seeds for row in self.rows]
 
-    def place(self, row: Ablation, seed: int) -> Path:
+    def run_folder(self, row: Ablation, seed: int) -> Path:
         """Return the folder of a run."""
         return self.folder / row.key / str(seed)
 
@@ -71,27 +175,27 @@ class Study:
         return ablated(self.base, row, seed)
 
 
-def check(study: Study, plan: Plan) -> None:
+def check(study: Study, config: EvalConfig) -> None:
     """Check all that could go wrong, without writing anything.
 
     Args:
         study: the ablation.
-        plan: how it will be judged.
+        config: how it will be scored.
 
     Raises:
-        InputError: there are no clips or they do not fit the network, a clip would be learnt from
-            and judged on, weights of VGG-19 or of a judge are missing or damaged, or the folder
-            holds another study or other files.
+        InputError: there are no clips or they do not fit the network, a clip is in the training and
+            in the test data, weights of VGG-19 or of a metric are missing or damaged, or the
+            folder holds another study or other files.
     """
     seeds = list(study.seeds)
     if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
         raise InputError(f"The seeds must be different numbers of 0 or more, not {seeds}.")
-    learnt = {clip.folder.resolve() for clip in open_clips(study.base, study.material).clips}
-    for judged in choose_clips(study.test):
-        if judged.resolve() in learnt:
-            raise InputError(f"The clip {judged} is both learnt from and judged on.")
+    trained = {clip.folder.resolve() for clip in open_clips(study.base, study.material).clips}
+    for tested in choose_clips(study.test, study.split, study.limit):
+        if tested.resolve() in trained:
+            raise InputError(f"The clip {tested} is both in the training and in the test data.")
     load_eye(study.material.vgg, study.base.losses)
-    missing_metrics(plan)
+    missing_metrics(config)
     _check_folder(study)
 
 
@@ -101,7 +205,7 @@ def train_rows(study: Study, machine: Machine, progress: Progress) -> bool:
     Args:
         study: checked.
         machine: what it is computed on.
-        progress: is told the run and its steps.
+        progress: called with the run and its steps.
 
     Raises:
         InputError: see `training.start.start`.
@@ -111,48 +215,53 @@ def train_rows(study: Study, machine: Machine, progress: Progress) -> bool:
     check_folder(study.folder)
     _write_json(study.folder / RECORD, _record(study))
     for number, (row, seed) in enumerate(study.runs, start=1):
-        run = study.place(row, seed)
+        run = study.run_folder(row, seed)
         if is_finished(run):
             continue
         stage = f"{number} of {len(study.runs)}: {row.key}, seed {seed}"
-        begun = time.monotonic()
+        started = time.monotonic()
         settings, material = study.settings(row, seed), study.material
         outcome = start(settings, material, run, machine, _named(stage, progress))
         if not outcome.finished:
             return False
-        seconds = round(time.monotonic() - begun, 1)
+        seconds = round(time.monotonic() - started, 1)
         _write_json(run / FINISHED, {"step": outcome.step, "seconds_since_resumed": seconds})
     return True
 
 
-def judge_rows(study: Study, plan: Plan, making: Reenacting, place: Workplace) -> Report:
-    """Judge every run of a trained study, beside the baselines, and write the report.
+def score_rows(study: Study, config: EvalConfig, progress: Progress = no_progress) -> Report:
+    """Score every run of a trained study, and the baselines, and write the report.
 
     Args:
         study: trained.
-        plan: how it is judged.
-        making: who plays what and where; its weights are put in here.
-        place: where; its folder is put in here.
+        config: how frames are made and scored.
+        progress: called as clips are done.
 
     Raises:
-        InputError: see `evaluate_reenactments`.
+        InputError: see `evaluate_clips`.
     """
-    named = tuple(f"{system_name(*run)}={study.place(*run)}" for run in study.runs)
+    weights = tuple(f"{system_name(*run)}={study.run_folder(*run)}" for run in study.runs)
     folder = study.folder / REPORT
-    report = evaluate_reenactments(
-        study.test, replace(making, weights=named), plan, replace(place, folder=folder)
+    report = evaluate_clips(
+        weights,
+        study.test,
+        folder,
+        config,
+        split=study.split,
+        limit=study.limit,
+        progress=progress,
     )
     save_report(folder, report)
     return report
 
 
 def system_name(row: Ablation, seed: int) -> str:
-    """Return what a run is called in the report."""
+    """Return the name of a run in the report."""
     return f"{row.key}-{seed}"
 
 
 def is_finished(run: Path) -> bool:
-    """Tell whether a run has done all its steps and its weights are there."""
+    """Return whether a run has done all its steps and its weights are there."""
     return (run / FINISHED).is_file() and (run / WEIGHTS).is_file()
 
 
@@ -179,7 +288,7 @@ def _check_folder(study: Study) -> None:
             "compared with these; choose another folder."
         )
     for run in study.runs:
-        _check_run(study.place(*run), study.settings(*run))
+        _check_run(study.run_folder(*run), study.settings(*run))
 
 
 def _check_run(run: Path, settings: TrainSettings) -> None:
@@ -194,7 +303,7 @@ def _record(study: Study) -> dict[str, Any]:
     material = study.material
     clips = [
         path.name for folder in material.clips for path in find_clips(folder)
-    ]  # by name alone, so that the data may be moved
+    ]  # names alone, so that the data may be moved
     augmentation = None if material.augmentation is None else asdict(material.augmentation)
     return {
         "format": _FORMAT,

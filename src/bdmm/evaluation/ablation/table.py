@@ -1,4 +1,4 @@
-"""The tables of an ablation: what was measured over seeds, with the paper's numbers beside it."""
+"""The tables of an ablation: means over seeds, and the paper's numbers in columns of their own."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,10 +7,10 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from bdmm.evaluation.ablation.rows import FULL, Ablation
-from bdmm.evaluation.ablation.study import Study, system_name
-from bdmm.evaluation.jobs.results import ALL, GroupMean
-from bdmm.evaluation.jobs.row_files import dump
+from bdmm.evaluation.ablation.study import FULL, Ablation, Study, system_name
+from bdmm.evaluation.config import ALL
+from bdmm.evaluation.jobs.results import GroupMean
+from bdmm.evaluation.jobs.scores import dump
 from bdmm.evaluation.reports.report_file import Report
 from bdmm.evaluation.reports.tables import Column, Row, Table, Value, table_of, to_markdown
 from bdmm.evaluation.systems import BASELINES
@@ -24,7 +24,7 @@ Measured = Mapping[str, Mapping[str, GroupMean]]
 _TITLES = ((TABLE_2, "Parts of the network (the paper's Table 2)"), (TABLE_S1, "Losses (Table S1)"))
 _DIGITS = {"SSIM": 3, "PSNR": 3, "L1": 4, "FID": 3, "LPIPS": 4}
 _PUBLISHED = "published: "
-_OF_THE_TRUTH = "warping_true"
+_OF_TRUTH = "warping_true"
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,14 @@ class RowResult:
 
 
 def results_of(study: Study, report: Report) -> list[RowResult]:
-    """Collect what the runs came to, row by row."""
+    """Collect the runs' numbers, row by row."""
     full = _seeds(study, report, FULL)
-    found = []
+    results = []
     for row in study.rows:
         seeds = _seeds(study, report, row)
-        less = {seed: _minus(seeds[seed], full[seed]) for seed in seeds}
-        found.append(RowResult(row, seeds, _over(seeds), _over(less)))
-    return found
+        differences = {seed: _minus(seeds[seed], full[seed]) for seed in seeds}
+        results.append(RowResult(row, seeds, _over(seeds), _over(differences)))
+    return results
 
 
 def tables_of(study: Study, report: Report) -> list[Table]:
@@ -153,7 +153,7 @@ def _measured(title: str, means: Mapping[str, Measured]) -> Table:
     """Return the table of the frame's and the person's numbers, without the truth's own."""
     kept = {
         name: {
-            region: {metric: one for metric, one in metrics.items() if metric != _OF_THE_TRUTH}
+            region: {metric: one for metric, one in metrics.items() if metric != _OF_TRUTH}
             for region, metrics in of.items()
         }
         for name, of in means.items()
@@ -194,7 +194,7 @@ def _notes(study: Study, report: Report) -> list[str]:
         f"protocol {report.protocol['name']}, {clips} clips; mean over {len(study.seeds)} seeds, "
         "± their sample deviation. copy and coarse are not trained.",
         f"Columns headed *{_PUBLISHED.rstrip(': ')}* are printed in {TABLE_2.source.rsplit(',')[0]}"
-        f" and were measured by nobody here: {TABLE_2.dataset}, a longer training and the paper's "
+        f" and were not measured here: {TABLE_2.dataset}, a longer training and the paper's "
         "own protocol. Compare signs and order, not sizes.",
     ]
     if report.results.left_out:
@@ -219,10 +219,10 @@ def _row_record(result: RowResult) -> dict[str, Any]:
 
 
 def _numbers(means: Measured, deviations: bool = False) -> dict[str, Any]:
-    def tell(one: GroupMean) -> Any:
+    def value(one: GroupMean) -> Any:
         return {"mean": one.mean, "deviation": one.deviation} if deviations else one.mean
 
     return {
-        region: {metric: tell(one) for metric, one in metrics.items()}
+        region: {metric: value(one) for metric, one in metrics.items()}
         for region, metrics in means.items()
     }

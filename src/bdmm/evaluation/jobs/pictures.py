@@ -1,6 +1,6 @@
-"""What a clip's frames look like beside the true ones: a sheet, the worst frames, a video.
+"""Pictures of a clip's generated and true frames: a sheet, the worst frames, a video.
 
-Collected while the frames pass by, in memory that does not grow with the clip.
+They are collected in one pass, in memory that does not grow with the clip.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bdmm.evaluation.jobs.reenactment import JudgedFrame
-from bdmm.evaluation.jobs.score import FrameRow
+from bdmm.evaluation.config import EvalFrame
+from bdmm.evaluation.jobs.scores import FrameRow
 from bdmm.media.image import Picture, picture_size, resize_image, write_image
 from bdmm.media.video_writer import FrameWriter, create_video
 from bdmm.metrics.frame_metrics import WHOLE, FramePair
@@ -57,14 +57,16 @@ class Pictures:
         """End the video; on an error nothing of it is kept."""
         self._stack.__exit__(*error)  # type: ignore[arg-type]
 
-    def watch(self, frames: Iterable[JudgedFrame]) -> Iterator[JudgedFrame]:
+    def watch(self, frames: Iterable[EvalFrame]) -> Iterator[EvalFrame]:
         """Pass frames on, looking at each."""
         for frame in frames:
             pair = frame.pair
             if self._video is None:
                 video = create_video(self._folder / VIDEO, self._fps, quality=_VIDEO_QUALITY)
                 self._video = self._stack.enter_context(video)
-            self._video.write(_beside([pair.target_uint8, pair.generated_uint8], _VIDEO_HEIGHT))
+            self._video.write(
+                _side_by_side([pair.target_uint8, pair.generated_uint8], _VIDEO_HEIGHT)
+            )
             self._spread.add(frame)
             self._recent[frame.number] = pair
             yield frame
@@ -106,10 +108,10 @@ class _Spread:
 
     def __init__(self, shown: int) -> None:
         self._shown, self._step = shown, 1
-        self._kept: list[JudgedFrame] = []
+        self._kept: list[EvalFrame] = []
         self._seen = 0
 
-    def add(self, frame: JudgedFrame) -> None:
+    def add(self, frame: EvalFrame) -> None:
         if self._seen % self._step == 0:
             self._kept.append(frame)
         self._seen += 1
@@ -143,7 +145,7 @@ class _Worst:
         return [pair for _, _, pair in kept]
 
 
-def _beside(pictures: list[Picture], height: int) -> Picture:
+def _side_by_side(pictures: list[Picture], height: int) -> Picture:
     return np.concatenate([_at_most(picture, height) for picture in pictures], axis=1)
 
 

@@ -1,75 +1,41 @@
 """Self-reenactment: a prepared clip gives the photo, the motion and the true frames.
 
 The source is one frame of the clip, driven by the clip's own motion. All frames are made in order,
-as recurrent networks need it; the source frame itself is not judged.
+as recurrent networks need it; the source frame itself is not scored.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache, partial
+from pathlib import Path
 
-from jaxtyping import Float
-from torch import Tensor
+import torch
 
 from bdmm.body.model import BodyModel, load_body
 from bdmm.body.source_geometry import SourceGeometry, prepare_geometry
 from bdmm.conditioning import condition, from_warps
-from bdmm.data.clip_store import PreparedClip
+from bdmm.data.clip_store import FILE_NAME, PreparedClip, find_clips
 from bdmm.errors import InputError
+from bdmm.evaluation.config import EvalConfig, EvalFrame, EvalItem, Notify
+from bdmm.evaluation.systems import open_system, weights_hash
 from bdmm.inference.animate import on_device
 from bdmm.inference.renderers import Renderer
 from bdmm.inference.windows import schedule
 from bdmm.media.pixels import to_frames, to_pictures
-from bdmm.metrics.frame_metrics import FramePair, Region, pair_of
+from bdmm.metrics.frame_metrics import Region, pair_of
 from bdmm.metrics.regions import PERSON, keypoint_regions, person_region
 from bdmm.perception.background import remove_person
-from bdmm.records import Conditions, Source
-from bdmm.shapes import Foreground, Image
+from bdmm.records import Conditions, Motion, Source
+from bdmm.shapes import Foreground, Image, Keypoints
 
-WHOLE = 0.02
-"""Share of the frame that the person must at least fill in a frame that serves as source."""
+LEAST_SHARE = 0.02
+"""Share of the frame that the person must at least fill in a source frame."""
+_DATASETS = ("fashion", "iper")
+"""Data sets whose name is that of a group; of others the clip's name says more."""
 _AT_ONCE = 24
 """True frames that are read together."""
-
-BackgroundOf = Literal["clip", "source"]
-
-
-@dataclass(frozen=True)
-class Casting:
-    """Who plays what in a clip.
-
-    Attributes:
-        source_frame: number of the frame that serves as the photo, from 0; the first usable one
-            if None: its pose is trusted and the person fills `WHOLE` of it.
-        cached: use the warps that are stored with the clip, of which the fit of the source carries
-            the error that ``clip.json`` tells, in place of geometry that is worked out anew. The
-            source frame is then one of those with stored warps.
-        background: what lies behind the person: the ``clip`` picture of the place, to which all
-            frames contributed, or the ``source`` frame with the person filled in, which is all
-            that a photo tells.
-        frames: at most so many of the clip, the first ones; all if None.
-    """
-
-    source_frame: int | None = None
-    cached: bool = False
-    background: BackgroundOf = "clip"
-    frames: int | None = None
-
-
-@dataclass(frozen=True)
-class JudgedFrame:
-    """A generated frame beside the true one.
-
-    Attributes:
-        number: of the frame in its clip, from 0.
-        pair: both, with the regions of the true frame.
-        keypoints: ``29 3`` that the person should show, in pixels of the frame; None where they
-            are not known.
-    """
-
-    number: int
-    pair: FramePair
-    keypoints: Float[Tensor, "k 3"] | None = None
 
 
 class Reenactment:
@@ -83,22 +49,37 @@ class Reenactment:
 
     Args:
         clip: a prepared clip.
-        casting: who plays what.
+        config: the source frame, warps, background and number of frames.
+        motion: that drives the source in place of the clip's own, all its frames.
+        keypoints: ``t 29 3`` that heatmaps are drawn from in place of the motion's.
 
     Raises:
         InputError: no frame can serve as source, the chosen one can't, or a file is damaged.
     """
 
-    def __init__(self, clip: PreparedClip, casting: Casting | None = None) -> None:
+    def __init__(
+        self,
+        clip: PreparedClip,
+        config: EvalConfig,
+        motion: Motion | None = None,
+        keypoints: Keypoints | None = None,
+    ) -> None:
         self.clip = clip
-        self._casting = casting or Casting()
-        self.frame_count = min(len(clip), self._casting.frames or len(clip))
-        self._place, self.source_frame = _choose_source(clip, self._casting)
-        self._motion = clip.motion()
-        self.source = self._read_source()
+        self.frame_count = min(len(clip), config.first or len(clip))
+        self._stored, self.source_frame = _choose_source(clip, config)
+        own = clip.motion()
+        self._motion = own if motion is None else motion
+        self._keypoints = keypoints
+        number = self.source_frame
+        image = clip.frames(number, number + 1)[0]
+        foreground = clip.foregrounds(number, number + 1)[0]
+        background = (
+            clip.background() if config.background == "clip" else _without_person(image, foreground)
+        )
+        self.source = Source(image, foreground, background, own[number : number + 1])
 
-    def pairs(self, renderer: Renderer) -> Iterator[JudgedFrame]:
-        """Yield generated frames beside the true ones, in bounded memory.
+    def frames(self, renderer: Renderer) -> Iterator[EvalFrame]:
+        """Yield generated frames with the true ones, in bounded memory.
 
         Regions are drawn from the clip's foreground and keypoints, so they are the same for every
         renderer.
@@ -119,7 +100,7 @@ class Reenactment:
                     continue
                 name = f"{self.clip.info.name} frame {number}"
                 pair = pair_of(name, generated.cpu(), target, regions)
-                yield JudgedFrame(number, pair, keypoints[number])
+                yield EvalFrame(number, pair, keypoints[number])
 
     def _windows(
         self, body: BodyModel, geometry: SourceGeometry, renderer: Renderer
@@ -127,13 +108,16 @@ class Reenactment:
         motion = on_device(self._motion, renderer.device)
         for frames in schedule(self.frame_count):
             conditions = condition(body, geometry, motion[frames], renderer.joints)
-            if self._place is not None:
-                conditions = self._stored(conditions, self._place, frames)
+            if self._stored is not None:
+                conditions = self._from_store(conditions, self._stored, frames)
+            if self._keypoints is not None:
+                points = self._keypoints[None, frames].to(renderer.device)
+                conditions = replace(conditions, keypoints=points)
             yield conditions
 
-    def _stored(self, conditions: Conditions, place: int, frames: slice) -> Conditions:
-        """Return the conditions of stored warps, with the bones of those that are made anew."""
-        warps, device = self.clip.warps(place, frames.start, frames.stop), conditions.state.device
+    def _from_store(self, conditions: Conditions, stored: int, frames: slice) -> Conditions:
+        """Return the conditions of stored warps, with the bones of the new geometry."""
+        warps, device = self.clip.warps(stored, frames.start, frames.stop), conditions.state.device
         assert conditions.segment is not None
         return from_warps(
             warps.source_grid.to(device),
@@ -156,15 +140,66 @@ class Reenactment:
                 regions |= keypoint_regions(keypoints[number], self.clip.info.size)
                 yield number, frames[number - start], regions
 
-    def _read_source(self) -> Source:
-        number = self.source_frame
-        image = self.clip.frames(number, number + 1)[0]
-        foreground = self.clip.foregrounds(number, number + 1)[0]
-        if self._casting.background == "clip":
-            background = self.clip.background()
-        else:
-            background = _without_person(image, foreground)
-        return Source(image, foreground, background, self._motion[number : number + 1])
+
+def reenactment_items(
+    systems: Mapping[str, str], clips: Sequence[Path], config: EvalConfig
+) -> list[EvalItem]:
+    """Return every clip of every system.
+
+    Args:
+        systems: name -> what `open_system` takes.
+        clips: folders of prepared clips.
+        config: says how frames are made.
+
+    Raises:
+        InputError: there is no GPU although the device is ``cuda``.
+    """
+    devices = _devices(config.device)
+    items = []
+    for name, where in systems.items():
+        sha256 = weights_hash(where)
+        for i, folder in enumerate(clips):
+            described = hashlib.sha256((folder / FILE_NAME).read_bytes()).hexdigest()
+            dataset = PreparedClip(folder).info.dataset
+            identity = {
+                "clip": folder.name,
+                "clip_sha256": described,
+                "system": sha256 or where,
+                "reenactment": config.reenactment(),
+            }
+            device = devices[i % len(devices)]
+            frames = partial(_reenact, folder, config, where, sha256, device)
+            group = dataset if dataset in _DATASETS else group_of(folder.name)
+            items.append(EvalItem(name, folder.name, group, identity, frames))
+    return items
+
+
+def choose_clips(
+    folders: Sequence[Path], split: str | None = None, limit: int | None = None
+) -> list[Path]:
+    """Return the folders of the clips that are scored.
+
+    Args:
+        folders: written by ``bdmm prepare`` or ``bdmm synth``, or single clips.
+        split: only clips of this split; all if None.
+        limit: at most so many, spread evenly over all; all if None.
+
+    Raises:
+        InputError: there are none, one is damaged, two have one name, or the limit is below 1.
+    """
+    if limit is not None and limit < 1:
+        raise InputError(f"The limit is {limit}; it must be 1 or more.")
+    found = [path for folder in folders for path in find_clips(folder)]
+    clips = [path for path in found if split in (None, PreparedClip(path).info.split)]
+    if not clips:
+        raise InputError(f"None of the {len(found)} clips is of the split {split}.")
+    for name in (names := [path.name for path in clips]):
+        if names.count(name) > 1:
+            raise InputError(f"Two clips are called {name}: evaluate their folders apart.")
+    if limit is not None and limit < len(clips):
+        step = len(clips) / limit
+        clips = [clips[int(i * step)] for i in range(limit)]
+    return clips
 
 
 def first_usable(clip: PreparedClip) -> int:
@@ -177,19 +212,47 @@ def first_usable(clip: PreparedClip) -> int:
     for start in range(0, len(clip), _AT_ONCE):
         people = clip.foregrounds(start, min(start + _AT_ONCE, len(clip)))
         for number, share in enumerate((people > 0.5).float().mean((1, 2, 3)).tolist(), start):
-            if share > WHOLE and number not in flagged:
+            if share > LEAST_SHARE and number not in flagged:
                 return number
     raise InputError(f"No frame of the clip {clip.folder} shows the person well enough.")
 
 
-def _choose_source(clip: PreparedClip, casting: Casting) -> tuple[int | None, int]:
-    """Return (place among the stored warps or None, number of the source frame)."""
-    wanted = casting.source_frame
+def group_of(clip: str) -> str:
+    """Return a name's first part, up to the first ``_`` or ``-``."""
+    return re.split(r"[_\-]", clip)[0] or clip
+
+
+def _reenact(
+    folder: Path, config: EvalConfig, where: str, sha256: str, device: str, notify: Notify
+) -> tuple[float, Iterator[EvalFrame]]:
+    """Return the clip's frames per second and its frames; see `EvalItem.open`."""
+    clip = PreparedClip(folder)
+    renderer = _renderer(where, sha256, device)
+    return float(clip.info.fps), Reenactment(clip, config).frames(renderer)
+
+
+@lru_cache(maxsize=2)
+def _renderer(where: str, sha256: str, device: str) -> Renderer:
+    """Open a system; the last two are kept, by the hash of their weights."""
+    return open_system(where, device)
+
+
+def _devices(name: str) -> list[str]:
+    if name != "cuda":
+        return [name]
+    if not torch.cuda.is_available():
+        raise InputError("There is no GPU here: use the device cpu.")
+    return [f"cuda:{i}" for i in range(torch.cuda.device_count())]
+
+
+def _choose_source(clip: PreparedClip, config: EvalConfig) -> tuple[int | None, int]:
+    """Return (index among the stored warps or None, number of the source frame)."""
+    wanted = config.source_frame
     if wanted is not None and not 0 <= wanted < len(clip):
         raise InputError(
             f"The clip {clip.folder} has {len(clip)} frames, so none has the number {wanted}."
         )
-    if not casting.cached:
+    if not config.cached:
         return None, first_usable(clip) if wanted is None else wanted
     stored = [one.frame for one in clip.info.sources]
     if not stored:
@@ -199,8 +262,8 @@ def _choose_source(clip: PreparedClip, casting: Casting) -> tuple[int | None, in
         raise InputError(
             f"The clip {clip.folder} has no stored warps of frame {wanted}, only of {known}."
         )
-    place = 0 if wanted is None else stored.index(wanted)
-    return place, stored[place]
+    index = 0 if wanted is None else stored.index(wanted)
+    return index, stored[index]
 
 
 def _without_person(image: Image, foreground: Foreground) -> Image:

@@ -1,18 +1,15 @@
-"""What an evaluation came to: per clip, and averaged over groups of clips."""
+"""What an evaluation measured: per clip, and averaged over groups of clips."""
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bdmm.evaluation.jobs.score import FrameRow
-from bdmm.evaluation.jobs.set_results import SetDistance
+from bdmm.evaluation.config import ALL
 from bdmm.metrics.running import RunningMean, Summary
 
-ALL = "all"
-"""Name of the group of all clips."""
 Summaries = Mapping[str, Mapping[str, Summary]]
-"""Region -> metric -> what the frames came to."""
+"""Region -> metric -> summary of the frames."""
 
 
 @dataclass(frozen=True)
@@ -22,12 +19,12 @@ class ClipResult:
     Attributes:
         system: its name.
         clip: its name.
-        group: of clips that are averaged together.
-        frames: that were judged.
+        group: clips of one group are averaged together.
+        frames: that were scored.
         fps: frames per second.
-        scores: region -> metric -> what the frames came to.
+        scores: region -> metric -> summary of the frames.
         rows_file: name of the file with the row of each frame.
-        notes: what the user should know, such as frames that were left out.
+        notes: sentences for the user, such as frames that were left out.
     """
 
     system: str
@@ -46,12 +43,13 @@ class GroupMean:
 
     Attributes:
         mean: over all frames for which the metric is defined by region, not over clips' means.
-        deviation: how much clips differ: population standard deviation of the clips' means; NaN
-            for a single clip.
+        deviation: between clips: population standard deviation of the clips' means; NaN for a
+            single clip.
         clips: that the mean is over.
         frames: that the mean is over.
-        undefined: frames whose value is not a number; the mean is then none either.
-        exact: frames that are left out, as their PSNR is infinite: they equal the true ones.
+        undefined: frames whose value is not a number; then the mean is not a number either.
+        exact: frames that equal the true ones: their PSNR is infinite, and the mean leaves them
+            out.
     """
 
     mean: float
@@ -64,7 +62,7 @@ class GroupMean:
 
 @dataclass(frozen=True)
 class Failure:
-    """A clip of a system that could not be judged.
+    """A clip of a system that could not be scored.
 
     Attributes:
         system: its name.
@@ -78,17 +76,41 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class DistributionDistance:
+    """A Fréchet distance between a system's frames or clips and real ones.
+
+    Attributes:
+        system: its name.
+        name: of the distance.
+        mean: the distance.
+        deviation: over repeats; 0 where nothing is drawn at random.
+        count_generated: frames or videos of the system.
+        count_real: real frames or videos.
+        rank_deficient: a set is no larger than the features' dimension: the distance is biased
+            and may be compared at equal counts only.
+    """
+
+    system: str
+    name: str
+    mean: float
+    deviation: float
+    count_generated: int
+    count_real: int
+    rank_deficient: bool
+
+
+@dataclass(frozen=True)
 class Results:
     """All clips of all systems.
 
     Attributes:
-        clips: that were judged.
+        clips: that were scored.
         failures: that were not.
         left_out: names of the clips that some system failed at: they count in no mean, so that
             systems are compared on the same frames.
         groups: system -> group -> region -> metric -> mean; the group `ALL` is there if there is
             more than one.
-        sets: Fréchet distances of systems' sets.
+        sets: distribution distances of the systems.
         sets_missing: such distance -> why it is not computed.
     """
 
@@ -98,42 +120,16 @@ class Results:
     groups: Mapping[str, Mapping[str, Mapping[str, Mapping[str, GroupMean]]]] = field(
         default_factory=dict
     )
-    sets: tuple[SetDistance, ...] = ()
+    sets: tuple[DistributionDistance, ...] = ()
     sets_missing: Mapping[str, str] = field(default_factory=dict)
 
 
-class RunningScores:
-    """Sums up rows as they pass by."""
-
-    def __init__(self) -> None:
-        self._means: dict[str, dict[str, RunningMean]] = defaultdict(
-            lambda: defaultdict(RunningMean)
-        )
-        self.frames = 0
-
-    def watch(self, rows: Iterable[FrameRow]) -> Iterable[FrameRow]:
-        """Pass rows on, taking in their numbers."""
-        for row in rows:
-            self.frames += 1
-            for region, metrics in row.scores.items():
-                for metric, value in metrics.items():
-                    self._means[region][metric].add(value)
-            yield row
-
-    def summaries(self) -> dict[str, dict[str, Summary]]:
-        """Return what the rows came to."""
-        return {
-            region: {metric: mean.summary() for metric, mean in metrics.items()}
-            for region, metrics in self._means.items()
-        }
-
-
-def gather(clips: Sequence[ClipResult], failures: Sequence[Failure]) -> Results:
-    """Average over groups, over those clips alone that every system was judged on."""
+def gather(clips: Sequence[ClipResult], failures: Sequence[Failure] = ()) -> Results:
+    """Average over groups, over those clips alone that every system was scored on."""
     systems = list(dict.fromkeys(one.system for one in (*clips, *failures)))
-    judged = {(one.system, one.clip) for one in clips}
+    scored = {(one.system, one.clip) for one in clips}
     names = {one.clip for one in (*clips, *failures)}
-    left_out = {name for name in names if any((one, name) not in judged for one in systems)}
+    left_out = {name for name in names if any((one, name) not in scored for one in systems)}
     counted = [one for one in clips if one.clip not in left_out]
     groups = {
         system: _by_group([one for one in counted if one.system == system]) for system in systems
@@ -145,11 +141,11 @@ def _by_group(
     clips: Sequence[ClipResult],
 ) -> dict[str, dict[str, dict[str, GroupMean]]]:
     names = list(dict.fromkeys(one.group for one in clips))
-    found = {name: mean_of([one for one in clips if one.group == name]) for name in names}
-    return found if len(names) == 1 else {ALL: mean_of(clips), **found}
+    found = {name: _means([one for one in clips if one.group == name]) for name in names}
+    return found if len(names) == 1 else {ALL: _means(clips), **found}
 
 
-def mean_of(clips: Sequence[ClipResult]) -> dict[str, dict[str, GroupMean]]:
+def _means(clips: Sequence[ClipResult]) -> dict[str, dict[str, GroupMean]]:
     """Return region -> metric -> mean over some clips of one system."""
     collected: dict[str, dict[str, list[Summary]]] = defaultdict(lambda: defaultdict(list))
     for clip in clips:

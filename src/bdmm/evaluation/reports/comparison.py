@@ -1,4 +1,4 @@
-"""Reports side by side: one table of what was measured, published numbers apart from it."""
+"""Several reports into one table; published numbers stand in a block of their own."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from bdmm.errors import InputError
-from bdmm.evaluation.jobs.results import ALL, ClipResult, gather
-from bdmm.evaluation.jobs.row_files import dump
-from bdmm.evaluation.jobs.set_results import SetDistance
+from bdmm.evaluation.config import ALL
+from bdmm.evaluation.jobs.results import ClipResult, gather
+from bdmm.evaluation.jobs.scores import dump
 from bdmm.evaluation.reports.report_file import Report, load_report
 from bdmm.evaluation.reports.tables import (
     Row,
@@ -33,11 +33,11 @@ th:first-child{{text-align:left}}.best{{font-weight:bold}}.published{{color:#777
 
 @dataclass(frozen=True)
 class Entry:
-    """A system of a report, under the name that it has in the comparison.
+    """A system of a report, under its name in the table.
 
     Attributes:
         name: in the table.
-        report: that it was measured in.
+        report: with its numbers.
         system: its name in the report.
     """
 
@@ -45,23 +45,13 @@ class Entry:
     report: Report
     system: str
 
-    def clips(self) -> list[ClipResult]:
-        """Return its clips, under its name in the table."""
-        own = [one for one in self.report.results.clips if one.system == self.system]
-        return [replace(one, system=self.name) for one in own]
-
-    def sets(self) -> list[SetDistance]:
-        """Return the distances of its set, under its name in the table."""
-        own = [one for one in self.report.results.sets if one.system == self.system]
-        return [replace(one, system=self.name) for one in own]
-
 
 def compare(texts: Sequence[str], published: str | None = None) -> list[Table]:
     """Return the tables of some systems, one for each group of clips.
 
     Args:
         texts: ``NAME=REPORT`` each, or ``NAME=REPORT:SYSTEM`` where the report holds several.
-        published: a table of `PUBLISHED` whose rows stand below, marked as such.
+        published: a table of `PUBLISHED`; its rows are added below, marked as such.
 
     Raises:
         InputError: a report is damaged, they follow different protocols, or have no clip in
@@ -73,22 +63,32 @@ def compare(texts: Sequence[str], published: str | None = None) -> list[Table]:
         if names.count(name) > 1:
             raise InputError(f"Two systems are called {name}: give them other names.")
     _check_protocols(entries)
-    clips = [clip for one in entries for clip in one.clips()]
+    clips = [
+        replace(clip, system=one.name)
+        for one in entries
+        for clip in one.report.results.clips
+        if clip.system == one.system
+    ]
     _check_frames(clips)
-    results = gather(clips, [])
+    results = gather(clips)
     kept = {one.clip for one in clips} - set(results.left_out)
     if not kept:
-        raise InputError(f"{names[0]} and {names[-1]} were judged on no clip in common.")
+        raise InputError(f"{names[0]} and {names[-1]} were scored on no clip in common.")
     notes = _notes(entries, len(kept), results.left_out)
     groups = list(results.groups[names[0]])
     rules = entries[0].report.protocol
+    distances = [
+        replace(distance, system=one.name)
+        for one in entries
+        for distance in one.report.results.sets
+        if distance.system == one.system
+    ]
     tables = []
     for group in groups:
         means = {name: results.groups[name][group] for name in names}
         said = "all clips" if group == ALL else group
         title = f"{said}, protocol {rules['name']}"
-        sets = [one for entry in entries for one in entry.sets()] if not tables else []
-        sets = [] if results.left_out else sets
+        sets = [] if tables or results.left_out else distances
         tables.append(table_of(title, means, notes=notes, sets=sets))
     if published is not None:
         tables[0] = with_published(tables[0], published, rules)
@@ -136,8 +136,9 @@ def with_published(table: Table, key: str, rules: Any) -> Table:
         raise InputError(f"There is no published table {key!r}; choose {', '.join(PUBLISHED)}.")
     if rules["name"] != "paper":
         raise InputError(
-            "Published numbers follow the paper's protocol: evaluate with --protocol paper to put "
-            "them beside."
+            "Published numbers follow the paper's protocol: evaluate with --protocol paper to "
+            "compare "
+            "with them."
         )
     printed = PUBLISHED[key]
     rows = tuple(
@@ -186,7 +187,7 @@ def _check_protocols(entries: Sequence[Entry]) -> None:
     for one in entries[1:]:
         if dump(one.report.protocol) != dump(first.report.protocol):
             raise InputError(
-                f"{first.name} was judged by the protocol {first.report.protocol['name']} and "
+                f"{first.name} was scored by the protocol {first.report.protocol['name']} and "
                 f"{one.name} by {one.report.protocol['name']} or another version of it: their "
                 "numbers cannot stand in one table."
             )
@@ -200,7 +201,7 @@ def _check_frames(clips: Sequence[ClipResult]) -> None:
         if other.frames != clip.frames:
             raise InputError(
                 f"The clip {clip.clip} has {other.frames} frames of {other.system} and "
-                f"{clip.frames} of {clip.system}: judge both on the same frames."
+                f"{clip.frames} of {clip.system}: score both on the same frames."
             )
 
 
@@ -208,19 +209,19 @@ def _notes(entries: Sequence[Entry], kept: int, left_out: Sequence[str]) -> list
     notes = [f"Means over all frames of {kept} clips; ± is the deviation between clips."]
     if left_out:
         notes.append(
-            f"{len(left_out)} clips that not all were judged on are left out, and distances of "
-            "sets, which cover them."
+            f"{len(left_out)} clips that not all were scored on are left out, and distribution "
+            "metrics, which cover them."
         )
     first = entries[0]
     for one in entries[1:]:
         ours, theirs = first.report.settings, one.report.settings
         other = [
             f"{key} {theirs.get(key)} instead of {ours.get(key)}"
-            for key in ("casting", "features_every")
+            for key in ("reenactment", "features_every")
             if ours.get(key) != theirs.get(key)
         ]
         if first.report.kind != one.report.kind:
             other.append(f"{one.report.kind} instead of {first.report.kind}")
         if other:
-            notes.append(f"{one.name} was judged with {', '.join(other)}.")
+            notes.append(f"{one.name} was scored with {', '.join(other)}.")
     return notes

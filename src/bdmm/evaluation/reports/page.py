@@ -1,4 +1,4 @@
-"""The report as one page of HTML that opens from disk, without a network."""
+"""The report as one page of HTML; it opens from disk, without a network."""
 
 import base64
 import json
@@ -13,15 +13,20 @@ from typing import Any
 from jinja2 import Environment, Template
 from markupsafe import Markup
 
+from bdmm.evaluation.config import ALL
 from bdmm.evaluation.jobs.pictures import SHEET, VIDEO, WORST
-from bdmm.evaluation.jobs.results import ALL, ClipResult
-from bdmm.evaluation.jobs.row_files import read_rows
-from bdmm.evaluation.jobs.run import PICTURES, ROWS
-from bdmm.evaluation.jobs.set_results import SetDistance
-from bdmm.evaluation.reports.metric_names import column_label, in_order, metric_name
-from bdmm.evaluation.reports.report_file import Report
-from bdmm.evaluation.reports.tables import number_text, table_of, to_html
-from bdmm.evaluation.reports.time_plot import time_plot
+from bdmm.evaluation.jobs.results import ClipResult, DistributionDistance
+from bdmm.evaluation.jobs.scores import read_rows
+from bdmm.evaluation.reports.plots import time_plot
+from bdmm.evaluation.reports.report_file import PICTURES, ROWS, Report
+from bdmm.evaluation.reports.tables import (
+    column_of,
+    in_order,
+    metric_of,
+    number_text,
+    table_of,
+    to_html,
+)
 from bdmm.evaluation.systems import BASELINES
 from bdmm.files.output_file import appearing, writing
 from bdmm.metrics.frame_metrics import WHOLE
@@ -29,7 +34,7 @@ from bdmm.metrics.regions import PERSON
 
 FILE_NAME = "report.html"
 EMBEDDED_BYTES = 24 * 2**20
-"""Bytes of videos that the page holds itself; further ones stay beside it."""
+"""Bytes of videos that the page embeds; further ones stay files."""
 _TYPES = {".jpg": "image/jpeg", ".mp4": "video/mp4"}
 
 
@@ -48,7 +53,7 @@ class Headline:
     @property
     def label(self) -> str:
         """Return its name in words."""
-        return column_label(self.region, self.metric)
+        return column_of(self.region, self.metric).label
 
     def of(self, clip: ClipResult) -> float:
         """Return a clip's mean; NaN where there is none."""
@@ -59,7 +64,7 @@ class Headline:
         """Return a clip's mean as it is printed."""
         if clip is None:
             return "-"
-        return number_text(self.of(clip), metric_name(self.metric).digits)
+        return number_text(self.of(clip), metric_of(self.metric).digits)
 
 
 def save_page(folder: Path, report: Report, embedded: int = EMBEDDED_BYTES) -> Path:
@@ -68,7 +73,7 @@ def save_page(folder: Path, report: Report, embedded: int = EMBEDDED_BYTES) -> P
     Args:
         folder: with the report's rows and pictures.
         report: what was measured.
-        embedded: bytes of videos that the page may hold itself.
+        embedded: bytes of videos that the page may embed.
 
     Raises:
         InputError: rows are damaged, or nothing can be written.
@@ -121,19 +126,19 @@ class _Album:
         }
 
     def _system(self, clip: ClipResult) -> dict[str, Any]:
-        place = self._folder / PICTURES / Path(clip.rows_file).stem
-        video = place / VIDEO
+        folder = self._folder / PICTURES / Path(clip.rows_file).stem
+        video = folder / VIDEO
         embeds = video.is_file() and video.stat().st_size <= self._left
         if embeds:
             self._left -= video.stat().st_size
-        beside = f"{PICTURES}/{place.name}/{VIDEO}" if video.is_file() else ""
+        linked = f"{PICTURES}/{folder.name}/{VIDEO}" if video.is_file() else ""
         return {
             "name": clip.system,
             "value": f"{self._headline.label} {self._headline.text(clip)}",
-            "sheet": _data(place / SHEET),
-            "worst": _data(place / WORST),
-            "video": _data(video) if embeds else beside,
-            "beside": not embeds,
+            "sheet": _data(folder / SHEET),
+            "worst": _data(folder / WORST),
+            "video": _data(video) if embeds else linked,
+            "linked": not embeds,
         }
 
     def _line(self, clip: ClipResult) -> list[tuple[int, float]]:
@@ -194,10 +199,10 @@ def _ranking(
 
 
 def _tables(report: Report) -> list[str]:
-    """Return a table of each group and region; the first one has the distances of sets too."""
+    """Return a table of each group and region; the first one has the distribution distances too."""
     tables = []
     groups = report.results.groups
-    sets: Sequence[SetDistance] = report.results.sets
+    sets: Sequence[DistributionDistance] = report.results.sets
     for group in dict.fromkeys(name for of in groups.values() for name in of):
         means = {name: groups[name].get(group, {}) for name in report.names if name in groups}
         for region in dict.fromkeys(name for of in means.values() for name in of):
@@ -227,14 +232,14 @@ def _cautions(report: Report) -> list[str]:
     said = []
     if report.results.left_out:
         names = ", ".join(report.results.left_out)
-        said.append(f"Left out of all means, since not every system was judged on them: {names}.")
+        said.append(f"Left out of all means, since not every system was scored on them: {names}.")
     every = report.settings.get("features_every", 1)
     if every != 1:
-        said.append(f"Distances of features are those of every {every}th frame only.")
-    if report.settings.get("casting", {}).get("background") == "clip":
+        said.append(f"Metrics of features are those of every {every}th frame only.")
+    if report.settings.get("reenactment", {}).get("background") == "clip":
         said.append(
             "The background is the clip's own picture of the place, to which all its frames "
-            "contributed: more than one photo tells."
+            "contributed: a single photo shows less."
         )
     return said
 
@@ -257,7 +262,7 @@ def _settings(report: Report) -> dict[str, dict[str, str]]:
 def _legend(report: Report) -> dict[str, str]:
     """Return what the metrics of a report mean."""
     found = {m for clip in report.results.clips for of in clip.scores.values() for m in of}
-    named = [metric_name(metric) for metric in in_order(found)]
+    named = [metric_of(metric) for metric in in_order(found)]
     return {one.label: one.meaning for one in named if one.meaning}
 
 

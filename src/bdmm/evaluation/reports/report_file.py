@@ -1,4 +1,4 @@
-"""The report as JSON: everything that was measured, and everything that it depends on."""
+"""The report as JSON: all measured numbers, and all that they depend on."""
 
 import platform
 from collections.abc import Mapping, Sequence
@@ -8,21 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from bdmm.errors import InputError
-from bdmm.evaluation.jobs.results import ClipResult, Failure, Results, gather
-from bdmm.evaluation.jobs.row_files import dump
-from bdmm.evaluation.jobs.set_results import SetDistance
+from bdmm.evaluation.jobs.clip_job import clip_result, plain
+from bdmm.evaluation.jobs.results import DistributionDistance, Failure, Results, gather
+from bdmm.evaluation.jobs.scores import dump
 from bdmm.files.output_file import appearing, writing
 from bdmm.files.outside import TEXT, read_json, reading
-from bdmm.metrics.running import Summary
 
 FILE_NAME = "report.json"
 FORMAT = 1
+ROWS, PICTURES = "rows", "pictures"
+"""Folders of a report: numbers frame by frame, and pictures of clips."""
 _PROGRAMS = ("bdmm", "torch", "numpy", "opencv-contrib-python", "av", "mediapipe")
 
 
 @dataclass(frozen=True)
 class Report:
-    """An evaluation with all that its numbers depend on.
+    """An evaluation, and all that its numbers depend on.
 
     Attributes:
         kind: ``reenactment`` of prepared clips, or ``frames`` of folders and videos.
@@ -30,7 +31,7 @@ class Report:
         settings: of this evaluation, as JSON.
         systems: name, place and SHA-256 of each.
         results: per clip and averaged.
-        detectors: SHA-256 of every file of weights that a judge read, by a name for it.
+        detectors: SHA-256 of every file of weights behind a metric, by a name for it.
         not_computed: metric -> why.
         versions: of the programs.
     """
@@ -112,7 +113,7 @@ def load_report(path: str | Path) -> Report:
         return Report(
             kind=str(content["kind"]),
             protocol=dict(content["protocol"]),
-            settings=dict(content["settings"]),
+            settings=_settings(content["settings"]),
             systems=tuple(dict(one) for one in content["systems"]),
             results=_results(content),
             detectors=dict(content["detectors"]),
@@ -121,46 +122,18 @@ def load_report(path: str | Path) -> Report:
         )
 
 
-def summary_of(values: Mapping[str, Any]) -> Summary:
-    """Read a `Summary` back from JSON."""
-    return Summary(
-        float(values["mean"]),
-        float(values["deviation"]),
-        int(values["count"]),
-        int(values["undefined"]),
-        int(values.get("exact", 0)),
-    )
-
-
-def scores_of(values: Mapping[str, Any]) -> dict[str, dict[str, Summary]]:
-    """Read region -> metric -> `Summary` back from JSON."""
-    return {
-        region: {metric: summary_of(one) for metric, one in metrics.items()}
-        for region, metrics in values.items()
-    }
+def _settings(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings; early reports call those of the reenactment ``casting``."""
+    settings = dict(values)
+    if "casting" in settings:
+        casting = dict(settings.pop("casting"))
+        casting["first"] = casting.pop("frames", None)
+        settings["reenactment"] = casting
+    return settings
 
 
 def _results(content: Mapping[str, Any]) -> Results:
-    clips = [
-        ClipResult(
-            system=str(one["system"]),
-            clip=str(one["clip"]),
-            group=str(one["group"]),
-            frames=int(one["frames"]),
-            fps=float(one["fps"]),
-            scores=scores_of(one["scores"]),
-            rows_file=str(one["rows_file"]),
-            notes=tuple(one["notes"]),
-        )
-        for one in content["clips"]
-    ]
+    clips = [clip_result(one) for one in content["clips"]]
     results = gather(clips, [Failure(**one) for one in content["failures"]])
-    sets = tuple(SetDistance(**one) for one in content["sets"])
+    sets = tuple(DistributionDistance(**one) for one in content["sets"])
     return replace(results, sets=sets, sets_missing=dict(content["sets_missing"]))
-
-
-def plain(value: Any) -> Any:
-    """Return nested tables of dataclasses as tables alone, for JSON."""
-    if isinstance(value, Mapping):
-        return {key: plain(one) for key, one in value.items()}
-    return asdict(value)

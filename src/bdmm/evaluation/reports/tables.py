@@ -4,44 +4,79 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Literal
 
-from bdmm.evaluation.jobs.results import GroupMean
-from bdmm.evaluation.jobs.set_results import SetDistance, table_rows
-from bdmm.evaluation.reports.metric_names import Better, column_label, in_order, metric_name
+from bdmm.evaluation.jobs.results import DistributionDistance, GroupMean
+from bdmm.metrics.frame_metrics import WHOLE
+
+Better = Literal["higher", "lower", "neither"]
+Means = Mapping[str, Mapping[str, Mapping[str, GroupMean]]]
+"""System -> region -> metric -> mean."""
 
 _LATEX = {letter: f"\\{letter}" for letter in "&%_#${}"} | {
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "\\": r"\textbackslash{}",
 }
-_SET_DIGITS = 3
-_ARROWS = {
+_SYMBOLS = {
     "↑": r"$\uparrow$",
     "↓": r"$\downarrow$",
     "±": r"$\pm$",
     "…": r"\dots{}",
     "∞": r"$\infty$",
 }
+_UNNAMED = (WHOLE, "pose")
+"""Regions that headings do not name."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column.
+    """A column, or a metric that gets one.
 
     Attributes:
         label: its heading.
         better: which way is better.
         digits: after the point.
+        meaning: for a legend.
     """
 
     label: str
     better: Better
     digits: int
+    meaning: str = ""
+
+
+METRICS = {
+    "ssim": Column("SSIM", "higher", 4, "structural similarity"),
+    "psnr": Column("PSNR", "higher", 2, "decibels, per frame and then averaged"),
+    "l1": Column("L1", "lower", 4, "mean absolute difference in the protocol's scale"),
+    "lpips_alex": Column("LPIPS", "lower", 4, "LPIPS 0.1 with AlexNet"),
+    "lpips_vgg": Column("LPIPS-VGG", "lower", 4, "LPIPS 0.1 with VGG-16"),
+    "vgg19": Column(
+        "VGG-19 L1",
+        "lower",
+        4,
+        "difference of VGG-19's features relative to the true frame's; no published metric",
+    ),
+    "warping": Column(
+        "warping error",
+        "lower",
+        5,
+        "squared difference between neighbouring frames along the true video's flow",
+    ),
+    "keypoint_pixels": Column(
+        "keypoint error", "lower", 2, "pixels at 256 between driving and detected keypoints"
+    ),
+    "pck": Column("PCK", "higher", 3, "share of keypoints within a tenth of the torso"),
+    "keypoints_found": Column("detection rate", "higher", 3, "share of keypoints detected"),
+    "warping_true": Column("… of the truth", "neither", 5, "the true video's own such error"),
+}
+"""Key in reports -> column, in the order of a table."""
 
 
 @dataclass(frozen=True)
 class Value:
-    """What stands in a cell.
+    """The content of a cell.
 
     Attributes:
         mean: the number.
@@ -74,7 +109,7 @@ class Table:
         columns: of numbers.
         rows: measured; the best of each column is in bold.
         published: printed by others, never in bold.
-        published_heading: says where they stand.
+        published_heading: says where they are printed.
         notes: sentences below it.
     """
 
@@ -88,19 +123,19 @@ class Table:
 
 def table_of(
     title: str,
-    means: Mapping[str, Mapping[str, Mapping[str, GroupMean]]],
+    means: Means,
     regions: Sequence[str] | None = None,
     notes: Sequence[str] = (),
-    sets: Sequence[SetDistance] = (),
+    sets: Sequence[DistributionDistance] = (),
 ) -> Table:
     """Return the table of some systems' means.
 
     Args:
         title: above it.
-        means: system -> region -> metric -> mean.
+        means: of the systems.
         regions: that get columns; all if None.
         notes: sentences below it.
-        sets: distances of sets, in columns of their own.
+        sets: distribution distances, in columns of their own.
     """
     found: dict[str, set[str]] = {}
     for of_system in means.values():
@@ -108,30 +143,23 @@ def table_of(
             if regions is None or region in regions:
                 found.setdefault(region, set()).update(metrics)
     keys = [(region, metric) for region, names in found.items() for metric in in_order(names)]
-    columns = tuple(
-        Column(column_label(*key), metric_name(key[1]).better, metric_name(key[1]).digits)
-        for key in keys
-    )
-    by_set = table_rows(sets)
     names = list(dict.fromkeys(one.name for one in sets))
-    columns += tuple(Column(f"{name} ↓", "lower", _SET_DIGITS) for name in names)
-    rows = tuple(
-        Row(
-            system,
-            tuple(_value(of_system, *key) for key in keys)
-            + tuple(_of_set(by_set.get(system, {}).get(name)) for name in names),
-        )
-        for system, of_system in means.items()
-    )
-    return Table(title, columns, rows, notes=(*notes, *exact_notes(means, keys), *set_notes(sets)))
+    distances = {(one.system, one.name): Value(one.mean, one.deviation or None) for one in sets}
+    rows = []
+    for system, of_system in means.items():
+        cells = [of_system.get(region, {}).get(metric) for region, metric in keys]
+        values = [None if one is None else Value(one.mean, one.deviation) for one in cells]
+        rows.append(Row(system, (*values, *(distances.get((system, name)) for name in names))))
+    columns = [column_of(*key) for key in keys]
+    columns += [Column(f"{name} ↓", "lower", 3) for name in names]
+    said = (*notes, *exact_notes(means, keys), *size_notes(sets))
+    return Table(title, tuple(columns), tuple(rows), notes=said)
 
 
-def exact_notes(
-    means: Mapping[str, Mapping[str, Mapping[str, GroupMean]]], keys: Iterable[tuple[str, str]]
-) -> list[str]:
-    """Return what has to be said of frames that no mean counts, as they equal the true ones."""
+def exact_notes(means: Means, keys: Iterable[tuple[str, str]]) -> list[str]:
+    """Return a sentence on frames that no mean counts, as they equal the true ones."""
     found = [
-        f"{column_label(*key)} of {system}: {mean.exact}"
+        f"{column_of(*key).label} of {system}: {mean.exact}"
         for key in keys
         for system, regions in means.items()
         if (mean := regions.get(key[0], {}).get(key[1])) is not None and mean.exact
@@ -139,8 +167,8 @@ def exact_notes(
     return [f"Frames left out, as they equal the true ones: {'; '.join(found)}."] if found else []
 
 
-def set_notes(sets: Sequence[SetDistance]) -> list[str]:
-    """Return what has to be said of distances of sets: sizes, and what is not comparable."""
+def size_notes(sets: Sequence[DistributionDistance]) -> list[str]:
+    """Return sentences on the sizes behind distribution distances, and what is not comparable."""
     notes = []
     for name in dict.fromkeys(one.name for one in sets):
         own = [one for one in sets if one.name == name]
@@ -153,6 +181,25 @@ def set_notes(sets: Sequence[SetDistance]) -> list[str]:
             text += "; fewer than the features' dimensions, so compare it at this size only"
         notes.append(f"{text}.")
     return notes
+
+
+def metric_of(metric: str) -> Column:
+    """Return how a metric is shown; an unknown one under its own name."""
+    return METRICS.get(metric, Column(metric, "neither", 4))
+
+
+def column_of(region: str, metric: str) -> Column:
+    """Return the column of a metric of a region, with an arrow towards better."""
+    one = metric_of(metric)
+    where = "" if region in _UNNAMED else f" {region}"
+    arrow = {"higher": "↑", "lower": "↓", "neither": ""}[one.better]
+    return Column(f"{one.label}{where} {arrow}".rstrip(), one.better, one.digits, one.meaning)
+
+
+def in_order(metrics: set[str]) -> list[str]:
+    """Return metrics in the order of a table's columns, unknown ones last."""
+    known = [one for one in METRICS if one in metrics]
+    return known + sorted(metrics - set(known))
 
 
 def best_rows(table: Table, column: int) -> set[int]:
@@ -177,12 +224,9 @@ def to_markdown(table: Table) -> str:
     lines = [f"## {table.title}", ""]
     lines.append("| system | " + " | ".join(one.label for one in table.columns) + " |")
     lines.append("|---|" + "---|" * len(table.columns))
-    best = [best_rows(table, column) for column in range(len(table.columns))]
-    for i, row in enumerate(table.rows):
-        cells = [
-            f"**{text}**" if i in best[j] else text for j, text in enumerate(_texts(table, row))
-        ]
-        lines.append(f"| {_bar(row.name)} | " + " | ".join(cells) + " |")
+    for name, cells in _cells(table):
+        texts = [f"**{text}**" if best else text for text, best in cells]
+        lines.append(f"| {_bar(name)} | " + " | ".join(texts) + " |")
     if table.published:
         lines.append(f"| *{table.published_heading}* |" + " |" * len(table.columns))
         for row in table.published:
@@ -203,19 +247,15 @@ def to_latex(table: Table) -> str:
         rf"system & {heads} \\",
         r"\midrule",
     ]
-    best = [best_rows(table, column) for column in range(len(table.columns))]
-    for i, row in enumerate(table.rows):
-        cells = [
-            rf"\textbf{{{_tex(text)}}}" if i in best[j] else _tex(text)
-            for j, text in enumerate(_texts(table, row))
-        ]
-        lines.append(rf"{_tex(row.name)} & {' & '.join(cells)} \\")
+    for name, cells in _cells(table):
+        texts = [rf"\textbf{{{_tex(text)}}}" if best else _tex(text) for text, best in cells]
+        lines.append(rf"{_tex(name)} & {' & '.join(texts)} \\")
     if table.published:
         heading = _tex(table.published_heading)
         lines += [r"\midrule", rf"\multicolumn{{{width}}}{{l}}{{\emph{{{heading}}}}} \\"]
         for row in table.published:
-            cells = " & ".join(_tex(text) for text in _printed(row))
-            lines.append(rf"\emph{{{_tex(row.name)}}} & {cells} \\")
+            texts = " & ".join(_tex(text) for text in _printed(row))
+            lines.append(rf"\emph{{{_tex(row.name)}}} & {texts} \\")
     lines += [r"\bottomrule", r"\end{tabular}"]
     lines += [rf"\par {_tex(note)}" for note in table.notes]
     return "\n".join([*lines, r"\end{table}"]) + "\n"
@@ -226,21 +266,20 @@ def to_html(table: Table) -> str:
     heads = "".join(f"<th>{escape(one.label)}</th>" for one in table.columns)
     lines = [f"<table><caption>{escape(table.title)}</caption>"]
     lines.append(f"<thead><tr><th>system</th>{heads}</tr></thead><tbody>")
-    best = [best_rows(table, column) for column in range(len(table.columns))]
-    for i, row in enumerate(table.rows):
-        cells = "".join(
-            f"<td class='best'>{escape(text)}</td>" if i in best[j] else f"<td>{escape(text)}</td>"
-            for j, text in enumerate(_texts(table, row))
-        )
-        lines.append(f"<tr><th>{escape(row.name)}</th>{cells}</tr>")
+    for name, cells in _cells(table):
+        texts = [
+            f"<td class='best'>{escape(text)}</td>" if best else f"<td>{escape(text)}</td>"
+            for text, best in cells
+        ]
+        lines.append(f"<tr><th>{escape(name)}</th>{''.join(texts)}</tr>")
     if table.published:
         heading = escape(table.published_heading)
         lines.append(
             f"<tr class='published'><th colspan='{len(table.columns) + 1}'>{heading}</th></tr>"
         )
         for row in table.published:
-            cells = "".join(f"<td>{escape(text)}</td>" for text in _printed(row))
-            lines.append(f"<tr class='published'><th>{escape(row.name)}</th>{cells}</tr>")
+            texts = "".join(f"<td>{escape(text)}</td>" for text in _printed(row))
+            lines.append(f"<tr class='published'><th>{escape(row.name)}</th>{texts}</tr>")
     lines.append("</tbody></table>")
     lines += [f"<p class='note'>{escape(note)}</p>" for note in table.notes]
     return "\n".join(lines)
@@ -253,21 +292,18 @@ def number_text(value: float, digits: int) -> str:
     return f"{value:.{digits}f}" if math.isfinite(value) else ("∞" if value > 0 else "-∞")
 
 
-def _value(means: Mapping[str, Mapping[str, GroupMean]], region: str, metric: str) -> Value | None:
-    mean = means.get(region, {}).get(metric)
-    return None if mean is None else Value(mean.mean, mean.deviation)
-
-
-def _of_set(distance: SetDistance | None) -> Value | None:
-    if distance is None:
-        return None
-    return Value(distance.mean, distance.deviation or None)
-
-
-def _texts(table: Table, row: Row) -> list[str]:
+def _cells(table: Table) -> list[tuple[str, list[tuple[str, bool]]]]:
+    """Return (system, cells of text and whether it is the best) of each measured row."""
+    best = [best_rows(table, column) for column in range(len(table.columns))]
     return [
-        "-" if value is None else _text(value, column.digits)
-        for value, column in zip(row.values, table.columns, strict=True)
+        (
+            row.name,
+            [
+                ("-" if value is None else _text(value, column.digits), i in best[j])
+                for j, (value, column) in enumerate(zip(row.values, table.columns, strict=True))
+            ],
+        )
+        for i, row in enumerate(table.rows)
     ]
 
 
@@ -294,6 +330,6 @@ def _bar(text: str) -> str:
 
 def _tex(text: str) -> str:
     escaped = "".join(_LATEX.get(letter, letter) for letter in text)
-    for letter, command in _ARROWS.items():
+    for letter, command in _SYMBOLS.items():
         escaped = escaped.replace(letter, command)
     return escaped

@@ -1,4 +1,4 @@
-"""How systems leave their frames on disk: what is generated, what is true, clip by clip.
+"""Frames on disk of any system: which files are generated, which are true, clip by clip.
 
 | layout | one clip is |
 |---|---|
@@ -12,14 +12,19 @@ DPTN and NTED leave pictures of single poses, ``SOURCE_2_TARGET_vis``; one folde
 them the layout of folders.
 """  # noqa: E501
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Literal
 
 from bdmm.data.raw_clip import PICTURES, VIDEOS, picture_files
 from bdmm.errors import InputError
+from bdmm.evaluation.config import EvalConfig, EvalFrame, EvalItem, Notify
+from bdmm.evaluation.jobs.reenactment import group_of
+from bdmm.files.fingerprint import fingerprint
 from bdmm.media.image import picture_size, read_image, resize_image
+from bdmm.media.video_reader import VideoReader
 from bdmm.metrics.folders import PairedFrames, StripFolder, check_size, is_strip_folder
 from bdmm.metrics.frame_metrics import FramePair
 
@@ -27,7 +32,8 @@ Kind = Literal["pair", "strips", "gfla"]
 GENERATED_SUFFIX, TRUE_SUFFIX = "_vis", "_gt"
 """Of GFLA's file names."""
 _PREDICTED = "pred_"
-Tell = Callable[[str], None]
+FOLDER_FPS = 25.0
+"""Frames per second of folders of pictures, which do not state any."""
 
 
 @dataclass(frozen=True)
@@ -47,13 +53,14 @@ class StoredClip:
     target: Path
 
     def pairs(
-        self, size: tuple[int, int] | None = None, skip_bad: Tell | None = None
+        self, size: tuple[int, int] | None = None, skip_bad: Notify | None = None
     ) -> Iterator[FramePair]:
         """Read the frames.
 
         Args:
             size: (height, width) to bring frames to; as they are if None.
-            skip_bad: told of each frame that cannot be judged, which is then left out.
+            skip_bad: called with a sentence for each frame that cannot be scored and is left out;
+                such a frame is an error if None.
 
         Raises:
             InputError: frames are missing, or one is bad and bad ones are not skipped.
@@ -64,6 +71,33 @@ class StoredClip:
             yield from StripFolder(self.generated, skip_bad=skip_bad)
         else:
             yield from _gfla_pairs(self.generated, size, skip_bad)
+
+
+def stored_items(system: str, clips: Sequence[StoredClip], config: EvalConfig) -> list[EvalItem]:
+    """Return the clips of a system as items of an evaluation.
+
+    Args:
+        system: its name.
+        clips: see `find_stored`.
+        config: says the frames' size and whether bad ones are left out.
+    """
+    return [
+        EvalItem(
+            system,
+            clip.name,
+            group_of(clip.name),
+            {
+                "clip": clip.name,
+                "kind": clip.kind,
+                "generated": _fingerprint(clip.generated),
+                "target": _fingerprint(clip.target),
+                "side": config.rules.frame_size,
+                "skip_bad": config.skip_bad,
+            },
+            partial(_read, clip, config),
+        )
+        for clip in clips
+    ]
 
 
 def find_stored(generated: Path, target: Path | None) -> list[StoredClip]:
@@ -107,6 +141,33 @@ def find_places(root: Path) -> list[tuple[str, Path]]:
     if not found:
         raise InputError(f"{root} holds neither pictures nor clips ({', '.join(PICTURES)}).")
     return found
+
+
+def _read(
+    clip: StoredClip, config: EvalConfig, notify: Notify
+) -> tuple[float, Iterator[EvalFrame]]:
+    """Return the true video's frames per second and the frames; see `EvalItem.open`."""
+    fps = float(VideoReader(clip.target).fps) if clip.target.is_file() else FOLDER_FPS
+    return fps, _frames(clip, config, notify)
+
+
+def _frames(clip: StoredClip, config: EvalConfig, notify: Notify) -> Iterator[EvalFrame]:
+    side = config.rules.frame_size
+    left_out: list[str] = []
+
+    def skip(reason: str) -> None:
+        left_out.append(reason)
+        notify(reason)
+
+    size = None if side is None else (side, side)
+    pairs = clip.pairs(size, skip if config.skip_bad else None)
+    for index, pair in enumerate(pairs):
+        yield EvalFrame(index + len(left_out), pair)
+
+
+@lru_cache(maxsize=4096)
+def _fingerprint(path: Path) -> str:
+    return fingerprint(path, picture_files(path) if path.is_dir() else None)
 
 
 def _place(path: Path) -> Path | None:
@@ -172,7 +233,7 @@ def _gfla_names(folder: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def _gfla_pairs(
-    folder: Path, size: tuple[int, int] | None, skip_bad: Tell | None
+    folder: Path, size: tuple[int, int] | None, skip_bad: Notify | None
 ) -> Iterator[FramePair]:
     expected = size
     for generated, true in _gfla_names(folder):

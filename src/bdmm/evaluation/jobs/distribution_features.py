@@ -1,13 +1,13 @@
-"""Features of a clip's generated and true frames on disk, from which distances of sets are taken.
+"""Features of a clip's generated and true frames on disk, for distribution distances.
 
-Frames are shown to Inception-v3, or where its weights are not at hand to VGG-19; clips of them to
-I3D. One file holds the features of one clip of one system, another one those of the clip's truth,
-which all systems share.
+Inception-v3 sees frames, or VGG-19 where its weights are not at hand; I3D sees clips. One file has
+the features of one clip of one system. Another one has those of the clip's truth: all systems
+share it.
 """
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -16,14 +16,14 @@ import torch
 from torch import Tensor
 
 from bdmm.errors import InputError
-from bdmm.evaluation.jobs.frame_cache import FrameTape
-from bdmm.evaluation.jobs.reenactment import JudgedFrame
+from bdmm.evaluation.config import EvalConfig, EvalFrame
+from bdmm.evaluation.jobs.keypoint_metrics import FrameCache
 from bdmm.files.tensor_files import read_safetensors, write_safetensors
 from bdmm.media.image import Picture
 from bdmm.media.pixels import to_frames
 from bdmm.metrics.detectors import KINDS, Detector, open_detector
-from bdmm.metrics.protocols import Protocol, VideoDistance
-from bdmm.metrics.video_distance import Cutting, VideoClips
+from bdmm.metrics.protocols import VideoDistance
+from bdmm.metrics.video_distance import ClipSampling, VideoClips
 from bdmm.metrics.weight_files import MissingDetector
 
 _BATCH = 8
@@ -32,7 +32,7 @@ _KIND = "features of a clip"
 
 @dataclass(frozen=True)
 class SetDetectors:
-    """Networks whose features are compared as sets.
+    """Networks whose features are compared as distributions.
 
     Attributes:
         frames: of frames.
@@ -48,7 +48,7 @@ class SetDetectors:
 
     @property
     def any(self) -> bool:
-        """Tell whether there is one."""
+        """Return whether there is one."""
         return bool(self.frames or self.clips)
 
     @property
@@ -58,60 +58,58 @@ class SetDetectors:
 
 
 @lru_cache(maxsize=2)
-def open_set_detectors(
-    folder: Path | None, vgg19: Path | None, rules: Protocol, device: str
-) -> SetDetectors:
-    """Load the detectors whose weights are at hand.
-
-    Args:
-        folder: of detectors.
-        vgg19: a file of VGG-19; from the folder if None.
-        rules: the protocol.
-        device: where they work.
+def open_set_detectors(config: EvalConfig) -> SetDetectors:
+    """Load the detectors whose weights are at hand, if distribution metrics are wanted.
 
     Raises:
         InputError: a file is damaged or another one than its name says.
     """
+    if not config.distribution_metrics:
+        reason = "not computed: not asked for"
+        return SetDetectors(not_computed={"FID": reason, "FVD": reason})
     missing: dict[str, str] = {}
-    frames, clips = [], []
-    for name, found in (("inception", frames), ("i3d", clips)):
+    found: dict[str, Detector] = {}
+
+    def find(name: str, where: Path | None) -> None:
         try:
-            found.append(open_detector(name, folder, rules, device))
+            found[name] = open_detector(name, where, config.rules, config.device)
         except MissingDetector as error:
             missing[KINDS[name].distance] = str(error)
-    if not frames:
-        try:
-            frames.append(open_detector("vgg19", vgg19 or folder, rules, device))
-        except MissingDetector as error:
-            missing[KINDS["vgg19"].distance] = str(error)
-    return SetDetectors(tuple(frames), tuple(clips), rules.video_distances, missing)
+
+    find("inception", config.detectors)
+    find("i3d", config.detectors)
+    if "inception" not in found:
+        find("vgg19", config.vgg19 or config.detectors)
+    frames = tuple(found[name] for name in ("inception", "vgg19") if name in found)
+    clips = tuple(found[name] for name in ("i3d",) if name in found)
+    return SetDetectors(frames, clips, config.rules.video_distances, missing)
 
 
 @dataclass(frozen=True)
 class FeatureFiles:
-    """Where the features of one clip go.
+    """Files of the features of one clip.
 
     Attributes:
-        generated: file of the generated frames.
-        true: file of the true ones; whoever comes first writes it.
+        generated: of the generated frames.
+        true: of the true ones; the first system to be scored writes it.
     """
 
     generated: Path
     true: Path
 
     def finished(self) -> bool:
-        """Tell whether both are there."""
+        """Return whether both are there."""
         return self.generated.is_file() and self.true.is_file()
 
 
-class FeatureCollector:
+class FeatureCollector(AbstractContextManager["FeatureCollector"]):
     """Shows the frames of one clip to detectors; use it in a ``with`` statement.
 
     Args:
         name: of the clip.
-        files: where features go.
-        detectors: what they are shown to.
-        every: only every so-manieth frame is shown to detectors of frames.
+        files: of the features.
+        detectors: of frames and clips.
+        every: only every N-th frame is shown to detectors of frames.
     """
 
     def __init__(
@@ -125,21 +123,20 @@ class FeatureCollector:
                 side = self._stack.enter_context(_Side(name, path.parent, detectors))
                 self._sides.append((path, side))
 
-    def __enter__(self) -> "FeatureCollector":
-        """Begin."""
-        return self
-
     def __exit__(self, *error: object) -> None:
-        """Let go of temporary files."""
+        """Remove temporary files."""
         self._stack.close()
 
-    def watch(self, frames: Iterable[JudgedFrame]) -> Iterator[JudgedFrame]:
-        """Pass frames on, looking at each."""
-        for place, frame in enumerate(frames):
+    def watch(self, frames: Iterable[EvalFrame]) -> Iterator[EvalFrame]:
+        """Pass frames on, showing each to the detectors."""
+        for index, frame in enumerate(frames):
             for path, side in self._sides:
                 pair = frame.pair
-                picture = pair.generated_uint8 if path == self._files.generated else None
-                side.add(pair.target_uint8 if picture is None else picture, place % self._every)
+                generated = path == self._files.generated
+                side.add(
+                    pair.generated_uint8 if generated else pair.target_uint8,
+                    index % self._every == 0,
+                )
             yield frame
 
     def finish(self) -> None:
@@ -152,68 +149,65 @@ class FeatureCollector:
             side.save(path)
 
 
-class _Side:
+class _Side(AbstractContextManager["_Side"]):
     """Generated or true frames of a clip."""
 
     def __init__(self, name: str, folder: Path, detectors: SetDetectors) -> None:
         self._name, self._detectors = name, detectors
         self._waiting: list[Picture] = []
         self._rows: dict[str, list[Tensor]] = {one.name: [] for one in detectors.frames}
-        self._tape = FrameTape(folder) if detectors.clips else None
-
-    def __enter__(self) -> "_Side":
-        return self
+        self._cache = FrameCache(folder) if detectors.clips else None
 
     def __exit__(self, *error: object) -> None:
-        if self._tape is not None:
-            self._tape.__exit__()
+        if self._cache is not None:
+            self._cache.__exit__()
 
-    def add(self, picture: Picture, skipped: int) -> None:
-        if self._tape is not None:
-            self._tape.add(picture)
-        if skipped == 0 and self._detectors.frames:
+    def add(self, picture: Picture, shown: bool) -> None:
+        if self._cache is not None:
+            self._cache.add(picture)
+        if shown and self._detectors.frames:
             self._waiting.append(picture)
             if len(self._waiting) == _BATCH:
-                self._look()
+                self._extract()
 
     def save(self, path: Path) -> None:
-        self._look()
+        self._extract()
         tensors = {name: torch.cat(rows) for name, rows in self._rows.items() if rows}
-        if self._tape is not None:
-            tensors |= self._of_clips(self._tape)
+        if self._cache is not None:
+            tensors |= self._of_clips(self._cache)
         settings = json.dumps(self._detectors.settings)
         write_safetensors(path, tensors, {"kind": _KIND, "settings": settings})
 
-    def _look(self) -> None:
+    def _extract(self) -> None:
         if self._waiting:
             frames = to_frames(self._waiting)
             for detector in self._detectors.frames:
                 self._rows[detector.name].append(detector(frames))
             self._waiting = []
 
-    def _of_clips(self, tape: FrameTape) -> dict[str, Tensor]:
-        """Return features of clips by `cutting_key`; none of clips longer than the video."""
+    def _of_clips(self, cache: FrameCache) -> dict[str, Tensor]:
+        """Return features of clips by `sampling_key`; none of clips longer than the video."""
         found: dict[str, Tensor] = {}
-        video = VideoClips(self._name, len(tape), tape.frames)
-        for cutting in cuttings(self._detectors.video_distances):
-            if len(tape) >= cutting.reach:
-                rows = video.features(cutting, self._detectors.clips[0])
-                found[cutting_key(cutting)] = torch.from_numpy(rows)
+        video = VideoClips(self._name, len(cache), cache.frames)
+        for sampling in samplings(self._detectors.video_distances):
+            if len(cache) >= sampling.reach:
+                rows = video.features(sampling, self._detectors.clips[0])
+                found[sampling_key(sampling)] = torch.from_numpy(rows)
         return found
 
 
-def cuttings(rows: Sequence[VideoDistance]) -> list[Cutting]:
+def samplings(rows: Sequence[VideoDistance]) -> list[ClipSampling]:
     """Return the ways in which clips are cut for some distances, each once."""
-    return list(dict.fromkeys(Cutting.of(row) for row in rows))
+    return list(dict.fromkeys(ClipSampling.of(row) for row in rows))
 
 
-def cutting_key(cutting: Cutting) -> str:
-    """Return the name of a cutting's features in a file."""
-    return f"i3d {cutting.frames} {cutting.stride}"
+def sampling_key(sampling: ClipSampling) -> str:
+    """Return the name of the features of clips in a file."""
+    return f"i3d {sampling.frames} {sampling.stride}"
 
 
 def read_features(path: Path) -> dict[str, Tensor]:
-    """Return the features of a clip, by detector or cutting.
+    """Return the features of a clip, by detector or `sampling_key`.
 
     Raises:
         InputError: the file is missing, damaged or another kind of file.

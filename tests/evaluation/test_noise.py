@@ -1,4 +1,4 @@
-"""Noise on poses: as much as its strength says, nested, and at every door of the network."""
+"""Noise on poses: as much as its strength says, nested, and at every injection point."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -12,38 +12,30 @@ from bdmm.body.model import load_body
 from bdmm.config import NetworkConfig
 from bdmm.data.clip_store import PreparedClip
 from bdmm.errors import InputError
-from bdmm.evaluation.ablation.forward_only import without_backward
-from bdmm.evaluation.ablation.noisy_poses import (
-    DOORS,
-    NoisyClip,
-    Player,
-    Trial,
-    curves,
-    list_subjects,
-    trials,
-)
-from bdmm.evaluation.ablation.pose_noise import (
+from bdmm.evaluation.ablation.noise import (
     FULL_STRENGTH,
+    POINTS,
     RUN,
     PoseNoise,
+    Trial,
     held,
     in_runs,
     joint_error,
+    list_trials,
     noise_of,
+    noisy_items,
     noisy_keypoints,
     noisy_motion,
     refitted_motion,
 )
-from bdmm.evaluation.jobs.clip_job import Plan
-from bdmm.evaluation.jobs.run import Workplace, run
-from bdmm.evaluation.reports.curve_plot import Panel, draw_panels
-from bdmm.evaluation.systems import System
+from bdmm.evaluation.config import EvalConfig
+from bdmm.evaluation.evaluate import run
 from bdmm.media.motion_file import load_shipped
 from bdmm.network.generator import Generator
 from bdmm.network.weights import save_weights
 from bdmm.records import KEYPOINT_NAMES
 
-COARSE = Player(System("coarse", "coarse"))
+COARSE = {"coarse": "coarse"}
 
 
 def seeded() -> np.random.Generator:
@@ -147,67 +139,37 @@ def test_kinds_and_strengths_are_checked() -> None:
     with pytest.raises(InputError, match="no noise 'fog'; choose drop"):
         noise_of("fog", 0.5)
     with pytest.raises(InputError, match=r"between 0 and 1, not be 1\.5"):
-        trials([0.5, 1.5])
+        list_trials([0.5, 1.5])
     with pytest.raises(InputError, match="no noise 'swap' on the body"):
         Trial("body", "swap", 0.5)
-    chosen = trials([0.0, 0.5, 1.0])
-    kinds = sum(len(one) for one in DOORS.values())
-    assert len(chosen) == len(DOORS) + 2 * kinds
+    chosen = list_trials([0.0, 0.5, 1.0])
+    kinds = sum(len(one) for one in POINTS.values())
+    assert len(chosen) == len(POINTS) + 2 * kinds
     assert len({one.label for one in chosen}) == len(chosen)
-    assert set(DOORS["body"]) == set(FULL_STRENGTH) - {"swap"}
+    assert set(POINTS["body"]) == set(FULL_STRENGTH) - {"swap"}
 
 
 def test_the_warp_suffers_from_noisy_bodies_and_the_numbers_are_kept(
     clip_folder: Path, tmp_path: Path
 ) -> None:
-    chosen = [one for one in trials([1.0], ["jitter"]) if one.door == "body"]
-    subjects = list_subjects([COARSE], chosen, [clip_folder], frames_made=4)
-    assert list_subjects([COARSE], [Trial("heatmaps", "drop", 1.0)], [clip_folder]) == []
-    results = run(subjects, Plan(sets=False), Workplace(tmp_path))
-    found = curves(results, [COARSE], chosen, "person", "psnr")
-    assert set(found) == {("body", "jitter")}
-    (clean, best), (full, worst) = found["body", "jitter"]["coarse"]
-    assert (clean, full) == (0.0, 1.0)
-    assert worst < best - 2
+    config = EvalConfig(first=4, distribution_metrics=False)
+    trials = list_trials([1.0], ["jitter"], ["body"])
+    assert noisy_items(COARSE, [Trial("heatmaps", "drop", 1.0)], [clip_folder], config) == []
+    results = run(noisy_items(COARSE, trials, [clip_folder], config), config, tmp_path)
+    clean, noisy = (
+        results.groups[f"coarse, {one.label}"]["walk"]["person"]["psnr"].mean for one in trials
+    )
+    assert noisy < clean - 2
 
 
-def test_the_network_sees_the_noise_at_every_door(clip_folder: Path, weights: Path) -> None:
-    ours = System("ours", str(weights), "0")
+def test_the_network_sees_the_noise_at_every_point(clip_folder: Path, weights: Path) -> None:
+    config = EvalConfig(first=3)
 
-    def first_frames(player: Player, trial: Trial) -> torch.Tensor:
-        subject = NoisyClip(player, trial, clip_folder, frames_made=3)
-        return torch.stack(
-            [
-                torch.from_numpy(one.pair.generated_uint8.astype(int))
-                for one in subject.frames(print)
-            ]
-        )
+    def first_frames(trial: Trial) -> torch.Tensor:
+        (item,) = noisy_items({"ours": str(weights)}, [trial], [clip_folder], config)
+        frames = [one.pair.generated_uint8.astype(int) for one in item.open(print)[1]]
+        return torch.from_numpy(np.stack(frames))
 
-    clean = first_frames(Player(ours), Trial("heatmaps", "drop", 0.0))
-    for trial in (Trial(door, "jitter", 1.0) for door in DOORS):
-        assert not torch.equal(first_frames(Player(ours), trial), clean)
-    bereft = Player(replace(ours, name="less"), forward_only=True)
-    assert not torch.equal(first_frames(bereft, Trial("heatmaps", "drop", 0.0)), clean)
-    subjects = [
-        NoisyClip(one, Trial("body", "drop", 0.0), clip_folder) for one in (Player(ours), bereft)
-    ]
-    assert subjects[0].identity() != subjects[1].identity()
-
-
-def test_a_branch_can_only_be_left_out_where_there_are_two(weights: Path, tmp_path: Path) -> None:
-    generator = without_backward(weights).generator
-    assert not generator.config.backward_branch
-    config = generator.config
-    save_weights(tmp_path / "less.safetensors", Generator(config).state_dict(), config)
-    with pytest.raises(InputError, match="has one branch only"):
-        without_backward(tmp_path / "less.safetensors")
-
-
-def test_curves_are_drawn_in_the_colours_of_the_legend() -> None:
-    lines = {"a": [(0.0, 20.0), (1.0, 10.0)], "b": [(0.0, 20.0), (1.0, float("nan"))]}
-    one = Panel("drop", "strength", lines)
-    picture = draw_panels("PSNR", [[one, one], [one]], ["a", "b"])
-    assert picture.shape[1] == 600
-    assert picture.dtype == np.uint8
-    assert (picture == [0x1B, 0x6C, 0xA8]).all(-1).any()
-    assert draw_panels("nothing", [[Panel("", "", {})]], []).size > 0
+    clean = first_frames(Trial("heatmaps", "drop", 0.0))
+    for point in POINTS:
+        assert not torch.equal(first_frames(Trial(point, "jitter", 1.0)), clean)

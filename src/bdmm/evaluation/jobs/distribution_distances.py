@@ -1,0 +1,218 @@
+"""Distribution distances: frames and clips of a system against the true ones, or a training set.
+
+FID and FVD, or their likes in other features. Features lie in files, see `distribution_features`.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from bdmm.data.clip_store import PreparedClip, find_clips
+from bdmm.errors import InputError
+from bdmm.evaluation.config import EvalConfig, EvalFrame, EvalItem
+from bdmm.evaluation.jobs.distribution_features import (
+    FeatureCollector,
+    FeatureFiles,
+    SetDetectors,
+    open_set_detectors,
+    read_features,
+    sampling_key,
+)
+from bdmm.evaluation.jobs.results import DistributionDistance
+from bdmm.evaluation.jobs.scores import fit_pair
+from bdmm.files.worker_pool import run_jobs
+from bdmm.media.pixels import to_pictures
+from bdmm.metrics.detectors import Detector
+from bdmm.metrics.frame_metrics import FramePair
+from bdmm.metrics.frechet import FeatureStatistics
+from bdmm.metrics.protocols import VideoDistance
+from bdmm.metrics.video_distance import ClipSampling, VideoFeatures
+
+TRAIN, TEST = "train", "test"
+"""Real frames are those of the training set, or the true frames of the scored clips."""
+Files = Mapping[str, Path]
+"""Clip -> file of its features."""
+_OF_SYSTEM = ("system", "generated")
+"""What a clip's truth does not depend on."""
+_AT_ONCE = 24
+
+
+def feature_files(
+    folder: Path, stem: str, item: EvalItem, config: EvalConfig
+) -> FeatureFiles | None:
+    """Return the files of a clip's features; None where there is no detector.
+
+    Args:
+        folder: of features.
+        stem: of the clip's other files.
+        item: the clip.
+        config: says which detectors.
+    """
+    detectors = open_set_detectors(config)
+    if not detectors.any:
+        return None
+    own = {key: value for key, value in item.identity.items() if key not in _OF_SYSTEM}
+    made = _digest([detectors.settings, config.features_every, config.protocol])
+    true = _digest([own, made])
+    return FeatureFiles(
+        folder / f"{stem}-{made}.safetensors",
+        folder / f"true--{item.clip}-{true}.safetensors",
+    )
+
+
+def compare_distributions(
+    scored: Sequence[tuple[EvalItem, FeatureFiles | None]], config: EvalConfig, folder: Path
+) -> tuple[list[DistributionDistance], dict[str, str]]:
+    """Return the distances of the systems, and which are not computed and why.
+
+    Args:
+        scored: clips that all systems finished.
+        config: says which detectors, and where the training set is.
+        folder: of features.
+
+    Raises:
+        InputError: the training set or a file of features is damaged.
+    """
+    detectors = open_set_detectors(config)
+    missing = dict(detectors.not_computed)
+    if not detectors.any:
+        return [], missing
+    generated: dict[str, dict[str, Path]] = {}
+    true: dict[str, Path] = {}
+    for item, files in scored:
+        assert files is not None, "there are detectors"
+        generated.setdefault(item.system, {})[item.clip] = files.generated
+        true[item.clip] = files.true
+    real = {TEST: true}
+    if config.training_set:
+        real[TRAIN] = _training_set(config, folder)
+    distances, lacking = distribution_distances(generated, real, detectors)
+    return distances, missing | lacking
+
+
+def distribution_distances(
+    generated: Mapping[str, Files], real: Mapping[str, Files], detectors: SetDetectors
+) -> tuple[list[DistributionDistance], dict[str, str]]:
+    """Return the distances of all systems.
+
+    Args:
+        generated: of each system.
+        real: of `TEST`, and of `TRAIN` if that is known.
+        detectors: that made the features.
+
+    Returns:
+        (distances, distance -> why it is not computed).
+
+    Raises:
+        InputError: a file is damaged.
+    """
+    found: list[DistributionDistance] = []
+    missing: dict[str, str] = {}
+    for split, files in real.items():
+        for detector in detectors.frames:
+            name = detector.distance if split == TRAIN else f"{detector.distance}-Test"
+            truth = _statistics(files, detector)
+            for system, own in generated.items():
+                ours = _statistics(own, detector)
+                if min(ours.count, truth.count) < 2:
+                    missing[name] = "not computed: needs at least two frames in each set"
+                    continue
+                one = ours.distance(truth)
+                counts = one.count_generated, one.count_real, one.rank_deficient
+                found.append(DistributionDistance(system, name, one.value, 0.0, *counts))
+        for row in detectors.video_distances if detectors.clips else ():
+            if row.real == split:
+                found += _of_videos(row, generated, files, detectors.clips[0], missing)
+    if TRAIN not in real:
+        for name in [one.distance for one in detectors.frames] + ["FVD-Train"] * bool(
+            detectors.clips
+        ):
+            missing[name] = "not computed: needs the training set, with --real"
+    return found, missing
+
+
+def _statistics(files: Files, detector: Detector) -> FeatureStatistics:
+    """Gather the features of all clips, one file at a time."""
+    statistics = FeatureStatistics(detector.dimension, detector.settings)
+    for clip in sorted(files):
+        rows = read_features(files[clip]).get(detector.name)
+        if rows is not None:
+            statistics.add(rows)
+    return statistics
+
+
+def _of_videos(
+    row: VideoDistance,
+    generated: Mapping[str, Files],
+    real: Files,
+    detector: Detector,
+    missing: dict[str, str],
+) -> list[DistributionDistance]:
+    found = []
+    truth = _videos(row, real, detector)
+    for system, own in generated.items():
+        ours = _videos(row, own, detector)
+        if min(len(ours), len(truth)) < 2:
+            reach = ClipSampling.of(row).reach
+            missing[row.name] = f"not computed: needs two videos of at least {reach} frames"
+            continue
+        one = ours.distance(truth)
+        counts = one.count_generated, one.count_real, one.rank_deficient
+        mean, deviation = one.value.mean, one.value.deviation
+        found.append(DistributionDistance(system, row.name, mean, deviation, *counts))
+    return found
+
+
+def _videos(row: VideoDistance, files: Files, detector: Detector) -> VideoFeatures:
+    sampling = ClipSampling.of(row)
+    videos = VideoFeatures(sampling, detector.settings)
+    for clip, path in files.items():
+        rows = read_features(path).get(sampling_key(sampling))
+        if rows is not None:
+            videos.add(clip, rows.numpy())
+    return videos
+
+
+def _training_set(config: EvalConfig, folder: Path) -> dict[str, Path]:
+    """Gather the features of the training set; those on disk are not gathered again."""
+    settings = [open_set_detectors(config).settings, config.features_every, config.protocol]
+    clips: list[tuple[Path, Path]] = []
+    for clip in (path for one in config.training_set for path in find_clips(one)):
+        described = hashlib.sha256((clip / "clip.json").read_bytes()).hexdigest()
+        name = f"train--{clip.name}-{_digest([described, settings])}.safetensors"
+        clips.append((clip, folder / name))
+    names = [clip.name for clip, _ in clips]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"The training set has two clips {name}: give each one name.")
+    todo = [one for one in clips if not one[1].is_file()]
+    for outcome in run_jobs(partial(_extract_true, config), todo, config.workers):
+        if outcome.reason:
+            raise InputError(f"The training set cannot be used: {outcome.reason}")
+    return {clip.name: path for clip, path in clips}
+
+
+def _extract_true(config: EvalConfig, job: tuple[Path, Path]) -> None:
+    """Write the features of a clip's true frames, job (clip, file)."""
+    clip, path = job
+    files, detectors = FeatureFiles(path, path), open_set_detectors(config)
+    with FeatureCollector(clip.name, files, detectors, config.features_every) as collector:
+        for _ in collector.watch(_true_frames(clip, config)):
+            pass
+        collector.finish()
+
+
+def _true_frames(folder: Path, config: EvalConfig) -> Iterator[EvalFrame]:
+    clip = PreparedClip(folder)
+    for start in range(0, len(clip), _AT_ONCE):
+        stop = min(start + _AT_ONCE, len(clip))
+        for number, picture in enumerate(to_pictures(clip.frames(start, stop)), start):
+            pair = FramePair(f"{clip.info.name} frame {number}", picture, picture)
+            yield EvalFrame(number, fit_pair(pair, config.rules))
+
+
+def _digest(content: object) -> str:
+    text = json.dumps(content, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
