@@ -116,7 +116,8 @@ def curves_of(results: Results, systems: list[str], trials: list[Trial], metric:
                 means = groups.get(ALL) or next(iter(groups.values()), {})
                 mean = means.get(PERSON, {}).get(metric)
                 if mean is not None:
-                    lines = found.setdefault((point, kind), {})
+                    key: tuple[Point, str] = (point, kind)
+                    lines = found.setdefault(key, {})
                     lines.setdefault(system, []).append((trial.strength, mean.mean))
     return found
 

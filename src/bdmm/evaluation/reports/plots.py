@@ -10,7 +10,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-Points = Sequence[tuple[float, float]]
+Points = Sequence[tuple[float | int, float]]
 """(x, y), x rising; where y is not finite the line is broken."""
 COLOURS = ("#888888", "#d95f02", "#1b6ca8", "#2a9d4a", "#8e44ad", "#b5651d", "#c2185b", "#00838f")
 _STYLE: dict[Any, Any] = {
