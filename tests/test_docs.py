@@ -304,6 +304,11 @@ def test_published_figures_are_the_published_ones() -> None:
         assert f"| BDMM, as printed | {dataset} test set | {ssim} | {psnr} | paper |" in readme
 
 
+def test_the_citation_has_the_package_s_version() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert f"version: {version}" in (ROOT / "CITATION.cff").read_text()
+
+
 # --- the paper
 
 
