@@ -18,7 +18,7 @@ import torch
 import bdmm
 from bdmm.errors import InputError
 from bdmm.inference.driving import open_driver
-from bdmm.inference.windows import WINDOW
+from bdmm.inference.render import WINDOW
 from bdmm.media.image import Picture, read_image, resize_image, write_image
 from bdmm.records import Motion
 

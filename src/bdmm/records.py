@@ -105,6 +105,11 @@ class Motion:
         """Return the number of frames."""
         return self.rotations.shape[0]
 
+    def to(self, device: torch.device | str) -> "Motion":
+        """Return the motion on a device."""
+        names = ("rotations", "scale", "translation", "shape", "flagged")
+        return replace(self, **{name: getattr(self, name).to(device) for name in names})
+
     def __getitem__(self, frames: slice) -> "Motion":
         """Return a run of frames."""
         return replace(
@@ -131,6 +136,11 @@ class Source:
     foreground: Foreground
     background: Image
     pose: Motion
+
+    def to(self, device: torch.device | str) -> "Source":
+        """Return the source on a device."""
+        images = (self.image, self.foreground, self.background)
+        return Source(*(one.to(device) for one in images), self.pose.to(device))
 
 
 class PixelState(IntEnum):

@@ -14,6 +14,8 @@ from bdmm.errors import InputError
 from bdmm.evaluation.config import EvalConfig
 from bdmm.evaluation.jobs.reenactment import Reenactment
 from bdmm.evaluation.systems import Copy, list_systems, open_system, split_name, weights_hash
+from bdmm.inference.person_box import Box
+from bdmm.inference.render import Rendered
 from bdmm.media.pixels import to_pictures
 from bdmm.network.weights import FILE_NAME
 from bdmm.records import Conditions, PixelState, Source
@@ -34,10 +36,11 @@ class Watching(Copy):
         geometry: SourceGeometry,
         windows: Iterable[Conditions],
         backgrounds: Iterable[Frames] | None = None,
-    ) -> Iterator[Frames]:
+    ) -> Iterator[Rendered]:
         for conditions in windows:
             self.seen.append(conditions)
-            yield source.image.expand(conditions.frame_count, -1, -1, -1) + self.value
+            frames = source.image.expand(conditions.frame_count, -1, -1, -1) + self.value
+            yield Rendered(frames, conditions, Box.whole(conditions.size))
 
 
 @pytest.fixture(scope="module")

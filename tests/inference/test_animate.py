@@ -12,9 +12,8 @@ from bdmm.conditioning import condition
 from bdmm.config import NetworkConfig
 from bdmm.errors import InputError
 from bdmm.inference.animate import Animation, animate
-from bdmm.inference.background import open_background
-from bdmm.inference.prepare import Inputs
-from bdmm.inference.renderers import Coarse, Network
+from bdmm.inference.prepare import Inputs, open_background
+from bdmm.inference.renderers import CoarseRenderer, NetworkRenderer
 from bdmm.network.generator import Generator
 
 SMALL = NetworkConfig(joints=18, feeds_back=True, widths=(4, 6, 8), style_widths=(4, 6, 8, 8))
@@ -23,7 +22,7 @@ SMALL = NetworkConfig(joints=18, feeds_back=True, widths=(4, 6, 8), style_widths
 @pytest.fixture(scope="module")
 def network():
     torch.manual_seed(0)
-    return Network(Generator(SMALL))
+    return NetworkRenderer(Generator(SMALL))
 
 
 def animation(source_view, motion, renderer, background=None) -> Animation:
@@ -32,7 +31,7 @@ def animation(source_view, motion, renderer, background=None) -> Animation:
 
 def test_the_photos_own_pose_gives_the_photo(source_view, source, body):
     still = retarget(replace(source.pose, fps=Fraction(30)), source.pose, body=body)
-    (frame,) = animation(source_view, still, Coarse())
+    (frame,) = animation(source_view, still, CoarseRenderer())
     inside = source.foreground[0].bool().numpy()
     away = np.abs(frame.astype(int) - source_view.photo).mean(axis=2)
     assert np.median(away[inside]) < 3  # but for the rims of the bones, a pixel wide
@@ -41,7 +40,7 @@ def test_the_photos_own_pose_gives_the_photo(source_view, source, body):
 
 @pytest.mark.parametrize("renderer", ["coarse", "network"])
 def test_as_many_frames_as_the_motion_has(source_view, motion, network, renderer):
-    maker = network if renderer == "network" else Coarse()
+    maker = network if renderer == "network" else CoarseRenderer()
     clip = animation(source_view, motion, maker)
     frames = list(clip)
     assert clip.renderer == renderer
@@ -55,14 +54,14 @@ def test_as_many_frames_as_the_motion_has(source_view, motion, network, renderer
 
 
 def test_a_frame_does_not_depend_on_how_the_clip_is_cut(source_view, motion):
-    whole = list(animation(source_view, motion, Coarse()))
-    part = list(animation(source_view, motion[4:], Coarse()))
+    whole = list(animation(source_view, motion, CoarseRenderer()))
+    part = list(animation(source_view, motion[4:], CoarseRenderer()))
     assert all(np.array_equal(a, b) for a, b in zip(whole[4:], part, strict=True))
 
 
 @pytest.mark.parametrize("renderer", ["coarse", "network"])
 def test_the_same_call_gives_the_same_frames(source_view, motion, network, renderer):
-    maker = network if renderer == "network" else Coarse()
+    maker = network if renderer == "network" else CoarseRenderer()
     first, second = (list(animation(source_view, motion, maker)) for _ in range(2))
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
 
@@ -74,7 +73,7 @@ def test_frames_are_made_as_they_are_asked_for(source_view, motion, network, mon
         made.append(len(part))
         return condition(body, geometry, part, joints)
 
-    monkeypatch.setattr("bdmm.inference.animate.condition", watched)
+    monkeypatch.setattr("bdmm.inference.render.condition", watched)
     clip = animation(source_view, motion, network)
     assert made == []
     next(clip)
@@ -84,11 +83,11 @@ def test_frames_are_made_as_they_are_asked_for(source_view, motion, network, mon
 
 
 def test_another_background_replaces_the_photos_own(source_view, motion):
-    clip = animation(source_view, motion[:2], Coarse(), open_background("#102030"))
+    clip = animation(source_view, motion[:2], CoarseRenderer(), open_background("#102030"))
     frames = list(clip)
     for corner in ((2, 2), (2, -3), (-3, 2)):
         assert frames[0][corner].tolist() == [0x10, 0x20, 0x30]
-    usual = next(animation(source_view, motion[:2], Coarse()))
+    usual = next(animation(source_view, motion[:2], CoarseRenderer()))
     middle = np.s_[40:60, 38:50]
     assert np.abs(frames[0][middle].astype(int) - usual[middle]).mean() < 3
 
@@ -102,7 +101,7 @@ def test_a_network_is_put_before_another_background_too(source_view, motion, net
 
 
 def test_pasting_back_touches_only_the_surroundings_of_the_person(pasted_view, motion):
-    clip = animation(pasted_view, motion[:3], Coarse())
+    clip = animation(pasted_view, motion[:3], CoarseRenderer())
     assert clip.size == (320, 300)
     for frame in clip:
         changed = (frame != pasted_view.photo).any(axis=2)
@@ -117,7 +116,7 @@ def test_pasting_back_touches_only_the_surroundings_of_the_person(pasted_view, m
 def test_progress_is_told(source_view, motion):
     told = []
     inputs = Inputs(source_view, motion, motion)
-    list(Animation(inputs, Coarse(), lambda *step: told.append(step)))
+    list(Animation(inputs, CoarseRenderer(), lambda *step: told.append(step)))
     assert told == [("Rendering", i, 13) for i in range(1, 14)]
 
 

@@ -1,21 +1,30 @@
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
 
 from bdmm.body.rotations import axis_angle_to_matrix
 from bdmm.body.source_geometry import prepare_geometry
-from bdmm.inference.bone_palette import bone_palette
-from bdmm.inference.coarse import CoarseRenderer
+from bdmm.inference.person_colours import PersonColours, bone_palette
+from bdmm.inference.renderers import coarse_frames
 from bdmm.kernels.rim import spread_person
 from bdmm.records import BONE_NAMES, PixelState
+from bdmm.shapes import Frames
 
 HEAD = BONE_NAMES.index("head")
 
 
 @pytest.fixture(scope="module")
-def render(source, geometry) -> CoarseRenderer:
-    return CoarseRenderer(source, geometry)
+def colours(source, geometry) -> PersonColours:
+    return PersonColours(source, geometry)
+
+
+@pytest.fixture(scope="module")
+def render(source, colours) -> Callable[..., Frames]:
+    """Return a function of conditions and a background."""
+    return partial(coarse_frames, colours, source.foreground)
 
 
 def turned(motion, yaw: float):
@@ -49,7 +58,7 @@ def test_slices_give_the_same_frames(source, motion, conditioned, render):
     assert torch.equal(whole, torch.cat(parts))
 
 
-def test_copied_pixels_are_the_photos_own(source, conditioned, render):
+def test_copied_pixels_are_the_photos_own(source, conditioned, render, colours):
     """A person who steps aside by whole pixels takes along every pixel's colour."""
     pose = source.pose
     moved = replace(pose, translation=pose.translation + torch.tensor([6.0, 3.0]))
@@ -62,19 +71,17 @@ def test_copied_pixels_are_the_photos_own(source, conditioned, render):
     here = there - torch.tensor([3, 6])
     assert len(there) > 100
     got = frame[:, there[:, 0], there[:, 1]]
-    torch.testing.assert_close(
-        got, render.colours.person[:, here[:, 0], here[:, 1]], atol=2e-3, rtol=0
-    )
+    torch.testing.assert_close(got, colours.person[:, here[:, 0], here[:, 1]], atol=2e-3, rtol=0)
 
 
-def test_the_back_of_the_head_has_the_hairs_colour(source, conditioned, render):
+def test_the_back_of_the_head_has_the_hairs_colour(source, conditioned, render, colours):
     conditions = conditioned(turned(source.pose, torch.pi))
     frame = render(conditions, source.background)[0]
     head = (conditions.segment[0, 0] == HEAD) & (conditions.state[0, 0] == PixelState.HIDDEN)
     inner = -torch.nn.functional.max_pool2d(-head.float()[None], 3, 1, 1)[0] > 0
     assert inner.sum() > 10
     torch.testing.assert_close(
-        frame[:, inner], render.colours.palette[HEAD][:, None].expand(3, int(inner.sum()))
+        frame[:, inner], colours.palette[HEAD][:, None].expand(3, int(inner.sum()))
     )
 
 

@@ -6,14 +6,12 @@ import pytest
 import torch
 
 from bdmm.config import NetworkConfig
-from bdmm.inference.animate import Animation
-from bdmm.inference.compare import compare
-from bdmm.inference.explanation import Explanation, Ranges, body_points, ranges_of, round_up
+from bdmm.inference.animate import Animation, compare
+from bdmm.inference.explanation import Ranges, body_points, explain, ranges_of, round_up
 from bdmm.inference.explanation_pictures import block_pictures, layer_pictures, legend
-from bdmm.inference.layered import Layered
 from bdmm.inference.prepare import Inputs
-from bdmm.inference.recorder import Block, Modulated, Recording
-from bdmm.inference.renderers import Coarse, Network
+from bdmm.inference.renderers import CoarseRenderer, NetworkRenderer
+from bdmm.inference.trace import Block, FrameTrace, Modulated
 from bdmm.media.video_reader import VideoReader
 from bdmm.network.generator import Generator
 
@@ -33,15 +31,14 @@ def inputs(source_view, motion) -> Inputs:
 def test_every_frame_is_looked_into_and_stays_what_it_was(inputs, config):
     torch.manual_seed(0)
     layered = config.head == "layers"
-    renderer = Layered(Generator(config)) if layered else Network(Generator(config))
+    renderer = NetworkRenderer(Generator(config), traces=True)
     frames = list(Animation(inputs, renderer))
-    explanation = Explanation(inputs, renderer)
-    held = 0
-    for look, frame in zip(explanation, frames, strict=True):
-        assert np.array_equal(look.generated, frame)
-        assert look.driving.shape == frame.shape
-        held = max(held, len(explanation._recorder))
-        shown = block_pictures(look, Block("backward", 2))
+    numbers = []
+    for explained, frame in zip(explain(inputs, renderer), frames, strict=True):
+        numbers.append(explained.number)
+        assert np.array_equal(explained.generated, frame)
+        assert explained.driving.shape == frame.shape
+        shown = block_pictures(explained, Block("backward", 2))
         assert list(shown) == ["offsets", "masks", "features", "units"]
         assert all(shown[kind].shape == frame.shape for kind in ("offsets", "masks", "features"))
         assert (shown["offsets"] == 255).all(), "fresh weights move no tap"
@@ -49,11 +46,10 @@ def test_every_frame_is_looked_into_and_stays_what_it_was(inputs, config):
         assert np.unique(shown["masks"][looked], axis=0).shape == (1, 3)
         assert looked.mean() > 0.5
         assert looked.all() != layered, "a layered network looks at the person only"
-        layers = layer_pictures(look)
+        layers = layer_pictures(explained)
         assert list(layers) == (["alpha", "copy", "copied", "synthesis"] if layered else [])
         assert all(one.shape == frame.shape for one in layers.values())
-    assert held == 5, "a window at a time, the first of its six taken"
-    assert look.number == len(explanation) == 8
+    assert numbers == list(range(1, 9))
 
 
 def test_a_driving_video_shows_its_own_frames(inputs):
@@ -79,7 +75,7 @@ def test_scales_hold_almost_all_and_are_round():
     offsets[:, 1::2] = 0.7
     still = Modulated(torch.zeros(1, 2, 8, 8), torch.zeros_like(offsets), torch.ones(1, 9, 8, 8))
     blocks = {Block("forward", 4): replace(still, offsets=offsets), Block("backward", 4): still}
-    ranges = ranges_of([Recording(blocks, None)] * 2)
+    ranges = ranges_of([FrameTrace(blocks, None)] * 2)
     assert ranges.offset == {4: 5.0}
     assert ranges.features == dict.fromkeys(blocks, 1.0)
     assert [round_up(value) for value in (0.011, 0.2, 3.0, 7.0, 0.0, float("nan"))] == [
@@ -101,11 +97,13 @@ def test_the_legend_has_the_pictures_size(inputs):
 
 def test_all_systems_work_side_by_side(inputs):
     told = []
-    other = Network(Generator(SMALL))
-    shown = compare(inputs, {"coarse": Coarse(), "net": other}, lambda *stage: told.append(stage))
+    other = NetworkRenderer(Generator(SMALL))
+    shown = compare(
+        inputs, {"coarse": CoarseRenderer(), "net": other}, lambda *stage: told.append(stage)
+    )
     pictures = list(shown)
     height, width = inputs.size
-    coarse = list(Animation(inputs, Coarse()))
+    coarse = list(Animation(inputs, CoarseRenderer()))
     network = list(Animation(inputs, other))
     assert len(pictures) == 8
     for i, picture in enumerate(pictures):

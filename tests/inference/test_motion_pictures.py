@@ -2,7 +2,7 @@ import numpy as np
 import torch
 from einops import repeat
 
-from bdmm.inference.motion_pictures import (
+from bdmm.inference.explanation import (
     SAMPLE,
     UNIT,
     draw_units,
@@ -11,7 +11,7 @@ from bdmm.inference.motion_pictures import (
     on_frame,
     sampling_points,
 )
-from bdmm.inference.recorder import Modulated
+from bdmm.inference.trace import Modulated
 from bdmm.media.colour_code import flow_colours
 
 

@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from bdmm.body.source_geometry import prepare_geometry
-from bdmm.inference.bone_palette import HEAD, _fingers, bone_palette
-from bdmm.inference.person_colours import PersonColours
+from bdmm.inference.person_colours import HEAD, PersonColours, _fingers, bone_palette
 from bdmm.records import BONE_NAMES, Conditions, PixelState, Source
 
 HAND, HIP, SHIN, SPINE = (

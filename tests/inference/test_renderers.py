@@ -5,9 +5,10 @@ import torch
 
 from bdmm.config import NetworkConfig
 from bdmm.errors import InputError
-from bdmm.inference.padding import pad_image, padded_size
-from bdmm.inference.renderers import Network, load_network, opacity
-from bdmm.inference.windows import schedule
+from bdmm.inference.compositing import body_opacity
+from bdmm.inference.person_box import pad_image, padded_size
+from bdmm.inference.render import window_slices
+from bdmm.inference.renderers import NetworkRenderer, load_network
 from bdmm.kernels.pose_heatmaps import window_heatmaps
 from bdmm.kernels.warp import warp
 from bdmm.network.generator import Generator
@@ -53,10 +54,10 @@ def test_sizes_are_padded_to_the_next_fit():
 def test_windows_carry_their_state_and_look_ahead(source, motion, geometry, conditioned):
     """The schedule by hand: state from window to window, the next window's first grid in view."""
     torch.manual_seed(0)
-    network = Network(Generator(SMALL))
-    windows = [conditioned(motion[frames], network.joints) for frames in schedule(len(motion))]
+    network = NetworkRenderer(Generator(SMALL))
+    windows = [conditioned(motion[frames], network.joints) for frames in window_slices(len(motion))]
     assert [window.frame_count for window in windows] == [6, 6, 1]
-    made = list(network.render(source, geometry, windows))
+    made = [one.frames for one in network.render(source, geometry, windows)]
 
     size = padded_size(source.pose.size, 8, SMALL.least_size)
     photo, foreground = (pad_image(p, size)[None] for p in (source.image, source.foreground))
@@ -68,15 +69,15 @@ def test_windows_carry_their_state_and_look_ahead(source, motion, geometry, cond
             window = replace(window, after=after).pad(size)
             expected, state = network.generator(prepared, window, state)
             assert torch.allclose(made[i], expected[0, ..., :120, :90], atol=1e-5)
-    alone = next(network.render(source, geometry, windows[1:]))
+    alone = next(network.render(source, geometry, windows[1:])).frames
     assert not torch.allclose(alone, made[1], atol=1e-4)
-    last = next(network.render(source, geometry, windows[:1]))
+    last = next(network.render(source, geometry, windows[:1])).frames
     assert not torch.allclose(last, made[0], atol=1e-4)
 
 
 def test_opacity_covers_the_body_and_a_rim(motion, conditioned):
     conditions = conditioned(motion[:2])
-    share = opacity(conditions, rim=5)
+    share = body_opacity(conditions, rim=5)
     on_body = conditions.state[0, :, None] > 0
     assert (share[on_body] == 1).all()
     far = torch.nn.functional.max_pool2d(on_body.float(), 11, 1, 5) == 0
@@ -91,8 +92,8 @@ def test_weights_from_a_file_make_the_same_frames(tmp_path, source, motion, geom
     network = load_network(tmp_path / "w.safetensors")
     assert network.joints == BODY25
     windows = [conditioned(motion[:3], network.joints)]
-    made = next(network.render(source, geometry, windows))
-    expected = next(Network(generator).render(source, geometry, windows))
+    made = next(network.render(source, geometry, windows)).frames
+    expected = next(NetworkRenderer(generator).render(source, geometry, windows)).frames
     assert torch.allclose(made, expected, atol=6e-4)
 
 

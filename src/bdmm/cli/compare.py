@@ -59,8 +59,7 @@ class Compare:
         inputs = [self.photo, *([self.driver] if self.driver else []), *files]
         check_video_output(self.output, inputs)
         check_quality(self.quality)
-        from bdmm.inference.animate import open_device
-        from bdmm.inference.compare import compare
+        from bdmm.inference.animate import compare, open_device
 
         device = open_device(self.device)
         renderers = {name: open_system(where, device) for name, where in systems.items()}

@@ -44,20 +44,19 @@ class Explain:
         """
         keep_network_blocks()
         self.inputs.driving(self.driver)
-        from bdmm.inference.explain import check_explanation_folder, write_explanation
+        from bdmm.inference.explanation_pictures import (
+            check_explanation_folder,
+            write_explanation,
+        )
 
         check_explanation_folder(self.output, self.every)
         from bdmm.inference.animate import open_device
-        from bdmm.inference.explanation import Explanation
-        from bdmm.inference.recorder import blocks_of
         from bdmm.inference.renderers import load_network
         from bdmm.network.weights import SHIPPED
 
-        renderer = load_network(self.weights or SHIPPED[0], open_device(self.device))
-        blocks_of(renderer.generator)
+        renderer = load_network(self.weights or SHIPPED[0], open_device(self.device), traces=True)
         with Report(self.quiet) as report:
             inputs = self.inputs.prepare(self.photo, self.driver, report, keep_video=True)
-            explanation = Explanation(inputs, renderer)
-            videos = write_explanation(explanation, self.output, self.every, report)
+            videos = write_explanation(inputs, renderer, self.output, self.every, report)
         names = ", ".join(videos)
-        say(f"{self.output}: {names}; {len(explanation)} frames in {report.seconds:.1f} s.")
+        say(f"{self.output}: {names}; {len(inputs)} frames in {report.seconds:.1f} s.")

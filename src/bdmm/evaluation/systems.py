@@ -7,7 +7,9 @@ import torch
 
 from bdmm.body.source_geometry import SourceGeometry
 from bdmm.errors import InputError
-from bdmm.inference.renderers import Coarse, Renderer, load_network
+from bdmm.inference.person_box import Box
+from bdmm.inference.render import Rendered, Renderer
+from bdmm.inference.renderers import CoarseRenderer, load_network
 from bdmm.metrics.weight_files import sha256_of
 from bdmm.network.weights import weights_file
 from bdmm.records import COCO18, Conditions, Source
@@ -37,10 +39,11 @@ class Copy:
         geometry: SourceGeometry,
         windows: Iterable[Conditions],
         backgrounds: Iterable[Frames] | None = None,
-    ) -> Iterator[Frames]:
+    ) -> Iterator[Rendered]:
         """Yield the source as often as each window has frames; see `Renderer.render`."""
         for conditions in windows:
-            yield source.image.expand(conditions.frame_count, -1, -1, -1)
+            frames = source.image.expand(conditions.frame_count, -1, -1, -1)
+            yield Rendered(frames, conditions, Box.whole(conditions.size))
 
 
 def open_system(where: str, device: torch.device | str = "cpu") -> Renderer:
@@ -56,7 +59,7 @@ def open_system(where: str, device: torch.device | str = "cpu") -> Renderer:
     if where == COPY:
         return Copy(device)
     if where == COARSE:
-        return Coarse(device)
+        return CoarseRenderer(device)
     return load_network(where, device)
 
 

@@ -1,33 +1,25 @@
-"""A photo and a motion to frames: the whole path, streaming."""
+"""A photo and a motion to frames, streaming; and several renderers side by side."""
 
-from collections import deque
-from collections.abc import Iterator
-from dataclasses import fields, replace
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
-from itertools import islice
 from pathlib import Path
-from typing import Literal, TypeVar, get_args
+from typing import Literal, get_args
 
 import torch
-from torch import Tensor
 
-from bdmm.body.model import BodyModel, load_body
 from bdmm.body.retarget import Root
-from bdmm.body.source_geometry import SourceGeometry, prepare_geometry
-from bdmm.conditioning import condition
 from bdmm.errors import InputError, Progress, no_progress
 from bdmm.inference.driving import DEFAULT_RATE, DrivingOptions
 from bdmm.inference.prepare import InputOptions, Inputs, prepare
-from bdmm.inference.renderers import Coarse, Renderer, load_network, opacity
-from bdmm.inference.windows import schedule
+from bdmm.inference.render import Rendered, Renderer, render
+from bdmm.inference.renderers import CoarseRenderer, load_network
 from bdmm.media.image import Picture
-from bdmm.media.pixels import to_frames, to_pictures
+from bdmm.media.panels import captioned, mosaic
+from bdmm.media.pixels import to_pictures
 from bdmm.network.weights import SHIPPED
-from bdmm.records import Conditions, Motion, Source
-from bdmm.shapes import Frames
+from bdmm.records import Motion
 
 RendererName = Literal["network", "coarse"]
-_Record = TypeVar("_Record", Motion, Source)
 
 
 def animate(
@@ -121,10 +113,8 @@ class Animation(Iterator[Picture]):
         self.motion = inputs.motion
         self.source = inputs.source
         self._view = inputs.source_view
-        self._background = inputs.background
         self._progress = progress
-        self._opacities: deque[Tensor] = deque()
-        self._frames = self._made(renderer)
+        self._frames = self._pictures(render(inputs, renderer))
         self._done = 0
 
     def __len__(self) -> int:
@@ -138,50 +128,34 @@ class Animation(Iterator[Picture]):
         self._progress("Rendering", self._done, self.frame_count)
         return frame
 
-    def _made(self, renderer: Renderer) -> Iterator[Picture]:
-        source = on_device(self.source, renderer.device)
-        body = load_body(self.motion.body).to(renderer.device)
-        geometry = prepare_geometry(body, source.pose, source.foreground)
-        windows = self._windows(body, geometry, renderer)
-        backgrounds = self._backgrounds(renderer.device)
-        for frames in renderer.render(source, geometry, windows, backgrounds):
-            yield from self._placed(frames)
-
-    def _windows(
-        self, body: BodyModel, geometry: SourceGeometry, renderer: Renderer
-    ) -> Iterator[Conditions]:
-        motion = on_device(self.motion, renderer.device)
-        for frames in schedule(self.frame_count):
-            conditions = condition(body, geometry, motion[frames], renderer.joints)
-            if self._view.clean_plate is not None:
-                self._opacities.append(opacity(conditions))
-            yield conditions
-
-    def _backgrounds(self, device: torch.device | str) -> Iterator[Frames] | None:
-        if self._background is None:
-            return None
-        pictures = self._background.pictures(self.size, self.fps)
-        runs = (list(islice(pictures, w.stop - w.start)) for w in schedule(self.frame_count))
-        return (to_frames(run, device) for run in runs)
-
-    def _placed(self, frames: Frames) -> Iterator[Picture]:
-        pictures = to_pictures(frames)
-        if self._view.clean_plate is None:
-            yield from pictures
-            return
-        for picture, share in zip(pictures, self._opacities.popleft()[:, 0], strict=True):
-            yield self._view.paste_back(picture, share.cpu().numpy())
+    def _pictures(self, windows: Iterator[Rendered]) -> Iterator[Picture]:
+        for window in windows:
+            pictures = to_pictures(window.frames)
+            if self._view.clean_plate is None:
+                yield from pictures
+                continue
+            for picture, opacity in zip(pictures, window.opacity[:, 0], strict=True):
+                yield self._view.paste_back(picture, opacity.cpu().numpy())
 
 
-def on_device(record: _Record, device: torch.device | str) -> _Record:
-    """Return a record with its tensors on a device."""
+def compare(
+    inputs: Inputs, renderers: Mapping[str, Renderer], progress: Progress
+) -> Iterator[Picture]:
+    """Yield pictures of source, driver and each renderer's frame, in bounded memory.
 
-    def move(value: object) -> object:
-        if isinstance(value, Tensor):
-            return value.to(device)
-        return on_device(value, device) if isinstance(value, Motion) else value
-
-    return replace(record, **{f.name: move(getattr(record, f.name)) for f in fields(record)})
+    Args:
+        inputs: the same for all.
+        renderers: by the names that are written above their frames.
+        progress: is called with the number of pictures made.
+    """
+    source = captioned(inputs.photo, "source")
+    animations = [Animation(inputs, one) for one in renderers.values()]
+    for done, (driver, *frames) in enumerate(
+        zip(inputs.driving_frames(), *animations, strict=True), start=1
+    ):
+        generated = [captioned(one, name) for one, name in zip(frames, renderers, strict=True)]
+        yield mosaic([[source, captioned(driver, "driving"), *generated]])
+        progress("Comparing", done, len(inputs))
 
 
 def choose_renderer(
@@ -204,7 +178,7 @@ def choose_renderer(
     if name == "coarse":
         if weights is not None:
             raise InputError("The coarse renderer takes no weights; leave one of the two out.")
-        return Coarse(device)
+        return CoarseRenderer(device)
     return load_network(SHIPPED[0] if weights is None else weights, device)
 
 

@@ -1,4 +1,4 @@
-"""Layers to frames: what is added to a trained compositing head where it only generates.
+"""Layers to frames: the rules that are added to a trained compositing head in inference.
 
 The head's layers are as they were learned. Four rules then make up for what training on rendered
 people leaves wrong on real ones; `refine` applies them in this order. With ``v`` visible, ``f``
@@ -9,6 +9,9 @@ photo in pixels:
 2. `keep_detail`: ``person += 0.6 f (D(C) - D(person))``, where ``D(x) = x - blur(x)``.
 3. `temper_alpha`: ``alpha = (alpha + outline) / 2``, but in the outline's narrow gaps.
 4. `cut_halo`: ``alpha *= clamp((alpha - 0.06) / 0.06, 0, 1)``.
+
+Frames without layers (an RGB head's) have their background in them. Where another one is asked for,
+`body_opacity` parts them: 1 on the body, falling linearly to 0 over `_RIM` pixels.
 """
 
 from dataclasses import replace
@@ -19,6 +22,8 @@ from torch import Tensor, cat, maximum, where
 from torch.nn import functional
 
 from bdmm.network.heads import Layers
+from bdmm.records import Conditions, PixelState
+from bdmm.shapes import Frames
 
 _DETAIL = 3.0 / 256
 """Reach of the blur that parts detail from tone, of ``s``: prints, folds, seams are smaller."""
@@ -28,6 +33,8 @@ _GAP = 3 / 256
 """Half the width of a gap in the outline that is the fit's fault, of ``s``."""
 _HALO = 0.06
 """Alpha up to which nobody is there: ``alpha`` is 0 at 1 x, unchanged from 2 x this value on."""
+_RIM = 5
+"""Pixels around the body that frames without layers fill: hair, loose clothes, soft edges."""
 
 
 def refine(layers: Layers, side: int) -> Layers:
@@ -85,6 +92,27 @@ def cut_halo(layers: Layers) -> Layers:
     """Take faint alpha away: before a plain background even a weak halo is seen."""
     kept = ((layers.alpha - _HALO) / _HALO).clamp(0, 1)
     return replace(layers, alpha=layers.alpha * kept)
+
+
+def body_opacity(conditions: Conditions, rim: int = _RIM) -> Float[Tensor, "t 1 h w"]:
+    """Return where a frame shows the person: 1 on the body, falling to 0 over a rim around it.
+
+    Args:
+        conditions: of the frames.
+        rim: pixels from the body's outline to 0.
+    """
+    body = (conditions.state[0] != PixelState.NONE).float()
+    body = rearrange(body, "t h w -> t 1 h w")
+    half = rim // 2
+    grown = functional.max_pool2d(body, 2 * half + 1, stride=1, padding=half)
+    return functional.avg_pool2d(grown, 2 * half + 1, 1, half, count_include_pad=False)
+
+
+def replace_background(
+    frames: Frames, opacity: Float[Tensor, "t 1 h w"], background: Frames
+) -> Frames:
+    """Return ``opacity * frames + (1 - opacity) * background``, for frames without layers."""
+    return opacity * frames + (1 - opacity) * background
 
 
 def _detail(

@@ -1,26 +1,35 @@
-"""The pictures of an explanation: maps by name, and sheets that lay them out."""
+"""An explanation as pictures: maps by name, sheets that lay them out, and their files."""
 
 import math
 from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from bdmm.inference.explanation import Look, Ranges
-from bdmm.inference.motion_pictures import (
+from bdmm.errors import InputError, Progress
+from bdmm.files.output_file import appearing, check_folder
+from bdmm.inference.explanation import (
+    ExplainedFrame,
+    Ranges,
     draw_units,
+    explain,
     feature_norm,
     mean_mask,
     mean_offset,
     on_frame,
 )
-from bdmm.inference.recorder import BRANCHES, Block, Branch
+from bdmm.inference.prepare import Inputs
+from bdmm.inference.renderers import NetworkRenderer
+from bdmm.inference.trace import BRANCHES, Block, Branch, blocks_of
 from bdmm.media.colour_code import colour_bar, flow_colours, flow_wheel, heat_colours
-from bdmm.media.image import Picture, picture_size
+from bdmm.media.image import Picture, picture_size, write_image
 from bdmm.media.panels import captioned, contain, mosaic
 from bdmm.media.pixels import to_pictures
+from bdmm.media.video_writer import FrameWriter, create_video
 
 MOST_MASK = 2.0
 """Masks lie between 0 and this."""
@@ -31,32 +40,32 @@ _MAPS = ("offsets", "masks", "features")
 Named = dict[str, Picture]
 
 
-def block_pictures(look: Look, block: Block) -> Named:
+def block_pictures(frame: ExplainedFrame, block: Block) -> Named:
     """Return offsets, masks, features and units of a block, named as their folders begin.
 
-    Masks and features are black where the network did not look.
+    Masks and features are black where the network did not frame.
     """
-    modulated, shrink = look.recording.blocks[block], block.shrink
-    place = {"shrink": shrink, "size": picture_size(look.generated), "corner": look.corner}
+    modulated, shrink = frame.trace.blocks[block], block.shrink
+    place = {"shrink": shrink, "size": picture_size(frame.generated), "corner": frame.corner}
     offset = on_frame(mean_offset(modulated, shrink), **place)
     mask = on_frame(mean_mask(modulated), **place, nothing=math.nan)
     features = on_frame(feature_norm(modulated), **place, nothing=math.nan)
     return {
-        "offsets": flow_colours(offset, look.ranges.offset[shrink]),
+        "offsets": flow_colours(offset, frame.ranges.offset[shrink]),
         "masks": heat_colours(mask, 0.0, MOST_MASK, "turbo"),
-        "features": heat_colours(features, 0.0, look.ranges.features[block], "inferno"),
-        "units": draw_units(look.generated, modulated, shrink, look.points, look.corner),
+        "features": heat_colours(features, 0.0, frame.ranges.features[block], "inferno"),
+        "units": draw_units(frame.generated, modulated, shrink, frame.points, frame.corner),
     }
 
 
-def layer_pictures(look: Look) -> Named:
+def layer_pictures(frame: ExplainedFrame) -> Named:
     """Return alpha, copy share, copied and synthesised pixels; nothing without layers."""
-    layers = look.recording.layers
+    layers = frame.trace.layers
     if layers is None:
         return {}
 
     def placed(one: Float[Tensor, "1 1 c h w"], nothing: float) -> Float[np.ndarray, "c h1 w1"]:
-        return on_frame(one[0, 0], 1, picture_size(look.generated), look.corner, nothing)
+        return on_frame(one[0, 0], 1, picture_size(frame.generated), frame.corner, nothing)
 
     copied, synthesis = (
         to_pictures(torch.from_numpy(placed(one, -1.0))[None])[0]
@@ -70,19 +79,21 @@ def layer_pictures(look: Look) -> Named:
     }
 
 
-def block_sheet(source: Picture, look: Look, shrink: int, shown: dict[Block, Named]) -> Picture:
+def block_sheet(
+    source: Picture, frame: ExplainedFrame, shrink: int, shown: dict[Block, Named]
+) -> Picture:
     """Lay out one scale: source, driver, result and legend left, a row for each branch right.
 
     Args:
         source: the photo as frames show it.
-        look: the frame.
-        shrink: frame pixels that one of the scale's spans.
+        frame: the frame.
+        shrink: frame pixels per pixel of the scale.
         shown: the pictures of each block.
     """
     blank = np.full_like(source, _WHITE)
     left = {
-        "forward": {"source": source, "driving": look.driving},
-        "backward": {"generated": look.generated, "legend": legend(source, look.ranges, shrink)},
+        "forward": {"source": source, "driving": frame.driving},
+        "backward": {"generated": frame.generated, "legend": legend(source, frame.ranges, shrink)},
     }
     rows = []
     for branch in BRANCHES:
@@ -102,9 +113,9 @@ def unit_sheet(shrink: int, shown: dict[Block, Named]) -> Picture:
     return mosaic([captions])
 
 
-def layer_sheet(source: Picture, look: Look, shown: Named) -> Picture:
-    """Lay out the layers of a frame beside source, driver and result."""
-    first = {"source": source, "driving": look.driving, "generated": look.generated}
+def layer_sheet(source: Picture, frame: ExplainedFrame, shown: Named) -> Picture:
+    """Lay out source, driver, result and the layers of a frame."""
+    first = {"source": source, "driving": frame.driving, "generated": frame.generated}
     return mosaic([[captioned(one, name) for name, one in (first | shown).items()]])
 
 
@@ -136,3 +147,87 @@ def _norm(branch: Branch, norm: float) -> str:
 def scales_of(blocks: Sequence[Block]) -> list[int]:
     """Return the shrinks of blocks, coarse to fine."""
     return list(dict.fromkeys(block.shrink for block in blocks))
+
+
+def check_explanation_folder(folder: Path, every: int) -> None:
+    """Refuse before the work what cannot be written.
+
+    Args:
+        folder: shall hold the explanation.
+        every: PNG files are kept of every N-th frame.
+
+    Raises:
+        InputError: the folder holds files, is none or cannot be made, or the number is negative.
+    """
+    if every < 0:
+        raise InputError(f"PNG files of every {every}th frame cannot be kept; 0 keeps none.")
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"The output {folder} is a file; give the name of a folder.")
+    if folder.is_dir() and any(folder.iterdir()):
+        raise InputError(f"The output folder {folder} is not empty; give a new one.")
+    check_folder(folder.resolve().parent)
+
+
+def write_explanation(
+    inputs: Inputs, renderer: NetworkRenderer, folder: Path, every: int, progress: Progress
+) -> list[str]:
+    """Write an explanation; its folder appears whole or not at all.
+
+    Args:
+        inputs: photo and driver.
+        renderer: the network; it gives out traces.
+        folder: new, or empty.
+        every: PNG files are kept of every N-th frame, from the first on; 0 for none.
+        progress: is called with the number of frames done.
+
+    Returns:
+        The names of the videos.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    check_explanation_folder(folder, every)
+    photo, blocks = inputs.photo, list(blocks_of(renderer.generator))
+    with appearing(folder.resolve(), folder=True) as part, ExitStack() as stack:
+        videos: dict[str, FrameWriter] = {}
+        for frame in explain(inputs, renderer):
+            shown = {block: block_pictures(frame, block) for block in blocks}
+            layers = layer_pictures(frame)
+            for name, sheet in sheets_of(photo, frame, shown, layers).items():
+                if name not in videos:
+                    videos[name] = stack.enter_context(
+                        create_video(part / f"{name}.mp4", inputs.fps)
+                    )
+                videos[name].write(sheet)
+            if every and (frame.number - 1) % every == 0:
+                _write_maps(part, frame, shown, layers)
+            if frame.number == 1:
+                for shrink in scales_of(blocks):
+                    write_image(part / f"legend_{shrink}.png", legend(photo, frame.ranges, shrink))
+            progress("Explaining", frame.number, len(inputs))
+    return [f"{name}.mp4" for name in videos]
+
+
+def sheets_of(
+    source: Picture, frame: ExplainedFrame, shown: dict[Block, Named], layers: Named
+) -> dict[str, Picture]:
+    """Return the pictures of one frame as its videos show them, by the videos' names."""
+    sheets: dict[str, Picture] = {}
+    for shrink in scales_of(list(shown)):
+        sheets[f"motion_{shrink}"] = block_sheet(source, frame, shrink, shown)
+        sheets[f"units_{shrink}"] = unit_sheet(shrink, shown)
+    if layers:
+        sheets["layers"] = layer_sheet(source, frame, layers)
+    return sheets
+
+
+def _write_maps(
+    folder: Path, frame: ExplainedFrame, shown: dict[Block, Named], layers: Named
+) -> None:
+    maps = {"generated": frame.generated, **layers}
+    for block, pictures in shown.items():
+        for kind, picture in pictures.items():
+            maps[f"{kind}_{block.branch}_{block.shrink}"] = picture
+    for name, picture in maps.items():
+        (folder / name).mkdir(exist_ok=True)
+        write_image(folder / name / f"{frame.number:06d}.png", picture)

@@ -1,9 +1,9 @@
-"""The part of the frames that a network has to look at: around the person, with room to grow."""
+"""The part of the frames that a network works on, and sizes that it takes."""
 
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Integer
+from jaxtyping import Float, Integer
 from torch import Tensor
 from torch.nn import functional
 
@@ -15,12 +15,17 @@ _MARGIN = 3 / 32
 
 @dataclass(frozen=True)
 class Box:
-    """Rows ``top`` to ``bottom`` and columns ``left`` to ``right`` of a frame, the ends outside."""
+    """Rows ``top`` to ``bottom`` and columns ``left`` to ``right`` of a frame, without the ends."""
 
     top: int
     bottom: int
     left: int
     right: int
+
+    @classmethod
+    def whole(cls, size: tuple[int, int]) -> "Box":
+        """Return the box of a whole frame of (height, width)."""
+        return cls(0, size[0], 0, size[1])
 
     @property
     def rows(self) -> slice:
@@ -62,15 +67,17 @@ def _span(used: Tensor, margin: int, step: int, least: int) -> tuple[int, int]:
 def moved_state(
     state: PropagationState, before: Box, after: Box, scales: tuple[int, ...]
 ) -> PropagationState:
-    """Return a state as seen through another box: cut where it is smaller, zeros where larger.
+    """Return a state in another box: cropped where it is smaller, zeros where it is larger.
 
     Args:
         state: at ``before``.
-        before: the box of the window that left it.
-        after: the box of the window that takes it up.
-        scales: pixels of the frame per pixel of each of the state's forward features, and at last
-            of its structural ones.
+        before: the box of the window that made it.
+        after: the box of the next window.
+        scales: pixels of the frame per pixel of each of the state's forward features, and last of
+            its structural ones.
     """
+    if before == after:
+        return state
 
     def moved(features: Tensor, scale: int) -> Tensor:
         ends = (
@@ -88,3 +95,23 @@ def moved_state(
         structural=moved(state.structural, structural),
         forward=tuple(moved(features, scale) for features, scale in pairs),
     )
+
+
+def padded_size(size: tuple[int, int], step: int, least: int) -> tuple[int, int]:
+    """Return the next (height, width) that are multiples of ``step`` and at least ``least``."""
+    height, width = (max(-(-side // step) * step, least) for side in size)
+    return height, width
+
+
+def pad_image(image: Float[Tensor, "c h w"], size: tuple[int, int]) -> Float[Tensor, "c h1 w1"]:
+    """Grow a picture to the right and below by repeating its rim."""
+    return pad_frames(image[None], size)[0]
+
+
+def pad_frames(
+    frames: Float[Tensor, "t c h w"], size: tuple[int, int]
+) -> Float[Tensor, "t c h1 w1"]:
+    """Grow frames to the right and below by repeating their rims."""
+    height, width = frames.shape[-2:]
+    grow = (0, size[1] - width, 0, size[0] - height)
+    return functional.pad(frames, grow, mode="replicate")

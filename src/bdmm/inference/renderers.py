@@ -1,65 +1,41 @@
-"""What makes frames from a source and its conditions: the coarse warp, or the paper's network."""
+"""The renderers: the coarse warp, and a trained network with either head."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from itertools import repeat
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple
 
 import torch
-from einops import rearrange
-from jaxtyping import Float
-from torch import Tensor
-from torch.nn import functional
 
+from bdmm.body.regions import region_box
 from bdmm.body.source_geometry import SourceGeometry
-from bdmm.inference.coarse import CoarseRenderer
-from bdmm.inference.layered import Layered
-from bdmm.inference.padding import pad_image, padded_size
-from bdmm.inference.windows import with_after
+from bdmm.inference.compositing import body_opacity, refine, replace_background
+from bdmm.inference.person_box import (
+    Box,
+    moved_state,
+    pad_frames,
+    pad_image,
+    padded_size,
+    person_box,
+)
+from bdmm.inference.person_colours import PersonColours
+from bdmm.inference.render import Rendered, with_after
+from bdmm.inference.trace import blocks_of, frame_traces, trace
+from bdmm.kernels.push_pull import push_pull
+from bdmm.kernels.rim import smoothed
+from bdmm.kernels.warp import warp
 from bdmm.network.acceleration import accelerate
-from bdmm.network.generator import Generator
+from bdmm.network.generator import Generator, PreparedSource
+from bdmm.network.heads import Layers
 from bdmm.network.weights import load_weights
-from bdmm.records import COCO18, Conditions, PixelState, Source, joints_of
-from bdmm.shapes import Frames
-
-_RIM = 5
-"""Pixels around the body that a frame is trusted to fill: hair, loose clothes, soft edges."""
+from bdmm.records import COCO18, Conditions, PixelState, PropagationState, Source, joints_of
+from bdmm.shapes import Foreground, Frames, Image
 
 
-@runtime_checkable
-class Renderer(Protocol):
-    """Makes the frames of a clip, window by window.
-
-    Attributes:
-        name: what the user is told.
-        joints: keypoints that become pose heatmaps.
-        device: where it works.
-    """
-
-    name: str
-    joints: tuple[int, ...]
-    device: torch.device
-
-    def render(
-        self,
-        source: Source,
-        geometry: SourceGeometry,
-        windows: Iterable[Conditions],
-        backgrounds: Iterable[Frames] | None = None,
-    ) -> Iterator[Frames]:
-        """Yield the frames of each window, RGB in [-1, 1].
-
-        Args:
-            source: the photo.
-            geometry: of the same source.
-            windows: conditions of the clip's windows, in order; taken one by one.
-            backgrounds: what lies behind the person, for each window; the photo's own if None.
-        """
-        ...
-
-
-class Coarse:
-    """The photo's own pixels, warped; `CoarseRenderer`.
+class CoarseRenderer:
+    """The photo's own pixels, warped onto the motion (`coarse_frames`); no network.
 
     Args:
         device: where it works.
@@ -77,27 +53,90 @@ class Coarse:
         geometry: SourceGeometry,
         windows: Iterable[Conditions],
         backgrounds: Iterable[Frames] | None = None,
-    ) -> Iterator[Frames]:
+    ) -> Iterator[Rendered]:
         """Yield the frames of each window; see `Renderer.render`."""
-        renderer = CoarseRenderer(source, geometry)
+        colours = PersonColours(source, geometry)
         behind = repeat(source.background) if backgrounds is None else backgrounds
         for conditions, background in zip(windows, behind, strict=False):
-            yield renderer(conditions, background)
+            frames = coarse_frames(colours, source.foreground, conditions, background)
+            yield Rendered(frames, conditions, Box.whole(conditions.size))
 
 
-class Network:
-    """The paper's generator with trained weights.
+def coarse_frames(
+    colours: PersonColours,
+    foreground: Foreground,
+    conditions: Conditions,
+    background: Frames | Image,
+) -> Frames:
+    """Lay the warped person over a background; each frame by itself, in any slices.
+
+    Args:
+        colours: the person's.
+        foreground: of the same photo.
+        conditions: of the frames to make.
+        background: one picture for all frames or one for each, RGB in [-1, 1].
+    """
+    frames = background.expand(conditions.frame_count, -1, -1, -1).clone()
+    copied = colours(conditions).colours
+    assert conditions.segment is not None
+    for t, state in enumerate(conditions.state[0]):
+        person = state != PixelState.NONE
+        rows, columns = region_box(person, margin=2)
+        person = person[rows, columns]
+        place = (slice(t, t + 1), slice(None), rows, columns)
+        soft = warp(foreground[None], conditions.source_grid[0, t : t + 1, rows, columns])
+        soft = soft * person
+        body = conditions.segment[0, t, rows, columns] >= 0
+        alpha = smoothed(torch.where(body, 1.0, soft))
+        colour = push_pull(copied[place], person[None, None].to(alpha))
+        frames[place] = alpha * colour + (1 - alpha) * frames[place]
+    return frames.clamp(-1, 1)
+
+
+@dataclass(frozen=True)
+class _Clip:
+    """What stays the same for all windows of a clip; colours only for a compositing head."""
+
+    prepared: PreparedSource
+    background: Image
+    colours: PersonColours | None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) that frames are padded to."""
+        return self.prepared.image.shape[2], self.prepared.image.shape[3]
+
+
+class _Left(NamedTuple):
+    """What a window hands to the next one, and the box that it was made in."""
+
+    state: PropagationState
+    box: Box
+
+
+class NetworkRenderer:
+    """A generator with trained weights, of any preset.
+
+    An RGB head makes whole frames. A compositing head works around the person only, and gets the
+    person's colours for what the photo does not show.
 
     Args:
         generator: with its weights, on the device where it shall run.
+        traces: whether to give out what the network does too (`Rendered.traces`).
+
+    Raises:
+        InputError: it shall be traced but has no motion modulation.
     """
 
-    name: str = "network"
-
-    def __init__(self, generator: Generator) -> None:
+    def __init__(self, generator: Generator, traces: bool = False) -> None:
+        if traces:
+            blocks_of(generator)
         self.generator = generator.eval()
+        self.composites = generator.config.head == "layers"
+        self.name = "layered" if self.composites else "network"
         self.joints = joints_of(generator.config.joints)
         self.device = next(generator.parameters()).device
+        self.traces = traces
 
     def render(
         self,
@@ -105,32 +144,77 @@ class Network:
         geometry: SourceGeometry,
         windows: Iterable[Conditions],
         backgrounds: Iterable[Frames] | None = None,
-    ) -> Iterator[Frames]:
+    ) -> Iterator[Rendered]:
         """Yield the frames of each window; see `Renderer.render`."""
         config = self.generator.config
         size = padded_size(source.pose.size, config.size_step, config.least_size)
-        photo, foreground = (
-            pad_image(one, size)[None] for one in (source.image, source.foreground)
-        )
+        image, foreground = (pad_image(p, size)[None] for p in (source.image, source.foreground))
         with torch.inference_mode():
-            prepared = self.generator.prepare(photo, foreground)
-        state = None
+            prepared = self.generator.prepare(image, foreground)
+        colours = PersonColours(source, geometry) if self.composites else None
+        clip, left = _Clip(prepared, source.background, colours), None
         behind = repeat(None) if backgrounds is None else backgrounds
         for window, background in zip(with_after(windows), behind, strict=False):
-            height, width = window.size
             with torch.inference_mode():
-                made, state = self.generator(prepared, window.pad(size), state)
-            frames = made[0, :, :, :height, :width]
-            yield frames if background is None else before(window, frames, background)
+                rendered, left = self._window(clip, window, background, left)
+            yield rendered
+
+    def _window(
+        self, clip: _Clip, window: Conditions, background: Frames | None, left: _Left | None
+    ) -> tuple[Rendered, _Left]:
+        """Make one window from the state that the one before it left."""
+        conditions = window if clip.colours is None else clip.colours.inpaint(window)
+        conditions = conditions.pad(clip.size)
+        box = self._box(conditions)
+        state = left and moved_state(left.state, left.box, box, self._scales())
+        generate = partial(trace, self.generator) if self.traces else self.generator
+        output, state, *traced = generate(
+            clip.prepared, conditions.crop(box.rows, box.columns), state
+        )
+        if isinstance(output, Layers):
+            output = refine(output, min(clip.size))
+            under = clip.background if background is None else background
+            frames = _over(under.expand(window.frame_count, -1, -1, -1), output, box, clip.size)
+        else:
+            frames = output[0, :, :, : window.size[0], : window.size[1]]
+            if background is not None:
+                frames = replace_background(frames, body_opacity(window), background)
+        traces = (frame_traces(blocks, output) for blocks in traced)
+        return Rendered(frames, window, box, *traces), _Left(state, box)
+
+    def _box(self, conditions: Conditions) -> Box:
+        if not self.composites:
+            return Box.whole(conditions.size)
+        config = self.generator.config
+        return person_box(conditions.state[0], config.size_step, config.least_size)
+
+    def _scales(self) -> tuple[int, ...]:
+        """Return frame pixels per pixel of the state's features; see `moved_state`."""
+        config = self.generator.config
+        levels = range(len(config.widths) - 1, 0, -1) if config.forward_branch else ()
+        return (*(2**level for level in levels), config.size_step)
 
 
-def load_network(weights: str | Path, device: torch.device | str = "cpu") -> Network | Layered:
+def _over(background: Frames, layers: Layers, box: Box, size: tuple[int, int]) -> Frames:
+    """Lay layers over their box of a background, which is padded to a size for that."""
+    height, width = background.shape[2:]
+    frames = pad_frames(background.clone(), size)[None]
+    frames[..., box.rows, box.columns] = layers.over(frames[..., box.rows, box.columns]).clamp(
+        -1, 1
+    )
+    return frames[0, :, :, :height, :width]
+
+
+def load_network(
+    weights: str | Path, device: torch.device | str = "cpu", traces: bool = False
+) -> NetworkRenderer:
     """Load trained weights.
 
     Args:
         weights: a file that ``bdmm convert`` or training wrote, the folder of a run, or the name of
             a network that ships.
         device: where the network shall run.
+        traces: as for `NetworkRenderer`.
 
     Raises:
         InputError: the file is missing, damaged or not ours, or its network takes unknown joints.
@@ -139,28 +223,4 @@ def load_network(weights: str | Path, device: torch.device | str = "cpu") -> Net
     joints_of(config.joints)
     generator = Generator(config)
     generator.load_state_dict(tensors)
-    return RENDERERS[config.head](accelerate(generator.to(device)))
-
-
-RENDERERS = {"rgb": Network, "layers": Layered}
-"""Renderers by the head of the network that they run."""
-
-
-def opacity(conditions: Conditions, rim: int = _RIM) -> Float[Tensor, "t 1 h w"]:
-    """Return where a frame shows the person: 1 on the body, falling to 0 over a rim around it.
-
-    Args:
-        conditions: of the frames.
-        rim: pixels from the body's outline to 0.
-    """
-    body = (conditions.state[0] != PixelState.NONE).float()
-    body = rearrange(body, "t h w -> t 1 h w")
-    half = rim // 2
-    grown = functional.max_pool2d(body, 2 * half + 1, stride=1, padding=half)
-    return functional.avg_pool2d(grown, 2 * half + 1, 1, half, count_include_pad=False)
-
-
-def before(conditions: Conditions, frames: Frames, background: Frames) -> Frames:
-    """Put the person of frames before another background."""
-    share = opacity(conditions)
-    return share * frames + (1 - share) * background
+    return NetworkRenderer(accelerate(generator.to(device)), traces)

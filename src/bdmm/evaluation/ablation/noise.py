@@ -33,7 +33,7 @@ from bdmm.errors import InputError
 from bdmm.evaluation.config import EvalConfig, EvalFrame, EvalItem, Notify
 from bdmm.evaluation.jobs.reenactment import Reenactment, first_usable, reenactment_items
 from bdmm.evaluation.systems import BASELINES, open_system
-from bdmm.inference.renderers import Renderer
+from bdmm.inference.render import Renderer
 from bdmm.perception.body_fit import fit_motion
 from bdmm.perception.smooth import bridge
 from bdmm.records import COCO18, KEYPOINT_NAMES, Landmarks, Motion

@@ -20,9 +20,7 @@ from bdmm.data.clip_store import FILE_NAME, PreparedClip, find_clips
 from bdmm.errors import InputError
 from bdmm.evaluation.config import EvalConfig, EvalFrame, EvalItem, Notify
 from bdmm.evaluation.systems import open_system, weights_hash
-from bdmm.inference.animate import on_device
-from bdmm.inference.renderers import Renderer
-from bdmm.inference.windows import schedule
+from bdmm.inference.render import Renderer, window_slices
 from bdmm.media.pixels import to_frames, to_pictures
 from bdmm.metrics.frame_metrics import Region, pair_of
 from bdmm.metrics.regions import PERSON, keypoint_regions, person_region
@@ -89,12 +87,12 @@ class Reenactment:
         """
         truth = self._truth()
         keypoints = self.clip.keypoints()
-        source = on_device(self.source, renderer.device)
+        source = self.source.to(renderer.device)
         body = load_body(self._motion.body).to(renderer.device)
         geometry = prepare_geometry(body, source.pose, source.foreground)
         windows = self._windows(body, geometry, renderer)
         for window in renderer.render(source, geometry, windows):
-            for generated in window:
+            for generated in window.frames:
                 number, target, regions = next(truth)
                 if number == self.source_frame:
                     continue
@@ -105,8 +103,8 @@ class Reenactment:
     def _windows(
         self, body: BodyModel, geometry: SourceGeometry, renderer: Renderer
     ) -> Iterator[Conditions]:
-        motion = on_device(self._motion, renderer.device)
-        for frames in schedule(self.frame_count):
+        motion = self._motion.to(renderer.device)
+        for frames in window_slices(self.frame_count):
             conditions = condition(body, geometry, motion[frames], renderer.joints)
             if self._stored is not None:
                 conditions = self._from_store(conditions, self._stored, frames)

@@ -15,7 +15,7 @@ from bdmm.errors import InputError
 from bdmm.evaluation.config import EvalConfig, EvalFrame
 from bdmm.evaluation.jobs.feature_metrics import FeatureMetric, feature_distances
 from bdmm.files.output_file import appearing, writing
-from bdmm.inference.windows import WithNext, with_next
+from bdmm.inference.render import WithNext, with_next
 from bdmm.media.image import Picture, picture_size, resize_image
 from bdmm.metrics.frame_metrics import WHOLE, FramePair, ordered_map, score_pair
 from bdmm.metrics.protocols import Protocol

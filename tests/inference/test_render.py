@@ -1,11 +1,11 @@
 import pytest
 
-from bdmm.inference.windows import schedule, with_next
+from bdmm.inference.render import window_slices, with_next
 
 
 @pytest.mark.parametrize(("count", "lengths"), [(12, [6, 6]), (13, [6, 6, 1]), (5, [5]), (0, [])])
 def test_windows_cover_each_frame_once_and_the_last_is_shorter(count, lengths):
-    windows = list(schedule(count))
+    windows = list(window_slices(count))
     assert [w.stop - w.start for w in windows] == lengths
     assert [i for w in windows for i in range(count)[w]] == list(range(count))
 

@@ -1,4 +1,4 @@
-"""The layered renderer: only the person's part is computed, and windows still join."""
+"""The box around the person: only the person's part is computed, and windows still join."""
 
 import dataclasses
 
@@ -7,10 +7,9 @@ import torch
 
 from bdmm.config import PRESETS
 from bdmm.inference.compositing import refine
-from bdmm.inference.layered import Layered, inpainted
-from bdmm.inference.padding import pad_image
-from bdmm.inference.person_box import Box, moved_state, person_box
+from bdmm.inference.person_box import Box, moved_state, pad_image, person_box
 from bdmm.inference.person_colours import PersonColours
+from bdmm.inference.renderers import NetworkRenderer
 from bdmm.network.generator import Generator
 from bdmm.records import Conditions, PixelState, PropagationState
 
@@ -58,7 +57,8 @@ def test_frames_are_those_of_the_whole_picture(source, geometry, conditioned, mo
     generator = Generator(config)
     conditions = conditioned(motion[:5])
     windows = [conditions.frames(slice(0, 3)), conditions.frames(slice(3, 5))]
-    made = torch.cat(list(Layered(generator).render(source, geometry, windows)))
+    rendered = list(NetworkRenderer(generator).render(source, geometry, windows))
+    made = torch.cat([window.frames for window in rendered])
     assert made.shape == (5, *source.image.shape)
     assert made.abs().max() <= 1
 
@@ -84,7 +84,7 @@ def _whole(
         prepared = generator.prepare(photo, foreground)
         behind = pad_image(source.background, size)[None, None]
         for window in windows:
-            layers, state = generator(prepared, inpainted(window, colours).pad(size), state)
+            layers, state = generator(prepared, colours.inpaint(window).pad(size), state)
             frames = refine(layers, min(size)).over(behind)
             made.append(frames[0, :, :, :height, :width].clamp(-1, 1))
     return torch.cat(made)

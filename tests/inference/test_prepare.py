@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from bdmm.errors import InputError
-from bdmm.inference.background import cover, open_background
+from bdmm.inference.prepare import cover, open_background
 from bdmm.media.image import write_image
 from bdmm.media.video_writer import create_video
 

@@ -5,10 +5,11 @@ import torch
 
 from bdmm.config import NetworkConfig
 from bdmm.errors import InputError
-from bdmm.inference.compositing import refine
-from bdmm.inference.recorder import Block, Recorder, blocks_of
+from bdmm.inference.renderers import NetworkRenderer
+from bdmm.inference.trace import Block, blocks_of, frame_traces, trace
 from bdmm.network.acceleration import accelerate
 from bdmm.network.generator import Generator
+from bdmm.network.heads import Layers
 from bdmm.records import Conditions, joints_of
 
 PAPER = NetworkConfig(joints=18, feeds_back=False, widths=(4, 6, 8), style_widths=(4, 6, 8))
@@ -42,19 +43,18 @@ def window(generator):
 
 
 @pytest.mark.parametrize("config", [PAPER, RELEASED], ids=["paper", "released"])
-def test_watching_changes_nothing_and_sees_all(config):
+def test_tracing_changes_nothing_and_sees_all(config):
     generator = stirred(Generator(config))
     seen = window(generator)
     with torch.no_grad():
         alone, _ = generator(*seen)
-        with Recorder(generator) as recorder:
-            watched, _ = generator(*seen)
+        traced, _, frames = trace(generator, *seen)
         after, _ = generator(*seen)
-    assert torch.equal(alone, watched)
+    assert torch.equal(alone, traced)
     assert torch.equal(alone, after)
-    assert len(recorder) == FRAMES
-    assert list(recorder.waiting()[0].blocks) == ALL
-    for block, one in recorder.take().blocks.items():
+    assert len(frames) == FRAMES
+    assert list(frames[0]) == ALL
+    for block, one in frames[0].items():
         side = SIDE // block.shrink
         channels = {4: 6, 2: 4}[block.shrink]
         assert one.offsets.shape == (1, 18, side, side)
@@ -62,33 +62,29 @@ def test_watching_changes_nothing_and_sees_all(config):
         assert one.propagated.shape == (1, channels, side, side)
         assert one.offsets.abs().max() > 0
         assert 0 <= one.masks.min() < one.masks.max() <= 2
-    assert len(recorder) == FRAMES - 1
 
 
-def test_frames_are_taken_in_the_order_of_time():
+def test_frames_are_traced_in_the_order_of_time():
     generator = stirred(Generator(PAPER))
     source, conditions = window(generator)
-    with torch.no_grad(), Recorder(generator) as recorder:
-        generator(source, conditions)
-        whole = [recorder.take() for _ in range(FRAMES)]
-        _, state = generator(source, conditions.frames(slice(0, 1)))
-        generator(source, conditions.frames(slice(1, None)), state)
-        parts = [recorder.take() for _ in range(FRAMES)]
+    with torch.no_grad():
+        *_, whole = trace(generator, source, conditions)
+        _, state, first = trace(generator, source, conditions.frames(slice(0, 1)))
+        *_, rest = trace(generator, source, conditions.frames(slice(1, None)), state)
     block = Block("forward", 2)
-    for one, other in zip(whole, parts, strict=True):
-        same = one.blocks[block].propagated - other.blocks[block].propagated
-        assert same.abs().max() < 1e-5
-    assert not torch.equal(whole[0].blocks[block].offsets, whole[1].blocks[block].offsets)
+    for one, other in zip(whole, first + rest, strict=True):
+        assert (one[block].propagated - other[block].propagated).abs().max() < 1e-5
+    assert not torch.equal(whole[0][block].offsets, whole[1][block].offsets)
 
 
 def test_the_layers_of_each_frame_make_it():
     generator = stirred(accelerate(Generator(LAYERED)))
-    seen = window(generator)
-    with torch.no_grad(), Recorder(generator) as recorder:
-        layers, _ = generator(*seen)
-    layers = refine(layers, SIDE)
-    for i in range(FRAMES):
-        one = recorder.take()
+    with torch.no_grad():
+        layers, _, frames = trace(generator, *window(generator))
+    assert isinstance(layers, Layers)
+    traces = frame_traces(frames, layers)
+    assert len(traces) == FRAMES
+    for i, one in enumerate(traces):
         assert list(one.blocks) == ALL[2:]
         assert one.layers is not None
         assert torch.equal(one.layers.alpha[:, 0], layers.alpha[:, i])
@@ -96,13 +92,13 @@ def test_the_layers_of_each_frame_make_it():
 
 
 def test_parts_that_were_left_out():
-    with Recorder(Generator(replace(PAPER, backward_branch=False))) as recorder:
-        assert list(recorder._blocks) == ALL[::2]
+    assert list(blocks_of(Generator(replace(PAPER, backward_branch=False)))) == ALL[::2]
     generator = Generator(replace(PAPER, deformable=False, motion_mask=False))
-    with torch.no_grad(), Recorder(generator) as recorder:
-        generator(*window(generator))
-    one = recorder.take().blocks[Block("backward", 4)]
+    with torch.no_grad():
+        *_, frames = trace(generator, *window(generator))
+    one = frames[0][Block("backward", 4)]
     assert (one.offsets == 0).all()
     assert (one.masks == 1).all()
+    blind = Generator(replace(PAPER, motion_modulation=False))
     with pytest.raises(InputError, match="no motion modulation"):
-        Recorder(Generator(replace(PAPER, motion_modulation=False)))
+        NetworkRenderer(blind, traces=True)

@@ -1,0 +1,145 @@
+"""Inputs to rendered windows: the clip in windows, their conditions, and what renders them."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Generic, Protocol, TypeVar, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from bdmm.body.model import load_body
+from bdmm.body.source_geometry import SourceGeometry, prepare_geometry
+from bdmm.conditioning import condition
+from bdmm.inference.compositing import body_opacity
+from bdmm.inference.person_box import Box
+from bdmm.inference.prepare import Inputs
+from bdmm.inference.trace import FrameTrace
+from bdmm.media.pixels import to_frames
+from bdmm.records import Conditions, Source
+from bdmm.shapes import Frames
+
+WINDOW = 6
+"""Frames that the paper's network makes at once."""
+
+_Item = TypeVar("_Item")
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """The frames of one window.
+
+    Attributes:
+        frames: RGB in [-1, 1].
+        conditions: that they were made from.
+        box: the part of the frames that the renderer worked on; around it lies background.
+        traces: what the network did in each frame; empty if the renderer does not trace.
+    """
+
+    frames: Frames
+    conditions: Conditions
+    box: Box
+    traces: tuple[FrameTrace, ...] = ()
+
+    @property
+    def opacity(self) -> Float[Tensor, "t 1 h w"]:
+        """Where the frames show the person, in [0, 1]."""
+        return body_opacity(self.conditions)
+
+
+@runtime_checkable
+class Renderer(Protocol):
+    """Makes the frames of a clip, window by window.
+
+    Attributes:
+        name: for the user.
+        joints: keypoints that become pose heatmaps.
+        device: where it works.
+    """
+
+    name: str
+    joints: tuple[int, ...]
+    device: torch.device
+
+    def render(
+        self,
+        source: Source,
+        geometry: SourceGeometry,
+        windows: Iterable[Conditions],
+        backgrounds: Iterable[Frames] | None = None,
+    ) -> Iterator[Rendered]:
+        """Yield the frames of each window.
+
+        Args:
+            source: the photo, on the renderer's device.
+            geometry: of the same source.
+            windows: conditions of the clip's windows, in order; taken one by one.
+            backgrounds: behind the person, for each window; the photo's own if None.
+        """
+        ...
+
+
+def render(inputs: Inputs, renderer: Renderer) -> Iterator[Rendered]:
+    """Yield the rendered windows of a clip; at most two are held.
+
+    Args:
+        inputs: photo, motion and background.
+        renderer: makes the frames.
+    """
+    device = renderer.device
+    source, motion = inputs.source.to(device), inputs.motion.to(device)
+    body = load_body(motion.body).to(device)
+    geometry = prepare_geometry(body, source.pose, source.foreground)
+    windows = (
+        condition(body, geometry, motion[part], renderer.joints)
+        for part in window_slices(len(motion))
+    )
+    yield from renderer.render(source, geometry, windows, _backgrounds(inputs, device))
+
+
+def _backgrounds(inputs: Inputs, device: torch.device) -> Iterator[Frames] | None:
+    if inputs.background is None:
+        return None
+    pictures = inputs.background.pictures(inputs.size, inputs.fps)
+    runs = (list(islice(pictures, w.stop - w.start)) for w in window_slices(len(inputs)))
+    return (to_frames(run, device) for run in runs)
+
+
+def window_slices(frame_count: int, length: int = WINDOW) -> Iterator[slice]:
+    """Cut a clip into windows.
+
+    The last one is shorter if the count does not divide: nothing is repeated to fill it up.
+
+    Args:
+        frame_count: frames of the clip.
+        length: frames of a window.
+    """
+    for start in range(0, frame_count, length):
+        yield slice(start, min(start + length, frame_count))
+
+
+@dataclass(frozen=True)
+class WithNext(Generic[_Item]):
+    """An item and the one after it, None after the last."""
+
+    item: _Item
+    after: _Item | None
+
+
+def with_next(items: Iterable[_Item]) -> Iterator[WithNext[_Item]]:
+    """Yield each item together with the one after it, holding two at a time."""
+    held: list[_Item] = []
+    for item in items:
+        if held:
+            yield WithNext(held.pop(), item)
+        held.append(item)
+    if held:
+        yield WithNext(held.pop(), None)
+
+
+def with_after(windows: Iterable[Conditions]) -> Iterator[Conditions]:
+    """Yield each window's conditions with those of the frame after its end."""
+    for pair in with_next(windows):
+        after = None if pair.after is None else pair.after.frames(slice(0, 1))
+        yield replace(pair.item, after=None if after is None else replace(after, after=None))

@@ -1,0 +1,128 @@
+"""What a generator's motion modulation does in a window, as values beside its output."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import Any, Literal, NamedTuple
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from bdmm.errors import InputError
+from bdmm.network.generator import Generator, PreparedSource
+from bdmm.network.heads import Layers
+from bdmm.network.motion_modulation import MotionModulation
+from bdmm.records import Conditions, PropagationState
+from bdmm.shapes import Clips
+
+Branch = Literal["forward", "backward"]
+BRANCHES: tuple[Branch, Branch] = ("forward", "backward")
+
+
+class Block(NamedTuple):
+    """Which block of motion modulation: its branch, and frame pixels per pixel of the block."""
+
+    branch: Branch
+    shrink: int
+
+
+@dataclass(frozen=True)
+class Modulated:
+    """The inputs of equation 2 in one block for one frame.
+
+    Attributes:
+        propagated: ``b c h w`` the features that are sampled.
+        offsets: ``b 18 h w`` displacement of each tap, (dy, dx), in pixels of the features.
+        masks: ``b 9 h w`` weight of each tap, in [0, 2].
+    """
+
+    propagated: Float[Tensor, "b c h w"]
+    offsets: Float[Tensor, "b 18 h w"]
+    masks: Float[Tensor, "b 9 h w"]
+
+
+@dataclass(frozen=True)
+class FrameTrace:
+    """One frame as the network saw it.
+
+    Attributes:
+        blocks: of each block, coarse to fine, forward before backward.
+        layers: of this one frame, as they were laid over the background; None for an RGB head.
+    """
+
+    blocks: dict[Block, Modulated]
+    layers: Layers | None
+
+
+def trace(
+    generator: Generator,
+    source: PreparedSource,
+    conditions: Conditions,
+    state: PropagationState | None = None,
+) -> tuple[Clips | Layers, PropagationState, list[dict[Block, Modulated]]]:
+    """Generate a window; the output is the same as without tracing.
+
+    Args:
+        generator: of any preset; it may be accelerated.
+        source: as for the generator.
+        conditions: likewise.
+        state: likewise.
+
+    Returns:
+        Output and state, as the generator returns them, and the blocks of each frame.
+
+    Raises:
+        InputError: the generator has no motion modulation.
+    """
+    seen: dict[Block, list[Modulated]] = {block: [] for block in blocks_of(generator)}
+    with ExitStack() as stack:
+        for block, module in blocks_of(generator).items():
+            hook = partial(_keep, seen[block])
+            stack.callback(module.deform.register_forward_pre_hook(hook).remove)
+        output, left = generator(source, conditions, state)
+    frames = [dict(zip(seen, one, strict=True)) for one in zip(*seen.values(), strict=True)]
+    return output, left, frames
+
+
+def frame_traces(
+    blocks: Sequence[dict[Block, Modulated]], output: Clips | Layers
+) -> tuple[FrameTrace, ...]:
+    """Join the blocks of each frame with its layers.
+
+    Args:
+        blocks: of each frame (`trace`).
+        output: of the same window.
+    """
+    if not isinstance(output, Layers):
+        return tuple(FrameTrace(one, None) for one in blocks)
+    return tuple(FrameTrace(one, _frame_of(output, i)) for i, one in enumerate(blocks))
+
+
+def blocks_of(generator: Generator) -> dict[Block, MotionModulation]:
+    """Return the blocks of motion modulation, coarse to fine, forward before backward.
+
+    Raises:
+        InputError: there is none.
+    """
+    branches = (generator.decoder.forward_branch, generator.decoder.backward_branch)
+    count = len(generator.config.widths) - 1
+    blocks = {
+        Block(branch, 2 ** (count - level)): module
+        for level in range(count)
+        for branch, modules in zip(BRANCHES, branches, strict=True)
+        if level < len(modules) and isinstance(module := modules[level], MotionModulation)
+    }
+    if not blocks:
+        raise InputError("The network has no motion modulation, so there is nothing to show.")
+    return blocks
+
+
+def _keep(seen: list[Modulated], module: nn.Module, arguments: Any) -> None:
+    propagated, offsets, masks, *_ = arguments
+    seen.append(Modulated(propagated.detach(), offsets.detach(), masks.detach()))
+
+
+def _frame_of(layers: Layers, number: int) -> Layers:
+    parts = (getattr(layers, one.name)[:, number : number + 1] for one in fields(layers))
+    return Layers(*parts)
