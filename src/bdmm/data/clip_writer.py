@@ -11,6 +11,7 @@ from bdmm.body.model import BodyModel
 from bdmm.conditioning import body_keypoints
 from bdmm.data.cached_sources import as_foreground, cache_warps
 from bdmm.data.clip_background import empty_place, spread
+from bdmm.data.clip_preview import write_preview
 from bdmm.data.clip_store import (
     BACKGROUND,
     FOREGROUND,
@@ -20,6 +21,7 @@ from bdmm.data.clip_store import (
     CachedSource,
     ClipInfo,
     Origin,
+    PreparedClip,
     file_of,
     pack_keypoints,
     save_info,
@@ -79,8 +81,9 @@ def write_clip(
     frames: Iterable[Pair],
     body: BodyModel,
     random: np.random.Generator,
+    preview: Path | None = None,
 ) -> None:
-    """Write a prepared clip; its folder appears when it is complete.
+    """Write a prepared clip; its folder appears when it is complete, after its preview.
 
     Args:
         folder: must not exist; named like the clip.
@@ -88,6 +91,7 @@ def write_clip(
         frames: the frames and foregrounds, as many as the motion has; read once.
         body: that the motion belongs to.
         random: decides how the fits of the sources err.
+        preview: JPEG to write a preview to; None for none.
 
     Raises:
         InputError: the number of frames is another one than the motion's, the disk is full and the
@@ -111,6 +115,8 @@ def write_clip(
             _write_motion(part, clip.motion, clip.truth.keypoints, TRUTH)
             _write_warps(part, clip.truth.caches, TRUTH)
         save_info(part, _info(folder.name, part, clip))
+        if preview is not None:
+            write_preview(preview, PreparedClip(part))
 
 
 def _write_frames(

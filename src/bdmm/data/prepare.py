@@ -12,8 +12,7 @@ import numpy as np
 from bdmm.body.model import AnnyBody, load_body
 from bdmm.data.cached_sources import MAX_SOURCES, choose_sources, plan_errors
 from bdmm.data.clip_batch import CLIPS, PREVIEWS, BatchReport, Run, run_batch
-from bdmm.data.clip_preview import write_preview
-from bdmm.data.clip_store import Origin, PreparedClip
+from bdmm.data.clip_store import Origin
 from bdmm.data.clip_writer import NewClip, write_clip
 from bdmm.data.dataset_layouts import Listing, PrepareJob, list_clips
 from bdmm.data.raw_clip import RawClip, open_raw_clip, picture_files
@@ -150,9 +149,8 @@ def prepare_clip(job: PrepareJob, options: PrepareOptions, folder: Path) -> None
     digits = fingerprint(job.media, picture_files(job.media) if job.media.is_dir() else None)
     origin = Origin(job.media.name, digits, raw.size, crop, (0, len(motion)))
     clip = NewClip(job.dataset, job.split, origin, motion, sources)
-    place = folder / CLIPS / job.name
-    write_clip(place, clip, cropped, body, random)
-    write_preview(folder / PREVIEWS / f"{job.name}.jpg", PreparedClip(place))
+    preview = folder / PREVIEWS / f"{job.name}.jpg"
+    write_clip(folder / CLIPS / job.name, clip, cropped, body, random, preview)
 
 
 def _fitted(job: PrepareJob, raw: RawClip, detection: Detection, options: PrepareOptions) -> Motion:

@@ -18,8 +18,7 @@ from torch import Tensor
 from bdmm.body.model import AnnyBody, load_body
 from bdmm.data.cached_sources import MAX_SOURCES, choose_sources, plan_errors
 from bdmm.data.clip_batch import CLIPS, PREVIEWS, BatchReport, Run, run_batch
-from bdmm.data.clip_preview import write_preview
-from bdmm.data.clip_store import Cache, Origin, PreparedClip
+from bdmm.data.clip_store import Cache, Origin
 from bdmm.data.clip_writer import NewClip, Truth, write_clip
 from bdmm.data.quantisation import Quantisation
 from bdmm.data.warp_codec import RUN, Warps, pack_run, to_grid
@@ -158,11 +157,9 @@ def make_clip(job: SynthJob, options: SynthOptions, folder: Path) -> None:
         path = options.bvh[int(random.integers(len(options.bvh)))]
         request = replace(request, motion=recorded_moves(path))
     body = _body()
-    store_rendered(folder / CLIPS / job.name, render_clip(request, body), body, options, random)
-    if job.number < PREVIEWED:
-        write_preview(
-            folder / PREVIEWS / f"{job.name}.jpg", PreparedClip(folder / CLIPS / job.name)
-        )
+    preview = folder / PREVIEWS / f"{job.name}.jpg" if job.number < PREVIEWED else None
+    rendered = render_clip(request, body)
+    store_rendered(folder / CLIPS / job.name, rendered, body, options, random, preview)
 
 
 def store_rendered(
@@ -171,6 +168,7 @@ def store_rendered(
     body: AnnyBody,
     options: SynthOptions,
     random: np.random.Generator,
+    preview: Path | None = None,
 ) -> None:
     """Write a rendered clip as a prepared one.
 
@@ -183,6 +181,7 @@ def store_rendered(
         body: that its motion belongs to.
         options: what is rendered.
         random: decides how the fits err.
+        preview: JPEG to write a preview to; None for none.
     """
     people = clip.foregrounds
     usable = (people > 127).mean(axis=(1, 2)) > MIN_PERSON
@@ -196,7 +195,7 @@ def store_rendered(
         exact = [Cache(one, _exact_blocks(clip, one.frame)) for one in sources[:TRUTH_SOURCES]]
         truth = Truth(clip.keypoints, exact)
     stored = NewClip("synth", options.split, origin, clip.motion, sources, truth)
-    write_clip(folder, stored, zip(clip.frames_uint8, people, strict=True), body, random)
+    write_clip(folder, stored, zip(clip.frames_uint8, people, strict=True), body, random, preview)
 
 
 def _exact_blocks(clip: Rendered, source: int) -> list[bytes]:

@@ -106,7 +106,10 @@ def shift_map(
     told = np.dstack((lab, place * _PLACE))
     copied = np.zeros_like(told)
     cv2.setRNGSeed(0)
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)  # with more threads the result depends on their timing
     cv2.xphoto.inpaint(told, 255 * known, copied, cv2.xphoto.INPAINT_SHIFTMAP)
+    cv2.setNumThreads(threads)
     taken = np.rint(copied[..., 3] / _PLACE).astype(np.int64)
     far = np.stack(np.divmod(taken, columns), -1) - np.stack(np.divmod(place, columns), -1)
     far = far * (height / rows, width / columns)
