@@ -1,4 +1,4 @@
-"""The second look mends spoilt fits of people that it never saw, and knows where to keep still."""
+"""Refinement corrects perturbed fits of people that it never saw, and leaves good ones alone."""
 
 from dataclasses import replace
 
@@ -89,9 +89,10 @@ def test_frames_without_a_person_or_a_trusted_pose_are_not_looked_at(body, peopl
     assert refine_motion(body, flagged, made(looks(clip))) is flagged
 
 
-def test_an_untrained_network_changes_nothing(body, people) -> None:
+def test_an_untrained_network_changes_nothing(body, people, monkeypatch) -> None:
+    monkeypatch.setattr("bdmm.perception.refine_fit._shipped", FitRefiner)
     pose = people[0].motion[1:2]
-    refined = refine_photo(body, pose, *looks(people[0])[1], network=FitRefiner())
+    refined = refine_photo(body, pose, *looks(people[0])[1])
     assert missed(body, refined, pose) < 1e-3
 
 

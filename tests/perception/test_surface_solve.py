@@ -1,4 +1,4 @@
-"""The body follows points of its surface: exact slopes, errors that vanish, wild points ignored."""
+"""The surface solve: exact derivatives, errors that vanish, outliers that hardly matter."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from bdmm.body.model import AnnyBody, load_body
 from bdmm.data.fit_error import spoil_fit
 from bdmm.media.motion_file import load_shipped
 from bdmm.perception import surface_solve
-from bdmm.perception.surface_solve import Pull, follow
+from bdmm.perception.surface_solve import DisplacementTargets, solve
 from bdmm.records import Motion
 
 
@@ -31,56 +31,60 @@ def missed(body: AnnyBody, motion: Motion, true: Motion) -> float:
     return float(there.norm(dim=-1).mean())
 
 
-def pull_to(body: AnnyBody, motion: Motion, true: Motion) -> Pull:
+def pull_to(body: AnnyBody, motion: Motion, true: Motion) -> DisplacementTargets:
     vertices = torch.arange(5, len(body.weights), 23)
     shift = surface_solve._points(body, true, vertices) - surface_solve._points(
         body, motion, vertices
     )
-    return Pull(vertices, shift, torch.ones(shift.shape[:2], dtype=torch.bool))
+    return DisplacementTargets(vertices, shift, torch.ones(shift.shape[:2], dtype=torch.bool))
 
 
-def test_slopes_are_those_of_small_steps(body: AnnyBody, pose: Motion) -> None:
+def test_the_jacobian_is_that_of_small_steps(body: AnnyBody, pose: Motion) -> None:
     double = body.to("cpu", torch.float64)
     fields = ("rotations", "scale", "translation", "shape")
     pose = replace(pose, **{name: getattr(pose, name).double() for name in fields})
     vertices = torch.arange(0, len(body.weights), 997)
-    slopes = surface_solve._slopes(double, pose, vertices, free_shape=True)
+    jacobian = surface_solve._jacobian(double, pose, vertices, free_shape=True)
     before = surface_solve._points(double, pose, vertices)
-    for place in range(slopes.shape[-1]):
-        step = torch.zeros(1, slopes.shape[-1], dtype=torch.float64)
+    for place in range(jacobian.shape[-1]):
+        step = torch.zeros(1, jacobian.shape[-1], dtype=torch.float64)
         step[0, place] = 1e-6
         after = surface_solve._points(double, surface_solve._moved(pose, step, True), vertices)
-        torch.testing.assert_close((after - before) / 1e-6, slopes[..., place], atol=1e-2, rtol=0)
+        torch.testing.assert_close((after - before) / 1e-6, jacobian[..., place], atol=1e-2, rtol=0)
 
 
 def test_a_spoilt_fit_comes_back(body: AnnyBody, pose: Motion) -> None:
     spoilt = spoil_fit(pose, body, 6.0, np.random.default_rng(3))
-    mended = follow(body, spoilt, pull_to(body, spoilt, pose), free_shape=True)
+    mended = solve(body, spoilt, pull_to(body, spoilt, pose), free_shape=True)
     assert missed(body, spoilt, pose) > 4
     assert missed(body, mended, pose) < 0.1 * missed(body, spoilt, pose)
 
 
 def test_wild_points_hardly_matter(body: AnnyBody, pose: Motion) -> None:
     spoilt = spoil_fit(pose, body, 5.0, np.random.default_rng(4))
-    pull = pull_to(body, spoilt, pose)
-    shift = pull.shift.clone()
+    targets = pull_to(body, spoilt, pose)
+    shift = targets.shift.clone()
     shift[:, ::10] += 300
-    mended = follow(body, spoilt, replace(pull, shift=shift), free_shape=True)
+    mended = solve(body, spoilt, replace(targets, shift=shift), free_shape=True)
     assert missed(body, mended, pose) < 0.3 * missed(body, spoilt, pose)
 
 
 def test_frames_are_solved_by_themselves_and_keep_the_shape(body: AnnyBody) -> None:
     motion = load_shipped("dance")[0:4]
     spoilt = replace(motion, translation=motion.translation + 4)
-    pull = pull_to(body, spoilt, motion)
-    whole = follow(body, spoilt, pull)
-    alone = follow(body, spoilt[2:3], Pull(pull.vertices, pull.shift[2:3], pull.known[2:3]))
+    targets = pull_to(body, spoilt, motion)
+    whole = solve(body, spoilt, targets)
+    alone = solve(
+        body,
+        spoilt[2:3],
+        DisplacementTargets(targets.vertices, targets.shift[2:3], targets.known[2:3]),
+    )
     assert torch.equal(whole.shape, motion.shape)
     torch.testing.assert_close(whole.rotations[2:3], alone.rotations, atol=1e-4, rtol=0)
     assert missed(body, whole, motion) < 0.5
 
 
 def test_where_nothing_is_known_nothing_moves(body: AnnyBody, pose: Motion) -> None:
-    pull = pull_to(body, pose, pose)
-    nothing = replace(pull, shift=pull.shift + 50, known=torch.zeros_like(pull.known))
-    assert missed(body, follow(body, pose, nothing, free_shape=True), pose) == 0
+    targets = pull_to(body, pose, pose)
+    nothing = replace(targets, shift=targets.shift + 50, known=torch.zeros_like(targets.known))
+    assert missed(body, solve(body, pose, nothing, free_shape=True), pose) == 0

@@ -1,13 +1,13 @@
-"""A second look at fits: a trained network sees body and picture together, and the body follows.
+"""Fit refinement: a trained network compares the drawn body with the picture, the fit is corrected.
 
-Keypoints and outlines leave room: where a shoulder is inside a coat, how far a torso is turned.
-The network knows the points of the shipped body alone; fits of other bodies stay as they are.
+Keypoints and outlines leave some of the fit open: where a shoulder is inside a coat, how far a
+torso is turned. The network knows the points of the shipped body only; fits of other bodies stay
+unrefined.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cache
-from weakref import WeakKeyDictionary
 
 import torch
 from jaxtyping import Float, Int
@@ -17,94 +17,82 @@ from bdmm.body.model import BODIES, SkinnedBody
 from bdmm.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from bdmm.perception.fit_refiner import SIDE, FitRefiner, load_refiner, picture_fit
 from bdmm.perception.silhouette import spread_vertices
-from bdmm.perception.surface_solve import Pull, follow
+from bdmm.perception.surface_solve import DisplacementTargets, solve
 from bdmm.records import BONE_NAMES, Motion
 from bdmm.shapes import Foreground, Image
 
-BELIEVED = 0.5
-"""Share of each way that the network sees: it learned from rendered people only."""
 FrameView = Callable[[], tuple[Image, Foreground]]
-"""Makes a frame and its foreground."""
-PHOTO_LOOKS = 2
-"""How often the network looks at a photo and the body follows."""
+"""A lazy loader of a frame and its foreground."""
+DAMPING = 0.5
+"""Factor on each displacement that the network sees: it was trained on rendered people only."""
+PHOTO_ROUNDS = 2
+"""Rounds of network and solve for a photo: after two, damping leaves a quarter of the error."""
 EVERY = 2
-"""One of so many frames of a clip is looked at, unless told otherwise."""
-CALM = 2.0
-"""Frames, standard deviation, over which corrections are smoothed."""
-LEAST = 0.005
-"""Share of a clip's frame that the person must fill to be looked at."""
+"""Every N-th frame of a clip is refined by default."""
+SMOOTHING = 2.0
+"""Standard deviation in frames of the smoothing of corrections over time."""
+SMALLEST_PERSON = 0.005
+"""Share of a clip's frame that the person must fill to be refined: 18 pixels square at 256."""
 _SPACING = 0.05
-"""Metres between the points of the surface that are pulled."""
+"""Metres between the displaced points of the surface: 4 to 5 pixels at the fit's 160."""
 
 
-def refine_photo(
-    body: SkinnedBody,
-    pose: Motion,
-    image: Image,
-    foreground: Foreground,
-    network: FitRefiner | None = None,
-) -> Motion:
-    """Return the fit of a photo, pose and shape, after a second look.
+def refine_photo(body: SkinnedBody, pose: Motion, image: Image, foreground: Foreground) -> Motion:
+    """Return the refined fit of a photo, pose and shape.
 
     Args:
         body: that was fitted.
         pose: the fit, a motion of one frame in pixels of the photo.
         image: the photo.
         foreground: where the person is.
-        network: the one that ships if None.
     """
     if body.name not in BODIES:
         return pose
-    for _ in range(PHOTO_LOOKS):
-        pose = _follow_look(body, pose, image, foreground, network or _shipped(), free_shape=True)
+    refine = _Refiner(body, _shipped(), free_shape=True)
+    for _ in range(PHOTO_ROUNDS):
+        pose = refine(pose, image, foreground)
     return pose
 
 
 def refine_motion(
-    body: SkinnedBody,
-    motion: Motion,
-    frames: Iterable[FrameView],
-    network: FitRefiner | None = None,
-    every: int = EVERY,
+    body: SkinnedBody, motion: Motion, frames: Iterable[FrameView], every: int = EVERY
 ) -> Motion:
-    """Return the fit of a clip after a second look; its shape stays.
+    """Return the refined fit of a clip; its shape stays.
 
-    Corrections are smoothed over time. Flagged frames are not looked at.
+    Corrections are smoothed over time. Flagged frames are not refined themselves.
 
     Args:
         body: that was fitted.
         motion: the fit, in pixels of the frames.
-        frames: all of them, made only where they are looked at; taken one by one.
-        network: the one that ships if None.
-        every: one of so many frames is looked at.
+        frames: of the whole clip, taken one by one and loaded only where they are refined.
+        every: refine every N-th frame, and the last one.
     """
     if body.name not in BODIES:
         return motion
-    network = network or _shipped()
-    places: list[int] = []
-    found: list[_Correction] = []
-    for place, look in zip(range(len(motion)), frames, strict=False):
-        wanted = place % every == 0 or place == len(motion) - 1
-        if not wanted or bool(motion.flagged[place]):
+    refine = _Refiner(body, _shipped(), free_shape=False)
+    refined: list[int] = []
+    corrections: list[_Correction] = []
+    for index, view in zip(range(len(motion)), frames, strict=False):
+        wanted = index % every == 0 or index == len(motion) - 1
+        if not wanted or bool(motion.flagged[index]):
             continue
-        image, foreground = look()
-        if not _shows_person(foreground):
+        image, foreground = view()
+        if float((foreground > 0.5).float().mean()) <= SMALLEST_PERSON:
             continue
-        before = motion[place : place + 1]
-        after = _follow_look(body, before, image, foreground, network, free_shape=False)
-        places.append(place)
-        found.append(_Correction.between(before, after))
-    if not places:
+        before = motion[index : index + 1]
+        refined.append(index)
+        corrections.append(_Correction.between(before, refine(before, image, foreground)))
+    if not refined:
         return motion
-    return _Correction.smoothed(found, torch.tensor(places), len(motion)).applied(motion)
+    return _Correction.smoothed(corrections, torch.tensor(refined), len(motion)).applied(motion)
 
 
 @dataclass(frozen=True)
 class _Correction:
-    """What is changed of ``t`` frames.
+    """The change of ``t`` frames by the refinement.
 
     Attributes:
-        turn: ``t 24 3`` radians about the axes of the joints as they were.
+        turn: ``t 24 3`` rotation vectors in the joints' axes before the change.
         growth: ``t`` logarithm of the factor on the size.
         move: ``t 2`` metres.
     """
@@ -124,22 +112,22 @@ class _Correction:
 
     @classmethod
     def smoothed(
-        cls, found: list["_Correction"], places: Int[Tensor, "m"], count: int
+        cls, corrections: list["_Correction"], refined: Int[Tensor, "m"], count: int
     ) -> "_Correction":
-        """Return the corrections of all frames: Gaussian means of those of some frames."""
-        apart = torch.arange(count)[:, None] - places
-        # Far from all of them the nearest one counts.
-        weight = torch.softmax(-0.5 * (apart / CALM).square(), dim=1)
+        """Return the corrections of all frames: Gaussian means of those of the refined ones."""
+        distance = torch.arange(count)[:, None] - refined
+        # The softmax normalises; far from all refined frames the nearest one counts.
+        weight = torch.softmax(-0.5 * (distance / SMOOTHING).square(), dim=1)
 
         def mean(name: str) -> Tensor:
-            values = torch.cat([getattr(one, name) for one in found])
+            values = torch.cat([getattr(one, name) for one in corrections])
             return (weight.to(values) @ values.flatten(1)).unflatten(1, values.shape[1:])
 
-        growth = weight @ torch.cat([one.growth for one in found])
+        growth = weight @ torch.cat([one.growth for one in corrections])
         return cls(mean("turn"), growth, mean("move"))
 
     def applied(self, motion: Motion) -> Motion:
-        """Return the motion with all of it changed."""
+        """Return the corrected motion."""
         return replace(
             motion,
             rotations=motion.rotations @ axis_angle_to_matrix(self.turn),
@@ -148,36 +136,29 @@ class _Correction:
         )
 
 
-def _follow_look(
-    body: SkinnedBody,
-    pose: Motion,
-    image: Image,
-    foreground: Foreground,
-    network: FitRefiner,
-    free_shape: bool,
-) -> Motion:
-    picture = picture_fit(body, pose, image, foreground)
-    vertices = _pulled_vertices(body)
-    with torch.no_grad():
-        field = network(picture.maps[None])[0] * (BELIEVED * picture.side / SIDE)
-        shift = picture.sampled(field, picture.vertices[vertices, :2])
-    pull = Pull(vertices, shift[None], picture.seen(vertices)[None])
-    return follow(body, pose, pull, free_shape)
+class _Refiner:
+    """One round of refinement: network, then solve.
 
+    Args:
+        body: that was fitted.
+        network: which sees displacements of the body's surface.
+        free_shape: whether the body's shape may change as well.
+    """
 
-def _shows_person(foreground: Foreground) -> bool:
-    return float((foreground > 0.5).float().mean()) > LEAST
+    def __init__(self, body: SkinnedBody, network: FitRefiner, free_shape: bool) -> None:
+        self.body, self.network, self.free_shape = body, network, free_shape
+        rest = torch.eye(3).expand(len(BONE_NAMES), 3, 3)
+        surface = body.vertices(torch.zeros(body.shape_size), rest)
+        self.vertices = spread_vertices(surface, _SPACING)
 
-
-_KNOWN_VERTICES: WeakKeyDictionary[SkinnedBody, Int[Tensor, "p"]] = WeakKeyDictionary()
-
-
-def _pulled_vertices(body: SkinnedBody) -> Int[Tensor, "p"]:
-    if body in _KNOWN_VERTICES:
-        return _KNOWN_VERTICES[body]
-    rest = torch.eye(3).expand(len(BONE_NAMES), 3, 3)
-    spread = spread_vertices(body.vertices(torch.zeros(body.shape_size), rest), _SPACING)
-    return _KNOWN_VERTICES.setdefault(body, spread)
+    def __call__(self, pose: Motion, image: Image, foreground: Foreground) -> Motion:
+        picture = picture_fit(self.body, pose, image, foreground)
+        with torch.no_grad():
+            field = self.network(picture.maps[None])[0] * (DAMPING * picture.side / SIDE)
+            shift = picture.sampled(field, picture.vertices[self.vertices, :2])
+        seen = picture.seen(self.vertices)
+        targets = DisplacementTargets(self.vertices, shift[None], seen[None])
+        return solve(self.body, pose, targets, self.free_shape)
 
 
 @cache
