@@ -68,8 +68,8 @@ def report(
     landmarks = detection.landmarks
     count = len(landmarks.found)
     once = time.process_time()
-    evidence = body_fit.gather(landmarks, body)
-    body_fit.fit_shape(evidence, body, detection.silhouettes)
+    observations = body_fit.gather(landmarks, body)
+    body_fit.fit_shape(observations, body, detection.silhouettes)
     once = time.process_time() - once
     fit = time.process_time()
     motion = body_fit.fit_motion(

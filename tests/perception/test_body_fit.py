@@ -58,7 +58,7 @@ def test_noise_is_calmed(body, make_motion, see):
     noisy = see(true, noise=2.0)
     calm, raw = fit_motion(noisy, body), fit_motion(noisy, body, smoothing=0.0)
     assert _mean_error(body, calm, true) < 3.5
-    assert _bumps(body, calm) < 0.5 * _bumps(body, raw)
+    assert _acceleration(body, calm) < 0.5 * _acceleration(body, raw)
 
 
 def test_a_missing_second_is_bridged_and_flagged(body, make_motion, see):
@@ -129,7 +129,7 @@ def test_chunks_join_without_a_jump(body, make_motion, see, monkeypatch):
     joined = fit_motion(see(true), body)
     assert len(joined) == 60
     assert _mean_error(body, joined, at_once) < 0.5
-    assert _bumps(body, joined) < 1.2 * _bumps(body, at_once) + 0.02
+    assert _acceleration(body, joined) < 1.2 * _acceleration(body, at_once) + 0.02
 
 
 @pytest.mark.parametrize("count", [1, 2, 255, 256, 257, 497, 1000, 10_000])
@@ -153,7 +153,7 @@ def _overlap(body, motion, silhouettes) -> float:
     return float(overlap(vertices, body.faces, silhouettes).mean())
 
 
-def _bumps(body, motion) -> float:
+def _acceleration(body, motion) -> float:
     points = body.keypoints(motion.shape, motion.rotations)
     points = project(points, motion.scale, motion.translation)[..., :2]
     return float((points[2:] - 2 * points[1:-1] + points[:-2]).norm(dim=-1).mean())

@@ -4,7 +4,7 @@ import torch
 from bdmm.body.camera import project
 from bdmm.body.rotations import axis_angle_to_matrix
 from bdmm.perception.pose import PackedSilhouettes, Silhouette
-from bdmm.perception.silhouette import SilhouetteTerm, fade, overlap, spread_vertices
+from bdmm.perception.silhouette import SilhouetteTerm, geman_mcclure, overlap, spread_vertices
 
 
 def _flat(body, motion, watched):
@@ -48,7 +48,7 @@ def test_its_gradient_pulls_back(body, make_motion, outline):
 
 
 def test_fade_is_square_near_and_flat_far():
-    near, far = fade(torch.tensor([1e-4, 1e8]), 10.0)
+    near, far = geman_mcclure(torch.tensor([1e-4, 1e8]), 10.0)
     assert near == pytest.approx(1e-4)
     assert far == pytest.approx(100, rel=1e-3)
 
@@ -81,6 +81,6 @@ def test_packing_keeps_every_pixel():
         assert torch.equal(packed[-1].foreground, foreground)
     assert [one.frame for one in packed] == [3, 5]
     assert [one.frame for one in packed[1:]] == [5]
-    assert packed[0].to_cutting(torch.tensor([[3.5, 0.0]])).tolist() == [[1.0, 1.0]]
+    assert packed[0].to_crop(torch.tensor([[3.5, 0.0]])).tolist() == [[1.0, 1.0]]
     with pytest.raises(IndexError):
         packed[2]

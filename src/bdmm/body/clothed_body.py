@@ -32,8 +32,8 @@ _STEP = 0.5
 _STIFFNESS, _REST, _BARE_REST = 0.3, 0.03, 1.0
 """Weights in `_smooth_offsets` of smoothness and of small offsets, against 1 for the target.
 
-An offset falls to 1/e over sqrt(stiffness / rest) = 3 edges (4 to 6 cm): from an outline to the
-middle of a limb's front. On bare parts it falls within one edge.
+Away from its target an offset falls to 1/e over sqrt(stiffness / rest) = 3 edges of the mesh; on
+bare parts within one edge.
 """
 _PRECISE = 1e-4
 """Relative residual of the solve: offsets are exact to some thousandths of a millimetre."""

@@ -116,16 +116,24 @@ class SkinnedBody:
     def _keypoints_basis(self) -> Float[Tensor, "s k 3"]:
         return self._tensors["keypoint_weights"] @ self.shape_basis
 
-    @cached_property
+    @property
     def mirrored_vertices(self) -> Int[Tensor, "v"]:
         """``v`` the vertex nearest to each one's mirror image at rest, on the body's other side."""
+        return self._mirrored_vertices
+
+    @cached_property
+    def _mirrored_vertices(self) -> Int[Tensor, "v"]:
         points = self.template.cpu().double().numpy()
         nearest = KDTree(points).query(points * [-1.0, 1.0, 1.0])[1]
         return torch.from_numpy(nearest).to(self.faces)
 
-    @cached_property
+    @property
     def edge_weights(self) -> csr_array:
         """``v v`` 1 where an edge joins two vertices; a half on the mesh's border."""
+        return self._edge_weights
+
+    @cached_property
+    def _edge_weights(self) -> csr_array:
         faces = self.faces
         edges = torch.cat([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]).cpu().numpy()
         count = len(self.template)

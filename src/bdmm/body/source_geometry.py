@@ -19,19 +19,19 @@ from bdmm.body.skirt import skirt_rows
 from bdmm.records import BONE_NAMES, Motion
 from bdmm.shapes import Foreground
 
-# The margins below are the fit's error as measured against rendered people: about 4 pixels for a
-# person 160 pixels tall (1.7 m), which is 4 cm, in depth and at the outline; neighbouring limbs
-# err together, so a third of that separates them.
+# Margins for the fit's error. Against rendered people its flow is off by 2 to 5 pixels for a person
+# 160 pixels tall, where a pixel is 1.7 m / 160 = 1.06 cm.
 DEPTH_SLACK = 0.045
-"""Metres that a body point may lie behind the source's z-buffer and still count as visible."""
+"""Metres that a body point may lie behind the source's z-buffer and still count as visible:
+4 of those pixels."""
 REACH = 0.1
 """Metres around the body in which pixels of the foreground count as hair and loose clothes."""
 GUARD = 0.012
-"""Metres around a limb in which it may hide the body parts that the fit puts next to it."""
+"""Metres around a limb in which it may hide what the fit puts next to it: one pixel."""
 HAND_GUARD = 0.03
-"""The same around hands: the fit doesn't know fingers, and half of one's length is 3 cm."""
+"""The same around hands, whose fingers (7 cm) the fit doesn't know."""
 RIM = 0.04
-"""Metres by which the body's rim may overlap the background around the person."""
+"""Metres by which the body's rim may overlap the background around the person: 4 pixels."""
 _DEPTH_STEPS, _BONES = 16, 32
 """A sort key holds depth in sixteenths of a pixel, times 32, plus the bone (24 of them)."""
 _HEAD = BONE_NAMES.index("head")

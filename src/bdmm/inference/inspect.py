@@ -111,7 +111,7 @@ def on_frame(
     height, width = size
     rows, columns = torch.arange(height) + 0.5, torch.arange(width) + 0.5
     points = torch.stack(torch.meshgrid(columns, rows, indexing="xy"), dim=-1)
-    places = silhouette.to_cutting(points / factor)
+    places = silhouette.to_crop(points / factor)
     cut_height, cut_width = silhouette.foreground.shape[-2:]
     grid = 2 * places / torch.tensor([cut_width, cut_height]) - 1
     return warp(silhouette.foreground[None], grid[None])[0, 0]

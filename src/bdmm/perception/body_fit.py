@@ -13,23 +13,24 @@ from bdmm.perception.pose import PointTrack, Silhouette
 from bdmm.perception.pose_optimiser import (
     BODY_HEIGHT,
     UNIT_HEIGHT,
-    Evidence,
+    Observations,
     Pose,
     PoseOptimiser,
-    Weights,
+    TermWeights,
 )
 from bdmm.perception.smooth import bridge, fill_missing, require_short_gaps, smooth_landmarks
 from bdmm.records import KEYPOINT_NAMES, Landmarks, Motion
 from bdmm.shapes import Flags
 
 SHAPE_FRAMES = 12
-SHAPE_STEPS = 150
-CLIP_STEPS = 80
-PHOTO_STEPS = 200
+"""Frames, spread over the clip, that the body's shape is fitted to."""
+SHAPE_STEPS, CLIP_STEPS, PHOTO_STEPS = 150, 80, 200
+"""Steps of Adam: a free shape converges more slowly than poses that start near the solution."""
 WRONG = 6.0
-"""Pixels of mean keypoint error from which a frame isn't trusted."""
-CHUNK = 256
-OVERLAP = 16
+"""Pixels of mean keypoint error (person 160 tall) from which a pose isn't trusted: three times the
+mean error of good fits, 1.9 pixels."""
+CHUNK, OVERLAP = 256, 16
+"""Frames that are fitted at once, for bounded memory, and shared by neighbours to cross-fade."""
 
 
 def fit_motion(
@@ -37,7 +38,6 @@ def fit_motion(
     body: SkinnedBody,
     silhouettes: Sequence[Silhouette] = (),
     smoothing: float = 1.0,
-    steps: int = CLIP_STEPS,
     point_tracks: Sequence[PointTrack] = (),
     shape: Float[Tensor, "s"] | None = None,
 ) -> Motion:
@@ -51,8 +51,7 @@ def fit_motion(
         body: the body to fit.
         silhouettes: of all, some or none of the frames.
         smoothing: standard deviation in frames of the smoothing over time; 0 for none.
-        steps: of the optimiser per chunk.
-        point_tracks: points that were followed on the person from frame to frame.
+        point_tracks: points on the person tracked from frame to frame.
         shape: of the body where it is known.
 
     Returns:
@@ -62,17 +61,19 @@ def fit_motion(
         InputError: nobody is seen for longer than a second, or ``smoothing`` is negative.
     """
     require_short_gaps(landmarks.found, landmarks.fps)
-    calm = smooth_landmarks(fill_missing(landmarks), smoothing)
-    evidence = gather(calm, body)
-    shape = fit_shape(evidence, body, silhouettes) if shape is None else shape
-    weights = Weights() if smoothing > 0 else Weights(smooth=0.0)
+    smooth = smooth_landmarks(fill_missing(landmarks), smoothing)
+    observations = gather(smooth, body)
+    shape = fit_shape(observations, body, silhouettes) if shape is None else shape
+    weights = TermWeights() if smoothing > 0 else TermWeights(smooth=0.0)
     pieces = []
-    for start, end in chunk_bounds(len(calm.found)):
+    for start, end in chunk_bounds(len(smooth.found)):
         within = [one for one in silhouettes if start <= one.frame < end]
-        part = evidence.part(range(start, end), within, point_tracks)
-        begin = analytic_start(part, body, shape)
-        pieces.append((start, PoseOptimiser(part, body, shape, weights).run(begin, steps)))
-    motion = to_motion(join(pieces), shape, evidence, calm, body)
+        part = observations.part(range(start, end), within, point_tracks)
+        start_pose = analytic_start(part, body, shape)
+        pieces.append(
+            (start, PoseOptimiser(part, body, shape, weights).run(start_pose, CLIP_STEPS))
+        )
+    motion = to_motion(join(pieces), shape, observations, smooth, body)
     trusted = trusted_frames(motion, landmarks, body)
     return bridge(motion, trusted) if trusted.any() else motion
 
@@ -81,57 +82,62 @@ def fit_photo(
     landmarks: Landmarks,
     body: SkinnedBody,
     silhouettes: Sequence[Silhouette] = (),
-    steps: int = PHOTO_STEPS,
 ) -> Motion:
     """Fit the body's shape and pose to a photo; see `fit_motion`."""
-    evidence = gather(landmarks, body)
-    part = evidence.part([0], silhouettes)
+    observations = gather(landmarks, body)
+    part = observations.part([0], silhouettes)
     zero = landmarks.keypoints.new_zeros(body.shape_size)
-    optimiser = PoseOptimiser(part, body, zero, Weights(smooth=0.0))
-    pose = optimiser.run(analytic_start(part, body, zero), steps, free_shape=True)
-    return to_motion(pose, optimiser.shape, evidence, landmarks, body)
+    optimiser = PoseOptimiser(part, body, zero, TermWeights(smooth=0.0))
+    pose = optimiser.run(analytic_start(part, body, zero), PHOTO_STEPS, free_shape=True)
+    return to_motion(pose, optimiser.shape, observations, landmarks, body)
 
 
-def gather(landmarks: Landmarks, body: SkinnedBody) -> Evidence:
-    """Bring landmarks to pixels of the fit, depth included; silhouettes are left out."""
+def gather(landmarks: Landmarks, body: SkinnedBody) -> Observations:
+    """Return landmarks in pixels of the fit, depth included, without silhouettes."""
     points, trust = landmarks.keypoints[..., :2], landmarks.keypoints[..., 2]
     trust = trust * landmarks.found[:, None]
-    deep = landmarks.keypoints_3d
-    deep = lift(landmarks, body) if deep is None else deep
-    scale = _camera_scale(points, deep, trust)
+    points_3d = landmarks.keypoints_3d
+    points_3d = lift(landmarks, body) if points_3d is None else points_3d
+    scale = _camera_scale(points, points_3d, trust)
     seen = trust.max(dim=1).values > 0
     unit = float(scale[seen].median()) * BODY_HEIGHT / UNIT_HEIGHT
     origin = (points * trust[..., None]).sum((0, 1)) / trust.sum().clamp_min(1e-6)
-    hips = deep[:, KEYPOINT_NAMES.index("mid_hip"), 2:]
-    depth = (deep[..., 2] - hips) * scale[:, None] / unit
-    return Evidence((points - origin) / unit, depth, trust, (), origin, unit)
+    hips = points_3d[:, KEYPOINT_NAMES.index("mid_hip"), 2:]
+    depth = (points_3d[..., 2] - hips) * scale[:, None] / unit
+    return Observations((points - origin) / unit, depth, trust, (), origin, unit)
 
 
-def analytic_start(evidence: Evidence, body: SkinnedBody, shape: Float[Tensor, "s"]) -> Pose:
-    """Return the pose that inverse kinematics reads off the keypoints."""
-    points = torch.cat((evidence.points, evidence.depth[..., None]), dim=-1)
-    rotations = solve_rotations(points, body, shape, evidence.trust)
+def analytic_start(
+    observations: Observations, body: SkinnedBody, shape: Float[Tensor, "s"]
+) -> Pose:
+    """Return the pose that inverse kinematics finds from the keypoints."""
+    points = torch.cat((observations.points, observations.depth[..., None]), dim=-1)
+    rotations = solve_rotations(points, body, shape, observations.trust)
     model = body.keypoints(shape, rotations)[..., :2]
-    weight = evidence.trust[..., None] + 1e-6
+    weight = observations.trust[..., None] + 1e-6
     total = weight.sum(1)
-    middle, seen = (model * weight).sum(1) / total, (evidence.points * weight).sum(1) / total
-    apart = model - middle[:, None], evidence.points - seen[:, None]
-    scale = (weight * apart[0] * apart[1]).sum((1, 2)) / (weight * apart[0] ** 2).sum((1, 2))
+    middle, observed = (
+        (model * weight).sum(1) / total,
+        (observations.points * weight).sum(1) / total,
+    )
+    centred, target = model - middle[:, None], observations.points - observed[:, None]
+    scale = (weight * centred * target).sum((1, 2)) / (weight * centred**2).sum((1, 2))
+    # Keypoints that nearly coincide give no scale: keep it around the typical one.
     typical = UNIT_HEIGHT / BODY_HEIGHT
     scale = scale.clamp(0.6 * typical, 1.7 * typical)
-    return Pose(rotations, scale, seen - scale[:, None] * middle)
+    return Pose(rotations, scale, observed - scale[:, None] * middle)
 
 
 def fit_shape(
-    evidence: Evidence, body: SkinnedBody, silhouettes: Sequence[Silhouette]
+    observations: Observations, body: SkinnedBody, silhouettes: Sequence[Silhouette]
 ) -> Float[Tensor, "s"]:
     """Return shape components from a few well-spread frames' keypoints and silhouettes."""
-    count = len(silhouettes) or len(evidence.points)
+    count = len(silhouettes) or len(observations.points)
     picks = torch.linspace(0, count - 1, min(SHAPE_FRAMES, count)).round().int().tolist()
     chosen = [silhouettes[pick] for pick in picks] if silhouettes else []
-    part = evidence.part([one.frame for one in chosen] or picks, chosen)
-    zero = evidence.points.new_zeros(body.shape_size)
-    optimiser = PoseOptimiser(part, body, zero, Weights(smooth=0.0))
+    part = observations.part([one.frame for one in chosen] or picks, chosen)
+    zero = observations.points.new_zeros(body.shape_size)
+    optimiser = PoseOptimiser(part, body, zero, TermWeights(smooth=0.0))
     optimiser.run(analytic_start(part, body, zero), SHAPE_STEPS, free_shape=True)
     return optimiser.shape
 
@@ -154,11 +160,13 @@ def join(pieces: Sequence[tuple[int, Pose]]) -> Pose:
             pose.rotations[start:], piece.rotations[:shared], weight[:, None].expand(-1, 24)
         )
         scale = torch.lerp(pose.scale[start:], piece.scale[:shared], weight)
-        place = torch.lerp(pose.translation[start:], piece.translation[:shared], weight[:, None])
+        translation = torch.lerp(
+            pose.translation[start:], piece.translation[:shared], weight[:, None]
+        )
         pose = Pose(
             torch.cat((pose.rotations[:start], turned, piece.rotations[shared:])),
             torch.cat((pose.scale[:start], scale, piece.scale[shared:])),
-            torch.cat((pose.translation[:start], place, piece.translation[shared:])),
+            torch.cat((pose.translation[:start], translation, piece.translation[shared:])),
         )
     return pose
 
@@ -166,15 +174,15 @@ def join(pieces: Sequence[tuple[int, Pose]]) -> Pose:
 def to_motion(
     pose: Pose,
     shape: Float[Tensor, "s"],
-    evidence: Evidence,
+    observations: Observations,
     landmarks: Landmarks,
     body: SkinnedBody,
 ) -> Motion:
     """Bring a pose back to pixels of the frame."""
     return Motion(
         rotations=pose.rotations,
-        scale=pose.scale * evidence.unit,
-        translation=pose.translation * evidence.unit + evidence.origin,
+        scale=pose.scale * observations.unit,
+        translation=pose.translation * observations.unit + observations.origin,
         shape=shape,
         flagged=~landmarks.found,
         size=landmarks.size,
@@ -205,10 +213,10 @@ def trusted_frames(motion: Motion, landmarks: Landmarks, body: SkinnedBody) -> F
     return landmarks.found & enough & (errors.nanmean(dim=1).nan_to_num(torch.inf) < WRONG)
 
 
-def _camera_scale(points: Tensor, deep: Tensor, trust: Tensor) -> Float[Tensor, "t"]:
+def _camera_scale(points: Tensor, points_3d: Tensor, trust: Tensor) -> Float[Tensor, "t"]:
     """Return pixels per metre of each frame, by least squares between 2-D and 3-D keypoints."""
     weight = trust[..., None] + 1e-6
     total = weight.sum(1, keepdim=True)
     flat = points - (points * weight).sum(1, keepdim=True) / total
-    world = deep[..., :2] - (deep[..., :2] * weight).sum(1, keepdim=True) / total
+    world = points_3d[..., :2] - (points_3d[..., :2] * weight).sum(1, keepdim=True) / total
     return (weight * flat * world).sum((1, 2)) / (weight * world**2).sum((1, 2)).clamp_min(1e-9)

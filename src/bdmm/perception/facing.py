@@ -1,7 +1,7 @@
-"""Mends mix-ups of front and back: a person seen from behind taken for one seen from the front.
+"""Corrects front-back confusions of pose estimators, by Viterbi's algorithm over a clip.
 
 Seen from afar, a body and its mirror image in depth look the same, with left and right exchanged.
-Estimators slip from one reading to the other within a frame; bodies turn through the profile.
+Estimators change from one reading to the other within a frame; bodies turn through the profile.
 """
 
 import numpy as np
@@ -10,7 +10,8 @@ from jaxtyping import Bool, Float
 from bdmm.records import KEYPOINT_NAMES
 
 SWITCH = 0.5
-"""Cost of changing the reading between two frames, against radians of turning."""
+"""Cost of changing the reading between two frames, in radians of turning: a body turns less than
+29 degrees in a frame."""
 DISTRUST = 0.01
 """Cost per frame of contradicting the estimator."""
 FACE = 0.03
@@ -25,10 +26,10 @@ _MIRRORED = [
 ]
 
 
-def find_mix_ups(
+def find_front_back_flips(
     keypoints_3d: Float[np.ndarray, "t k 3"], faces: Float[np.ndarray, "t"]
 ) -> Bool[np.ndarray, "t"]:
-    """Tell in which frames front and back are mixed up, by the cheapest story for the whole clip.
+    """Tell in which frames front and back are flipped, by the cheapest path through the clip.
 
     Turning fast costs, contradicting the estimator costs a little, and a face that is or isn't
     where the reading says so costs a little too (Viterbi's algorithm over two readings).
@@ -39,7 +40,7 @@ def find_mix_ups(
     """
     across = _across(keypoints_3d)
     readings = np.stack([across, across * (-1, 1)], axis=1)
-    costs = _costs_alone(keypoints_3d, across, faces)
+    costs = _unary_costs(keypoints_3d, across, faces)
     angles = np.arctan2(readings[..., 1], readings[..., 0])
     total = costs[0]
     came_from = np.zeros((len(costs), 2), int)
@@ -48,10 +49,10 @@ def find_mix_ups(
         turn = np.abs((turn + np.pi) % (2 * np.pi) - np.pi) + SWITCH * (1 - np.eye(2))
         came_from[frame] = (total[:, None] + turn).argmin(0)
         total = (total[:, None] + turn).min(0) + costs[frame]
-    story = [int(total.argmin())]
+    path = [int(total.argmin())]
     for frame in range(len(costs) - 1, 0, -1):
-        story.append(int(came_from[frame, story[-1]]))
-    return np.array(story[::-1], bool)
+        path.append(int(came_from[frame, path[-1]]))
+    return np.array(path[::-1], bool)
 
 
 def mirror_depth(
@@ -62,19 +63,19 @@ def mirror_depth(
 
 
 def _across(keypoints_3d: Float[np.ndarray, "t k 3"]) -> Float[np.ndarray, "t 2"]:
-    """Return the (x, z) way from the right to the left side; a missing frame repeats the last."""
-    ways = sum(
+    """Return (x, z) from the right to the left side; a missing frame repeats the last."""
+    directions = sum(
         keypoints_3d[:, _POINT[f"left_{pair}"]] - keypoints_3d[:, _POINT[f"right_{pair}"]]
         for pair in ("shoulder", "hip")
     )
-    across = np.asarray(ways)[:, [0, 2]]
+    across = np.asarray(directions)[:, [0, 2]]
     for frame in range(1, len(across)):
         if not across[frame].any():
             across[frame] = across[frame - 1]
     return across
 
 
-def _costs_alone(
+def _unary_costs(
     keypoints_3d: Float[np.ndarray, "t k 3"],
     across: Float[np.ndarray, "t 2"],
     faces: Float[np.ndarray, "t"],
@@ -85,11 +86,11 @@ def _costs_alone(
     trunk = keypoints_3d[:, _POINT["neck"]] - keypoints_3d[:, _POINT["mid_hip"]]
     length = np.maximum(np.linalg.norm(trunk, axis=1), 1e-6)
     width = np.maximum(np.linalg.norm(across, axis=1), 1e-6)
-    # A bowed head hides its face, and a profile shows half of it: neither tells.
-    tells = np.isfinite(faces) * (trunk[:, 1] < -0.85 * length) * np.abs(across[:, 0]) / width
+    # A bowed head hides its face, and a profile shows half of it: neither weight.
+    weight = np.isfinite(faces) * (trunk[:, 1] < -0.85 * length) * np.abs(across[:, 0]) / width
     score = np.nan_to_num(faces)
-    front = FACE * tells * np.clip(1 - score / FACE_SCORE, 0, 1)
-    back = FACE * tells * np.clip((score - FACE_SCORE) / (1 - FACE_SCORE), 0, 1)
+    front = FACE * weight * np.clip(1 - score / FACE_SCORE, 0, 1)
+    back = FACE * weight * np.clip((score - FACE_SCORE) / (1 - FACE_SCORE), 0, 1)
     faces_front = across[:, 0] > 0
     costs[:, 0] += np.where(faces_front, front, back)
     costs[:, 1] += np.where(faces_front, back, front)

@@ -18,32 +18,34 @@ import torch
 from jaxtyping import Float, UInt8
 
 from bdmm.errors import InputError
-from bdmm.perception.facing import find_mix_ups, mirror_depth
+from bdmm.perception.facing import find_front_back_flips, mirror_depth
 from bdmm.perception.point_tracks import PointTracker
 from bdmm.perception.pose import Detection, FrameArray, PackedSilhouettes, Silhouette
 from bdmm.perception.silhouette import largest_piece
 from bdmm.perception.tracking import (
-    Person,
-    Window,
+    DetectedPerson,
+    Square,
     choose,
-    cut,
+    crop,
+    crop_around,
     describe_choice,
     find_people,
-    follow,
     is_same,
-    whole,
-    window_around,
+    next_crop,
+    whole_frame,
 )
 from bdmm.records import KEYPOINT_NAMES, Landmarks
 
 CLIP_LARGEST = 448
-"""Side of the window that the network is given for a clip; it looks at 256 of these itself."""
+"""Largest side of the crop for a clip; the network resizes it to 256 itself."""
 PHOTO_LARGEST = 1024
+"""The same for a photo."""
 SEARCH_EVERY = 10
-"""While nobody has been seen yet, every how many frames small people are searched too."""
+"""While nobody has been seen yet, small people are searched in every N-th frame."""
 FACE_EVERY = 3
-"""Every how many frames a face is looked for, to tell front from back."""
+"""A face is searched in every N-th frame, to tell front from back."""
 SILHOUETTE_SIZE = 160
+"""Pixels along the side of a stored silhouette: the resolution of the fit."""
 SILHOUETTE_MARGIN = 1.3
 """Side of a stored silhouette, in sizes of the person."""
 
@@ -51,7 +53,7 @@ SILHOUETTE_MARGIN = 1.3
 class MediaPipePose:
     """A `PoseEstimator` on MediaPipe, which sees one person at a time.
 
-    A window follows the person through the frames, so that small people are seen at full detail
+    A square follows the person through the frames, so that small people are seen at full detail
     and other people stay outside of it.
     """
 
@@ -59,7 +61,7 @@ class MediaPipePose:
         self, frames: Iterable[FrameArray], fps: Fraction, person: int | None = None
     ) -> Detection:
         """Follow one person through a clip; see `PoseEstimator.detect`."""
-        seen: list[Person | None] = []
+        seen: list[DetectedPerson | None] = []
         silhouettes = PackedSilhouettes()
         size = (0, 0)
         faces: list[float] = []
@@ -95,7 +97,7 @@ class MediaPipePose:
         """Find one person in a photo; see `PoseEstimator.detect_photo`."""
         photo = np.ascontiguousarray(photo)
         with PoseSolution(static=True) as search:
-            people = find_people(photo, lambda frame, window: _look(search, frame, window, True))
+            people = find_people(photo, lambda frame, square: _detect(search, frame, square, True))
         if not people:
             raise InputError("Nobody is seen in the photo: use one that shows a whole person.")
         one = choose(people, person, "the photo")
@@ -109,66 +111,68 @@ class _Tracker:
 
     def __init__(self, track: Any, search: Any, person: int | None) -> None:
         self.track, self.search, self.number = track, search, person
-        self.window: Window | None = None
-        self.last: Person | None = None
+        self.square: Square | None = None
+        self.last: DetectedPerson | None = None
         self.missed = 0
         self.notes: tuple[str, ...] = ()
 
-    def step(self, frame: FrameArray) -> Person | None:
-        if self.last is None or self.window is None:
+    def step(self, frame: FrameArray) -> DetectedPerson | None:
+        if self.last is None or self.square is None:
             one = self._find(frame)
         else:
-            one = _look(self.track, frame, self.window, False)
+            one = _detect(self.track, frame, self.square, False)
             if one is None or not is_same(one, self.last, 1 + self.missed):
                 one = self._find_again(frame, self.last)
         if one is None:
             self.missed += 1
             return None
         self.missed, self.last = 0, one
-        window = window_around(one, frame) if self.window is None else self.window
-        window = follow(window, one, frame)
-        if window != self.window:
-            self.window = window
+        square = crop_around(one, frame) if self.square is None else self.square
+        square = next_crop(square, one, frame)
+        if square != self.square:
+            self.square = square
             self.track.reset()
         return one
 
-    def _find(self, frame: FrameArray) -> Person | None:
+    def _find(self, frame: FrameArray) -> DetectedPerson | None:
         thorough = self.missed % SEARCH_EVERY == 0
         people = find_people(
-            frame, lambda part, window: _look(self.search, part, window, True), thorough
+            frame, lambda part, square: _detect(self.search, part, square, True), thorough
         )
         if not people:
             return None
         self.notes = describe_choice(people, self.number)
         return choose(people, self.number, "the first frame that shows anybody")
 
-    def _find_again(self, frame: FrameArray, last: Person) -> Person | None:
+    def _find_again(self, frame: FrameArray, last: DetectedPerson) -> DetectedPerson | None:
         self.track.reset()
         for margin in (1.6, 2.4, 4.0):
-            window = window_around(last, frame, margin)
-            one = _look(self.search, frame, window, True)
+            square = crop_around(last, frame, margin)
+            one = _detect(self.search, frame, square, True)
             if one is not None and is_same(one, last, 1 + self.missed):
-                self.window = None
+                self.square = None
                 return one
-            if window == whole(frame):
+            if square == whole_frame(frame):
                 break
         return None
 
 
-def _look(solution: Any, frame: FrameArray, window: Window, static: bool) -> Person | None:
-    """Run the network on a window of a frame; None where it sees nobody."""
-    picture = cut(frame, window, PHOTO_LARGEST if static else CLIP_LARGEST)
+def _detect(
+    solution: Any, frame: FrameArray, square: Square, static: bool
+) -> DetectedPerson | None:
+    """Run the network on a square of a frame; None where it sees nobody."""
+    picture = crop(frame, square, PHOTO_LARGEST if static else CLIP_LARGEST)
     if min(picture.shape[:2]) < 16:
         return None
     result = solution.process(picture)
     if result.pose_landmarks is None or result.segmentation_mask is None:
         return None
-    keypoints, keypoints_3d = _convert(result, window, frame.shape[:2])
-    return Person(keypoints, keypoints_3d, result.segmentation_mask, window)
+    keypoints, keypoints_3d = _convert(result, square, frame.shape[:2])
+    return DetectedPerson(keypoints, keypoints_3d, result.segmentation_mask, square)
 
 
 def _convert(
-    result: Any, window: Window, size: tuple[int, ...]
+    result: Any, square: Square, size: tuple[int, ...]
 ) -> tuple[Float[np.ndarray, "k 3"], Float[np.ndarray, "k 3"]]:
     flat = np.array(
         [(p.x, p.y, p.visibility) for p in result.pose_landmarks.landmark], dtype=np.float32
@@ -176,7 +180,7 @@ def _convert(
     world = np.array(
         [(p.x, p.y, p.z) for p in result.pose_world_landmarks.landmark], dtype=np.float32
     )
-    flat[:, :2] = flat[:, :2] * window.side + (window.x, window.y)
+    flat[:, :2] = flat[:, :2] * square.side + (square.x, square.y)
     height, width = size[:2]
     outside = (flat[:, 0] < 0) | (flat[:, 0] > width) | (flat[:, 1] < 0) | (flat[:, 1] > height)
     flat[outside, 2] *= 0.3
@@ -185,7 +189,7 @@ def _convert(
 
 
 def _landmarks(
-    people: list[Person | None],
+    people: list[DetectedPerson | None],
     size: tuple[int, ...],
     fps: Fraction,
     faces: list[float] | None = None,
@@ -194,35 +198,35 @@ def _landmarks(
     flat = np.stack([nobody if one is None else one.keypoints for one in people])
     world = np.stack([nobody if one is None else one.keypoints_3d for one in people])
     if faces is not None:
-        mixed = find_mix_ups(world, np.array(faces))
+        mixed = find_front_back_flips(world, np.array(faces))
         flat[mixed], world[mixed] = mirror_depth(flat[mixed], world[mixed])
     found = torch.tensor([one is not None for one in people])
     height, width = size[:2]
     return Landmarks(torch.from_numpy(flat), torch.from_numpy(world), found, (height, width), fps)
 
 
-def _silhouette(index: int, one: Person) -> Silhouette:
-    """Cut the person out of the window's foreground, at a size that doesn't depend on theirs."""
-    cells = one.foreground.shape[0] / one.window.side
+def _silhouette(index: int, one: DetectedPerson) -> Silhouette:
+    """Cut the person out of the square's foreground, at a size that doesn't depend on theirs."""
+    cells = one.foreground.shape[0] / one.square.side
     x, y = one.centre
     side = SILHOUETTE_MARGIN * one.size
     origin = x - side / 2, y - side / 2
     scale = SILHOUETTE_SIZE / side
-    # Pixel centres: cell + 0.5 = ((pixel + 0.5) / scale + origin - window) * cells.
+    # Pixel centres: cell + 0.5 = ((pixel + 0.5) / scale + origin - square) * cells.
     step = cells / scale
     shift = [
-        (o - w) * cells + 0.5 * step - 0.5 for o, w in zip(origin, one.window[:2], strict=True)
+        (o - w) * cells + 0.5 * step - 0.5 for o, w in zip(origin, one.square[:2], strict=True)
     ]
     to_cells = np.array([[step, 0, shift[0]], [0, step, shift[1]]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    cutting = cv2.warpAffine(one.foreground, to_cells, (SILHOUETTE_SIZE,) * 2, flags=flags)
-    inside = largest_piece(cutting > 0.5).astype(np.float32)
+    cropped = cv2.warpAffine(one.foreground, to_cells, (SILHOUETTE_SIZE,) * 2, flags=flags)
+    inside = largest_piece(cropped > 0.5).astype(np.float32)
     return Silhouette(index, torch.from_numpy(inside)[None], origin, scale)
 
 
-def _on_photo(one: Person, size: tuple[int, ...]) -> torch.Tensor:
-    """Lay a person's foreground onto the whole photo, 0 outside of the window."""
-    x, y, side = one.window
+def _on_photo(one: DetectedPerson, size: tuple[int, ...]) -> torch.Tensor:
+    """Lay a person's foreground onto the whole photo, 0 outside of the square."""
+    x, y, side = one.square
     height, width = size[:2]
     soft = cv2.resize(one.foreground, (side, side), interpolation=cv2.INTER_LINEAR)
     photo = np.zeros((height, width), np.float32)
@@ -287,7 +291,7 @@ def to_confidence(visibility: Float[np.ndarray, "33"]) -> Float[np.ndarray, "k"]
 Picture = UInt8[np.ndarray, "h w 3"]
 
 DETECTION_CONFIDENCE = 0.15
-"""Low, for kicks and turned backs; what is no person is sorted out by the landmarks afterwards."""
+"""Low, for kicks and turned backs; landmarks of low confidence are rejected afterwards."""
 FACE_SIDE = 128
 _HEAD = [KEYPOINT_NAMES.index(name) for name in ("nose", "left_ear", "right_ear")]
 _TRUNK = [KEYPOINT_NAMES.index(name) for name in ("neck", "mid_hip")]
@@ -298,7 +302,7 @@ class PoseSolution:
     """The pose network (BlazePose, complexity 1).
 
     Args:
-        static: look at each picture afresh instead of where the person was last.
+        static: detect in each picture anew instead of tracking the last position.
     """
 
     def __init__(self, static: bool) -> None:
@@ -314,7 +318,7 @@ class PoseSolution:
                 min_detection_confidence=DETECTION_CONFIDENCE,
             )
             self._pose.process(_NOTHING)
-        self._talks = 2
+        self._logs_left = 2
 
     def __enter__(self) -> "PoseSolution":
         return self
@@ -324,12 +328,12 @@ class PoseSolution:
             self._pose.close()
 
     def process(self, picture: Picture) -> Any:
-        """Run the network; it has something to say about the first people that it sees."""
-        if self._talks <= 0:
+        """Run the network; drop what it writes to standard error at its first detections."""
+        if self._logs_left <= 0:
             return self._pose.process(picture)
         with _quiet():
             result: Any = self._pose.process(picture)
-        self._talks -= result.pose_landmarks is not None
+        self._logs_left -= result.pose_landmarks is not None
         return result
 
     def reset(self) -> None:
@@ -337,7 +341,7 @@ class PoseSolution:
         with _quiet():
             self._pose.reset()
             self._pose.process(_NOTHING)
-        self._talks = 2
+        self._logs_left = 2
 
 
 class FaceSolution:

@@ -1,7 +1,7 @@
-"""Points on the person followed through the frames by optical flow.
+"""Point tracks: points on the person tracked by optical flow, and the loss that they give a fit.
 
-A detector's keypoints are off by about two pixels, and by much the same in the next frames: only
-what moves with the surface tells how one pose differs from another.
+A detector's keypoints are off by about two pixels, and by much the same in the next frames. Point
+tracks move with the surface and measure how one pose differs from another.
 """
 
 from collections.abc import Sequence
@@ -14,21 +14,21 @@ from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 from bdmm.perception.pose import FrameArray, PointTrack, Silhouette
-from bdmm.perception.silhouette import fade
-from bdmm.perception.tracking import Window, cut
+from bdmm.perception.silhouette import geman_mcclure
+from bdmm.perception.tracking import Square, crop
 
 SIDE = 224
-"""Pixels along the side of the views between which flow is worked out: the silhouettes' squares."""
+"""Pixels along the side of the square views between which flow is computed."""
 SPACING = 9
 """Pixels of a view between points."""
 EVERY = 4
-"""Fresh points are taken up in one of so many frames."""
+"""New points start in every N-th frame."""
 REACHES = (2, 4, 8, 16)
-"""How many frames later a point's place is noted."""
+"""Frames after its start at which a track gives a correspondence."""
 RETURN = 0.5
-"""Pixels of a view that a point may miss its start by when it is followed back."""
+"""Forward-backward error in pixels of a view from which a point is lost."""
 FEWEST = 6
-"""Points that a link must have to be worth noting."""
+"""Points that a correspondence must have to be kept."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class _View:
     shift: Float[np.ndarray, "2"]
 
     def holds(self, points: Float[np.ndarray, "n 2"]) -> Bool[np.ndarray, "n"]:
-        """Tell which pixels of the frame lie on the person, not on their rim."""
+        """Tell which positions in the frame lie on the person, away from the silhouette's rim."""
         cells = np.floor(points * self.scale + self.shift).astype(int)
         within = ((cells >= 0) & (cells < SIDE)).all(axis=1)
         column, row = cells.clip(0, SIDE - 1).T
@@ -51,7 +51,7 @@ class _View:
 
 @dataclass
 class _Group:
-    """Points taken up in one frame, where they are now, and which are still followed."""
+    """Points that started in one frame, where they are now, and which are still tracked."""
 
     frame: int
     start: Float[np.ndarray, "n 2"]
@@ -60,10 +60,10 @@ class _Group:
 
 
 class PointTracker:
-    """Follows points through a clip, given frame by frame, in memory for two frames.
+    """Tracks points through a clip, given frame by frame, in memory for two frames.
 
     Attributes:
-        point_tracks: what has been found.
+        point_tracks: correspondences so far.
     """
 
     def __init__(self) -> None:
@@ -73,88 +73,89 @@ class PointTracker:
         self._groups: list[_Group] = []
 
     def step(self, frame: FrameArray, silhouette: Silhouette) -> None:
-        """Go on to a frame; where frames between were left out, all points are given up."""
-        view = _look(frame, silhouette)
+        """Advance to a frame; after skipped frames all points are lost."""
+        view = _square_view(frame, silhouette)
         if self._last is None or self._last.frame != view.frame - 1:
             self._groups = []
         elif self._groups:
-            self._follow(self._last, view)
+            self._advance(self._last, view)
         if view.frame % EVERY == 0:
-            points = _fresh_points(view)
+            points = _new_points(view)
             held = np.ones(len(points), bool)
             self._groups.append(_Group(view.frame, points, points.copy(), held))
         self._last = view
 
-    def _follow(self, before: _View, view: _View) -> None:
+    def _advance(self, before: _View, view: _View) -> None:
         there = _in_square_of(view, before)
         onward = self._flow.calc(before.grey, there, np.zeros((SIDE, SIDE, 2), np.float32))
         back = self._flow.calc(there, before.grey, np.zeros((SIDE, SIDE, 2), np.float32))
         for group in self._groups:
-            places = group.now * before.scale + before.shift
-            step = _sample(onward, places)
-            missed = step + _sample(back, places + step)
+            positions = group.now * before.scale + before.shift
+            step = _sample(onward, positions)
+            error = step + _sample(back, positions + step)
             group.now = group.now + step / before.scale
-            group.held &= np.linalg.norm(missed, axis=1) < RETURN
+            group.held &= np.linalg.norm(error, axis=1) < RETURN
             group.held &= view.holds(group.now)
-            self._note(group, view.frame)
+            self._record(group, view.frame)
         self._groups = [one for one in self._groups if view.frame - one.frame < max(REACHES)]
 
-    def _note(self, group: _Group, frame: int) -> None:
+    def _record(self, group: _Group, frame: int) -> None:
         if frame - group.frame in REACHES and group.held.sum() >= FEWEST:
             start = torch.from_numpy(group.start[group.held]).float()
             moved = torch.from_numpy((group.now - group.start)[group.held]).float()
             self.point_tracks.append(PointTrack(group.frame, frame, start, moved))
 
 
-def _look(frame: FrameArray, silhouette: Silhouette) -> _View:
+def _square_view(frame: FrameArray, silhouette: Silhouette) -> _View:
     (x, y), across = silhouette.origin, silhouette.foreground.shape[-1] / silhouette.scale
-    window = Window(round(x), round(y), max(round(across), 1))
-    square = cut(frame, window, SIDE)
+    part = Square(round(x), round(y), max(round(across), 1))
+    square = crop(frame, part, SIDE)
     square = cv2.resize(square, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
-    scale = SIDE / window.side
+    scale = SIDE / part.side
     inside = (silhouette.foreground[0].numpy() > 0.5).astype(np.uint8)
     inside = cv2.erode(inside, np.ones((3, 3), np.uint8))
     inside = cv2.resize(inside, (SIDE, SIDE), interpolation=cv2.INTER_NEAREST) > 0
-    shift = -scale * np.array([window.x, window.y], float)
+    shift = -scale * np.array([part.x, part.y], float)
     return _View(silhouette.frame, cv2.cvtColor(square, cv2.COLOR_RGB2GRAY), inside, scale, shift)
 
 
 def _in_square_of(view: _View, other: _View) -> UInt8[np.ndarray, "h w"]:
-    """Return a view as it looks in another's square."""
+    """Return a view resampled to another's square."""
     zoom = other.scale / view.scale
     matrix = np.array([[zoom, 0, 0], [0, zoom, 0]])
     matrix[:, 2] = other.shift - zoom * view.shift + 0.5 * zoom - 0.5
     return cv2.warpAffine(view.grey, matrix, (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE)
 
 
-def _fresh_points(view: _View) -> Float[np.ndarray, "n 2"]:
+def _new_points(view: _View) -> Float[np.ndarray, "n 2"]:
     rows, columns = np.mgrid[SPACING // 2 : SIDE : SPACING, SPACING // 2 : SIDE : SPACING]
     points = (np.stack([columns.ravel(), rows.ravel()], axis=1) + 0.5 - view.shift) / view.scale
     return points[view.holds(points)]
 
 
 def _sample(
-    field: Float[np.ndarray, "h w 2"], places: Float[np.ndarray, "n 2"]
+    field: Float[np.ndarray, "h w 2"], positions: Float[np.ndarray, "n 2"]
 ) -> Float[np.ndarray, "n 2"]:
-    if len(places) == 0:
+    if len(positions) == 0:
         return np.zeros((0, 2))
-    x, y = (places.astype(np.float32) - 0.5).T
+    x, y = (positions.astype(np.float32) - 0.5).T
     return cv2.remap(field, x[None], y[None], cv2.INTER_LINEAR)[0].astype(np.float64)
 
 
 SIGMA = 2.0
-"""Pixels of the fit at which a point's pull is halfway to fading out: clothes slip, points too."""
+"""Pixels of the fit at which the robust loss is half its limit: clothes and points slip."""
 NEAR = 6.0
 """Pixels of the fit between a point and the vertex that carries it."""
-LOOK_UP_EVERY = 20
-"""Calls after which the carrying vertices are looked up again."""
+CARRIERS_EVERY = 20
+"""The carrying vertices are found anew in every N-th call."""
 _FAR = 1e4
+"""Added to the cost of vertices beyond `NEAR`: more than any depth in pixels."""
 
 
 class PointTrackTerm:
-    """A penalty on vertices that move otherwise than the points that were followed.
+    """A penalty on the difference in displacement between tracked points and the body's surface.
 
-    Only displacements count: a point is not pulled onto the vertex that carries it.
+    A point is not drawn onto the vertex that carries it; only displacements count.
 
     Args:
         point_tracks: between frames of the fit.
@@ -186,17 +187,17 @@ class PointTrackTerm:
         Args:
             vertices: projected vertices (x, y, depth) of all frames in pixels of the fit.
         """
-        if self._calls % LOOK_UP_EVERY == 0:
+        if self._calls % CARRIERS_EVERY == 0:
             with torch.no_grad():
-                self._carriers, self._held = self._look_up(vertices)
+                self._carriers, self._held = self._find_carriers(vertices)
         self._calls += 1
         chosen = self._carriers[..., None].expand(-1, -1, 2)
         flat = vertices[..., :2]
         moved = flat[self.end].gather(1, chosen) - flat[self.start].gather(1, chosen)
         squared = (moved - self.moved).square().sum(-1)
-        return (fade(squared, SIGMA) * self._held).sum()
+        return (geman_mcclure(squared, SIGMA) * self._held).sum()
 
-    def _look_up(
+    def _find_carriers(
         self, vertices: Float[Tensor, "t p 3"]
     ) -> tuple[Int[Tensor, "l n"], Bool[Tensor, "l n"]]:
         """Return the foremost vertex near each point, and which points have one."""

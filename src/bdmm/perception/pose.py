@@ -1,4 +1,4 @@
-"""What every pose estimator looks like from outside, and what it hands over."""
+"""The interface of pose estimators, and the records that they return."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,15 +19,15 @@ FrameArray = UInt8[np.ndarray, "h w 3"]
 
 @dataclass(frozen=True)
 class Silhouette:
-    """The person's foreground in one frame, cut out around the person and stored small.
+    """The person's foreground in one frame, cropped around the person and stored small.
 
-    A point ``p`` of the frame (pixels) lies at ``(p - origin) * scale`` of the cutting.
+    A point ``p`` of the frame (pixels) lies at ``(p - origin) * scale`` of the crop.
 
     Attributes:
         frame: index of the frame in its clip.
         foreground: ``1 h w`` in [0, 1].
-        origin: (x, y) of the cutting's outer corner, pixels of the frame; may lie outside of it.
-        scale: pixels of the cutting per pixel of the frame.
+        origin: (x, y) of the crop's outer corner, pixels of the frame; may lie outside of it.
+        scale: pixels of the crop per pixel of the frame.
     """
 
     frame: int
@@ -35,8 +35,8 @@ class Silhouette:
     origin: tuple[float, float]
     scale: float
 
-    def to_cutting(self, points: Float[Tensor, "*b 2"]) -> Float[Tensor, "*b 2"]:
-        """Map (x, y) positions in pixels of the frame to pixels of the cutting."""
+    def to_crop(self, points: Float[Tensor, "*b 2"]) -> Float[Tensor, "*b 2"]:
+        """Map (x, y) positions in pixels of the frame to pixels of the crop."""
         origin = torch.tensor(self.origin, dtype=points.dtype, device=points.device)
         return (points - origin) * self.scale
 
@@ -62,7 +62,7 @@ class PackedSilhouettes(Sequence[Silhouette]):
     def __getitem__(self, index: slice) -> list[Silhouette]: ...
     def __getitem__(self, index: int | slice) -> Silhouette | list[Silhouette]:
         if isinstance(index, slice):
-            return [self[place] for place in range(*index.indices(len(self)))]
+            return [self[i] for i in range(*index.indices(len(self)))]
         frame, bits, (height, width), origin, scale = self._items[index]
         inside = np.unpackbits(bits, count=height * width).reshape(1, height, width)
         return Silhouette(frame, torch.from_numpy(inside.astype(np.float32)), origin, scale)
@@ -70,13 +70,13 @@ class PackedSilhouettes(Sequence[Silhouette]):
 
 @dataclass(frozen=True)
 class PointTrack:
-    """Where points on the person in one frame lie in a later one.
+    """Point correspondences between two frames: where points on the person moved.
 
     Attributes:
         start: index of the frame.
         end: index of the later frame.
         points: ``n 2`` (x, y) pixels of the frame.
-        moved: ``n 2`` (dx, dy) pixels from there to the places in the later frame.
+        moved: ``n 2`` (dx, dy) pixels to their positions in the later frame.
     """
 
     start: int
@@ -87,13 +87,13 @@ class PointTrack:
 
 @dataclass(frozen=True)
 class Detection:
-    """What an estimator saw in a photo or in a whole clip.
+    """What an estimator detected in a photo or in a whole clip.
 
     Attributes:
         landmarks: keypoints of every frame.
         silhouettes: the person's foreground, in the order of frames; frames may be missing, and
             all are where the estimator makes none.
-        point_tracks: points that were followed on the person from frame to frame.
+        point_tracks: points on the person tracked from frame to frame.
         notes: sentences for the user, such as which of several people was taken.
     """
 

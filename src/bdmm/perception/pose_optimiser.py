@@ -1,4 +1,4 @@
-"""Improves poses by descent on keypoints, silhouettes, smoothness over time and a prior."""
+"""Gradient descent on poses: keypoints, silhouettes, point tracks, smoothness in time, a prior."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from bdmm.body.rotations import axis_angle_to_matrix
 from bdmm.perception.point_tracks import PointTrackTerm
 from bdmm.perception.pose import PointTrack, Silhouette
 from bdmm.perception.pose_prior import PosePrior
-from bdmm.perception.silhouette import SilhouetteTerm, fade, spread_vertices
+from bdmm.perception.silhouette import SilhouetteTerm, geman_mcclure, spread_vertices
 from bdmm.records import BONE_NAMES, KEYPOINT_NAMES
 from bdmm.shapes import Rotations
 
@@ -22,26 +22,28 @@ UNIT_HEIGHT = 160.0
 """The person's height in pixels of the fit; all weights and limits below are made for it."""
 BODY_HEIGHT = 1.7
 """Metres that a person of ``UNIT_HEIGHT`` pixels is taken to have."""
-KEYPOINT_SIGMA = 12.0
-DEPTH_SIGMA = 25.0
+KEYPOINT_SIGMA, DEPTH_SIGMA = 12.0, 25.0
+"""Pixels of the fit at which the robust loss is half its limit: six times the detector's error of
+two pixels, and twice that for depth."""
 REACH = 30.0
 """Pixels of the fit by which one unit of the optimiser's step moves a body."""
-ROTATION_BUMPS = 100.0
-"""Squared pixels that a unit of uneven turning weighs as much as."""
+ROTATION_ACCELERATION = 100.0
+"""Squared pixels that a unit of angular acceleration counts for: 10 pixels is a hand's lever."""
 RATES = {"turn": 0.02, "move": 0.01, "shape": 0.05}
+"""Learning rates: radians, units of `REACH` and of log scale, shape components per step."""
 _HIP = KEYPOINT_NAMES.index("mid_hip")
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What the optimiser sees of ``t`` frames, in pixels of the fit.
+class Observations:
+    """The observations of ``t`` frames, in pixels of the fit.
 
     Attributes:
         points: ``t k 2`` keypoints.
         depth: ``t k`` their depth, 0 at the hips.
         trust: ``t k`` weights of the keypoints.
         silhouettes: of some of the frames, numbered within the ``t``.
-        point_tracks: points followed from frame to frame, numbered within the ``t``.
+        point_tracks: points tracked from frame to frame, numbered within the ``t``.
         origin: (x, y) pixels of the frame at zero of the fit's coordinates.
         unit: pixels of the frame per pixel of the fit.
     """
@@ -59,21 +61,21 @@ class Evidence:
         frames: Sequence[int],
         silhouettes: Sequence[Silhouette],
         point_tracks: Sequence[PointTrack] = (),
-    ) -> "Evidence":
-        """Return the evidence of some of the frames.
+    ) -> "Observations":
+        """Return the observations of some of the frames.
 
         Args:
             frames: their indices in the clip.
             silhouettes: of these frames, numbered in the clip.
-            point_tracks: numbered in the clip; those to other frames are left out.
+            point_tracks: numbered in the clip; those to frames outside are dropped.
         """
         index = list(frames)
-        places = {frame: place for place, frame in enumerate(index)}
-        chosen = [replace(one, frame=places[one.frame]) for one in silhouettes]
+        number = {frame: new for new, frame in enumerate(index)}
+        chosen = [replace(one, frame=number[one.frame]) for one in silhouettes]
         within = [
-            replace(one, start=places[one.start], end=places[one.end])
+            replace(one, start=number[one.start], end=number[one.end])
             for one in point_tracks
-            if one.start in places and one.end in places
+            if one.start in number and one.end in number
         ]
         return replace(
             self,
@@ -95,8 +97,11 @@ class Pose:
 
 
 @dataclass(frozen=True)
-class Weights:
-    """How much each wish counts against squared pixels of keypoint error."""
+class TermWeights:
+    """Weight of each term of the loss against squared pixels of keypoint error.
+
+    Tuned on rendered people and real clips by keypoint error, overlap and jitter: ``docs/log.md``.
+    """
 
     depth: float = 0.15
     smooth: float = 0.1
@@ -111,30 +116,34 @@ class PoseOptimiser:
     """Adam on all frames at once; rotations move as ``start @ exp(w)``.
 
     Args:
-        evidence: of ``t`` frames.
+        observations: of ``t`` frames.
         body: the body.
         shape: its shape components; the optimisation's start where it is free.
-        weights: of the wishes.
+        weights: of the loss's terms.
     """
 
     def __init__(
         self,
-        evidence: Evidence,
+        observations: Observations,
         body: SkinnedBody,
         shape: Float[Tensor, "s"],
-        weights: Weights,
+        weights: TermWeights,
     ) -> None:
-        self.evidence, self.body, self.shape, self.weights = evidence, body, shape, weights
+        self.observations, self.body, self.shape, self.weights = observations, body, shape, weights
         self.prior = PosePrior(body, shape)
         rest = torch.eye(3, dtype=shape.dtype, device=shape.device).expand(len(BONE_NAMES), 3, 3)
-        self.watched = spread_vertices(body.vertices(shape, rest))
-        self.outlined = [one.frame for one in evidence.silhouettes]
-        self.outline = None
-        if evidence.silhouettes:
-            self.outline = SilhouetteTerm(evidence.silhouettes, evidence.origin, evidence.unit)
-        self.tracks = None
-        if evidence.point_tracks:
-            self.tracks = PointTrackTerm(evidence.point_tracks, evidence.origin, evidence.unit)
+        self.vertices = spread_vertices(body.vertices(shape, rest))
+        self.silhouette_frames = [one.frame for one in observations.silhouettes]
+        self.silhouette_term = None
+        if observations.silhouettes:
+            self.silhouette_term = SilhouetteTerm(
+                observations.silhouettes, observations.origin, observations.unit
+            )
+        self.track_term = None
+        if observations.point_tracks:
+            self.track_term = PointTrackTerm(
+                observations.point_tracks, observations.origin, observations.unit
+            )
 
     def run(self, start: Pose, steps: int, free_shape: bool = False) -> Pose:
         """Return the improved pose; the improved shape is left in ``shape``."""
@@ -166,34 +175,38 @@ class PoseOptimiser:
             return _moved(start, turn, grow, move)
 
     def _loss(self, pose: Pose, shape: Float[Tensor, "s"]) -> Tensor:
-        evidence, weights = self.evidence, self.weights
+        observations, weights = self.observations, self.weights
         model = rearrange(pose.scale, "t -> t 1 1") * self.body.keypoints(shape, pose.rotations)
-        seen = model[..., :2] + pose.translation[:, None]
-        squared = (seen - evidence.points).square().sum(-1)
-        loss = (evidence.trust * fade(squared, KEYPOINT_SIGMA)).sum()
-        depth = model[..., 2] - model[:, _HIP : _HIP + 1, 2] - evidence.depth
-        loss = loss + weights.depth * (evidence.trust * fade(depth.square(), DEPTH_SIGMA)).sum()
+        projected = model[..., :2] + pose.translation[:, None]
+        squared = (projected - observations.points).square().sum(-1)
+        loss = (observations.trust * geman_mcclure(squared, KEYPOINT_SIGMA)).sum()
+        depth = model[..., 2] - model[:, _HIP : _HIP + 1, 2] - observations.depth
+        loss = (
+            loss
+            + weights.depth
+            * (observations.trust * geman_mcclure(depth.square(), DEPTH_SIGMA)).sum()
+        )
         loss = loss + weights.prior * self.prior(pose.rotations).sum()
         if weights.smooth > 0 and len(model) > 2:
-            points = torch.cat((seen, model[..., 2:]), dim=-1)
-            loss = loss + weights.smooth * _bumps(points)
-            loss = loss + weights.smooth * ROTATION_BUMPS * _bumps(pose.rotations)
+            points = torch.cat((projected, model[..., 2:]), dim=-1)
+            loss = loss + weights.smooth * _acceleration(points)
+            loss = loss + weights.smooth * ROTATION_ACCELERATION * _acceleration(pose.rotations)
             loss = loss + weights.steady_scale * pose.scale.log().diff(dim=0).square().sum()
-        if self.outline is None and self.tracks is None:
+        if self.silhouette_term is None and self.track_term is None:
             return loss
-        return loss + self._surface_loss(self._vertices(pose, shape))
+        return loss + self._surface_loss(self._project(pose, shape))
 
     def _surface_loss(self, vertices: Float[Tensor, "t p 3"]) -> Tensor:
         loss = vertices.new_zeros(())
-        if self.outline is not None:
-            outline = self.outline(vertices[self.outlined, :, :2])
-            loss = loss + self.weights.silhouette * outline.sum()
-        if self.tracks is not None:
-            loss = loss + self.weights.tracks * self.tracks(vertices)
+        if self.silhouette_term is not None:
+            penalty = self.silhouette_term(vertices[self.silhouette_frames, :, :2])
+            loss = loss + self.weights.silhouette * penalty.sum()
+        if self.track_term is not None:
+            loss = loss + self.weights.tracks * self.track_term(vertices)
         return loss
 
-    def _vertices(self, pose: Pose, shape: Float[Tensor, "s"]) -> Float[Tensor, "t p 3"]:
-        points = self.body.vertices(shape, pose.rotations, self.watched)
+    def _project(self, pose: Pose, shape: Float[Tensor, "s"]) -> Float[Tensor, "t p 3"]:
+        points = self.body.vertices(shape, pose.rotations, self.vertices)
         return project(points, pose.scale, pose.translation)
 
 
@@ -205,6 +218,6 @@ def _moved(start: Pose, turn: Tensor, grow: Tensor, move: Tensor) -> Pose:
     )
 
 
-def _bumps(values: Float[Tensor, "t *c"]) -> Tensor:
+def _acceleration(values: Float[Tensor, "t *c"]) -> Tensor:
     """Return the sum of squared second differences over time."""
     return (values[2:] - 2 * values[1:-1] + values[:-2]).square().sum()

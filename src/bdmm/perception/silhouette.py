@@ -1,4 +1,4 @@
-"""How well a body fills the person's silhouette: a differentiable penalty and a plain overlap."""
+"""The person's silhouette: a differentiable penalty on a body, overlap, a cleaned foreground."""
 
 from collections.abc import Sequence
 
@@ -14,12 +14,13 @@ from bdmm.perception.pose import Silhouette
 from bdmm.shapes import Faces
 
 CONTOUR_POINTS = 160
-LOOK_UP_EVERY = 5
-"""Calls after which the rim's nearest vertices are looked up again."""
+"""One for every two to three pixels of the outline of a person 160 pixels tall."""
+NEAREST_EVERY = 5
+"""The contour's nearest vertices are found anew in every N-th call."""
 OUTSIDE_SIGMA = 10.0
-"""Pixels outside of the silhouette at which a vertex's pull is halfway to fading out."""
+"""Pixels outside the silhouette at which the robust loss of a vertex is half its limit."""
 CONTOUR_SIGMA = 6.0
-"""The same for a rim point without body near it: hair, clothes and held things stay unfilled."""
+"""The same for a contour point far from the body: hair, clothes and held things stay unfilled."""
 
 
 def spread_vertices(vertices: Float[Tensor, "v 3"], spacing: float = 0.04) -> Int[Tensor, "p"]:
@@ -71,24 +72,24 @@ class SilhouetteTerm:
         Args:
             points: projected vertices in pixels of the fit.
         """
-        cutting = points * self.scale[:, None, None] + self.shift[:, None]
+        cropped = points * self.scale[:, None, None] + self.shift[:, None]
         rim = 1 - 1 / self.size  # the centre of the last pixel: beyond it the field goes on
-        grid = (cutting * (2 / self.size) - 1).clamp(-rim, rim)
+        grid = (cropped * (2 / self.size) - 1).clamp(-rim, rim)
         outside = warp(self.fields, grid[:, :, None])[:, 0, :, 0]
-        missed = (self.contours - self._nearest(points)).square().sum(-1)
-        outside = fade(outside.square(), OUTSIDE_SIGMA)
-        return outside.mean(1) + fade(missed, CONTOUR_SIGMA).mean(1)
+        uncovered = (self.contours - self._nearest(points)).square().sum(-1)
+        outside = geman_mcclure(outside.square(), OUTSIDE_SIGMA)
+        return outside.mean(1) + geman_mcclure(uncovered, CONTOUR_SIGMA).mean(1)
 
     def _nearest(self, points: Float[Tensor, "m p 2"]) -> Float[Tensor, "m q 2"]:
-        """Return the vertex nearest to each rim point; which one that is is looked up rarely."""
-        if self._calls % LOOK_UP_EVERY == 0:
+        """Return the vertex nearest to each contour point; see `NEAREST_EVERY`."""
+        if self._calls % NEAREST_EVERY == 0:
             with torch.no_grad():
                 self._partners = torch.cdist(self.contours, points).argmin(dim=2)
         self._calls += 1
         return points.gather(1, self._partners[..., None].expand(-1, -1, 2))
 
 
-def fade(squared: Float[Tensor, "*b"], sigma: float) -> Float[Tensor, "*b"]:
+def geman_mcclure(squared: Float[Tensor, "*b"], sigma: float) -> Float[Tensor, "*b"]:
     """Return Geman and McClure's robust loss of squared residuals: ``r^2 s^2 / (r^2 + s^2)``."""
     return squared / (1 + squared / sigma**2)
 
@@ -105,7 +106,7 @@ def overlap(
     """
     scores = []
     for points, one in zip(vertices, silhouettes, strict=True):
-        flat = one.to_cutting(points[:, :2])
+        flat = one.to_crop(points[:, :2])
         there = torch.cat((flat, points[:, 2:] * one.scale), dim=-1)[None]
         height, width = one.foreground.shape[1:]
         drawn = rasterize(there, faces, (height, width)).face[0] >= 0

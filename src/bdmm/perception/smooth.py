@@ -1,4 +1,4 @@
-"""Calm over time: smoothing of keypoints, and gaps bridged where nobody is seen."""
+"""Temporal smoothing and gap interpolation."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -14,7 +14,7 @@ from bdmm.records import Landmarks, Motion
 from bdmm.shapes import Flags
 
 LONGEST_GAP = 1.0
-"""Seconds without a person, or without a pose to trust, that may be bridged."""
+"""Seconds without a person, or without a trusted pose, that may be interpolated."""
 
 
 def smooth_over_time(
@@ -24,8 +24,8 @@ def smooth_over_time(
 
     Args:
         values: ``t ...``.
-        weights: ``t ...`` at least zero, broadcasting against ``values``; what weighs nothing
-            takes its value from its neighbours, and stays as it is if they weigh nothing either.
+        weights: ``t ...`` at least zero, broadcasting against ``values``; a value of weight 0
+            is interpolated from its neighbours, or kept where theirs are 0 too.
         sigma: standard deviation in frames; 0 returns ``values`` unchanged.
     """
     if sigma <= 0 or len(values) < 2:
@@ -58,12 +58,12 @@ def smooth_landmarks(landmarks: Landmarks, sigma: float = 1.0) -> Landmarks:
     if sigma < 0:
         raise InputError(f"Smoothing must be 0 (off) or a number of frames above it, not {sigma}.")
     confidence = landmarks.keypoints[..., 2:] * landmarks.found[:, None, None]
-    places = smooth_over_time(landmarks.keypoints[..., :2], confidence, sigma)
-    keypoints = torch.cat((places, landmarks.keypoints[..., 2:]), dim=-1)
-    deep = landmarks.keypoints_3d
-    if deep is not None:
-        deep = smooth_over_time(deep, confidence, sigma)
-    return replace(landmarks, keypoints=keypoints, keypoints_3d=deep)
+    positions = smooth_over_time(landmarks.keypoints[..., :2], confidence, sigma)
+    keypoints = torch.cat((positions, landmarks.keypoints[..., 2:]), dim=-1)
+    points_3d = landmarks.keypoints_3d
+    if points_3d is not None:
+        points_3d = smooth_over_time(points_3d, confidence, sigma)
+    return replace(landmarks, keypoints=keypoints, keypoints_3d=points_3d)
 
 
 def gaps(good: Flags) -> list[tuple[int, int]]:
@@ -102,8 +102,8 @@ def fill_missing(landmarks: Landmarks) -> Landmarks:
 
     keypoints = fill(landmarks.keypoints)
     keypoints[..., 2] = landmarks.keypoints[..., 2] * landmarks.found[:, None]
-    deep = None if landmarks.keypoints_3d is None else fill(landmarks.keypoints_3d)
-    return replace(landmarks, keypoints=keypoints, keypoints_3d=deep)
+    points_3d = None if landmarks.keypoints_3d is None else fill(landmarks.keypoints_3d)
+    return replace(landmarks, keypoints=keypoints, keypoints_3d=points_3d)
 
 
 def bridge(motion: Motion, trusted: Flags) -> Motion:
@@ -137,12 +137,12 @@ def _neighbours(
 ) -> tuple[Int[Tensor, "t"], Int[Tensor, "t"], Float[Tensor, "t"]]:
     """Return for each frame the good ones before and after it, and where it lies between them."""
     count = len(good)
-    places = torch.arange(count, device=good.device)
-    before = torch.where(good, places, -1).cummax(0).values
-    after = torch.where(good, places, count).flip(0).cummin(0).values.flip(0)
+    frames = torch.arange(count, device=good.device)
+    before = torch.where(good, frames, -1).cummax(0).values
+    after = torch.where(good, frames, count).flip(0).cummin(0).values.flip(0)
     before, after = (
         torch.where(before < 0, after, before),
         torch.where(after >= count, before, after),
     )
-    weight = (places - before) / (after - before).clamp_min(1)
+    weight = (frames - before) / (after - before).clamp_min(1)
     return before, after, weight.clamp(0, 1).to(torch.float32)

@@ -1,4 +1,4 @@
-"""Which of several people, and where to look for that person in the next frame."""
+"""Tracking one person: which of several people, and which square of the next frame to search."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from bdmm.errors import InputError
 from bdmm.perception.pose import FrameArray
 
 MAX_PEOPLE = 8
-SMALLEST_WINDOW = 64
+SMALLEST_SQUARE = 64
 SURE = 0.5
 """Confidence from which a keypoint counts as seen."""
 
 
-class Window(NamedTuple):
+class Square(NamedTuple):
     """A square part of a frame in whole pixels; it may reach over the frame's border."""
 
     x: int
@@ -26,20 +26,20 @@ class Window(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Person:
+class DetectedPerson:
     """One person in one frame.
 
     Attributes:
         keypoints: ``29 3`` (x, y, confidence) in pixels of the frame.
         keypoints_3d: ``29 3`` metres around the hips, camera axes.
-        foreground: ``h w`` in [0, 1], in pixels of ``window`` (possibly resized).
-        window: the part of the frame that ``foreground`` covers.
+        foreground: ``h w`` in [0, 1], in pixels of ``square`` (possibly resized).
+        square: the part of the frame that ``foreground`` covers.
     """
 
     keypoints: Float[np.ndarray, "k 3"]
     keypoints_3d: Float[np.ndarray, "k 3"]
     foreground: Float[np.ndarray, "h w"]
-    window: Window
+    square: Square
 
     @property
     def box(self) -> tuple[float, float, float, float]:
@@ -62,21 +62,21 @@ class Person:
         return (left + right) / 2, (top + bottom) / 2
 
 
-Detector = Callable[[FrameArray, Window], Person | None]
-"""Looks for one person in a window of a frame."""
+Detector = Callable[[FrameArray, Square], DetectedPerson | None]
+"""Looks for one person in a square of a frame."""
 
 
-def whole(frame: FrameArray) -> Window:
-    """Return the smallest square window that holds the whole frame, centred."""
+def whole_frame(frame: FrameArray) -> Square:
+    """Return the smallest square square that holds the whole frame, centred."""
     height, width = frame.shape[:2]
     side = max(height, width)
-    return Window((width - side) // 2, (height - side) // 2, side)
+    return Square((width - side) // 2, (height - side) // 2, side)
 
 
-def cut(frame: FrameArray, window: Window, largest: int) -> UInt8[np.ndarray, "side side 3"]:
-    """Cut a window out of a frame, black beyond its border, at most ``largest`` pixels wide."""
+def crop(frame: FrameArray, square: Square, largest: int) -> UInt8[np.ndarray, "side side 3"]:
+    """Cut a square out of a frame, black beyond its border, at most ``largest`` pixels wide."""
     height, width = frame.shape[:2]
-    x, y, side = window
+    x, y, side = square
     left, top = max(x, 0), max(y, 0)
     right, bottom = min(x + side, width), min(y + side, height)
     scale = min(1.0, largest / side)
@@ -93,39 +93,39 @@ def cut(frame: FrameArray, window: Window, largest: int) -> UInt8[np.ndarray, "s
     return result
 
 
-def window_around(person: Person, frame: FrameArray, margin: float = 2.0) -> Window:
-    """Return the window ``margin`` times the person's size, never larger than the whole frame."""
-    everything = whole(frame)
+def crop_around(person: DetectedPerson, frame: FrameArray, margin: float = 2.0) -> Square:
+    """Return the square ``margin`` times the person's size, never larger than the whole frame."""
+    everything = whole_frame(frame)
     side = round(person.size * margin)
     if side >= 0.9 * everything.side:
         return everything
     x, y = person.centre
-    return Window(round(x - side / 2), round(y - side / 2), side)
+    return Square(round(x - side / 2), round(y - side / 2), side)
 
 
-def follow(window: Window, person: Person, frame: FrameArray) -> Window:
-    """Return where to look next: the same window while it still suits, else a fresh one.
+def next_crop(square: Square, person: DetectedPerson, frame: FrameArray) -> Square:
+    """Return the square to search in the next frame: the same while it still fits, else a new one.
 
-    Keeping the window spares the detector a jump; it suits while the person, with a tenth of
-    their size around them, lies inside and fills between a third and four fifths of it.
+    A constant square spares the detector a jump. It fits while the person, with a margin of a tenth
+    of their size, lies inside and fills between a third and four fifths of it.
     """
-    fresh = window_around(person, frame)
+    fresh = crop_around(person, frame)
     left, top, right, bottom = person.box
     rim = 0.1 * person.size
     inside = (
-        left - rim > window.x
-        and top - rim > window.y
-        and right + rim < window.x + window.side
-        and bottom + rim < window.y + window.side
+        left - rim > square.x
+        and top - rim > square.y
+        and right + rim < square.x + square.side
+        and bottom + rim < square.y + square.side
     )
-    fitting = 1 / 3 < person.size / window.side < 0.8
-    if window == whole(frame):
-        fitting = fresh == window or person.size / window.side > 1 / 3
-    return window if inside and fitting else fresh
+    fitting = 1 / 3 < person.size / square.side < 0.8
+    if square == whole_frame(frame):
+        fitting = fresh == square or person.size / square.side > 1 / 3
+    return square if inside and fitting else fresh
 
 
-def is_same(person: Person, before: Person, frames_between: int = 1) -> bool:
-    """Tell whether two sightings are near enough in place and size to be one person."""
+def is_same(person: DetectedPerson, before: DetectedPerson, frames_between: int = 1) -> bool:
+    """Tell whether two detections are near enough in place and size to be one person."""
     size = max(person.size, before.size)
     step = np.hypot(*np.subtract(person.centre, before.centre))
     ratio = person.size / before.size
@@ -133,27 +133,26 @@ def is_same(person: Person, before: Person, frames_between: int = 1) -> bool:
     return bool(step < reach * size and 0.4 < ratio < 2.5)
 
 
-def find_people(frame: FrameArray, detect: Detector, thorough: bool = True) -> list[Person]:
+def find_people(frame: FrameArray, detect: Detector, thorough: bool = True) -> list[DetectedPerson]:
     """Find everybody in a frame with a detector that sees one person at a time, left to right.
 
-    Whoever is found is looked at again in a closer window, then painted over with the frame's
-    blurred surroundings, and the search goes on. Smaller and smaller windows are tried until one
-    size shows somebody.
+    Each person found is detected again in a closer square, then inpainted with the frame's blurred
+    surroundings, and the search goes on. The squares shrink until one size shows somebody.
 
     Args:
         frame: RGB in 0..255.
         detect: the detector.
-        thorough: try the smallest windows too (up to some seconds for a frame without people).
+        thorough: try the smallest squares too (up to some seconds for a frame without people).
     """
     canvas = frame.copy()
-    found: list[Person] = []
-    for windows in _search_windows(frame, thorough):
-        for window in windows:
+    found: list[DetectedPerson] = []
+    for squares in _search_squares(frame, thorough):
+        for square in squares:
             while len(found) < MAX_PEOPLE:
-                person = detect(canvas, window)
+                person = detect(canvas, square)
                 if person is None or not _is_credible(person):
                     break
-                person = _look_closer(canvas, person, detect)
+                person = _detect_closer(canvas, person, detect)
                 _paint_over(canvas, person)
                 if any(_overlap(person, other) > 0.5 for other in found):
                     break
@@ -165,7 +164,9 @@ def find_people(frame: FrameArray, detect: Detector, thorough: bool = True) -> l
     return sorted(found, key=lambda one: one.centre[0])
 
 
-def choose(people: Sequence[Person], person: int | None, where: str = "the frame") -> Person:
+def choose(
+    people: Sequence[DetectedPerson], person: int | None, where: str = "the frame"
+) -> DetectedPerson:
     """Return the largest of the people, or the ``person``-th from the left (from 1 on).
 
     Raises:
@@ -179,7 +180,7 @@ def choose(people: Sequence[Person], person: int | None, where: str = "the frame
     return people[person - 1]
 
 
-def describe_choice(people: Sequence[Person], person: int | None) -> tuple[str, ...]:
+def describe_choice(people: Sequence[DetectedPerson], person: int | None) -> tuple[str, ...]:
     """Return a note for the user where several people were seen and none was asked for."""
     if len(people) < 2 or person is not None:
         return ()
@@ -188,30 +189,30 @@ def describe_choice(people: Sequence[Person], person: int | None) -> tuple[str, 
     return (f"{len(people)} people are seen; the largest is taken, number {number} from the left.",)
 
 
-def _is_credible(person: Person) -> bool:
-    """Tell a person from what the network imagines in an empty window."""
+def _is_credible(person: DetectedPerson) -> bool:
+    """Tell a person from what the network imagines in an empty square."""
     sure = person.keypoints[:, 2] > SURE
     if sure.sum() < 8:
         return False
-    x, y, side = person.window
+    x, y, side = person.square
     cells = person.foreground.shape[0]
     places = (person.keypoints[sure, :2] - (x, y)) * (cells / side)
     column, row = places.astype(int).clip(0, cells - 1).T
     return bool(person.foreground[row, column].mean() > SURE)
 
 
-def _search_windows(frame: FrameArray, thorough: bool) -> list[list[Window]]:
-    """Return windows to search, from the whole frame to quarters of its shorter side."""
+def _search_squares(frame: FrameArray, thorough: bool) -> list[list[Square]]:
+    """Return squares to search, from the whole frame to quarters of its shorter side."""
     height, width = frame.shape[:2]
-    everything = whole(frame)
+    everything = whole_frame(frame)
     levels = [[everything]]
     for parts in (1, 2, 4) if thorough else (1,):
         side = min(height, width) // parts
-        if side < SMALLEST_WINDOW:
+        if side < SMALLEST_SQUARE:
             break
-        windows = [Window(x, y, side) for y in _starts(height, side) for x in _starts(width, side)]
-        if windows != [everything]:
-            levels.append(windows)
+        squares = [Square(x, y, side) for y in _starts(height, side) for x in _starts(width, side)]
+        if squares != [everything]:
+            levels.append(squares)
     return levels
 
 
@@ -220,18 +221,18 @@ def _starts(length: int, side: int) -> list[int]:
     return [round(v) for v in np.linspace(0, length - side, count)]
 
 
-def _look_closer(frame: FrameArray, person: Person, detect: Detector) -> Person:
-    window = window_around(person, frame)
-    if window == person.window:
+def _detect_closer(frame: FrameArray, person: DetectedPerson, detect: Detector) -> DetectedPerson:
+    square = crop_around(person, frame)
+    if square == person.square:
         return person
-    closer = detect(frame, window)
+    closer = detect(frame, square)
     return closer if closer is not None and is_same(closer, person) else person
 
 
-def _paint_over(canvas: FrameArray, person: Person) -> None:
+def _paint_over(canvas: FrameArray, person: DetectedPerson) -> None:
     """Cover a person with a strong blur of what is around them, in place."""
     height, width = canvas.shape[:2]
-    x, y, side = person.window
+    x, y, side = person.square
     cover = np.zeros((height, width), np.uint8)
     soft = cv2.resize(person.foreground, (side, side), interpolation=cv2.INTER_LINEAR)
     left, top, right, bottom = max(x, 0), max(y, 0), min(x + side, width), min(y + side, height)
@@ -260,7 +261,7 @@ def _surroundings(canvas: FrameArray, cover: np.ndarray, size: float) -> FrameAr
     return cv2.resize(filled, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
-def _overlap(one: Person, other: Person) -> float:
+def _overlap(one: DetectedPerson, other: DetectedPerson) -> float:
     """Intersection of the two boxes over the smaller box."""
     a, b = np.array(one.box), np.array(other.box)
     sides = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])
