@@ -49,7 +49,7 @@ def condition(
         keypoints=_keypoints(body, motion, raster)[None],
         source_grid=flow.source_grid[None],
         state=flow.state[None],
-        fallback=flow.filled[None],
+        fallback=flow.fallback[None],
         segment=flow.segment[None],
         joints=tuple(joints),
     )

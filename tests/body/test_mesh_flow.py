@@ -7,7 +7,7 @@ from torch.nn import functional
 from bdmm.body.mesh_flow import MeshFlow, mesh_flow, plane_turns
 from bdmm.body.rotations import axis_angle_to_matrix, chain
 from bdmm.body.source_geometry import SourceGeometry, prepare_geometry
-from bdmm.records import BONE_NAMES, Motion, PixelState
+from bdmm.records import BONE_NAMES, NOWHERE, Motion, PixelState
 
 HEAD = BONE_NAMES.index("head")
 
@@ -98,8 +98,8 @@ def test_turning_round_hides_the_front_and_fills_through_the_body(front, standin
     assert not (flow.state == PixelState.VISIBLE).any()
     assert (flow.state[body] == PixelState.HIDDEN).all()
     head = flow.segment == HEAD
-    assert not flow.filled[head].any()
-    assert flow.filled[body & ~head].float().mean() > 0.8
+    assert not flow.fallback[head].any()
+    assert flow.fallback[body & ~head].float().mean() > 0.8
     # Through the body means straight: mirrored across the axis of the turn, at the same height.
     belly = pixels_of(flow)[0, 60, 63]
     torch.testing.assert_close(belly, torch.tensor([120 - 63.5, 60.5]), atol=0.05, rtol=0)
@@ -126,7 +126,7 @@ def test_a_limb_hidden_in_the_source_is_copied_from_the_other_side(photo, standi
     }
     far = min(seen, key=lambda side: float(seen[side]))
     assert seen[far] < 0.3
-    copied = arms[far] & flow.filled
+    copied = arms[far] & flow.fallback
     assert copied.sum() > 0.5 * arms[far].sum()
     shown = geometry.at(pixels_of(flow)[copied])
     near = "left" if far == "right" else "right"
@@ -140,7 +140,7 @@ def test_states_and_grid_belong_together(front, standing):
         assert set(flow.state.unique().tolist()) <= {0, 1, 2, 3}
         assert (flow.source_grid[none] == NOWHERE).all()
         assert flow.source_grid[~none].isfinite().all()
-        assert (flow.state[flow.filled] == PixelState.HIDDEN).all()
+        assert (flow.state[flow.fallback] == PixelState.HIDDEN).all()
         on_body = (flow.state == PixelState.VISIBLE) | (flow.state == PixelState.HIDDEN)
         assert torch.equal(on_body, flow.segment >= 0)
 
@@ -149,7 +149,7 @@ def test_visible_and_copied_pixels_come_from_the_person(front, standing):
     geometry, flow_to = front
     for yaw in (0.0, 0.7, 2.5):
         flow = flow_to(standing(yaw))
-        taken = flow.filled | (flow.state == PixelState.VISIBLE)
+        taken = flow.fallback | (flow.state == PixelState.VISIBLE)
         taken |= flow.state == PixelState.EXTENDED
         assert geometry.at(pixels_of(flow)[taken]).person.all()
 
@@ -183,7 +183,7 @@ def test_frames_do_not_influence_each_other(body, front, standing, draw):
     for t, motion in enumerate(motions):
         one = flow_to(motion)
         assert torch.equal(whole.state[t], one.state[0])
-        assert torch.equal(whole.filled[t], one.filled[0])
+        assert torch.equal(whole.fallback[t], one.fallback[0])
 
 
 def test_a_person_out_of_the_picture_gives_an_empty_flow(front, standing):

@@ -22,13 +22,13 @@ class MeshFlow:
         source_grid: ``t h w 2`` normalised (x, y) positions in the source, `NOWHERE` where nothing
             is known.
         state: ``t h w`` values of `PixelState`.
-        filled: ``t h w`` hidden pixels that may be copied from where their grid points.
+        fallback: ``t h w`` hidden pixels whose fallback correspondence may be copied.
         segment: ``t h w`` bone of the body at each pixel, -1 off the body.
     """
 
     source_grid: Float[Tensor, "t h w 2"]
     state: Int[Tensor, "t h w"]
-    filled: Bool[Tensor, "t h w"]
+    fallback: Bool[Tensor, "t h w"]
     segment: Int[Tensor, "t h w"]
 
 
@@ -43,7 +43,7 @@ def mesh_flow(
         - *Visible*: the face looks to the camera in the source, nothing of the body hides it
           there, and the source shows the person at that position. A point that just misses the
           person takes the nearest interior pixel.
-        - *Hidden*: the rest of the body. *Filled* pixels of it have a fallback correspondence: the
+        - *Hidden*: the rest of the body. Some of it has a *fallback* correspondence: the
           same position in the source, where the source shows the same or an adjacent bone there,
           front or back (not on the head); else the mirrored point on the body's other side, where
           the source shows that.
@@ -69,11 +69,11 @@ def mesh_flow(
     whole = MeshFlow(
         source_grid=torch.full((*shape, 2), NOWHERE, device=device),
         state=torch.full(shape, int(PixelState.NONE), device=device),
-        filled=torch.zeros(shape, dtype=torch.bool, device=device),
+        fallback=torch.zeros(shape, dtype=torch.bool, device=device),
         segment=torch.full(shape, -1, device=device),
     )
     whole.source_grid[box], whole.state[box] = grid, flow.state
-    whole.filled[box], whole.segment[box] = flow.fallback, flow.segment
+    whole.fallback[box], whole.segment[box] = flow.fallback, flow.segment
     return whole
 
 

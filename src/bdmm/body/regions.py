@@ -53,53 +53,54 @@ def nearest_pixel(
     return torch.where(found, row, -1).long(), torch.where(found, nearest, -1).long()
 
 
-_REACH = 2
-"""Pixels to each side that count as neighbours."""
+_RADIUS = 2
+"""Pixels to each side that count as neighbours: 24 of them."""
 _STRETCH = 2.5
-"""How many times as far apart neighbours may be in the photo."""
-_FEWEST = 11
-"""Neighbours of 24 that a pixel must go together with, or else with `_SHARE` of the known ones."""
-_SHARE, _LONE = 0.8, 3
-"""So that a limb two pixels wide is whole: it has few neighbours, but goes together with them.
-With fewer than three a pixel is alone."""
+"""Times farther apart than in the frame that coherent neighbours may be in the photo."""
+_FEWEST, _SHARE, _LONE = 11, 0.8, 3
+"""A pixel stays with 11 coherent neighbours, or with four fifths of its known ones, at least 3.
+
+A pixel on a straight edge has 14 neighbours on its side. A limb two pixels wide has nine, all of
+them coherent.
+"""
 
 
-def speckles(place: Float[Tensor, "2 h w"], known: Bool[Tensor, "h w"]) -> Bool[Tensor, "h w"]:
-    """Return known pixels that hardly any neighbour goes together with.
+def speckles(position: Float[Tensor, "2 h w"], known: Bool[Tensor, "h w"]) -> Bool[Tensor, "h w"]:
+    """Return speckles: known pixels whose source position agrees with hardly any neighbour's.
 
-    At rims, what was seen and what is filled through the body alternate from pixel to pixel, and
-    single pixels bring the colour of another side of the body along.
+    At rims, visible and fallback pixels alternate, and isolated pixels bring the colour of the
+    body's other side along.
 
     Args:
-        place: x and y in the photo, in its pixels.
-        known: where they count.
+        position: (x, y) in the photo, in its pixels.
+        known: where positions count.
     """
     height, width = known.shape
-    company = torch.zeros_like(known, dtype=torch.uint8)
-    offsets = [(down, right) for down in range(_REACH + 1) for right in range(-_REACH, _REACH + 1)]
-    for down, right in offsets:
+    coherent = torch.zeros_like(known, dtype=torch.uint8)
+    columns = range(-_RADIUS, _RADIUS + 1)
+    for down, right in ((down, right) for down in range(_RADIUS + 1) for right in columns):
         if (down, right) <= (0, 0):
             continue
         here = slice(None), slice(0, height - down), slice(max(0, -right), width - max(0, right))
         there = slice(None), slice(down, height), slice(max(0, right), width - max(0, -right))
-        across, along = (place[here] - place[there]).square_()
-        near = across.add_(along) <= _STRETCH**2 * (down**2 + right**2)
-        together = near & known[here[1:]] & known[there[1:]]
-        company[here[1:]] += together
-        company[there[1:]] += together
+        squared_x, squared_y = (position[here] - position[there]).square_()
+        near = squared_x.add_(squared_y) <= _STRETCH**2 * (down**2 + right**2)
+        agree = near & known[here[1:]] & known[there[1:]]
+        coherent[here[1:]] += agree
+        coherent[there[1:]] += agree
     others = _around(known[None])[0] - 1
-    return known & (company < _FEWEST) & (company < (_SHARE * others).clamp(min=_LONE))
+    return known & (coherent < _FEWEST) & (coherent < (_SHARE * others).clamp(min=_LONE))
 
 
 def majority_filter(region: Bool[Tensor, "t h w"]) -> Bool[Tensor, "t h w"]:
-    """Return where the region fills half of a pixel's 5x5 surroundings: no speckles, no threads."""
+    """Return where the region fills half of a pixel's 5x5 neighbourhood."""
     return _around(region) >= 12
 
 
 def _around(region: Bool[Tensor, "t h w"]) -> UInt8[Tensor, "t h w"]:
-    """Return how many pixels of the region lie in each pixel's surroundings, itself among them."""
-    size = 2 * _REACH + 1
-    padded = functional.pad(region.to(torch.uint8), (_REACH,) * 4)
+    """Return how many pixels of the region lie in each pixel's 5x5 neighbourhood."""
+    size = 2 * _RADIUS + 1
+    padded = functional.pad(region.to(torch.uint8), (_RADIUS,) * 4)
     for dim, length in ((1, region.shape[1]), (2, region.shape[2])):
         parts = [padded.narrow(dim, shift, length) for shift in range(size)]
         padded = torch.stack(parts).sum(dim=0, dtype=torch.uint8)

@@ -1,4 +1,4 @@
-"""Retargeting: the driver's motion on the source's own body, in pixels of the source's photo."""
+"""Retargeting: the driving motion on the source's own body, in pixels of the source's photo."""
 
 from dataclasses import replace
 from typing import Literal
@@ -21,8 +21,9 @@ _SKULL = 0.12
 """Metres from the eyes to the top of the head."""
 _HEAD = [KEYPOINT_NAMES.index(name) for name in ("nose", "left_eye", "right_eye")]
 _STEPS = 20
-_CALM = 0.5
-"""Seconds over which being held back sets in."""
+"""Shares of travel and growth that are tried: in steps of 5 %."""
+_SETTLING = 0.5
+"""Seconds over which the limit on travel and growth sets in."""
 
 
 def retarget(
@@ -67,8 +68,8 @@ def retarget(
         scale=source.scale.expand(len(driving)),
         translation=source.translation.expand(len(driving), 2),
     )
-    place = {"relative": _relative, "absolute": _absolute, "fixed": _fixed}[root]
-    return place(driving, source, moved, body)
+    move = {"relative": _relative, "absolute": _absolute, "fixed": _fixed}[root]
+    return move(driving, source, moved, body)
 
 
 def _relative(driving: Motion, source: Motion, standing: Motion, body: BodyModel) -> Motion:
@@ -94,11 +95,11 @@ def _absolute(driving: Motion, source: Motion, standing: Motion, body: BodyModel
     centre = driving.translation.new_tensor([driver_width, driver_height]) / 2
     growth = driving.scale / driving.scale[_first_trusted(driving)]
     moved = replace(standing, scale=source.scale * growth)
-    spot = driving.translation.clone()
-    spot[:, 1] += _lowest(driving, body)
-    spot = (spot - centre) * fit + spot.new_tensor([width, height]) / 2
-    spot[:, 1] -= _lowest(moved, body)
-    return replace(moved, translation=spot)
+    feet = driving.translation.clone()
+    feet[:, 1] += _lowest(driving, body)
+    feet = (feet - centre) * fit + feet.new_tensor([width, height]) / 2
+    feet[:, 1] -= _lowest(moved, body)
+    return replace(moved, translation=feet)
 
 
 def _fixed(driving: Motion, source: Motion, standing: Motion, body: BodyModel) -> Motion:
@@ -168,10 +169,10 @@ def _kept_in_height(moved: Motion, standing: Motion, body: BodyModel) -> Motion:
         trial = torch.full_like(share, step / _STEPS)
         fits = (beyond(_between(standing, moved, trial)) <= allowed).all(dim=1)
         share = torch.where(fits, trial, share)
-    return _between(standing, moved, _calm(share, round(_CALM * float(moved.fps))))
+    return _between(standing, moved, _smooth_below(share, round(_SETTLING * float(moved.fps))))
 
 
-def _calm(share: Float[Tensor, "t"], radius: int) -> Float[Tensor, "t"]:
+def _smooth_below(share: Float[Tensor, "t"], radius: int) -> Float[Tensor, "t"]:
     """Return a smooth curve below ``share``: the mean of neighbourhoods' least values."""
     width = 2 * radius + 1
     ends = (radius, radius)

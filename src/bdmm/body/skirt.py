@@ -15,17 +15,17 @@ _LEGS = [
 _LEAST_LENGTH, _LEAST_WIDTH = 0.15, 0.03
 """Metres of cloth down the gap, and across it at the hem."""
 _HEM = 0.04
-"""Metres above and below a hem that are looked at."""
+"""Metres above and below a hem that are compared."""
 _ABRUPT = 0.75, 0.25
 """At least this share of the gap's greatest width at the hem, at most this share of cloth below."""
 _OPPOSITE = -0.5
-"""Cosine between the ways to both legs up to which a pixel lies between them."""
+"""Cosine between the directions to both legs up to which a pixel lies between them: 120 degrees."""
 
 
 def between_legs(
     segment: Int[Tensor, "t h w"], reach: int
 ) -> tuple[Int[Tensor, "m"], Int[Tensor, "m"], Int[Tensor, "m"], Float[Tensor, "m"]]:
-    """Find pixels off the body that have one leg on the one side and the other on the other.
+    """Find pixels off the body that lie between the legs.
 
     Args:
         segment: bone of the body at each pixel, -1 off the body.

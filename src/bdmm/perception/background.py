@@ -15,11 +15,12 @@ NO_XPHOTO = (
     " pip install --force-reinstall --no-deps opencv-contrib-python mends it."
 )
 _AROUND = 0.04
-"""Width of what is looked at around a hole, as a share of the picture's longer side."""
+"""Width of the band around a hole that is measured, as a share of the picture's longer side."""
 _FINE = 2.0
-"""Size of detail in pixels."""
+"""Standard deviation in pixels of the blur from which detail is measured."""
 _PLAIN = 2.5
-"""Levels of detail: studios have up to 1.6, rooms with a bare wall from 4.5 on."""
+"""Grey levels of detail below which a backdrop is plain: studios have up to 1.6, rooms with a bare
+wall 4.5 and more."""
 
 
 def remove_person(
@@ -27,8 +28,8 @@ def remove_person(
 ) -> UInt8[np.ndarray, "h w 3"]:
     """Return the photo with the person filled from the surroundings.
 
-    The hole is completed by copies of what is around it, joined without seams. Behind who stands
-    before a plain backdrop only its light goes on: a copy would bring the picture's edge along.
+    Patches from around the hole fill it, joined by screened-Poisson blending. A plain backdrop is
+    only blended: a patch would bring the picture's edge along.
 
     Args:
         photo: RGB in 0..255.
@@ -51,14 +52,14 @@ def remove_person(
 def person_hole(
     foreground: Float[np.ndarray, "h w"], rim: float = 0.025
 ) -> Bool[np.ndarray, "h w"]:
-    """Return what a person hides of a photo, grown by a rim; see `remove_person`."""
+    """Return the pixels that a person hides, dilated by a rim; see `remove_person`."""
     grow = 2 * max(1, round(rim * max(foreground.shape))) + 1
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (grow, grow))
     return cv2.dilate((foreground > 0.2).astype(np.uint8), disc) > 0
 
 
 def _is_plain(photo: UInt8[np.ndarray, "h w 3"], hole: Bool[np.ndarray, "h w"]) -> bool:
-    """Tell whether what is around a hole has no texture and no edges."""
+    """Tell whether the surroundings of a hole have no texture and no edges."""
     reach = 2 * max(1, round(_AROUND * max(hole.shape))) + 1
     grown = cv2.dilate(hole.astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0
     known = (~hole).astype(np.float32)
@@ -138,7 +139,7 @@ def join_copies(
         picture: RGB in 0..255.
         hole: what is replaced; neither empty nor everything.
         shifts: (rows, columns) to each pixel's copy; those that end in the hole or off the picture
-            copy nothing, and the colours around are drawn over there.
+            copy nothing: there the colours around are interpolated.
     """
     colours = picture.astype(np.float64)
     rows, columns = np.indices(hole.shape)
@@ -151,7 +152,7 @@ def join_copies(
 
     weight = found[hole] / (_REACH * max(hole.shape)) ** 2
     diagonal, wanted = weight.copy(), weight[:, None] * copied[hole]
-    point_tracks = []
+    couplings = []
     for axis in (0, 1):
         here, there = _neighbours(axis)
         near = hole[here] | hole[there]
@@ -159,15 +160,15 @@ def join_copies(
         step = _steps(colours, hole, shifts, p, q)
         for one, other, rise in ((p, q, step), (q, p, -step)):
             inside = hole[tuple(one.T)]
-            own, beside = number[tuple(one[inside].T)], other[inside]
-            both = hole[tuple(beside.T)]
+            own, neighbour = number[tuple(one[inside].T)], other[inside]
+            both = hole[tuple(neighbour.T)]
             np.add.at(diagonal, own, 1)
             np.add.at(wanted, own, rise[inside])
-            np.add.at(wanted, own[~both], colours[tuple(beside[~both].T)])
-            point_tracks.append((own[both], number[tuple(beside[both].T)]))
-    own, beside = (np.concatenate(ends) for ends in zip(*point_tracks, strict=True))
+            np.add.at(wanted, own[~both], colours[tuple(neighbour[~both].T)])
+            couplings.append((own[both], number[tuple(neighbour[both].T)]))
+    own, neighbour = (np.concatenate(ends) for ends in zip(*couplings, strict=True))
     shape = (len(unknown), len(unknown))
-    linked = coo_array((np.ones(len(own)), (own, beside)), shape=shape)
+    linked = coo_array((np.ones(len(own)), (own, neighbour)), shape=shape)
     matrix = (diags_array(diagonal) - linked).tocsr()
     scaled = diags_array(1 / diagonal)
     guess = copied[hole]
@@ -203,7 +204,7 @@ def _steps(
     p: Int[np.ndarray, "n 2"],
     q: Int[np.ndarray, "n 2"],
 ) -> Float[np.ndarray, "n 3"]:
-    """Return how much brighter p is than q beside it where the pixels in the hole come from."""
+    """Return the colours of p less those of its neighbour q, where both are copied from."""
     total = np.zeros((len(p), 3))
     count = np.zeros((len(p), 1))
     for end in (p, q):
