@@ -1,5 +1,7 @@
 """Photos without their person: what is around goes on behind them."""
 
+import ctypes
+
 import cv2
 import numpy as np
 import pytest
@@ -111,3 +113,13 @@ def test_where_nothing_can_be_copied_the_colours_around_are_drawn_over():
     photo[hole] = 255
     filled = join_copies(photo, hole, np.zeros((30, 40, 2), int))
     assert np.abs(filled.astype(int) - 80).max() <= 1
+
+
+def test_the_shift_map_does_not_depend_on_earlier_random_numbers(monkeypatch):
+    library, drawn = ctypes.CDLL(None), []
+    monkeypatch.setattr(cv2.xphoto, "inpaint", lambda *_: drawn.append(library.rand()))
+    hole = np.zeros((40, 40), bool)
+    hole[10:30, 15:25] = True
+    for _ in range(3):
+        shift_map(_bricks(40, 40), hole)
+    assert len(set(drawn)) == 1

@@ -19,14 +19,14 @@ class Synth:
 
     bdmm synth -o people/ --clips 400
 
-    Stopped in the middle, the same command goes on where it was. The same seed gives the same
-    clips, however many processes are at work.
+    Rerun the same command to resume. The same seed gives the same clips for any number of
+    processes.
     """
 
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")]
     """Folder for the clips, the report and the previews."""
     clips: Annotated[int, tyro.conf.arg(metavar="N")] = 400
-    """How many clips."""
+    """Number of clips."""
     size: Annotated[int, tyro.conf.arg(metavar="PIXELS")] = 256
     """Sides of the frames."""
     frames: Annotated[int, tyro.conf.arg(metavar="N")] = 48
@@ -34,21 +34,21 @@ class Synth:
     fps: Annotated[float, tyro.conf.arg(metavar="RATE")] = 30.0
     """Frames per second."""
     seed: Annotated[int, tyro.conf.arg(metavar="N")] = 0
-    """Another seed, other people."""
+    """Seed of people, clothes, places and motions."""
     sources: Annotated[int, tyro.conf.arg(metavar="K")] = 4
-    """Frames of each clip whose warps are stored."""
+    """Store the warps of K frames of each clip."""
     bvh: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
-    """A folder of recorded motions, which half of the clips take theirs from."""
+    """A folder of recorded motions for half of the clips."""
     background: Literal["studio", "natural", "random"] = "random"
-    """Where people are."""
+    """Background of the frames."""
     split: Literal["train", "val", "test"] = "train"
-    """What the clips are meant for."""
+    """Split that the clips are marked with."""
     no_truth: bool = False
-    """Leave the ground truth out."""
+    """Store no ground truth."""
     workers: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
-    """Processes at work; one per core otherwise. 0 works in this process alone."""
+    """Number of processes; 0 for none but this one. Default: one per core."""
     overwrite: bool = False
-    """Make finished clips again."""
+    """Remake finished clips."""
     quiet: bool = False
     """Show no progress."""
 

@@ -1,5 +1,7 @@
 """The photo with the person removed and the hole filled from what is around it."""
 
+import ctypes
+import os
 import warnings
 
 import cv2
@@ -106,17 +108,22 @@ def shift_map(
     lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
     told = np.dstack((lab, place * _PLACE))
     copied = np.zeros_like(told)
-    cv2.setRNGSeed(0)
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)  # with more threads the result depends on their timing
+    _seed()
     cv2.xphoto.inpaint(told, 255 * known, copied, cv2.xphoto.INPAINT_SHIFTMAP)
-    cv2.setNumThreads(threads)
     taken = np.rint(copied[..., 3] / _PLACE).astype(np.int64)
     far = np.stack(np.divmod(taken, columns), -1) - np.stack(np.divmod(place, columns), -1)
     far = far * (height / rows, width / columns)
     full = cv2.resize(far.astype(np.float32), (width, height), interpolation=cv2.INTER_NEAREST)
     shifts[hole] = np.rint(full[hole])
     return shifts
+
+
+def _seed() -> None:
+    """Make the shift map the same on every call: it draws from the C library's ``rand``, too."""
+    cv2.setRNGSeed(0)
+    srand = getattr(ctypes.CDLL(None), "srand", None) if os.name == "posix" else None
+    if srand is not None:
+        srand(1)  # as in a new process
 
 
 _REACH = 0.15
