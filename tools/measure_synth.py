@@ -113,10 +113,10 @@ def measure_stages(options: Options) -> None:
     spent: dict[str, float] = defaultdict(float)
     for owner, name in (
         (clips, "random_person"), (clips, "random_motion"), (clips, "random_place"),
-        (renderer, "merge"), (renderer.Puppet, "pose"), (renderer, "draw"),
-        (texture.Texture, "paint"), (renderer.Photographer, "_look_up"),
+        (renderer, "merge"), (renderer.SkinnedMesh, "pose"), (renderer, "draw"),
+        (texture.Texture, "paint"), (renderer.Renderer, "_look_up"),
         (renderer, "illuminate"), (renderer, "contact"),
-        (renderer.Photographer, "_gather"), (renderer, "develop"), (clips, "trace"),
+        (renderer.Renderer, "_gather"), (renderer, "tone_map"), (clips, "trace"),
         (clips, "find_body"),
     ):  # fmt: skip
         setattr(owner, name, _timed(getattr(owner, name), name.lstrip("_"), spent))

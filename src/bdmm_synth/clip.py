@@ -1,4 +1,20 @@
-"""A rendered clip: a random person who moves in a random place, with everything that is true."""
+"""A rendered clip: a random person who moves in a random place, with exact ground truth.
+
+`render_clip` turns a `ClipRequest` into a `RenderedClip`. Nothing is downloaded, recorded or
+learned: the package draws everything from the shipped body and a seed.
+
+    people/   a random body with skin, hair, shoes and an outfit of garments/
+    motion/   random moves as targets for feet, hands and trunk, solved by inverse kinematics
+    bvh/      recorded moves from BVH files
+    light/    lamps and light setups
+    places/   studio, rooms and outdoors as one camera sees them
+    render/   the person rasterised, textured, lit, and its exact flow; kernels run on the CPU
+
+Each of person, motion and place has its own random stream, so that a new garment leaves motions
+and places as they were. Axes are a camera's: x right, y down, z away; lengths are metres; colours
+are linear RGB until `render.renderer.tone_map`. The page docs/synth.md shows how to add a
+garment, a place and a move.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,11 +31,11 @@ from bdmm_synth.camera import frame_view, random_view
 from bdmm_synth.figure import pose
 from bdmm_synth.motion.random_motion import random_motion
 from bdmm_synth.motion.rig import TO_CAMERA, Rig, stand_up
-from bdmm_synth.people.person import Person, raised
+from bdmm_synth.people.person import Person, sole_height
 from bdmm_synth.people.random_person import random_person
 from bdmm_synth.people.shoes import SOLE
 from bdmm_synth.places.place import random_place
-from bdmm_synth.render.renderer import Photographer
+from bdmm_synth.render.renderer import Renderer
 from bdmm_synth.render.truth import BodyTruth, Trace, TrueFlow, find_body, trace, true_flow
 
 Moves = Callable[[Rig, np.random.Generator, int, Fraction], tuple[np.ndarray, np.ndarray]]
@@ -72,7 +88,7 @@ class RenderedClip:
     foregrounds: np.ndarray
     motion: Motion
     keypoints: Tensor
-    _photographer: Photographer = field(repr=False)
+    _renderer: Renderer = field(repr=False)
     _traces: list[Trace] = field(repr=False)
 
     def flow(self, source: int) -> TrueFlow:
@@ -81,8 +97,8 @@ class RenderedClip:
         Args:
             source: index of the source frame; negative ones count from the end.
         """
-        puppet = self._photographer.puppet
-        return true_flow(puppet, self._traces, self.motion.size, source)
+        model = self._renderer.model
+        return true_flow(model, self._traces, self.motion.size, source)
 
 
 def render_clip(request: ClipRequest, body: AnnyBody) -> RenderedClip:
@@ -97,7 +113,9 @@ def render_clip(request: ClipRequest, body: AnnyBody) -> RenderedClip:
     moves = request.motion or random_motion
     rig = stand_up(person.figure.rest, person.figure.joints)
     rotations, pelvis = moves(rig, streams[1], request.frames, request.fps)
-    return render_motion(person, rotations, in_scene(pelvis, raised(person)), request, streams[2])
+    return render_motion(
+        person, rotations, in_scene(pelvis, sole_height(person)), request, streams[2]
+    )
 
 
 def in_scene(pelvis: np.ndarray, sole: float = SOLE) -> np.ndarray:
@@ -133,24 +151,26 @@ def render_motion(
     camera = frame_view(random_view(random), size, joints)
     clear = float(joints[..., 2].max()) + 0.3
     place = random_place(random, camera, request.background, clear)
-    artist = Photographer(person, camera, _FINE, place.banks, place.scenery, place.film)
+    renderer = Renderer(person, camera, _FINE, place.banks, place.scenery, place.film)
     grain = int(random.integers(1 << 30))
     frames = np.zeros((len(pelvis), *size, 3), np.uint8)
     foregrounds = np.zeros((len(pelvis), *size), np.uint8)
     traces = []
     for start in range(0, len(pelvis), _AT_ONCE):
         some = range(start, min(start + _AT_ONCE, len(pelvis)))
-        aims = artist.aim(rotations[some.start : some.stop], pelvis[some.start : some.stop])
-        artist.paint(aims)
-        for index, aim in zip(some, aims, strict=True):
-            picture = artist.expose(aim, grain + index)
+        views = renderer.draw_poses(
+            rotations[some.start : some.stop], pelvis[some.start : some.stop]
+        )
+        renderer.paint(views)
+        for index, view in zip(some, views, strict=True):
+            picture = renderer.shade(view, grain + index)
             frames[index], foregrounds[index] = picture.frame_uint8, picture.foreground
-            traces.append(trace(aim.drawn))
+            traces.append(trace(view.drawn))
     figure, drawn = person.figure, [one.drawn for one in traces]
-    truth = find_body(figure.body, figure.shape, rotations, pelvis, artist.camera, drawn)
+    truth = find_body(figure.body, figure.shape, rotations, pelvis, renderer.camera, drawn)
     motion = _motion(person, rotations, truth, size, request.fps)
     keypoints = torch.from_numpy(truth.keypoints).float()
-    return RenderedClip(frames, foregrounds, motion, keypoints, artist, traces)
+    return RenderedClip(frames, foregrounds, motion, keypoints, renderer, traces)
 
 
 def _motion(

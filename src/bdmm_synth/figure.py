@@ -36,11 +36,19 @@ class Surface:
     wrap: np.ndarray
 
 
+Colour = tuple[float, float, float]
+"""RGB linear albedo in [0, 1]."""
 Paint = Callable[[np.ndarray], Surface]
 """``n k`` coordinates of a layer (`geometry.Layer.coords`) -> the surface there.
 
 It must depend on nothing else: its result is computed once and kept.
 """
+
+
+def mix(tone: np.ndarray, other: np.ndarray | tuple, part: np.ndarray) -> np.ndarray:
+    """Lay ``other`` (RGB) over ``tone``, ``n 3``, as far as ``part``, ``n`` in [0, 1], says."""
+    part = np.clip(part, 0, 1)[:, None]
+    return tone * (1 - part) + np.asarray(other) * part
 
 
 @dataclass(frozen=True)
@@ -139,13 +147,6 @@ def pose(figure: Figure, rotations: np.ndarray) -> np.ndarray:
     return frames.numpy()
 
 
-def carry(figure: Figure, bones: np.ndarray, layer: Layer) -> np.ndarray:
-    """Return a layer's posed vertices by linear blending."""
-    offsets = bones[:, :, 3] - (bones[:, :, :3] @ figure.joints[..., None])[..., 0]
-    blended = np.einsum("vn,nij->vij", layer.weights, bones[:, :, :3])
-    return (blended @ layer.rest[..., None])[..., 0] + layer.weights @ offsets
-
-
 def submesh(faces: np.ndarray, keep: np.ndarray) -> np.ndarray:
     """Return the faces all of whose vertices are kept."""
     return faces[keep[faces].all(axis=1)]
@@ -168,3 +169,18 @@ def of_arms(figure: Figure) -> np.ndarray:
 def of_bones(figure: Figure, bones: tuple[str, ...], side: str) -> np.ndarray:
     """Return ``v`` how much of each vertex hangs on some bones of one side."""
     return figure.weights[:, [BONE_NAMES.index(f"{side}_{bone}") for bone in bones]].sum(axis=1)
+
+
+def grid_faces(rows: int, columns: int, closed: bool = True) -> np.ndarray:
+    """Return the faces, ``f 3``, of a grid of vertices.
+
+    Args:
+        rows: of vertices.
+        columns: vertices of a row.
+        closed: join the last column to the first.
+    """
+    index = np.arange(rows * columns).reshape(rows, columns)
+    ahead = np.roll(index, -1, axis=1) if closed else index[:, 1:]
+    here = index if closed else index[:, :-1]
+    a, b, c, d = here[:-1], here[1:], ahead[1:], ahead[:-1]
+    return np.stack([a, b, c, a, c, d], axis=-1).reshape(-1, 3)

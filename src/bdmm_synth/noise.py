@@ -1,5 +1,5 @@
 """Solid noise: smooth random values for any point in space, the same in every run."""
-# Kernels are Python only in looks: warp-lang gives types of its own to what stands in them.
+# warp-lang compiles these functions and gives their annotations its own meaning.
 # pyright: reportInvalidTypeForm=false, reportOperatorIssue=false, reportIndexIssue=false
 # pyright: reportCallIssue=false, reportArgumentType=false, reportAssignmentType=false
 # pyright: reportGeneralTypeIssues=false

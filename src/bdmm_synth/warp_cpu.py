@@ -10,6 +10,9 @@ from bdmm.body.warp_lang import start_warp
 
 start_warp()
 
+Struct = Any
+"""A kernels' struct (``wp.struct``) with its fields set; see `filled`."""
+
 
 def array(values: np.ndarray, dtype: Any) -> wp.array:
     """Copy values to an array for kernels.
@@ -39,3 +42,11 @@ def zeros(shape: int | tuple[int, ...], dtype: Any) -> wp.array:
 def launch(kernel: Any, size: int | tuple[int, ...], inputs: Sequence[Any]) -> None:
     """Run a kernel ``size`` times, one thread index each."""
     wp.launch(kernel, size, inputs=inputs, device="cpu")
+
+
+def filled(kind: Any, **fields: Any) -> Struct:
+    """Return a struct of a kind (a class with ``wp.struct``) with its fields set."""
+    struct = kind()
+    for name, value in fields.items():
+        setattr(struct, name, value)
+    return struct

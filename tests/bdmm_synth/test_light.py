@@ -10,17 +10,18 @@ from scipy.spatial.transform import Rotation
 from bdmm.body.model import load_body
 from bdmm_synth.camera import Camera
 from bdmm_synth.figure import Layer, Surface, make_figure
-from bdmm_synth.light import setups as lighting
+from bdmm_synth.light import setups
 from bdmm_synth.light.lamps import Bank, Lamps
 from bdmm_synth.people.hair import Hair
 from bdmm_synth.people.person import Person
-from bdmm_synth.render import texture_kernels
-from bdmm_synth.render.draw import Puppet, draw
-from bdmm_synth.render.lighting import Samples, contact, illuminate, make_ground
+from bdmm_synth.render.draw import SkinnedMesh, draw
+from bdmm_synth.render.lighting import contact, empty_samples, illuminate, make_ground
+from bdmm_synth.render.lighting_kernels import Samples
 from bdmm_synth.render.mesh import bone_frames, merge, strongest, thinned
-from bdmm_synth.render.renderer import develop
+from bdmm_synth.render.renderer import tone_map
 from bdmm_synth.render.texture import Texture, lattice
-from bdmm_synth.warp_cpu import launch, vectors, zeros
+from bdmm_synth.render.texture_kernels import Posed, Shown, look_up
+from bdmm_synth.warp_cpu import array, filled, launch, vectors
 
 _OVERHEAD = Lamps(np.array([[0.0, -1, 0]]), np.array([[3.0, 2, 1]]))
 
@@ -51,13 +52,13 @@ def person(figure):
 
 
 @pytest.fixture(scope="module")
-def puppet(person):
-    return Puppet(merge(person))
+def model(person):
+    return SkinnedMesh(merge(person))
 
 
-def stand(puppet, place):
+def stand(model, place):
     still = np.tile(np.eye(3), (24, 1, 1))
-    return puppet.pose(bone_frames(puppet.mesh.figure, still, np.array(place)))
+    return model.pose(bone_frames(model.mesh.figure, still, np.array(place)))
 
 
 def _ground(bank, points):
@@ -65,68 +66,71 @@ def _ground(bank, points):
 
 
 def _no_samples():
-    return Samples(*(zeros(0, wp.vec3) for _ in range(6)))
+    return empty_samples(0)
 
 
 @pytest.mark.parametrize(
     "bank", [Bank(_OVERHEAD, 256), Bank(_OVERHEAD, 256, 0.05, 9)], ids=["hard", "soft"]
 )
-def test_a_sheet_shades_the_floor_below_it(puppet, bank):
-    posed = stand(puppet, [0.0, -1, 0])
+def test_a_sheet_shades_the_floor_below_it(model, bank):
+    posed = stand(model, [0.0, -1, 0])
     ground = _ground(bank, [[0.2, 0, 0.2], [-0.3, 0, 0.2], [0.2, 0, 0.8]])
     centre = np.array([0.0, -1, 0])
-    _, kept = illuminate([bank], puppet, posed, centre, centre, _no_samples(), ground)
+    _, kept = illuminate([bank], model, posed, centre, centre, _no_samples(), ground)
     assert kept[0] == pytest.approx(0)
     assert kept[1:] == pytest.approx(1)
 
 
-def test_wide_lamps_have_soft_shadows(puppet):
-    posed = stand(puppet, [0.0, -1, 0])
+def test_wide_lamps_have_soft_shadows(model):
+    posed = stand(model, [0.0, -1, 0])
     bank = Bank(_OVERHEAD, 256, 0.3, 32)
     places = [[x, 0.0, 0.2] for x in (0.2, 0.33, 0.47, 0.7)]
     centre = np.array([0.0, -1, 0])
     ground = _ground(bank, places)
-    _, kept = illuminate([bank], puppet, posed, centre, centre, _no_samples(), ground)
+    _, kept = illuminate([bank], model, posed, centre, centre, _no_samples(), ground)
     assert kept[0, 0] < 0.05
     assert 0.05 < kept[1, 0] < kept[2, 0] < 0.95
     assert kept[3, 0] == pytest.approx(1)
 
 
-def test_a_matt_surface_gets_its_albedo_times_the_light(puppet, person):
-    posed = stand(puppet, [0.0, 0, 0])
+def test_a_matt_surface_gets_its_albedo_times_the_light(model, person):
+    posed = stand(model, [0.0, 0, 0])
     up = np.array([[0.0, -1, 0]])
     bank = Bank(_OVERHEAD, 256, sheen=False)
-    samples = Samples(
-        vectors(np.array([[0.2, 0, 0.2]])), vectors(up), vectors(up),
-        vectors(np.array([[0.5, 0.5, 0.5]])), vectors(np.array([[1.0, 0, 0]])),
-        vectors(np.zeros((1, 3))),
+    samples = filled(
+        Samples, position=vectors(np.array([[0.2, 0, 0.2]])), plain=vectors(up),
+        normal=vectors(up), albedo=vectors(np.array([[0.5, 0.5, 0.5]])),
+        gloss=vectors(np.array([[1.0, 0, 0]])), wrap=vectors(np.zeros((1, 3))),
     )  # fmt: skip
     eye = np.array([0.0, -3, -3])
-    light, _ = illuminate([bank], puppet, posed, np.zeros(3), eye, samples, _ground(bank, [eye]))
+    light, _ = illuminate([bank], model, posed, np.zeros(3), eye, samples, _ground(bank, [eye]))
     assert light[0] == pytest.approx([1.5, 1.0, 0.5], abs=1e-5)
 
 
 def test_textures_are_exact_where_paint_is_linear(person):
     """Seen from above, red is the x coordinate anywhere on the sheet."""
     bald = replace(person, hair=[])
-    puppet = Puppet(merge(bald))
+    model = SkinnedMesh(merge(bald))
     turn = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
     camera = Camera((40, 40), 80.0, (0.0, 40.0), np.array([0.0, -2, 0]), turn)
-    posed = stand(puppet, [0.0, 0, 0])
-    drawn = draw(puppet, posed, camera, 1, 0.0)
+    posed = stand(model, [0.0, 0, 0])
+    drawn = draw(model, posed, camera, 1, 0.0)
     assert drawn.keys.shape == (16, 16)
-    texture = Texture(bald, puppet.mesh, 0.03)
+    texture = Texture(bald, model.mesh, 0.03)
     texture.paint(np.arange(2))
     faces = (drawn.keys.ravel() & (2**32 - 1)).astype(np.int32)
-    found = [zeros(256, wp.vec3) for _ in range(6)]
-    inputs = [
-        wp.array(np.arange(256, dtype=np.int32), device="cpu"), wp.array(faces, device="cpu"),
-        16, drawn.left, drawn.top, wp.vec3(0.0, -2.0, 0.0), drawn.seen, posed,
-        puppet.normals(posed), puppet.faces, puppet.segments, puppet.tint, texture.first,
-        texture.steps, texture.texels, texture.height, *found,
-    ]  # fmt: skip
-    launch(texture_kernels.look_up, 256, inputs)
-    position, _, normal, albedo = (array.numpy() for array in found[:4])
+    samples = empty_samples(256)
+    shown = filled(
+        Shown, sample=array(np.arange(256, dtype=np.int32), wp.int32),
+        number=array(faces, wp.int32), width=16, left=drawn.left, top=drawn.top, seen=drawn.seen,
+    )  # fmt: skip
+    mesh = filled(
+        Posed, posed=posed, normals=model.normals(posed), faces=model.faces,
+        segments=model.segments, tint=model.tint,
+    )  # fmt: skip
+    launch(look_up, 256, [shown, wp.vec3(0.0, -2.0, 0.0), mesh, texture.texels, samples])
+    position, normal = samples.position.numpy(), samples.normal.numpy()
+    albedo = samples.albedo.numpy()
     assert albedo[:, 0] == pytest.approx(position[:, 0], abs=1e-5)
     assert albedo[0] == pytest.approx([0.0125, 0.25, 0.25], abs=1e-4)
     assert normal == pytest.approx(np.tile([0.0, -1, 0], (256, 1)), abs=1e-5)
@@ -146,7 +150,7 @@ def test_posing_equals_the_bodys_own_skinning(figure):
     nobody = Layer("skin", figure.rest, figure.faces, figure.weights, figure.rest)
     person = Person(figure, [nobody], {"skin": _paint}, [], lambda name, c: c[:, 0] > 9)
     frames = bone_frames(figure, rotations, pelvis)
-    posed = Puppet(merge(person)).pose(frames).numpy()
+    posed = SkinnedMesh(merge(person)).pose(frames).numpy()
     bones, shares = strongest(figure.weights)
     dense = np.einsum("vb,bij->vij", figure.weights, frames)
     expected = np.einsum("vij,vj->vi", dense[..., :3], figure.rest) + dense[..., 3]
@@ -176,21 +180,22 @@ def test_ground_is_dark_where_something_stands_on_it():
 
 def test_film_is_monotonic_and_repeatable():
     ramp = np.tile(np.linspace(0, 1, 64, dtype=np.float32)[None, :, None], (8, 1, 3))
-    picture = develop(ramp, 0.0)
+    picture = tone_map(ramp, 0.0)
     assert (np.diff(picture[4, :48, 0].astype(int)) >= 0).all()
     assert picture[0, 0].max() == 0
-    assert np.array_equal(develop(ramp, 0.05, 3), develop(ramp, 0.05, 3))
-    assert not np.array_equal(develop(ramp, 0.05, 3), develop(ramp, 0.05, 4))
+    assert np.array_equal(tone_map(ramp, 0.05, 3), tone_map(ramp, 0.05, 3))
+    assert not np.array_equal(tone_map(ramp, 0.05, 3), tone_map(ramp, 0.05, 4))
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_every_mood_lights_the_front_alike(seed):
     random = np.random.default_rng(seed)
-    for mood in (
-        lighting.studio_mood(random), lighting.white_mood(random), lighting.room_mood(random),
-        lighting.open_air_mood(random, True), lighting.open_air_mood(random, False),
+    for setup in (
+        setups.studio_light(random), setups.white_studio_light(random),
+        setups.room_light(random),
+        setups.daylight(random, True), setups.daylight(random, False),
     ):  # fmt: skip
-        banks = lighting.banks_of(mood, 2.0)
+        banks = setups.lamp_banks(setup, 2.0)
         towards = np.concatenate([bank.lamps.towards for bank in banks])
         strength = np.concatenate([bank.lamps.strength for bank in banks])
         front = np.clip(towards @ [0, -0.35, -0.94], 0, None) @ strength

@@ -5,13 +5,12 @@ import pytest
 
 from bdmm_synth.camera import Camera, frame_view, random_view
 from bdmm_synth.light.lamps import Bank, Lamps
-from bdmm_synth.places import materials as matter
 from bdmm_synth.places.place import random_place
-from bdmm_synth.places.solids import ELLIPSOID, Solid, World, portray
+from bdmm_synth.places.solids import ELLIPSOID, Solid, World, render_scenery
 
 _CAMERA = Camera((128, 128), 128.0, (64.0, 64.0), np.array([0.0, -1, -4]))
 _ABOVE = [Bank(Lamps(np.array([[0.0, -1, 0]]), np.array([[2.0, 2, 2]])), 64)]
-_WHITE, _RED = matter.plaster((0.5, 0.5, 0.5), 0.0), matter.plaster((0.4, 0.0, 0.0), 0.0)
+_WHITE, _RED = materials.plaster((0.5, 0.5, 0.5), 0.0), materials.plaster((0.4, 0.0, 0.0), 0.0)
 
 
 def _black(rays):
@@ -19,7 +18,7 @@ def _black(rays):
 
 
 def _picture(solids):
-    return portray(World(solids, _black, (0.0, 0.0, 0.0)), _CAMERA, _ABOVE, 0.0)
+    return render_scenery(World(solids, _black, (0.0, 0.0, 0.0)), _CAMERA, _ABOVE, 0.0)
 
 
 def test_a_floor_is_lit_and_the_sky_is_seen_above():
@@ -42,8 +41,8 @@ def test_a_box_stands_where_it_was_put_and_shades_the_floor():
 
 
 def test_a_ball_is_round():
-    ball = Solid((0, -1, 0), (1.0, 1.0, 1.0), matter.plaster((0.5, 0.5, 0.5)), ELLIPSOID)
-    picture = portray(World([ball], _black, (1.0, 1.0, 1.0)), _CAMERA, _ABOVE, 0.0).picture
+    ball = Solid((0, -1, 0), (1.0, 1.0, 1.0), materials.plaster((0.5, 0.5, 0.5)), ELLIPSOID)
+    picture = render_scenery(World([ball], _black, (1.0, 1.0, 1.0)), _CAMERA, _ABOVE, 0.0).picture
     area = (picture.sum(axis=-1) > 0.1).sum()
     # Seen from 4 m its rim appears at a slope of 1 / sqrt(15).
     assert area == pytest.approx(np.pi * (128 / np.sqrt(15)) ** 2, rel=0.05)

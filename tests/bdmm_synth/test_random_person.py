@@ -9,7 +9,7 @@ from scipy.spatial import ConvexHull, Delaunay, KDTree
 
 from bdmm.body.model import load_body
 from bdmm.records import BONE_NAMES
-from bdmm_synth.figure import Figure, Layer, carry, joint, make_figure, pose
+from bdmm_synth.figure import Figure, Layer, joint, make_figure, pose
 from bdmm_synth.garments.tops import TopCut, top
 from bdmm_synth.garments.trousers import TrouserCut, trousers
 from bdmm_synth.garments.wear import wear
@@ -25,6 +25,13 @@ _TUBES = {"shirt": 4, "trousers": 3, "socks": 4}
 @functools.lru_cache
 def _person(seed: int) -> Person:
     return random_person(load_body(), np.random.default_rng(seed), strands=0.05)
+
+
+def _carry(figure: Figure, bones: np.ndarray, layer: Layer) -> np.ndarray:
+    """Return a layer's posed vertices by linear blending."""
+    offsets = bones[:, :, 3] - (bones[:, :, :3] @ figure.joints[..., None])[..., 0]
+    blended = np.einsum("vn,nij->vij", layer.weights, bones[:, :, :3])
+    return (blended @ layer.rest[..., None])[..., 0] + layer.weights @ offsets
 
 
 @functools.lru_cache
@@ -150,7 +157,7 @@ def test_hair_follows_the_head(seed: int) -> None:
     head = BONE_NAMES.index("head")
     rotations[head] = euler(np.array([[0.7, 0.3, 0.2]]))[0]
     bones = pose(person.figure, rotations)
-    moved = carry(person.figure, bones, layer)
+    moved = _carry(person.figure, bones, layer)
     joints = person.figure.joints
     rigid = (layer.rest - joints[head]) @ bones[head, :, :3].T + bones[head, :, 3]
     high = layer.rest[:, 1] < joints[BONE_NAMES.index("neck"), 1] - 0.05

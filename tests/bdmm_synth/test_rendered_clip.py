@@ -32,7 +32,7 @@ def flat_clip(body):
     """The clip without light, shadows and grain: only what surfaces are coloured."""
     place = clips.random_place
 
-    def lit(banks, puppet, posed, centre, eye, samples, ground):
+    def lit(banks, model, posed, centre, eye, samples, ground):
         return samples.albedo.numpy(), np.ones((len(ground.position), 3), np.float32)
 
     def clear(*given):

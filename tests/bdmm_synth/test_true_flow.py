@@ -7,7 +7,7 @@ import torch
 from bdmm.body.model import load_body
 from bdmm_synth.camera import Camera
 from bdmm_synth.figure import make_figure
-from bdmm_synth.render.draw import EMPTY, Puppet, draw
+from bdmm_synth.render.draw import EMPTY, SkinnedMesh, draw
 from bdmm_synth.render.mesh import Mesh
 from bdmm_synth.render.truth import (
     find_body,
@@ -60,15 +60,15 @@ def mesh_of(figure, count, two_sided=1, hair=()):
     )
 
 
-def shoot(puppet, *frames):
+def shoot(model, *frames):
     camera = _CAMERA.finer(_FINE)
-    return [trace(draw(puppet, vectors(points), camera, _FINE, 0.5)) for points in frames]
+    return [trace(draw(model, vectors(points), camera, _FINE, 0.5)) for points in frames]
 
 
 def test_a_shifted_square_flows_by_its_shift(figure):
-    puppet = Puppet(mesh_of(figure, 1))
-    traces = shoot(puppet, square((0, 0, 0)), square((0.5, 0.3, 0)))
-    flow = true_flow(puppet, traces, _SIZE, 0)
+    model = SkinnedMesh(mesh_of(figure, 1))
+    traces = shoot(model, square((0, 0, 0)), square((0.5, 0.3, 0)))
+    flow = true_flow(model, traces, _SIZE, 0)
     on_square = ~torch.isnan(flow.flow[1, ..., 0])
     assert int(on_square.sum()) == 20 * 20
     expected = torch.tensor([-5.0, -3.0]).expand(400, 2)
@@ -78,31 +78,31 @@ def test_a_shifted_square_flows_by_its_shift(figure):
 
 
 def test_flow_onto_itself_is_zero_and_all_is_visible(figure):
-    puppet = Puppet(mesh_of(figure, 2))
+    model = SkinnedMesh(mesh_of(figure, 2))
     points = np.concatenate([square((0, 0, 0)), square((0.7, 0.2, -0.5), 0.6)])
-    (one,) = shoot(puppet, points)
-    flow = true_flow(puppet, [one], _SIZE, 0)
+    (one,) = shoot(model, points)
+    flow = true_flow(model, [one], _SIZE, 0)
     on_person = ~torch.isnan(flow.flow[0, ..., 0])
     assert flow.flow[0][on_person].abs().max() < 1e-4
     assert torch.equal(flow.visible[0], on_person)
 
 
 def test_what_another_layer_covers_is_not_visible(figure):
-    puppet = Puppet(mesh_of(figure, 2))
+    model = SkinnedMesh(mesh_of(figure, 2))
     far = square((0, 0, 0))
     covered = np.concatenate([far, square((-0.5, 0, -0.3), 0.5)])
     free = np.concatenate([far, square((-0.5, -50, -0.3), 0.5)])
-    flow = true_flow(puppet, shoot(puppet, covered, free), _SIZE, 0)
+    flow = true_flow(model, shoot(model, covered, free), _SIZE, 0)
     assert not flow.visible[1][24, 24:30].any()
     assert flow.visible[1][24, 34:41].all()
     assert flow.flow[1][24, 24:41].abs().max() < 1e-4
 
 
 def test_the_other_side_of_cloth_is_not_visible(figure):
-    puppet = Puppet(mesh_of(figure, 1))
+    model = SkinnedMesh(mesh_of(figure, 1))
     front = square((0, 0, 0))
     back = front * [-1, 1, 1]
-    flow = true_flow(puppet, shoot(puppet, front, back), _SIZE, 0)
+    flow = true_flow(model, shoot(model, front, back), _SIZE, 0)
     on_square = ~torch.isnan(flow.flow[1, ..., 0])
     assert on_square.any()
     assert not flow.visible[1].any()
@@ -111,29 +111,29 @@ def test_the_other_side_of_cloth_is_not_visible(figure):
 
 
 def test_the_back_of_a_closed_mesh_is_not_drawn(figure):
-    puppet = Puppet(mesh_of(figure, 1, two_sided=0))
+    model = SkinnedMesh(mesh_of(figure, 1, two_sided=0))
     front = square((0, 0, 0))
-    seen, unseen = shoot(puppet, front, front * [-1, 1, 1])
+    seen, unseen = shoot(model, front, front * [-1, 1, 1])
     assert (seen.owner >= 0).any()
     assert not (unseen.owner >= 0).any()
 
 
 def test_what_leaves_the_frame_is_not_visible(figure):
-    puppet = Puppet(mesh_of(figure, 1))
-    flow = true_flow(puppet, shoot(puppet, square((3.0, 0, 0)), square((0, 0, 0))), _SIZE, 0)
+    model = SkinnedMesh(mesh_of(figure, 1))
+    flow = true_flow(model, shoot(model, square((3.0, 0, 0)), square((0, 0, 0))), _SIZE, 0)
     assert flow.flow[1][24, 32, 0] == pytest.approx(30, abs=1e-3)
     assert not flow.visible[1][24, 34:42].any()
     assert flow.visible[1][24, 23:33].all()
 
 
 def test_hair_is_followed_along_its_strands(figure):
-    puppet = Puppet(mesh_of(figure, 1, hair=[0]))
+    model = SkinnedMesh(mesh_of(figure, 1, hair=[0]))
     away = square((0, -50, 0))
     strand = np.array([[-1.0, 0.03, 0], [1.0, 0.03, 0]])
     down = np.array([0, 0.4, 0])
     frames = [np.concatenate([away, strand]), np.concatenate([away, strand + down])]
-    traces = [trace(draw(puppet, vectors(p), _CAMERA.finer(2), 2, 1.2)) for p in frames]
-    flow = true_flow(puppet, traces, _SIZE, 0)
+    traces = [trace(draw(model, vectors(p), _CAMERA.finer(2), 2, 1.2)) for p in frames]
+    flow = true_flow(model, traces, _SIZE, 0)
     on_hair = ~torch.isnan(flow.flow[1, ..., 0])
     assert int(on_hair.sum()) >= 20
     expected = torch.tensor([0.0, -4.0]).expand(int(on_hair.sum()), 2)
@@ -144,16 +144,16 @@ def test_hair_is_followed_along_its_strands(figure):
 def test_receding_layers_lie_behind_what_is_worn_over_them(figure):
     mesh = mesh_of(figure, 2)
     mesh.recede[:4] = 0.05
-    puppet = Puppet(mesh)
+    model = SkinnedMesh(mesh)
     poking = np.concatenate([square((0, 0, -0.02)), square((0, 0, 0))])
-    (one,) = shoot(puppet, poking)
+    (one,) = shoot(model, poking)
     assert set(np.unique(one.owner)) == {-1, 2, 3}
 
 
 def test_a_hem_is_cut_where_the_field_crosses_zero(figure):
     mesh = mesh_of(figure, 1)
     mesh.inside[:] = [1, 1, -1, -1]
-    (one,) = shoot(Puppet(mesh), square((0, 0, 0)))
+    (one,) = shoot(SkinnedMesh(mesh), square((0, 0, 0)))
     assert (one.owner >= 0).sum() == 20 * 10
 
 
@@ -173,8 +173,8 @@ def test_a_camera_beside_a_person_sees_it_turned():
 
 def test_keypoints_behind_the_body_are_occluded(figure):
     """A square right before the left half of the body hides the keypoints there."""
-    puppet = Puppet(mesh_of(figure, 1))
-    (one,) = shoot(puppet, square((-1.05, 0, -0.5)))
+    model = SkinnedMesh(mesh_of(figure, 1))
+    (one,) = shoot(model, square((-1.05, 0, -0.5)))
     rotations = np.tile(np.eye(3), (1, 24, 1, 1))
     truth = find_body(
         figure.body, figure.shape, rotations, np.zeros((1, 3)), _CAMERA.finer(_FINE), [one.drawn]

@@ -15,7 +15,7 @@ _PARTS = {
     "elbow": ("forearm", "elbow", "lowerarm", "lowarm"),
     "wrist": ("hand", "wrist"),
 }
-"""Our bones and what others call them, the surest first."""
+"""Our bones and their names in other skeletons, the surest first."""
 _NEEDED = ("hip", "knee", "ankle", "shoulder", "elbow")
 _NECK = ("neck", "neck1", "lowerneck", "upperneck", "neck01")
 _SIDES = {"left": "left", "right": "right", "l": "left", "r": "right"}
@@ -56,7 +56,7 @@ def find_bones(file: str, names: Sequence[str], parents: Sequence[int]) -> dict[
 
 def _limb_bones(side: str, sided: dict[tuple[str, str], int]) -> dict[str, int]:
     found = {}
-    # "LeftShoulder" is the collar bone where there is an upper arm besides, else the upper arm.
+    # "LeftShoulder" is the collar bone where an upper arm exists too, else the upper arm.
     upper = any((side, base) in sided for base in _PARTS["shoulder"][:-1])
     for part, bases in _PARTS.items():
         if part == "collar" and not upper:

@@ -5,21 +5,17 @@ in which people stand plainly (its rest where that is a standing body, else its 
 body is put into that pose limb by limb, and from there each of our bones turns as its joint does.
 """
 
-from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter1d, minimum_filter1d
-from scipy.spatial.transform import Rotation, Slerp
 
 from bdmm.body.rotations import rotation_between, unchain
 from bdmm.records import BONE_NAMES, BONE_PARENTS
 from bdmm_synth.bvh.recording import BvhMotion
-from bdmm_synth.motion.rig import BONE, SIDES, TO_CAMERA, Rig
+from bdmm_synth.motion.rig import BONE, SIDES, TO_CAMERA, Rate, Rig, halfway, resampled
 
-Rate = int | float | Fraction
-"""Frames per second."""
 _ROOM = np.array([0.8, 1.5])
 """Metres across and along the floor that an excerpt may cover."""
 _JUMP = 1.0
@@ -48,7 +44,7 @@ def retarget(motion: BvhMotion, rig: Rig, fps: Rate) -> tuple[np.ndarray, np.nda
     local = local * TO_CAMERA[:, None] * TO_CAMERA
     count = max(1, round(len(motion) / motion.fps * fps))
     at = np.minimum(np.arange(count) * motion.fps / fps, len(motion) - 1)
-    return _at(local, pelvis, at)
+    return resampled(local, pelvis, at)
 
 
 def excerpt(
@@ -92,7 +88,7 @@ def _orientations(motion: BvhMotion, rig: Rig) -> np.ndarray:
             # What was not recorded keeps its angle to its parent.
             world[name] = world[parent] @ (own[parent].T @ own[name])
     if "spine1" not in motion.turned:
-        chest = _halfway(world["pelvis"], world["spine3"])
+        chest = halfway(world["pelvis"], world["spine3"], 0.5)
         world["spine1"] = world["spine2"] = chest
     stacked = np.stack([world[name] for name in BONE_NAMES], axis=1)
     assert stacked.shape == (frames, 24, 3, 3)
@@ -104,7 +100,7 @@ def _standing(motion: BvhMotion, rig: Rig) -> dict[str, np.ndarray]:
     theirs, ours = motion.standing, {name: rig.joints[BONE[name]] for name in BONE_NAMES}
     pelvis = _trunk(theirs, "hip") @ _trunk(ours, "hip").T
     chest = _trunk(theirs, "shoulder") @ _trunk(ours, "shoulder").T
-    own = {"pelvis": pelvis, "spine1": _halfway(pelvis[None], chest[None])[0], "spine2": chest,
+    own = {"pelvis": pelvis, "spine1": halfway(pelvis[None], chest[None], 0.5)[0], "spine2": chest,
            "spine3": chest, "neck": chest, "head": chest}  # fmt: skip
     for side in SIDES:
         parent = chest
@@ -115,7 +111,7 @@ def _standing(motion: BvhMotion, rig: Rig) -> dict[str, np.ndarray]:
         parent = pelvis
         for part in ("hip", "knee"):
             parent = own[f"{side}_{part}"] = _aligned(theirs, ours, side, part, parent)
-        own[f"{side}_ankle"] = own[f"{side}_foot"] = _flat_foot(theirs, ours, side, parent)
+        own[f"{side}_ankle"] = own[f"{side}_foot"] = _flat_foot(theirs, ours, side)
     return own
 
 
@@ -148,11 +144,8 @@ def _aligned(
     return rotation_between(torch.from_numpy(way), torch.from_numpy(goal)).numpy() @ parent
 
 
-def _flat_foot(
-    theirs: dict[str, np.ndarray], ours: dict[str, np.ndarray], side: str, parent: np.ndarray
-) -> np.ndarray:
+def _flat_foot(theirs: dict[str, np.ndarray], ours: dict[str, np.ndarray], side: str) -> np.ndarray:
     """Put a foot flat on the floor, its toes as far out as theirs."""
-    del parent
     if f"{side}_foot" not in theirs:
         return np.eye(3)
     goal = (theirs[f"{side}_foot"] - theirs[f"{side}_ankle"]) * [1, 0, 1]
@@ -196,19 +189,3 @@ def _leg(joints: dict[str, np.ndarray]) -> float:
         for start, end in (("hip", "knee"), ("knee", "ankle"))
     ]
     return float(max(sum(lengths) / 2, 1e-9))
-
-
-def _halfway(start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    between = Rotation.from_matrix(np.swapaxes(start, -1, -2) @ end).as_rotvec() / 2
-    return start @ Rotation.from_rotvec(between).as_matrix()
-
-
-def _at(rotations: np.ndarray, pelvis: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the motion at fractional frames."""
-    if len(pelvis) == 1:
-        return rotations[[0] * len(at)], pelvis[[0] * len(at)]
-    ticks = np.arange(len(pelvis))
-    turned = [Slerp(ticks, Rotation.from_matrix(bone))(at).as_matrix()
-              for bone in np.swapaxes(rotations, 0, 1)]  # fmt: skip
-    place = np.stack([np.interp(at, ticks, pelvis[:, axis]) for axis in range(3)], axis=-1)
-    return np.stack(turned, axis=1), place

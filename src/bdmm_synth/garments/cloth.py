@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bdmm_synth.figure import Surface
+from bdmm_synth.figure import Surface, mix
 from bdmm_synth.noise import layered, ridged, solid, step
 
 Print = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
@@ -88,8 +88,3 @@ def _front(
     light = np.where(tone.mean(axis=1) > 0.25, 0.4, 0.55)
     tone = tone * (1 - 0.25 * placket)[:, None]
     return mix(tone, light[:, None] * np.ones(3), button), height + 0.001 * button
-
-
-def mix(tone: np.ndarray, other: np.ndarray | tuple, part: np.ndarray) -> np.ndarray:
-    """Lay ``other`` (RGB) over ``tone`` where ``part`` (``n``) is 1."""
-    return tone * (1 - part[:, None]) + np.asarray(other) * part[:, None]

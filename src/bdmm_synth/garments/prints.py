@@ -5,11 +5,10 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from bdmm_synth.figure import Figure, joint
-from bdmm_synth.garments.cloth import Print, mix
+from bdmm_synth.figure import Colour, Figure, joint, mix
+from bdmm_synth.garments.cloth import Print
 from bdmm_synth.noise import layered, solid, step
 
-Colour = tuple[float, float, float]
 Unroll = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 """(rest, limb, along) -> metres around and metres down, ``n`` each: cloth laid flat."""
 
@@ -352,8 +351,8 @@ _REACH = 1.333
 """Half the picture's side in radii of the sun."""
 
 
-def sunrise() -> np.ndarray:
-    """Return ``400 400 4`` RGB linear and cover in [0, 1]."""
+def sun_emblem() -> np.ndarray:
+    """Draw a sun over waves: ``400 400 4`` RGB linear and cover in [0, 1]."""
     y, x = np.mgrid[-_REACH : _REACH : _SIDE * 1j, -_REACH : _REACH : _SIDE * 1j]
     radius = np.hypot(x, y)
     sun = step(1.0, 0.985, radius)

@@ -1,13 +1,11 @@
-"""Light as banks of distant lamps with shadow maps: soft shadows and shaded hollows fall out."""
+"""Distant lamps, alone or as softboxes and domes, in banks that share shadow settings."""
 
 import functools
 from dataclasses import dataclass
 
 import numpy as np
-import warp as wp
 
 from bdmm_synth.figure import unit
-from bdmm_synth.warp_cpu import array, vectors
 
 REACH = 1.35
 """Half the side of the square that shadow maps cover around the person, metres."""
@@ -42,14 +40,9 @@ class Bank:
     sheen: bool = True
 
     @functools.cached_property
-    def in_memory(self) -> tuple[wp.array, wp.array, wp.array]:
-        """Directions, strengths and rotations into the shadow maps for the kernels."""
-        turns = np.stack([_axes(towards).T for towards in self.lamps.towards]).astype(np.float32)
-        return (
-            vectors(self.lamps.towards),
-            vectors(self.lamps.strength),
-            array(turns, wp.mat33),
-        )
+    def turns(self) -> np.ndarray:
+        """Rotations from the scene into the lamps' shadow maps, ``n 3 3`` float32."""
+        return np.stack([_axes(towards).T for towards in self.lamps.towards]).astype(np.float32)
 
 
 def cone(towards: tuple, angle: float, strength: tuple, count: int, seed: int) -> Lamps:
@@ -85,9 +78,9 @@ def join(*lamps: Lamps) -> Lamps:
     )
 
 
-def in_banks(lamps: Lamps, side: int, count: int = 8) -> list[Bank]:
-    """Sort lamps into banks of ``count`` with exact shadow maps of ``side`` cells."""
-    parts = [slice(start, start + count) for start in range(0, len(lamps.towards), count)]
+def exact_banks(lamps: Lamps, side: int) -> list[Bank]:
+    """Sort lamps into banks of eight with exact shadow maps of ``side`` cells."""
+    parts = [slice(start, start + 8) for start in range(0, len(lamps.towards), 8)]
     return [Bank(Lamps(lamps.towards[part], lamps.strength[part]), side) for part in parts]
 
 

@@ -1,4 +1,4 @@
-"""Random light: a key with soft or hard shadows, and the rest of the world as rough lamps."""
+"""Light setups of studios, rooms and open air: a key lamp, a dome of fill light, rim lamps."""
 
 from dataclasses import dataclass
 
@@ -12,8 +12,8 @@ _KEY_SIDE, _ROUGH_SIDE, _TAPS, _AROUND = 512, 96, 8, 12
 
 
 @dataclass(frozen=True)
-class Mood:
-    """What makes up a light.
+class LightSetup:
+    """A key lamp, fill light and rim lamps.
 
     Attributes:
         key: direction towards the key lamp.
@@ -33,24 +33,24 @@ class Mood:
     rims: tuple[tuple[tuple[float, float, float], float], ...] = ()
 
 
-def banks_of(mood: Mood, level: float = _LEVEL) -> list[Bank]:
-    """Turn a mood into lamps of a given strength.
+def lamp_banks(setup: LightSetup, level: float = _LEVEL) -> list[Bank]:
+    """Return the lamps of a setup at a given strength.
 
     Args:
-        mood: the light.
+        setup: the light.
         level: light on what faces the camera and a little upward, without shadows.
     """
-    key = cone(mood.key, 0.0, mood.warm, 1, 0)
+    key = cone(setup.key, 0.0, setup.warm, 1, 0)
     around = dome(
-        tuple(np.array(mood.sky) * mood.fill), tuple(np.array(mood.below) * mood.fill), _AROUND
+        tuple(np.array(setup.sky) * setup.fill), tuple(np.array(setup.below) * setup.fill), _AROUND
     )
     rims = [
-        cone(towards, 0.2, tuple(np.array(mood.warm) * strength), 2, number)
-        for number, (towards, strength) in enumerate(mood.rims)
+        cone(towards, 0.2, tuple(np.array(setup.warm) * strength), 2, number)
+        for number, (towards, strength) in enumerate(setup.rims)
     ]
     factor = level / _on_front(join(key, around, *rims))
     banks = [
-        Bank(_times(key, factor), _KEY_SIDE, mood.spread, _TAPS),
+        Bank(_times(key, factor), _KEY_SIDE, setup.spread, _TAPS),
         Bank(_times(around, factor), _ROUGH_SIDE, rough=True, sheen=False),
     ]
     if rims:
@@ -58,7 +58,7 @@ def banks_of(mood: Mood, level: float = _LEVEL) -> list[Bank]:
     return banks
 
 
-def studio_mood(random: np.random.Generator) -> Mood:
+def studio_light(random: np.random.Generator) -> LightSetup:
     """Draw a studio's light: mostly large and soft, sometimes hard, with rims."""
     rims = [
         (
@@ -68,7 +68,7 @@ def studio_mood(random: np.random.Generator) -> Mood:
         for side in (-1, 1)
         if random.random() < 0.5
     ]
-    return Mood(
+    return LightSetup(
         _direction(random, 70.0, (12.0, 60.0)),
         random.uniform(0.15, 0.9),
         _tinted(random, 0.06),
@@ -79,19 +79,19 @@ def studio_mood(random: np.random.Generator) -> Mood:
     )
 
 
-def white_mood(random: np.random.Generator) -> Mood:
+def white_studio_light(random: np.random.Generator) -> LightSetup:
     """Draw the light of a white studio: from everywhere, hardly a shadow."""
-    return Mood(
+    return LightSetup(
         _direction(random, 60.0, (20.0, 60.0)), random.uniform(0.6, 1.2), _tinted(random, 0.03),
         random.uniform(1.0, 2.5), (1.0, 1.0, 1.0), (0.8, 0.8, 0.8),
     )  # fmt: skip
 
 
-def room_mood(random: np.random.Generator) -> Mood:
+def room_light(random: np.random.Generator) -> LightSetup:
     """Draw the light of a room: a window or lamp at one side, warm light from all around."""
     warm = random.random()
     tint = np.array([1.0, 0.93, 0.82]) * warm + np.array([0.93, 0.97, 1.0]) * (1 - warm)
-    return Mood(
+    return LightSetup(
         _direction(random, 100.0, (15.0, 60.0)),
         random.uniform(0.3, 0.9),
         tuple(tint),
@@ -101,16 +101,16 @@ def room_mood(random: np.random.Generator) -> Mood:
     )
 
 
-def open_air_mood(random: np.random.Generator, cloudy: bool) -> Mood:
+def daylight(random: np.random.Generator, cloudy: bool) -> LightSetup:
     """Draw daylight: sun with a blue sky, or a grey one."""
     if cloudy:
-        return Mood(
+        return LightSetup(
             _direction(random, 120.0, (40.0, 80.0)), random.uniform(0.8, 1.4), (1.0, 0.98, 0.95),
             random.uniform(1.6, 3.5), (0.95, 0.98, 1.05), (0.35, 0.34, 0.30),
         )  # fmt: skip
     low = random.random()
     sun = np.array([1.0, 0.92, 0.80]) * (1 - low) + np.array([1.0, 0.78, 0.55]) * low
-    return Mood(
+    return LightSetup(
         _direction(random, 130.0, (22.0, 65.0)), random.uniform(0.02, 0.07), tuple(sun),
         random.uniform(0.25, 0.55), (0.75, 0.95, 1.3), (0.45, 0.42, 0.36),
     )  # fmt: skip

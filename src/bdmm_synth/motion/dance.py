@@ -5,8 +5,7 @@ import numpy as np
 from bdmm_synth.motion.curves import Number, late, soften, through
 from bdmm_synth.motion.limbs import balance, columns, lean, stepping
 from bdmm_synth.motion.rig import Rig
-from bdmm_synth.motion.routines import DEGREE
-from bdmm_synth.motion.score import Arm, Foot, Score
+from bdmm_synth.motion.score import DEGREE, Arm, Foot, Score
 
 _BEAT = 15
 _FRAMES = 12 * _BEAT

@@ -7,9 +7,7 @@ import numpy as np
 from bdmm_synth.motion.curves import late, through
 from bdmm_synth.motion.limbs import PALM_IN, columns, hanging
 from bdmm_synth.motion.rig import Rig
-from bdmm_synth.motion.score import Arm, Foot, Score
-
-_DEGREE = np.pi / 180
+from bdmm_synth.motion.score import DEGREE, Arm, Foot, Score
 
 
 @dataclass(frozen=True)
@@ -32,13 +30,13 @@ class Manner:
     period: int = 33
     step: float = 0.62
     width: float = 0.075
-    out: float = 4 * _DEGREE
+    out: float = 4 * DEGREE
     low: float = 0.035
     bounce: float = 0.018
     sway: float = 0.022
-    twist: float = 7 * _DEGREE
-    roll: float = 4 * _DEGREE
-    lean: float = 3 * _DEGREE
+    twist: float = 7 * DEGREE
+    roll: float = 4 * DEGREE
+    lean: float = 3 * DEGREE
     swing: float = 0.44
 
 
@@ -67,11 +65,11 @@ def stroll(rig: Rig, manner: Manner, strides: int, facing: float) -> Score:
     return Score(
         pelvis=columns(x, rig.standing - manner.low + bounce, z),
         hips=columns(facing - manner.twist * forward, manner.lean, tilt),
-        spine=columns(2 * manner.twist * late(forward, 1), manner.lean - 2 * _DEGREE, -1.25 * tilt),
+        spine=columns(2 * manner.twist * late(forward, 1), manner.lean - 2 * DEGREE, -1.25 * tilt),
         head=columns(
-            facing + 1.5 * _DEGREE * forward,
-            2 * _DEGREE + 1.2 * _DEGREE * np.cos(2 * cycle),
-            1.5 * _DEGREE * np.cos(cycle - 1.9),
+            facing + 1.5 * DEGREE * forward,
+            2 * DEGREE + 1.2 * DEGREE * np.cos(2 * cycle),
+            1.5 * DEGREE * np.cos(cycle - 1.9),
         ),
         feet=feet,
         arms={
@@ -95,13 +93,13 @@ def random_manner(rig: Rig, random: np.random.Generator) -> Manner:
         period=period,
         step=size * (random.uniform(0.60, 0.72) if catwalk else random.uniform(0.38, 0.68)),
         width=random.uniform(-0.01, 0.03) if catwalk else random.uniform(0.05, 0.10),
-        out=random.uniform(0, 12) * _DEGREE,
+        out=random.uniform(0, 12) * DEGREE,
         low=random.uniform(0.018, 0.045),
         bounce=random.uniform(0.010, 0.024),
         sway=random.uniform(0.015, 0.04),
-        twist=random.uniform(4, 11) * _DEGREE,
-        roll=(random.uniform(5, 8) if catwalk else random.uniform(1, 5)) * _DEGREE,
-        lean=random.uniform(0, 6) * _DEGREE,
+        twist=random.uniform(4, 11) * DEGREE,
+        roll=(random.uniform(5, 8) if catwalk else random.uniform(1, 5)) * DEGREE,
+        lean=random.uniform(0, 6) * DEGREE,
         swing=random.uniform(0.12, 0.65),
     )
 

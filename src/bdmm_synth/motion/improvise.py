@@ -1,4 +1,4 @@
-"""A run of stances made into a score: eased from one to the next, feet stepping between."""
+"""Random stances eased into one score; the feet step in between."""
 
 from collections.abc import Callable
 
@@ -61,7 +61,7 @@ def play(rig: Rig, stances: list[Stance], at: np.ndarray, frames: int, style: St
         stances: what to do.
         at: frame at which each is reached, rising from 0.
         frames: length of the loop.
-        style: says how long each is held, and the bounce.
+        style: how long each is held, and the bounce.
     """
     after = np.append(at[1:], frames) - at
     keys = [(time, time + style.hold * gap) for time, gap in zip(at, after, strict=True)]

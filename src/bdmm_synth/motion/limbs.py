@@ -28,9 +28,9 @@ def hanging(frames: int, swing: np.ndarray | float = 0.0, out: np.ndarray | floa
     return Arm(hand * reach[:, None], elbow, still + PALM_IN, still + 0.12)
 
 
-def sideways(angle: np.ndarray, reach: float = 0.96, forward: float = 0.10) -> Arm:
+def sideways(angle: np.ndarray) -> Arm:
     """Raise an arm in the body's plane; ``angle`` from hanging (0) to straight up (pi)."""
-    hand = columns(np.sin(angle), -np.cos(angle), forward) * reach
+    hand = columns(np.sin(angle), -np.cos(angle), 0.10) * 0.96
     up = np.clip(angle / np.pi, 0, 1)
     elbow = columns(0.55 + 0.3 * up, -0.1 - 0.5 * np.sin(angle), -1.0 + 0.4 * up)
     return Arm(hand, elbow, np.zeros_like(angle), 0.1 + 0 * angle)

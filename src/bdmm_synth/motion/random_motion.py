@@ -1,22 +1,18 @@
-"""A motion nobody choreographed: turns, walks, poses, dances, crouches and blends of them."""
+"""Random motions: turns, walks, poses, dances, crouches and blends of them."""
 
 from collections.abc import Callable
 from dataclasses import replace
-from fractions import Fraction
 
 import numpy as np
-from scipy.spatial.transform import Rotation, Slerp
 
 from bdmm_synth.motion.dance import dance
 from bdmm_synth.motion.gait import pace, random_manner, stroll
 from bdmm_synth.motion.improvise import improvise
-from bdmm_synth.motion.rig import BONE, Rig, perform
+from bdmm_synth.motion.rig import BONE, Rate, Rig, perform, resampled
 from bdmm_synth.motion.routines import greet, squat, star_jump, turn
 from bdmm_synth.motion.score import Arm, Score, headed, mirrored, shifted, window, with_arms
 from bdmm_synth.motion.stances import STYLES
 
-Rate = int | float | Fraction
-"""Frames per second."""
 _TICKS = 30
 """Frames a second of the choreography."""
 _ROOM = np.array([0.8, 0.0, 1.5])
@@ -49,18 +45,7 @@ def random_motion(
     score = KINDS[kind or name][1](rig, random, count)
     score = mirrored(score) if random.random() < 0.5 else score
     rotations, pelvis = perform(rig, _clear_of_hips(rig, score))
-    return _resampled(rotations, pelvis, np.arange(frames) * step)
-
-
-def _resampled(
-    rotations: np.ndarray, pelvis: np.ndarray, at: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the motion at fractional frames ``at``."""
-    ticks = np.arange(len(pelvis))
-    turned = [Slerp(ticks, Rotation.from_matrix(bone))(at).as_matrix()
-              for bone in np.swapaxes(rotations, 0, 1)]  # fmt: skip
-    place = np.stack([np.interp(at, ticks, pelvis[:, axis]) for axis in range(3)], axis=-1)
-    return np.stack(turned, axis=1), place
+    return resampled(rotations, pelvis, np.arange(frames) * step)
 
 
 def _clear_of_hips(rig: Rig, score: Score) -> Score:

@@ -1,20 +1,23 @@
-"""From what a mover means (where feet and hands are, how the trunk leans) to bone rotations.
+"""Inverse kinematics: from targets for feet, hands and trunk (a `Score`) to bone rotations.
 
 Person axes: x to the person's left, y up, z forward; the ground is y = 0. Angles in radians:
 yaw turns to the left, pitch bows forward, roll leans to the person's left.
 """
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
-from scipy.spatial.transform import Rotation
+from scipy.spatial.transform import Rotation, Slerp
 
 from bdmm.records import BONE_NAMES, BONE_PARENTS
 from bdmm_synth.motion.score import Arm, Foot, Score, euler
 
 BONE = {name: index for index, name in enumerate(BONE_NAMES)}
 SIDES = {"left": 1.0, "right": -1.0}
+Rate = int | float | Fraction
+"""Frames per second."""
 TO_CAMERA = np.array([1.0, -1.0, -1.0])
 """Person axes -> camera axes, and back."""
 _SPINE = {"spine1": 0.3, "spine2": 0.35, "spine3": 0.35}
@@ -70,11 +73,11 @@ def stand_up(rest: np.ndarray, joints: np.ndarray) -> Rig:
 
 
 def perform(rig: Rig, score: Score) -> tuple[np.ndarray, np.ndarray]:
-    """Find the bones that do what the score says.
+    """Find the bone rotations that reach a score's targets.
 
     Args:
         rig: the body.
-        score: what it should do; where a foot is out of reach the pelvis comes down to it.
+        score: the targets; where a foot is out of reach, the pelvis is lowered.
 
     Returns:
         ``t 24 3 3`` local rotations in camera axes and ``t 3`` pelvis positions in person axes.
@@ -86,7 +89,7 @@ def perform(rig: Rig, score: Score) -> tuple[np.ndarray, np.ndarray]:
         trunk = trunk @ euler(score.spine * share)
         turned[name] = trunk
     turned["head"] = euler(score.head)
-    turned["neck"] = _halfway(trunk, turned["head"], 0.5)
+    turned["neck"] = halfway(trunk, turned["head"], 0.5)
     ankles = {}
     for side in SIDES:
         ankles[side] = _place_foot(rig, side, score.feet[side], turned)
@@ -102,6 +105,21 @@ def perform(rig: Rig, score: Score) -> tuple[np.ndarray, np.ndarray]:
     return local * TO_CAMERA[:, None] * TO_CAMERA, pelvis
 
 
+def resampled(
+    rotations: np.ndarray, pelvis: np.ndarray, at: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a motion, as `perform` gives it, at fractional frames ``at``."""
+    if len(pelvis) == 1:
+        return rotations[[0] * len(at)], pelvis[[0] * len(at)]
+    ticks = np.arange(len(pelvis))
+    turned = [
+        Slerp(ticks, Rotation.from_matrix(bone))(at).as_matrix()
+        for bone in np.swapaxes(rotations, 0, 1)
+    ]
+    place = np.stack([np.interp(at, ticks, pelvis[:, axis]) for axis in range(3)], axis=-1)
+    return np.stack(turned, axis=1), place
+
+
 def _length(rig: Rig, start: str, end: str) -> float:
     return float(np.linalg.norm(rig.joints[BONE[end]] - rig.joints[BONE[start]]))
 
@@ -110,7 +128,8 @@ def _unit(vector: np.ndarray) -> np.ndarray:
     return vector / np.linalg.norm(vector, axis=-1, keepdims=True).clip(1e-9)
 
 
-def _halfway(start: np.ndarray, end: np.ndarray, part: float) -> np.ndarray:
+def halfway(start: np.ndarray, end: np.ndarray, part: float) -> np.ndarray:
+    """Return the rotations ``part`` of the way between two, ``t 3 3`` each."""
     between = Rotation.from_matrix(np.swapaxes(start, -1, -2) @ end).as_rotvec() * part
     return start @ Rotation.from_rotvec(between).as_matrix()
 

@@ -1,4 +1,4 @@
-"""The plain moves: turn, walk, wave, squat, star jump. 30 frames per second."""
+"""The shipped moves but the dance: turn, walk, wave, squat, jump, pause; 30 frames a second."""
 
 import numpy as np
 
@@ -6,9 +6,8 @@ from bdmm_synth.motion.curves import late, soften, through, wave
 from bdmm_synth.motion.gait import Manner, stroll
 from bdmm_synth.motion.limbs import PALM_IN, balance, columns, hanging, planted, sideways, stepping
 from bdmm_synth.motion.rig import Rig
-from bdmm_synth.motion.score import Arm, Foot, Score
+from bdmm_synth.motion.score import DEGREE, Arm, Foot, Score
 
-DEGREE = np.pi / 180
 _STANCE = 0.115
 _TOES_OUT = 9 * DEGREE
 
@@ -46,7 +45,7 @@ def turn(rig: Rig, paces: int = 10, beat: int = 12) -> Score:
     swing_curve = np.concatenate([np.diff(body), body[:1] * 0])
     spin = soften(swing_curve / 0.05, 4)
     bob = -0.012 - 0.012 * np.abs(np.tanh(side / 0.02))
-    head = soften(np.roll(facing, -5), 9) + ramp + np.interp(np.arange(frames), [0, 5], [0, 0])
+    head = soften(np.roll(facing, -5), 9) + ramp
     return Score(
         pelvis=columns(ground[:, 0], rig.standing - 0.02 + soften(bob, 3), ground[:, 1]),
         hips=columns(body, 0.02, -0.9 * side),

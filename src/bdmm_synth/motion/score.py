@@ -1,9 +1,15 @@
-"""What can be done to a score: cut a window, mirror it, turn it, give it other arms."""
+"""A score: targets of feet, hands, trunk and head over the frames of a loop, and its edits.
+
+Person axes: x to the person's left, y up, z forward; the ground is y = 0. Angles in radians:
+yaw turns to the left, pitch bows forward, roll leans to the person's left.
+"""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.spatial.transform import Rotation
+
+DEGREE = np.pi / 180
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,7 @@ class Arm:
 
 @dataclass(frozen=True)
 class Score:
-    """Everything that a mover does in one loop."""
+    """Targets of the whole body over one loop; `rig.perform` reaches them."""
 
     pelvis: np.ndarray
     """``t 3`` position above the ground."""

@@ -1,4 +1,4 @@
-"""Stances: how one stands at a moment, drawn at random from what people do.
+"""Stances of a whole body, and the styles that they are drawn from: pose, dance, exercise, ...
 
 Lengths of legs and feet are for a leg of 0.8 m; hands are in arm lengths as in `rig.Arm`.
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bdmm_synth.motion.rig import BONE, Rig
-from bdmm_synth.motion.routines import DEGREE
+from bdmm_synth.motion.score import DEGREE
 
 Triple = tuple[float, float, float]
 
@@ -40,7 +40,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Legs:
-    """What the lower body does: both feet, and the pelvis against its usual place.
+    """The lower body: both feet, and the pelvis against its usual place.
 
     Attributes:
         shift: x, down and z of the pelvis in metres.
@@ -316,20 +316,16 @@ STYLES = {
 """Ways of moving by name."""
 
 
-def random_stance(
-    rig: Rig, random: np.random.Generator, style: Style, legs: Legs | None = None
-) -> Stance:
+def random_stance(rig: Rig, random: np.random.Generator, style: Style) -> Stance:
     """Draw a stance.
 
     Args:
         rig: the body.
         random: decides.
         style: what is possible.
-        legs: what the lower body does; drawn too by default.
     """
-    if legs is None:
-        legs = style.legs[random.integers(len(style.legs))](random)
-        legs = flipped(legs) if random.random() < 0.5 else legs
+    legs = style.legs[random.integers(len(style.legs))](random)
+    legs = flipped(legs) if random.random() < 0.5 else legs
     left = random_arm(rig, random, style.arms, style.reach)
     alike = random.random() < style.pairs
     right = left if alike else random_arm(rig, random, style.arms, style.reach)

@@ -4,7 +4,7 @@ import colorsys
 
 import numpy as np
 
-Colour = tuple[float, float, float]
+from bdmm_synth.figure import Colour
 
 _NEUTRAL = ((0.02,) * 3, (0.05,) * 3, (0.16,) * 3, (0.36,) * 3, (0.62,) * 3, (0.75, 0.74, 0.70),
             (0.02, 0.03, 0.08), (0.05, 0.09, 0.17), (0.44, 0.36, 0.25), (0.23, 0.14, 0.08),
@@ -25,7 +25,7 @@ def linear(srgb: np.ndarray | tuple) -> np.ndarray:
 def cloth_colour(random: np.random.Generator, neutral: float = 0.5) -> Colour:
     """Draw a colour of cloth; ``neutral`` is the chance of black, white, grey, navy and such.
 
-    Colours of skin are left out: who wears them looks naked.
+    Colours of skin are left out: such clothes would look like bare skin.
     """
     colour = _any_colour(random, neutral)
     for _ in range(12):

@@ -29,7 +29,6 @@ class Haircut:
         over: metres that it lies over the shoulders, for the clothes under it.
         volume: metres that the outermost strands stay off the head.
         line: metres by which the hairline lies above (positive) the usual one.
-        colour: RGB linear albedo.
     """
 
     count: int
@@ -44,7 +43,6 @@ class Haircut:
     part: float
     line: float
     volume: float
-    colour: tuple[float, float, float]
     over: float = 0.015
 
 
@@ -156,7 +154,7 @@ def hanging(figure: Figure, strands: np.ndarray) -> np.ndarray | None:
 
 
 def _aside(points: np.ndarray, side: np.ndarray, face: Face) -> np.ndarray:
-    """Keep long hair out of the face: before it, it falls beside it."""
+    """Move long hair that hangs before the face to its sides."""
     eye = face.eyes[0]
     front = step(eye[2] + 0.065, eye[2] + 0.03, points[:, 2])
     need = 0.066 * front * step(eye[1] - 0.055, eye[1] - 0.02, points[:, 1])
@@ -166,9 +164,9 @@ def _aside(points: np.ndarray, side: np.ndarray, face: Face) -> np.ndarray:
     return np.column_stack([x, points[:, 1], z])
 
 
-def brows(figure: Figure, thick: float, seed: int = 1) -> Hair:
+def brows(figure: Figure, thick: float) -> Hair:
     """Grow eyebrows."""
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(1)
     face = find_face(figure)
     strands = []
     for eye, sign in zip(face.eyes, (1, -1), strict=True):
@@ -186,9 +184,9 @@ def brows(figure: Figure, thick: float, seed: int = 1) -> Hair:
     return Hair(both, 0.75 + 0.4 * random.random(len(both)))
 
 
-def lashes(figure: Figure, long: float, seed: int = 2) -> Hair:
+def lashes(figure: Figure, long: float) -> Hair:
     """Grow upper lashes of length ``long`` along the rims of the lids, and a faint lower row."""
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(2)
     face = find_face(figure)
     of_eye = figure.body.face_parts.numpy() == PART_NAMES.index("eyes")
     shared = np.intersect1d(figure.faces[of_eye], figure.faces[~of_eye])

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from bdmm_synth.figure import Figure, joint
+from bdmm_synth.figure import Colour, Figure, joint
 from bdmm_synth.garments import prints
 from bdmm_synth.garments.cloth import Cloth, Print
 from bdmm_synth.garments.collars import COLLAR, HOOD, SCARF, collar
@@ -13,7 +13,7 @@ from bdmm_synth.garments.prints import random_emblem
 from bdmm_synth.garments.skirts import SkirtCut, skirt
 from bdmm_synth.garments.tops import TopCut, top
 from bdmm_synth.garments.trousers import TrouserCut, sleeve_of_leg, trousers
-from bdmm_synth.people.colours import Colour, cloth_colour, contrast_colour
+from bdmm_synth.people.colours import cloth_colour, contrast_colour
 from bdmm_synth.people.person import Footwear, Piece
 from bdmm_synth.people.shoes import ShoeCut, paint_plain, paint_sole, paint_upper
 

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from bdmm.body.model import PART_NAMES
-from bdmm_synth.figure import Figure, Layer, Paint, Surface, vertex_normals
+from bdmm_synth.figure import Colour, Figure, Layer, Paint, Surface, vertex_normals
 from bdmm_synth.garments.cloth import Cloth, paint_cloth
 from bdmm_synth.garments.wear import Draped, Shell, buried, hidden, wear
 from bdmm_synth.people.hair import Hair, Haircut, growth
@@ -37,9 +37,6 @@ class Person:
     paints: dict[str, Paint]
     hair: list[tuple[Hair, tuple[float, float, float]]]
     hidden: Hidden
-
-
-Colour = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -128,7 +125,7 @@ def _skin_paint(figure: Figure, look: Complexion, head: Head) -> Callable[[np.nd
     return paint
 
 
-def friendly(figure: Figure, smile: float, lids: float) -> Figure:
+def with_expression(figure: Figure, smile: float, lids: float) -> Figure:
     """Lift the corners of the mouth and the cheeks, and let the upper lids rest on the irises.
 
     Args:
@@ -162,6 +159,6 @@ def _smile(figure: Figure, much: float) -> np.ndarray:
     return rest
 
 
-def raised(person: Person) -> float:
+def sole_height(person: Person) -> float:
     """Return by how many metres a person's shoes raise the feet: 0 for bare ones."""
     return SOLE if any(layer.name == "soles" for layer in person.layers) else 0.0

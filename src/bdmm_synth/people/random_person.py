@@ -1,14 +1,14 @@
-"""A person nobody has met: a random body, skin, hair and outfit."""
+"""A random person: body, skin, hair and outfit."""
 
 import numpy as np
 
 from bdmm.body.model import AnnyBody
-from bdmm_synth.figure import make_figure
-from bdmm_synth.people.colours import Colour, hair_colour, skin_colour
+from bdmm_synth.figure import Colour, make_figure
+from bdmm_synth.people.colours import hair_colour, skin_colour
 from bdmm_synth.people.hair import Hair, brows, lashes
 from bdmm_synth.people.haircuts import random_hair
 from bdmm_synth.people.outfit import random_outfit
-from bdmm_synth.people.person import Head, Person, dress, friendly
+from bdmm_synth.people.person import Head, Person, dress, with_expression
 from bdmm_synth.people.skin import Complexion
 
 _IRISES = ((0.018, 0.009, 0.005), (0.035, 0.018, 0.010), (0.06, 0.035, 0.015), (0.05, 0.06, 0.03),
@@ -18,7 +18,7 @@ _IRISES = ((0.018, 0.009, 0.005), (0.035, 0.018, 0.010), (0.06, 0.035, 0.015), (
 def random_person(
     body: AnnyBody, random: np.random.Generator, fine: int = 1, strands: float = 0.25
 ) -> Person:
-    """Make up a person.
+    """Draw a person at random.
 
     Args:
         body: the shipped body.
@@ -30,11 +30,11 @@ def random_person(
     womanly = 1 / (1 + np.exp(2.2 * shape[0] - 1.8 * shape[1]))
     feminine = 0.95 if random.random() < womanly else 0.04
     figure = make_figure(body, shape)
-    figure = friendly(figure, random.uniform(-0.3, 1.6), random.uniform(0, 0.0025))
+    figure = with_expression(figure, random.uniform(-0.3, 1.6), random.uniform(0, 0.0025))
     skin = skin_colour(random)
     look = random_complexion(random, skin, feminine)
     colour = hair_colour(random, max(skin) < 0.2)
-    grown, cut = random_hair(figure, random, feminine, strands, colour) or (_bald(), None)
+    grown, cut = random_hair(figure, random, feminine, strands) or (_bald(), None)
     hair = [(grown, colour)]
     brow = tuple(0.8 * np.array(colour) + 0.2 * np.array(skin) * 0.1)
     hair.append((brows(figure, random.uniform(0.5, 1.1)), brow))

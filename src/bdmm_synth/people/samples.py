@@ -1,4 +1,4 @@
-"""The two sample people: who they are and what they wear."""
+"""The two sample people: their bodies, faces and clothes."""
 
 from functools import partial
 
@@ -11,7 +11,7 @@ from bdmm_synth.garments.prints import (
     breton,
     dots,
     plain,
-    sunrise,
+    sun_emblem,
     unroll_of,
     washed,
     with_emblem,
@@ -20,7 +20,7 @@ from bdmm_synth.garments.skirts import SkirtCut, skirt
 from bdmm_synth.garments.tops import TopCut, top
 from bdmm_synth.garments.trousers import TrouserCut, trousers
 from bdmm_synth.people.hair import Haircut, brows, grow, lashes
-from bdmm_synth.people.person import Footwear, Head, Person, Piece, dress, friendly
+from bdmm_synth.people.person import Footwear, Head, Person, Piece, dress, with_expression
 from bdmm_synth.people.shoes import ShoeCut, paint_sole, paint_upper
 from bdmm_synth.people.skin import Complexion
 
@@ -34,15 +34,9 @@ _WOMAN = (
 )  # fmt: skip
 
 
-def man(body: AnnyBody, fine: int = 2, strands: float = 1.0) -> Person:
-    """A man in a striped T-shirt, jeans and sneakers.
-
-    Args:
-        body: the shipped body.
-        fine: how often garments are divided.
-        strands: factor on the amount of hair.
-    """
-    figure = friendly(make_figure(body, np.array(_MAN)), 1.5, 0.0012)
+def man(body: AnnyBody) -> Person:
+    """A man in a striped T-shirt, jeans and sneakers."""
+    figure = with_expression(make_figure(body, np.array(_MAN)), 1.5, 0.0012)
     look = Complexion(
         skin=(0.44, 0.262, 0.185),
         blush=(0.45, 0.155, 0.115),
@@ -52,7 +46,7 @@ def man(body: AnnyBody, fine: int = 2, strands: float = 1.0) -> Person:
     )
     brown = (0.050, 0.028, 0.017)
     cut = Haircut(
-        count=int(26000 * strands),
+        count=26000,
         points=12,
         top=0.042,
         sides=0.009,
@@ -64,7 +58,6 @@ def man(body: AnnyBody, fine: int = 2, strands: float = 1.0) -> Person:
         part=0.25,
         line=0.0,
         volume=0.010,
-        colour=brown,
     )
     hair = [
         (grow(figure, cut), brown),
@@ -91,12 +84,18 @@ def man(body: AnnyBody, fine: int = 2, strands: float = 1.0) -> Person:
             laces=(0.72, 0.71, 0.68),
         ),
     )
-    return dress(figure, look, Head(cut, (0.11, 0.062, 0.037), hair), pieces, footwear, fine)
+    return dress(figure, look, Head(cut, (0.11, 0.062, 0.037), hair), pieces, footwear, 2)
 
 
 def woman(body: AnnyBody, fine: int = 2, strands: float = 1.0) -> Person:
-    """A woman in a printed top, a dotted skirt and flat shoes; see `man`."""
-    figure = friendly(make_figure(body, np.array(_WOMAN)), 1.2, 0.0018)
+    """A woman in a printed top, a dotted skirt and flat shoes.
+
+    Args:
+        body: the shipped body.
+        fine: how often garments are divided.
+        strands: factor on the amount of hair.
+    """
+    figure = with_expression(make_figure(body, np.array(_WOMAN)), 1.2, 0.0018)
     look = Complexion(
         skin=(0.27, 0.135, 0.080),
         blush=(0.32, 0.10, 0.07),
@@ -119,14 +118,13 @@ def woman(body: AnnyBody, fine: int = 2, strands: float = 1.0) -> Person:
         part=0.9,
         line=-0.002,
         volume=0.020,
-        colour=black,
     )
     hair = [
         (grow(figure, cut), black),
         (brows(figure, 0.8), black),
         (lashes(figure, 0.007), (0.005, 0.004, 0.004)),
     ]
-    emblem = with_emblem(plain((0.44, 0.105, 0.060)), sunrise(), (0.0, -0.335), 0.20, False)
+    emblem = with_emblem(plain((0.44, 0.105, 0.060)), sun_emblem(), (0.0, -0.335), 0.20, False)
     dotted = dots(unroll_of(figure, "legs"), (0.018, 0.075, 0.085), (0.70, 0.66, 0.56), 0.046, 0.17)
     pieces = [
         Piece(top(figure, TopCut(hem=0.045, sleeve=0.10, loose=0.55)), Cloth(emblem)),

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from bdmm.records import BONE_NAMES
-from bdmm_synth.figure import Figure, Layer, Surface
+from bdmm_synth.figure import Figure, Layer, Surface, grid_faces, mix
 from bdmm_synth.noise import layered, solid, step
 
 _RINGS = 56
@@ -58,7 +58,7 @@ def shoes(figure: Figure, cut: ShoeCut) -> list[Layer]:
 
 
 def shod(figure: Figure, cut: ShoeCut) -> Callable[[np.ndarray], np.ndarray]:
-    """Return a function that tells which points (``n 3``, at rest) are skin inside a shoe."""
+    """Return a function: points ``n 3`` at rest -> ``n`` whether they are skin inside a shoe."""
     lasts = [
         (sign, _last(figure, side, sign, cut)) for side, sign in (("left", 1.0), ("right", -1.0))
     ]
@@ -230,7 +230,7 @@ def _measure(
 def _sole(
     along: np.ndarray, inner: np.ndarray, outer: np.ndarray, length: float, cut: ShoeCut
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Extrude the outline: from the floor up to a rim beside the upper."""
+    """Extrude the outline: from the floor up to a rim around the upper."""
     outline = np.stack(
         [np.concatenate([along, along[::-1]]) * length, np.concatenate([outer, inner[::-1]])], -1
     )
@@ -272,13 +272,7 @@ def _upper(
 
 def _skin(rings: list[np.ndarray], closed: bool = True) -> tuple[np.ndarray, np.ndarray]:
     """Join equal rings of points by faces."""
-    count, size = len(rings), len(rings[0])
-    index = np.arange(count * size).reshape(count, size)
-    ahead = np.roll(index, -1, axis=1) if closed else index[:, 1:]
-    here = index if closed else index[:, :-1]
-    a, b, c, d = here[:-1], here[1:], ahead[1:], ahead[:-1]
-    faces = np.stack([a, b, c, a, c, d], axis=-1).reshape(-1, 3)
-    return np.concatenate(rings), faces
+    return np.concatenate(rings), grid_faces(len(rings), len(rings[0]), closed)
 
 
 def paint_sole(coords: np.ndarray, rubber: tuple, line: tuple) -> Surface:
@@ -289,7 +283,7 @@ def paint_sole(coords: np.ndarray, rubber: tuple, line: tuple) -> Surface:
     ribs = 0.5 + 0.5 * np.sin(s * 1500)
     toe = step(0.90, 0.95, part)
     tone = np.array(rubber) * (1 - 0.35 * groove - 0.12 * toe * ribs)[:, None]
-    tone = _over(tone, line, stripe)
+    tone = mix(tone, line, stripe)
     tone = tone * (0.80 + 0.20 * step(-SOLE, -SOLE + 0.012, z))[:, None]
     dirt = layered(coords[:, :3] * 90, 3)
     tone = tone * (1 - 0.06 * dirt)[:, None]
@@ -335,10 +329,10 @@ def paint_upper(
         np.tile(np.array(leather), (count, 1))
         * (1 + 0.03 * layered(coords[:, :3] * 120, 2))[:, None]
     )
-    tone = _over(tone, accent, np.clip(stripe + heel, 0, 1))
-    tone = _over(tone, tongue, under)
-    tone = _over(tone, laces, lace)
-    tone = _over(tone, accent, step(0.010, 0.008, rim))
+    tone = mix(tone, accent, np.clip(stripe + heel, 0, 1))
+    tone = mix(tone, tongue, under)
+    tone = mix(tone, laces, lace)
+    tone = mix(tone, accent, step(0.010, 0.008, rim))
     tone = tone * (1 - 0.35 * seams)[:, None]
     height = (
         0.0015 * step(0, 0.005, rim)
@@ -382,7 +376,3 @@ def paint_plain(coords: np.ndarray, leather: tuple, shine: float) -> Surface:
         np.full(count, 0.03 + 0.03 * shine), np.full(count, 0.15 * (1 - shine)),
         np.full((count, 3), 0.04),
     )  # fmt: skip
-
-
-def _over(tone: np.ndarray, other, part: np.ndarray) -> np.ndarray:
-    return tone * (1 - part[:, None]) + np.asarray(other) * part[:, None]

@@ -6,7 +6,7 @@ import numpy as np
 
 from bdmm.body.model import PART_NAMES
 from bdmm.records import BONE_NAMES
-from bdmm_synth.figure import Figure, Layer, Surface, unit
+from bdmm_synth.figure import Figure, Layer, Surface, grid_faces, mix, unit
 from bdmm_synth.noise import layered, solid, step
 
 _MASKS = ("lips", "ears", "hands", "face")
@@ -81,10 +81,7 @@ def eyeballs(figure: Figure) -> Layer:
     ball = np.stack(
         [np.sin(polar) * np.cos(turn), np.sin(polar) * np.sin(turn), -np.cos(polar)], -1
     )
-    index = np.arange(25 * 48).reshape(25, 48)
-    a, b = index[:-1], index[1:]
-    c, d = np.roll(b, -1, axis=1), np.roll(a, -1, axis=1)
-    quads = np.stack([a, b, c, a, c, d], axis=-1).reshape(-1, 3)
+    quads = grid_faces(25, 48)
     rest = np.concatenate([eye + 0.97 * face.radius * ball for eye in face.eyes])
     faces = np.concatenate([quads, quads + len(ball)])
     if (
@@ -118,12 +115,12 @@ def paint_skin(
     rough = 0.50 - 0.06 * on_face + 0.08 * mottle + 0.1 * hands
     knuckles = hands > 0.02
     blood = step(0.2, 0.7, solid(rest[knuckles] * 55) * 0.5 + 0.4)
-    tone[knuckles] = _mix(tone[knuckles], look.blush, 0.26 * hands[knuckles] * blood)
+    tone[knuckles] = mix(tone[knuckles], look.blush, 0.26 * hands[knuckles] * blood)
     head = np.flatnonzero(rest[:, 1] < face.mouth[1] + 0.10)
     tone[head] = _face_tone(
         tone[head], rest[head], face, look, (lips[head], ears[head], fine[head])
     )
-    tone = _mix(tone, root, 0.9 * scalp)
+    tone = mix(tone, root, 0.9 * scalp)
     mouth = np.flatnonzero(lips > 0.2)
     lined = step(0.25, 0.6, lips[mouth])
     height[mouth] += 0.0004 * lined * solid(rest[mouth] * [700, 90, 200])
@@ -145,26 +142,21 @@ def _face_tone(
     look: Complexion,
     masks: tuple[np.ndarray, np.ndarray, np.ndarray],
 ) -> np.ndarray:
-    """Colour what a face has besides skin: cheeks, lids, beard, lips."""
+    """Colour cheeks, lids, beard and lips."""
     lips, ears, fine = masks
-    tone = _mix(tone, look.blush, 0.75 * _warmth(rest, face, ears))
+    tone = mix(tone, look.blush, 0.75 * _warmth(rest, face, ears))
     lids = _lids(rest, face)
-    tone = _mix(tone, np.array(look.skin) * [0.80, 0.68, 0.66], 0.5 * lids)
+    tone = mix(tone, np.array(look.skin) * [0.80, 0.68, 0.66], 0.5 * lids)
     if look.eye_shadow:
-        tone = _mix(tone, (0.10, 0.05, 0.05), look.eye_shadow * lids)
+        tone = mix(tone, (0.10, 0.05, 0.05), look.eye_shadow * lids)
     if look.beard:
         shaven = np.array(look.skin) * [0.42, 0.44, 0.5]
-        tone = _mix(tone, shaven, look.beard * _beard(rest, face, lips) * (0.75 + 0.35 * fine))
-    tone = _mix(tone, (0.012, 0.008, 0.007), look.lash * _lid_edge(rest, face))
+        tone = mix(tone, shaven, look.beard * _beard(rest, face, lips) * (0.75 + 0.35 * fine))
+    tone = mix(tone, (0.012, 0.008, 0.007), look.lash * _lid_edge(rest, face))
     mouth = step(0.25, 0.6, lips)
     line = np.exp(-(((rest[:, 1] - face.mouth[1]) / 0.0012) ** 2)) * mouth
-    tone = _mix(tone, look.lips, 0.85 * mouth)
-    return _mix(tone, np.array(look.lips) * 0.25, 0.5 * line)
-
-
-def _mix(tone: np.ndarray, other, part: np.ndarray) -> np.ndarray:
-    part = np.clip(part, 0, 1)[:, None]
-    return tone * (1 - part) + np.asarray(other) * part
+    tone = mix(tone, look.lips, 0.85 * mouth)
+    return mix(tone, np.array(look.lips) * 0.25, 0.5 * line)
 
 
 def _warmth(rest: np.ndarray, face: Face, ears: np.ndarray) -> np.ndarray:
@@ -219,9 +211,9 @@ def paint_eyes(
     )
     iris *= (0.6 + 0.8 * step(0.40, 0.20, angle))[:, None]
     white = np.array([0.50, 0.455, 0.43]) * (1 - 0.3 * step(0.5, 1.0, angle))[:, None]
-    tone = _mix(white, np.array(look.iris) * 0.18, step(0.44, 0.40, angle))
-    tone = _mix(tone, iris, step(0.40, 0.36, angle))
-    tone = _mix(tone, (0.004, 0.004, 0.004), step(0.18, 0.15, angle))
+    tone = mix(white, np.array(look.iris) * 0.18, step(0.44, 0.40, angle))
+    tone = mix(tone, iris, step(0.40, 0.36, angle))
+    tone = mix(tone, (0.004, 0.004, 0.004), step(0.18, 0.15, angle))
     count = len(angle)
     return Surface(
         tone, np.zeros(count), np.full(count, 0.12), np.full(count, 0.04), np.zeros(count),

@@ -6,7 +6,7 @@ import numpy as np
 
 from bdmm_synth.noise import layered, step
 from bdmm_synth.places import materials
-from bdmm_synth.places.solids import CYLINDER, LEAVES, Matter, Solid, World
+from bdmm_synth.places.solids import CYLINDER, LEAVES, Material, Solid, World
 
 _HAZE = ((0.62, 0.70, 0.80), 160.0)
 
@@ -125,7 +125,7 @@ def _posts(random: np.random.Generator, z: float) -> list[Solid]:
     ]
 
 
-def _paving(random: np.random.Generator) -> Matter:
+def _paving(random: np.random.Generator) -> Material:
     tone = random.uniform(0.10, 0.34) * np.array([1.0, random.uniform(0.92, 1.0), 0.92])
     kind = random.random()
     if kind < 0.35:
@@ -136,13 +136,13 @@ def _paving(random: np.random.Generator) -> Matter:
     return materials.tiles(tuple(tone), tuple(tone * 0.55), long, side, bond, 0.13)
 
 
-def _grass(random: np.random.Generator) -> Matter:
+def _grass(random: np.random.Generator) -> Material:
     green = np.array([0.070, 0.105, 0.028]) * random.uniform(0.6, 1.4)
     dry = green * [1.5, 1.15, 1.0]
     return materials.ground(tuple(green), tuple(dry), random.uniform(0.8, 3.0), 0.28)
 
 
-def _floor(paint: Matter) -> Solid:
+def _floor(paint: Material) -> Solid:
     return Solid((0, 0.5, 0), (200, 0.5, 200), paint)
 
 

@@ -1,4 +1,4 @@
-"""A random place for a clip: lamps and surroundings that go together, and film."""
+"""A random place for a clip: lamps, surroundings to match, exposure and grain."""
 
 from dataclasses import dataclass
 
@@ -7,16 +7,16 @@ import numpy as np
 from bdmm_synth.camera import Camera, Film
 from bdmm_synth.light.lamps import Bank
 from bdmm_synth.light.setups import (
-    banks_of,
-    open_air_mood,
-    room_mood,
-    studio_mood,
-    white_mood,
+    daylight,
+    lamp_banks,
+    room_light,
+    studio_light,
+    white_studio_light,
 )
 from bdmm_synth.places.outdoors import random_outdoors
 from bdmm_synth.places.rooms import random_room
 from bdmm_synth.places.scenery import Scenery
-from bdmm_synth.places.solids import portray
+from bdmm_synth.places.solids import render_scenery
 from bdmm_synth.places.studio import Backdrop, seamless
 
 
@@ -56,7 +56,7 @@ def _white_studio(random: np.random.Generator, camera: Camera) -> Place:
     tone = np.clip(random.uniform(1.5, 4.0) * (1 + 0.01 * random.normal(size=3)), 0.8, 5)
     floor = tone * random.uniform(0.75, 1.0)
     back = Backdrop(tuple(tone), tuple(floor), random.uniform(0, 0.4))
-    return Place(banks_of(white_mood(random)), seamless(camera, back), _film(random))
+    return Place(lamp_banks(white_studio_light(random)), seamless(camera, back), _film(random))
 
 
 def _coloured_studio(random: np.random.Generator, camera: Camera) -> Place:
@@ -64,19 +64,19 @@ def _coloured_studio(random: np.random.Generator, camera: Camera) -> Place:
     wall = np.clip(grey + random.normal(size=3) * random.choice([0.02, 0.12]), 0.03, 0.9)
     floor = np.clip(wall * random.uniform(0.6, 1.2), 0.03, 0.9)
     back = Backdrop(tuple(wall), tuple(floor), random.uniform(0.2, 1.2))
-    return Place(banks_of(studio_mood(random)), seamless(camera, back), _film(random))
+    return Place(lamp_banks(studio_light(random)), seamless(camera, back), _film(random))
 
 
 def _room(random: np.random.Generator, camera: Camera, clear: float) -> Place:
-    banks = banks_of(room_mood(random))
+    banks = lamp_banks(room_light(random))
     world = random_room(random, clear)
-    scenery = portray(world, camera, banks, random.uniform(0.3, 1.6))
+    scenery = render_scenery(world, camera, banks, random.uniform(0.3, 1.6))
     return Place(banks, scenery, _film(random))
 
 
 def _open_air(random: np.random.Generator, camera: Camera, clear: float) -> Place:
     cloudy = bool(random.random() < 0.4)
-    banks = banks_of(open_air_mood(random, cloudy))
+    banks = lamp_banks(daylight(random, cloudy))
     world = random_outdoors(random, clear, cloudy)
-    scenery = portray(world, camera, banks, random.uniform(0.3, 1.6))
+    scenery = render_scenery(world, camera, banks, random.uniform(0.3, 1.6))
     return Place(banks, scenery, _film(random))

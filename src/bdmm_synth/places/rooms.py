@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from bdmm_synth.places import materials
-from bdmm_synth.places.solids import BOX, CYLINDER, ELLIPSOID, LEAVES, Matter, Solid, World
+from bdmm_synth.places.solids import BOX, CYLINDER, ELLIPSOID, LEAVES, Material, Solid, World
 
 
 def random_room(random: np.random.Generator, clear: float) -> World:
@@ -50,7 +50,7 @@ def _muted(random: np.random.Generator, low: float, high: float) -> np.ndarray:
     return np.clip(random.uniform(low, high) * (1 + random.normal(size=3) * 0.35), 0.02, 0.7)
 
 
-def _wall(random: np.random.Generator) -> tuple[Matter, Matter]:
+def _wall(random: np.random.Generator) -> tuple[Material, Material]:
     """Return what the back wall and the others are made of."""
     pale = np.clip(random.uniform(0.26, 0.6) * (1 + random.normal(size=3) * 0.05), 0.1, 0.8)
     if random.random() < 0.3:
@@ -73,7 +73,7 @@ def _wall(random: np.random.Generator) -> tuple[Matter, Matter]:
     return plain, plain
 
 
-def _floor(random: np.random.Generator) -> Matter:
+def _floor(random: np.random.Generator) -> Material:
     kind = random.random()
     if kind < 0.55:
         wood = np.array([0.28, 0.175, 0.105]) * random.uniform(0.3, 1.5)
@@ -103,7 +103,7 @@ def _skirting(random: np.random.Generator, back: float, left: float, right: floa
     ]
 
 
-def _wood(random: np.random.Generator) -> Matter:
+def _wood(random: np.random.Generator) -> Material:
     if random.random() < 0.4:
         return materials.plaster(
             tuple(random.uniform(0.3, 0.75, 3) * 0.25 + random.uniform(0.1, 0.35)), 0.01

@@ -1,4 +1,4 @@
-"""What stands around a person: a picture that is made once, and where it takes shadows."""
+"""The surroundings of a person: one picture, and the points of it that take shadows."""
 
 from dataclasses import dataclass
 
@@ -60,7 +60,7 @@ class Scenery:
 
 
 def within_reach(position: np.ndarray) -> np.ndarray:
-    """Tell which points (``*n 3``) a person may ever shade."""
+    """Return which points (``*n 3``) a person may shade."""
     return np.hypot(position[..., 0], position[..., 2]) < _FURTHEST
 
 

@@ -1,5 +1,5 @@
 """Rays against boxes, ellipsoids and cylinders, as warp-lang kernels for the CPU."""
-# Kernels are Python only in looks: warp-lang gives types of its own to what stands in them.
+# warp-lang compiles these functions and gives their annotations its own meaning.
 # pyright: reportInvalidTypeForm=false, reportOperatorIssue=false, reportIndexIssue=false
 # pyright: reportCallIssue=false, reportArgumentType=false, reportAssignmentType=false
 # pyright: reportGeneralTypeIssues=false
@@ -13,7 +13,6 @@ from bdmm_synth.noise import noise_at
 BOX, ELLIPSOID, CYLINDER, LEAVES = 0, 1, 2, 3
 _FAR = wp.constant(1.0e9)
 _BOX = wp.constant(BOX)
-_ELLIPSOID = wp.constant(ELLIPSOID)
 _CYLINDER = wp.constant(CYLINDER)
 _LEAVES = wp.constant(LEAVES)
 
@@ -93,7 +92,7 @@ def _normal(kind: int, p: wp.vec3, half: wp.vec3):
 @no_type_check
 @wp.func
 def _between_leaves(kind: int, p: wp.vec3, way: wp.vec3, half: wp.vec3):
-    """Tell if a ray that meets a ball of leaves passes through its ragged rim."""
+    """Return whether a ray passes through the ragged rim of a ball of leaves."""
     if kind != _LEAVES:
         return False
     facing = wp.abs(wp.dot(_normal(_LEAVES, p, half), wp.normalize(way)))
@@ -103,42 +102,69 @@ def _between_leaves(kind: int, p: wp.vec3, way: wp.vec3, half: wp.vec3):
 
 
 @no_type_check
+@wp.struct
+class Solids:
+    """Boxes, ellipsoids and others; ``n`` each.
+
+    Attributes:
+        kinds: `BOX` and so on.
+        centres: metres in the scene.
+        halves: half their width, height and depth.
+        yaws: cosine and sine of their turn about the upright axis.
+    """
+
+    kinds: wp.array(dtype=wp.int32)
+    centres: wp.array(dtype=wp.vec3)
+    halves: wp.array(dtype=wp.vec3)
+    yaws: wp.array(dtype=wp.vec2)
+
+
+@no_type_check
+@wp.struct
+class Hits:
+    """What rays meet; ``n`` each.
+
+    Attributes:
+        number: of the solid; -1 for none.
+        distance: metres of depth.
+        local: the point in the solid's own axes.
+        own_normal: the normal in the solid's own axes.
+        normal: the normal in the scene.
+    """
+
+    number: wp.array(dtype=wp.int32)
+    distance: wp.array(dtype=wp.float32)
+    local: wp.array(dtype=wp.vec3)
+    own_normal: wp.array(dtype=wp.vec3)
+    normal: wp.array(dtype=wp.vec3)
+
+
+@no_type_check
 @wp.kernel(enable_backward=False)
-def cast(
-    eye: wp.vec3,
-    rays: wp.array(dtype=wp.vec3),
-    kinds: wp.array(dtype=wp.int32),
-    centres: wp.array(dtype=wp.vec3),
-    halves: wp.array(dtype=wp.vec3),
-    yaws: wp.array(dtype=wp.vec2),
-    found: wp.array(dtype=wp.int32),
-    distance: wp.array(dtype=wp.float32),
-    local: wp.array(dtype=wp.vec3),
-    own_normal: wp.array(dtype=wp.vec3),
-    normal: wp.array(dtype=wp.vec3),
-):
+def cast(eye: wp.vec3, rays: wp.array(dtype=wp.vec3), solids: Solids, hits: Hits):
     """Find the nearest solid along rays from one eye, and what is hit in its own axes."""
     i = wp.tid()
     best = float(_FAR)
     number = int(-1.0)
     ray = rays[i]
-    for k in range(kinds.shape[0]):
-        p = _turned(eye - centres[k], yaws[k])
-        span = _span(kinds[k], p, _turned(ray, yaws[k]), halves[k])
+    for k in range(solids.kinds.shape[0]):
+        p = _turned(eye - solids.centres[k], solids.yaws[k])
+        span = _span(solids.kinds[k], p, _turned(ray, solids.yaws[k]), solids.halves[k])
         if span[0] <= span[1] and span[0] > 1.0e-3 and span[0] < best:
-            way = _turned(ray, yaws[k])
-            if not _between_leaves(kinds[k], p + way * span[0], way, halves[k]):
+            way = _turned(ray, solids.yaws[k])
+            here = p + way * span[0]
+            if not _between_leaves(solids.kinds[k], here, way, solids.halves[k]):
                 best = span[0]
                 number = k
-    found[i] = number
-    distance[i] = best
+    hits.number[i] = number
+    hits.distance[i] = best
     if number >= 0:
-        p = _turned(eye - centres[number] + ray * best, yaws[number])
-        n = _normal(kinds[number], p, halves[number])
-        local[i] = p
-        own_normal[i] = n
-        yaw = yaws[number]
-        normal[i] = _turned(n, wp.vec2(yaw[0], -yaw[1]))
+        yaw = solids.yaws[number]
+        p = _turned(eye - solids.centres[number] + ray * best, yaw)
+        n = _normal(solids.kinds[number], p, solids.halves[number])
+        hits.local[i] = p
+        hits.own_normal[i] = n
+        hits.normal[i] = _turned(n, wp.vec2(yaw[0], -yaw[1]))
 
 
 @no_type_check
@@ -149,16 +175,13 @@ def light(
     towards: wp.array(dtype=wp.vec3),
     strength: wp.array(dtype=wp.vec3),
     wide: wp.array(dtype=wp.float32),
+    solids: Solids,
     reach: float,
-    kinds: wp.array(dtype=wp.int32),
-    centres: wp.array(dtype=wp.vec3),
-    halves: wp.array(dtype=wp.vec3),
-    yaws: wp.array(dtype=wp.vec2),
     total: wp.array(dtype=wp.vec3),
 ):
     """Add up the light of lamps on points, where no solid within ``reach`` stands before them.
 
-    Each point looks at a spot of its own on each lamp, whose radius is ``wide``: soft shadows.
+    Each point looks at its own random direction within ``wide`` radians: soft shadows.
     """
     i = wp.tid()
     n = normal[i]
@@ -171,9 +194,10 @@ def light(
         cosine = wp.dot(n, towards[lamp])
         if cosine > 0.0:
             free = float(1)
-            for k in range(kinds.shape[0]):
-                start = _turned(p - centres[k], yaws[k])
-                span = _span(kinds[k], start, _turned(to, yaws[k]), halves[k])
+            for k in range(solids.kinds.shape[0]):
+                start = _turned(p - solids.centres[k], solids.yaws[k])
+                way = _turned(to, solids.yaws[k])
+                span = _span(solids.kinds[k], start, way, solids.halves[k])
                 if span[0] <= span[1] and span[1] > 0.0 and span[0] < reach:
                     free = 0.0
                     break

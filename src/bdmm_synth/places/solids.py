@@ -1,7 +1,7 @@
-"""Surroundings built of boxes, ellipsoids and cylinders, seen by a camera and lit."""
+"""Surroundings of boxes, ellipsoids and cylinders, ray-cast and lit."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import cv2
 import numpy as np
@@ -12,14 +12,14 @@ from bdmm_synth.figure import unit
 from bdmm_synth.light.lamps import Bank, join
 from bdmm_synth.places import solid_kernels as kernels
 from bdmm_synth.places.scenery import COARSE, Scenery, within_reach
-from bdmm_synth.warp_cpu import array, launch, vectors, zeros
+from bdmm_synth.warp_cpu import Struct, array, filled, launch, vectors, zeros
 
 BOX, ELLIPSOID = kernels.BOX, kernels.ELLIPSOID
 CYLINDER, LEAVES = kernels.CYLINDER, kernels.LEAVES
 
 
 @dataclass(frozen=True)
-class Spots:
+class SurfacePoints:
     """Points of one solid that the camera sees.
 
     Attributes:
@@ -37,8 +37,8 @@ class Spots:
 
 Triple = Sequence[float | int]
 """Three numbers: metres or a colour."""
-Matter = Callable[[Spots], np.ndarray]
-"""Spots -> ``n 3`` RGB linear albedo."""
+Material = Callable[[SurfacePoints], np.ndarray]
+"""SurfacePoints -> ``n 3`` RGB linear albedo."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Solid:
     Attributes:
         centre: ``3`` metres in the scene; up is negative y.
         half: ``3`` half its width, height and depth.
-        matter: how it is coloured.
+        material: how it is coloured.
         kind: `BOX`, `ELLIPSOID`, `CYLINDER` (upright) or `LEAVES` (a ragged ball).
         yaw: radians by which it is turned about the upright axis.
         glow: light that it sends out, RGB.
@@ -57,7 +57,7 @@ class Solid:
 
     centre: Triple
     half: Triple
-    matter: Matter
+    material: Material
     kind: int = BOX
     yaw: float = 0.0
     glow: Triple = (0.0, 0.0, 0.0)
@@ -71,7 +71,7 @@ class World:
     Attributes:
         solids: what stands there, the floor included.
         sky: ``n 3`` directions -> ``n 3`` RGB linear light where nothing stands.
-        bounce: RGB light that comes from everywhere besides the lamps.
+        bounce: RGB ambient light, added to that of the lamps.
         reach: metres within which solids cast shadows.
         haze: RGB of the air and the distance in metres at which it hides two thirds.
     """
@@ -92,7 +92,7 @@ class _Hits:
     normal: np.ndarray
 
 
-def portray(world: World, camera: Camera, banks: list[Bank], focus: float) -> Scenery:
+def render_scenery(world: World, camera: Camera, banks: list[Bank], focus: float) -> Scenery:
     """Render surroundings.
 
     Args:
@@ -114,13 +114,13 @@ def portray(world: World, camera: Camera, banks: list[Bank], focus: float) -> Sc
     for number, solid in enumerate(world.solids):
         own = np.flatnonzero(hits.number == number)
         if len(own):
-            albedo[own] = solid.matter(_spots(hits, fine, rays, own))
+            albedo[own] = solid.material(_surface_points(hits, fine, rays, own))
             shining[own] = solid.glow
     light = _light(world, camera, hits, rays, banks)
     colour = np.where((hits.number >= 0)[:, None], albedo * (light + shining), albedo)
     tint, distance = world.haze
-    veil = (1 - np.exp(-hits.distance.clip(0, 1e6) / distance)) * (hits.number >= 0)
-    colour += veil[:, None] * (np.array(tint) - colour)
+    fog = (1 - np.exp(-hits.distance.clip(0, 1e6) / distance)) * (hits.number >= 0)
+    colour += fog[:, None] * (np.array(tint) - colour)
     picture = cv2.resize(
         colour.reshape(height, width, 3).astype(np.float32),
         camera.size[::-1],
@@ -128,33 +128,38 @@ def portray(world: World, camera: Camera, banks: list[Bank], focus: float) -> Sc
     )
     depth = _at_pixels(hits.distance.reshape(height, width, 1))[..., 0]
     picture = _defocus(picture, depth, -float(camera.position[2]), focus)
-    return _taking_shadows(picture, camera, hits, rays)
+    return _with_shadows(picture, camera, hits, rays)
 
 
 def _cast(world: World, camera: Camera, rays: np.ndarray) -> _Hits:
     count = len(rays)
-    number = zeros(count, wp.int32)
-    distance = zeros(count, wp.float32)
-    found = [zeros(count, wp.vec3) for _ in range(3)]
-    inputs = [
-        wp.vec3(*camera.position), vectors(rays), *_packed(world.solids), number, distance, *found
-    ]  # fmt: skip
+    hits = filled(
+        kernels.Hits,
+        number=zeros(count, wp.int32),
+        distance=zeros(count, wp.float32),
+        local=zeros(count, wp.vec3),
+        own_normal=zeros(count, wp.vec3),
+        normal=zeros(count, wp.vec3),
+    )
+    inputs = [wp.vec3(*camera.position), vectors(rays), _packed(world.solids), hits]
     launch(kernels.cast, count, inputs)
-    return _Hits(number.numpy(), distance.numpy(), *(array.numpy() for array in found))
+    return _Hits(*(getattr(hits, one.name).numpy() for one in fields(_Hits)))
 
 
-def _packed(solids: list[Solid]) -> list[wp.array]:
+def _packed(solids: list[Solid]) -> Struct:
     yaws = np.array([[np.cos(solid.yaw), np.sin(solid.yaw)] for solid in solids], np.float32)
-    kinds = np.array([solid.kind for solid in solids], np.int32)
-    return [
-        array(kinds, wp.int32),
-        vectors(np.array([solid.centre for solid in solids]).reshape(-1, 3)),
-        vectors(np.array([solid.half for solid in solids]).reshape(-1, 3)),
-        array(yaws.reshape(-1, 2), wp.vec2),
-    ]
+    return filled(
+        kernels.Solids,
+        kinds=array(np.array([solid.kind for solid in solids], np.int32), wp.int32),
+        centres=vectors(np.array([solid.centre for solid in solids]).reshape(-1, 3)),
+        halves=vectors(np.array([solid.half for solid in solids]).reshape(-1, 3)),
+        yaws=array(yaws.reshape(-1, 2), wp.vec2),
+    )
 
 
-def _spots(hits: _Hits, camera: Camera, rays: np.ndarray, own: np.ndarray) -> Spots:
+def _surface_points(
+    hits: _Hits, camera: Camera, rays: np.ndarray, own: np.ndarray
+) -> SurfacePoints:
     local, normal = hits.local[own].astype(float), hits.own_normal[own]
     side, level = np.abs(normal[:, 0]) > 0.7, np.abs(normal[:, 1]) > 0.7
     across = np.where(side, local[:, 2], local[:, 0])
@@ -163,7 +168,7 @@ def _spots(hits: _Hits, camera: Camera, rays: np.ndarray, own: np.ndarray) -> Sp
     position = camera.position + rays[own] * distance[:, None]
     facing = np.abs((hits.normal[own] * rays[own]).sum(axis=1)).clip(0.08)
     footprint = distance / camera.focal / np.sqrt(facing)
-    return Spots(np.stack([across, down], axis=-1), position, normal, footprint)
+    return SurfacePoints(np.stack([across, down], axis=-1), position, normal, footprint)
 
 
 def _light(
@@ -181,8 +186,7 @@ def _light(
     blocking = [solid for solid in world.solids if solid.blocks]
     inputs = [
         vectors(position), vectors(hits.normal[own]), vectors(lamps.towards),
-        vectors(lamps.strength), array(wide, wp.float32),
-        world.reach, *_packed(blocking), total,
+        vectors(lamps.strength), array(wide, wp.float32), _packed(blocking), world.reach, total,
     ]  # fmt: skip
     launch(kernels.light, len(own), inputs)
     coarse = np.zeros((4 * height * width, 3), np.float32)
@@ -230,7 +234,7 @@ def _defocus(picture: np.ndarray, depth: np.ndarray, sharp: float, focus: float)
     return picture
 
 
-def _taking_shadows(picture: np.ndarray, camera: Camera, hits: _Hits, rays: np.ndarray) -> Scenery:
+def _with_shadows(picture: np.ndarray, camera: Camera, hits: _Hits, rays: np.ndarray) -> Scenery:
     height, width = camera.size
     step = 2 * COARSE
     pick = np.arange(4 * height * width).reshape(2 * height, 2 * width)

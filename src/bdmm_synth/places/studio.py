@@ -1,4 +1,4 @@
-"""The studio: lamps and a seamless backdrop."""
+"""The studio's seamless backdrop."""
 
 from dataclasses import dataclass
 

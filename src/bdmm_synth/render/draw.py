@@ -1,4 +1,4 @@
-"""A person drawn into one z-buffer: which face or strand each sample of the picture shows."""
+"""A posed person rasterised into one z-buffer: the face or strand of each sample."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ _MARKERS = 0.016
 """Metres between the vertices that stand for the person in rough shadow maps."""
 
 
-class Puppet:
+class SkinnedMesh:
     """A merged mesh in the kernels' memory.
 
     Args:
@@ -59,7 +59,7 @@ class Puppet:
 
 
 def _markers(mesh: Mesh) -> np.ndarray:
-    """Return some vertices that lie no further apart than shadow maps of points can bear."""
+    """Return vertices, dense enough to mark rough shadow maps."""
     on_faces = np.unique(mesh.faces)
     points = np.concatenate([on_faces[mesh.inside[on_faces] > 0], mesh.segments[mesh.growing, 1]])
     cells = np.floor(mesh.rest[points] / _MARKERS).astype(np.int64)
@@ -86,11 +86,11 @@ class Drawn:
     seen: wp.array
 
 
-def draw(puppet: Puppet, posed: wp.array, camera: Camera, fine: int, strand: float) -> Drawn:
+def draw(model: SkinnedMesh, posed: wp.array, camera: Camera, fine: int, strand: float) -> Drawn:
     """Draw a posed person.
 
     Args:
-        puppet: who.
+        model: who.
         posed: ``v 3`` vertices in the scene.
         camera: whose size counts samples.
         fine: samples along a pixel's side.
@@ -99,18 +99,18 @@ def draw(puppet: Puppet, posed: wp.array, camera: Camera, fine: int, strand: flo
     seen = wp.empty_like(posed)
     inputs = [
         posed, wp.mat33(*camera.turn.ravel()), wp.vec3(*camera.position), float(camera.focal),
-        wp.vec2(*camera.centre), puppet.recede, seen,
+        wp.vec2(*camera.centre), model.recede, seen,
     ]  # fmt: skip
     launch(kernels.project_vertices, len(posed), inputs)
     left, top, right, bottom = _box(seen.numpy(), camera.size, fine, strand)
     keys = np.full((bottom - top, right - left), EMPTY)
     buffer = shared(keys, wp.int64)
     if keys.size:
-        inputs = [seen, puppet.faces, puppet.two_sided, puppet.inside, left, top, buffer]
-        launch(kernels.draw_faces, len(puppet.faces), inputs)
-        if len(puppet.segments):
-            inputs = [seen, puppet.segments, strand, len(puppet.faces), left, top, buffer]
-            launch(kernels.draw_strands, len(puppet.segments), inputs)
+        inputs = [seen, model.faces, model.two_sided, model.inside, left, top, buffer]
+        launch(kernels.draw_faces, len(model.faces), inputs)
+        if len(model.segments):
+            inputs = [seen, model.segments, strand, len(model.faces), left, top, buffer]
+            launch(kernels.draw_strands, len(model.segments), inputs)
     return Drawn(left, top, fine, keys, seen)
 
 

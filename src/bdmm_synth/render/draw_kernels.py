@@ -1,5 +1,5 @@
 """Posing and the z-buffer of rendered people, as warp-lang kernels for the CPU."""
-# Kernels are Python only in looks: warp-lang gives types of its own to what stands in them.
+# warp-lang compiles these functions and gives their annotations its own meaning.
 # pyright: reportInvalidTypeForm=false, reportOperatorIssue=false, reportIndexIssue=false
 # pyright: reportCallIssue=false, reportArgumentType=false, reportAssignmentType=false
 # pyright: reportGeneralTypeIssues=false
@@ -77,6 +77,15 @@ def add_normals(
 def edge(a: wp.vec3, b: wp.vec3, x: float, y: float):
     """Return twice the signed area of a triangle with two corners and a point."""
     return (b[0] - a[0]) * (y - a[1]) - (b[1] - a[1]) * (x - a[0])
+
+
+@no_type_check
+@wp.func
+def part_along(a: wp.vec3, b: wp.vec3, x: float, y: float):
+    """Return how far along a segment, 0 to 1, the point next to (x, y) lies."""
+    along = wp.vec2(b[0] - a[0], b[1] - a[1])
+    away = wp.vec2(x - a[0], y - a[1])
+    return wp.clamp(wp.dot(away, along) / wp.max(wp.dot(along, along), 1.0e-6), 0.0, 1.0)
 
 
 @no_type_check

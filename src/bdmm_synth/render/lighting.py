@@ -9,8 +9,9 @@ from scipy.ndimage import map_coordinates
 
 from bdmm_synth.light.lamps import REACH, Bank
 from bdmm_synth.render import lighting_kernels as kernels
-from bdmm_synth.render.draw import Puppet
-from bdmm_synth.warp_cpu import launch, vectors, zeros
+from bdmm_synth.render.draw import SkinnedMesh
+from bdmm_synth.render.lighting_kernels import LampArrays, Samples, ShadowMaps
+from bdmm_synth.warp_cpu import Struct, array, filled, launch, vectors, zeros
 
 _CELLS = 128
 _LOW = 0.05
@@ -46,20 +47,10 @@ _GROUND_TAPS = 2
 """The ground is seen in fewer points than the person, and smooth: noise would show."""
 
 
-@dataclass(frozen=True)
-class Samples:
-    """Points of a person that take light, in the kernels' memory; all ``n 3``.
-
-    ``gloss`` is squared roughness, reflectance and fuzz; where the first is negative the point is
-    hair and both normals are its tangent.
-    """
-
-    position: wp.array
-    plain: wp.array
-    normal: wp.array
-    albedo: wp.array
-    gloss: wp.array
-    wrap: wp.array
+def empty_samples(count: int) -> Struct:
+    """Return ``count`` samples to be filled in by `texture_kernels.look_up`."""
+    names = ("position", "plain", "normal", "albedo", "gloss", "wrap")
+    return filled(Samples, **{name: zeros(count, wp.vec3) for name in names})
 
 
 @dataclass(frozen=True)
@@ -85,22 +76,22 @@ def make_ground(banks: list[Bank], position: np.ndarray, normal: np.ndarray) -> 
 
 def illuminate(
     banks: list[Bank],
-    puppet: Puppet,
+    model: SkinnedMesh,
     posed: wp.array,
     centre: np.ndarray,
     eye: np.ndarray,
-    samples: Samples,
+    samples: Struct,
     ground: Ground,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Add up the light of all lamps.
 
     Args:
         banks: the lamps.
-        puppet: who casts shadows.
+        model: who casts shadows.
         posed: ``v 3`` vertices in the scene.
         centre: ``3`` the middle of what shadow maps cover.
         eye: ``3`` where the camera is.
-        samples: ``n`` points of the person.
+        samples: `lighting_kernels.Samples`, ``n`` points of the person.
         ground: ``m`` points around.
 
     Returns:
@@ -111,54 +102,49 @@ def illuminate(
     below = zeros(len(ground.position), wp.vec3)
     places, normals = vectors(ground.position), vectors(ground.normal)
     for bank in banks:
-        maps = _shadow_maps(bank, puppet, posed, centre)
+        lamps = filled(
+            LampArrays,
+            towards=vectors(bank.lamps.towards),
+            strength=vectors(bank.lamps.strength),
+            turns=array(bank.turns, wp.mat33),
+        )
+        maps = _shadow_maps(bank, model, posed, centre, lamps.turns)
         if len(samples.position):
-            inputs = [
-                *maps.given(bank.taps), wp.vec3(*eye), samples.position, samples.plain,
-                samples.normal, samples.albedo, samples.gloss, samples.wrap, int(bank.sheen), total,
-            ]  # fmt: skip
+            inputs = [lamps, maps, wp.vec3(*eye), samples, int(bank.sheen), total]
             launch(kernels.light_samples, len(samples.position), inputs)
         if len(ground.position):
-            taps = bank.taps * _GROUND_TAPS if bank.taps > 1 else 1
-            inputs = [*maps.given(taps), places, normals, below]
-            launch(kernels.light_ground, len(ground.position), inputs)
+            maps.taps = bank.taps * _GROUND_TAPS if bank.taps > 1 else 1
+            launch(
+                kernels.light_ground, len(ground.position), [lamps, maps, places, normals, below]
+            )
     return total.numpy(), below.numpy().reshape(-1, 3) / ground.full
 
 
-@dataclass(frozen=True)
-class _Maps:
-    """A bank's lamps with what is nearest to each: solid things, and hair."""
-
-    bank: Bank
-    middle: wp.vec3
-    cell: float
-    solid: wp.array
-    veil: wp.array
-
-    def given(self, taps: int) -> list:
-        """Return what the light kernels want to know first."""
-        slack = 0.02 if self.bank.rough else 0.003 + 0.9 * self.cell
-        return [
-            *self.bank.in_memory, self.middle, self.cell, slack, self.bank.spread, taps,
-            self.solid, self.veil,
-        ]  # fmt: skip
-
-
-def _shadow_maps(bank: Bank, puppet: Puppet, posed: wp.array, centre: np.ndarray) -> _Maps:
-    count, (_, _, turns) = len(bank.lamps.towards), bank.in_memory
-    middle, cell = wp.vec3(*centre), 2 * REACH / bank.side
-    shape = (count, bank.side, bank.side)
-    solid = wp.full(shape, kernels.FAR, dtype=wp.float32, device="cpu")
-    veil = zeros((0, 0, 0), wp.float32)
+def _shadow_maps(
+    bank: Bank, model: SkinnedMesh, posed: wp.array, centre: np.ndarray, turns: wp.array
+) -> Struct:
+    """Find what is nearest to each lamp of a bank: solid things, and hair."""
+    cell = 2 * REACH / bank.side
+    shape = (len(turns), bank.side, bank.side)
+    maps = filled(
+        ShadowMaps,
+        solid=wp.full(shape, kernels.FAR, dtype=wp.float32, device="cpu"),
+        hair=zeros((0, 0, 0), wp.float32),
+        centre=wp.vec3(*centre),
+        cell=cell,
+        slack=0.02 if bank.rough else 0.003 + 0.9 * cell,
+        spread=bank.spread,
+        taps=bank.taps,
+    )
     if bank.rough:
-        inputs = [posed, puppet.markers, turns, middle, cell, solid]
-        launch(kernels.shade_by_points, len(puppet.markers), inputs)
-    else:
-        inputs = [posed, puppet.faces, puppet.inside, turns, middle, cell, solid]
-        launch(kernels.shade_by_faces, (count, len(puppet.faces)), inputs)
-        if len(puppet.growing):
-            veil = wp.full(shape, kernels.FAR, dtype=wp.float32, device="cpu")
-            radius = max(_HAIR / cell, 0.5)
-            inputs = [posed, puppet.growing, radius, turns, middle, cell, veil]
-            launch(kernels.shade_by_strands, (count, len(puppet.growing)), inputs)
-    return _Maps(bank, middle, cell, solid, veil)
+        inputs = [posed, model.markers, turns, maps.centre, cell, maps.solid]
+        launch(kernels.shade_by_points, len(model.markers), inputs)
+        return maps
+    inputs = [posed, model.faces, model.inside, turns, maps.centre, cell, maps.solid]
+    launch(kernels.shade_by_faces, (len(turns), len(model.faces)), inputs)
+    if len(model.growing):
+        maps.hair = wp.full(shape, kernels.FAR, dtype=wp.float32, device="cpu")
+        radius = max(_HAIR / cell, 0.5)
+        inputs = [posed, model.growing, radius, turns, maps.centre, cell, maps.hair]
+        launch(kernels.shade_by_strands, (len(turns), len(model.growing)), inputs)
+    return maps

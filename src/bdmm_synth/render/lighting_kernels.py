@@ -1,5 +1,5 @@
 """Shadow maps and the light of lamps, as warp-lang kernels for the CPU."""
-# Kernels are Python only in looks: warp-lang gives types of its own to what stands in them.
+# warp-lang compiles these functions and gives their annotations its own meaning.
 # pyright: reportInvalidTypeForm=false, reportOperatorIssue=false, reportIndexIssue=false
 # pyright: reportCallIssue=false, reportArgumentType=false, reportAssignmentType=false
 # pyright: reportGeneralTypeIssues=false
@@ -96,11 +96,11 @@ def shade_by_strands(
     turns: wp.array(dtype=wp.mat33),
     centre: wp.vec3,
     cell: float,
-    veil: wp.array3d(dtype=wp.float32),
+    hair: wp.array3d(dtype=wp.float32),
 ):
     """Draw pieces of hair, ``radius`` cells thick, into each lamp's map."""
     lamp, i = wp.tid()
-    side = veil.shape[1]
+    side = hair.shape[1]
     a = to_map(posed[segments[i][0]], turns[lamp], centre, cell, side)
     b = to_map(posed[segments[i][1]], turns[lamp], centre, cell, side)
     low = wp.min(a, b)
@@ -116,70 +116,115 @@ def shade_by_strands(
             away = wp.vec2(float(column) + 0.5 - a[0], float(row) + 0.5 - a[1])
             part = wp.clamp(wp.dot(away, along) / length, 0.0, 1.0)
             if wp.length(away - along * part) <= radius:
-                wp.atomic_min(veil, lamp, row, column, a[2] + (b[2] - a[2]) * part)
+                wp.atomic_min(hair, lamp, row, column, a[2] + (b[2] - a[2]) * part)
 
 
-_VEIL = wp.constant(0.016)  # depth in hair, metres, at which a third of the light is left
+_HAIR_DEPTH = wp.constant(0.016)  # depth in hair, metres, at which a third of the light is left
 # Taps spiral outwards, each turned by the golden angle from the one before.
 _TURN_COSINE = wp.constant(-0.7373688)
 _TURN_SINE = wp.constant(0.6754903)
 
 
 @no_type_check
+@wp.struct
+class LampArrays:
+    """Distant lamps.
+
+    Attributes:
+        towards: ``n`` unit directions towards them.
+        strength: ``n`` RGB.
+        turns: ``n`` rotations from the scene into their shadow maps.
+    """
+
+    towards: wp.array(dtype=wp.vec3)
+    strength: wp.array(dtype=wp.vec3)
+    turns: wp.array(dtype=wp.mat33)
+
+
+@no_type_check
+@wp.struct
+class ShadowMaps:
+    """What is nearest to each lamp.
+
+    Attributes:
+        solid: ``n side side`` metres from the lamp to the nearest face.
+        hair: the same for hair; empty where there is none.
+        centre: the middle of the maps in the scene.
+        cell: metres along a side of a cell.
+        slack: metres behind the nearest face from which on a point is in shadow.
+        spread: metres by which a shadow's edge widens per metre behind what casts it.
+        taps: samples of the map for a soft shadow; 1 for a hard one.
+    """
+
+    solid: wp.array3d(dtype=wp.float32)
+    hair: wp.array3d(dtype=wp.float32)
+    centre: wp.vec3
+    cell: float
+    slack: float
+    spread: float
+    taps: int
+
+
+@no_type_check
+@wp.struct
+class Samples:
+    """Points of a person that take light; ``n`` each.
+
+    Attributes:
+        position: in the scene.
+        plain: normal of the mesh; the tangent of hair.
+        normal: normal with bumps; the tangent of hair.
+        albedo: RGB linear.
+        gloss: squared roughness, reflectance and fuzz; the first is negative for hair.
+        wrap: how far red, green and blue light creeps around an edge.
+    """
+
+    position: wp.array(dtype=wp.vec3)
+    plain: wp.array(dtype=wp.vec3)
+    normal: wp.array(dtype=wp.vec3)
+    albedo: wp.array(dtype=wp.vec3)
+    gloss: wp.array(dtype=wp.vec3)
+    wrap: wp.array(dtype=wp.vec3)
+
+
+@no_type_check
 @wp.func
-def _free(
-    place: wp.vec3,
-    slack: float,
-    lamp: int,
-    solid: wp.array3d(dtype=wp.float32),
-    veil: wp.array3d(dtype=wp.float32),
-):
-    """Return the part of a lamp's light that gets to a point of its map; a veil may be empty."""
-    side = solid.shape[1]
+def _free(maps: ShadowMaps, lamp: int, place: wp.vec3):
+    """Return the part of a lamp's light that gets to a point of its map."""
+    side = maps.solid.shape[1]
     column = int(wp.floor(place[0]))
     row = int(wp.floor(place[1]))
     if column < 0 or row < 0 or column >= side or row >= side:
         return 1.0
-    if place[2] > solid[lamp, row, column] + slack:
+    if place[2] > maps.solid[lamp, row, column] + maps.slack:
         return 0.0
-    if veil.shape[0] == 0:
+    if maps.hair.shape[0] == 0:
         return 1.0
-    cover = place[2] - veil[lamp, row, column] - 0.002 - slack
+    cover = place[2] - maps.hair[lamp, row, column] - 0.002 - maps.slack
     if cover > 0.0:
-        return wp.max(wp.exp(-cover / _VEIL), 0.06)
+        return wp.max(wp.exp(-cover / _HAIR_DEPTH), 0.06)
     return 1.0
 
 
 @no_type_check
 @wp.func
 def _reach(
-    point: wp.vec3,
-    plain: wp.vec3,
-    turn: wp.mat33,
-    centre: wp.vec3,
-    cell: float,
-    slack: float,
-    spread: float,
-    taps: int,
-    lamp: int,
-    start: float,
-    solid: wp.array3d(dtype=wp.float32),
-    veil: wp.array3d(dtype=wp.float32),
+    maps: ShadowMaps, lamp: int, turn: wp.mat33, point: wp.vec3, plain: wp.vec3, start: float
 ):
     """Return the part of a lamp's light that gets to a point; wide lamps have soft shadows."""
-    side = solid.shape[1]
-    place = to_map(point, turn, centre, cell, side)
-    if taps <= 1:
-        return _free(place, slack, lamp, solid, veil)
+    side = maps.solid.shape[1]
+    place = to_map(point, turn, maps.centre, maps.cell, side)
+    if maps.taps <= 1:
+        return _free(maps, lamp, place)
     # How the surface's own depth changes in the map, lest it shade itself.
     normal = turn * plain
     steep = wp.min(normal[2], -0.25)
-    slope_x = wp.clamp(-normal[0] / steep, -2.0, 2.0) * cell
-    slope_y = wp.clamp(-normal[1] / steep, -2.0, 2.0) * cell
-    widest = 0.35 * spread / cell
+    slope_x = wp.clamp(-normal[0] / steep, -2.0, 2.0) * maps.cell
+    slope_y = wp.clamp(-normal[1] / steep, -2.0, 2.0) * maps.cell
+    widest = 0.35 * maps.spread / maps.cell
     blockers = float(0)
     gap = float(0)
-    fewer = taps / 2 + 2
+    fewer = maps.taps / 2 + 2
     cosine = wp.cos(start)
     sine = wp.sin(start)
     for k in range(fewer):
@@ -193,30 +238,30 @@ def _reach(
         row = int(wp.floor(place[1] + dy))
         if column >= 0 and row >= 0 and column < side and row < side:
             depth = place[2] + dx * slope_x + dy * slope_y
-            nearest = solid[lamp, row, column]
-            if veil.shape[0] > 0:
-                nearest = wp.min(nearest, veil[lamp, row, column])
-            if depth > nearest + slack:
+            nearest = maps.solid[lamp, row, column]
+            if maps.hair.shape[0] > 0:
+                nearest = wp.min(nearest, maps.hair[lamp, row, column])
+            if depth > nearest + maps.slack:
                 blockers += 1.0
                 gap += depth - nearest
     if blockers == 0.0:
         return 1.0
-    if blockers > float(fewer) - 0.5 and gap / blockers * spread < 0.7 * widest * cell:
+    if blockers > float(fewer) - 0.5 and gap / blockers * maps.spread < 0.7 * widest * maps.cell:
         return 0.0
-    wide = wp.max(wp.min(gap / blockers * spread / cell, widest * 2.0), 0.8)
+    wide = wp.max(wp.min(gap / blockers * maps.spread / maps.cell, widest * 2.0), 0.8)
     total = float(0)
     cosine = wp.cos(start)
     sine = wp.sin(start)
-    for k in range(taps):
-        radius = wp.sqrt((float(k) + 0.5) / float(taps)) * wide
+    for k in range(maps.taps):
+        radius = wp.sqrt((float(k) + 0.5) / float(maps.taps)) * wide
         dx = radius * cosine
         dy = radius * sine
         before = cosine
         cosine = before * _TURN_COSINE - sine * _TURN_SINE
         sine = before * _TURN_SINE + sine * _TURN_COSINE
         depth = place[2] + dx * slope_x + dy * slope_y
-        total += _free(wp.vec3(place[0] + dx, place[1] + dy, depth), slack, lamp, solid, veil)
-    return total / float(taps)
+        total += _free(maps, lamp, wp.vec3(place[0] + dx, place[1] + dy, depth))
+    return total / float(maps.taps)
 
 
 @no_type_check
@@ -280,76 +325,51 @@ def _on_hair(towards: wp.vec3, tangent: wp.vec3, v: wp.vec3, albedo: wp.vec3):
 @no_type_check
 @wp.kernel(enable_backward=False)
 def light_samples(
-    towards: wp.array(dtype=wp.vec3),
-    strength: wp.array(dtype=wp.vec3),
-    turns: wp.array(dtype=wp.mat33),
-    centre: wp.vec3,
-    cell: float,
-    slack: float,
-    spread: float,
-    taps: int,
-    solid: wp.array3d(dtype=wp.float32),
-    veil: wp.array3d(dtype=wp.float32),
+    lamps: LampArrays,
+    maps: ShadowMaps,
     eye: wp.vec3,
-    position: wp.array(dtype=wp.vec3),
-    plain: wp.array(dtype=wp.vec3),
-    normal: wp.array(dtype=wp.vec3),
-    albedo: wp.array(dtype=wp.vec3),
-    gloss: wp.array(dtype=wp.vec3),
-    wrap: wp.array(dtype=wp.vec3),
+    samples: Samples,
     sheen: int,
     total: wp.array(dtype=wp.vec3),
 ):
     """Add the lamps' light on samples of surfaces and of hair (whose gloss is negative)."""
     i = wp.tid()
-    n = normal[i]
-    p = position[i]
+    n = samples.normal[i]
+    plain = samples.plain[i]
+    albedo = samples.albedo[i]
+    p = samples.position[i]
     v = wp.normalize(eye - p)
-    g = gloss[i]
-    w = wrap[i]
+    g = samples.gloss[i]
+    w = samples.wrap[i]
     edge = -wp.max(w[0], 0.1)
-    part = wp.cw_div(albedo[i], wp.cw_mul(wp.vec3(1.0) + w, wp.vec3(1.0) + w))
+    part = wp.cw_div(albedo, wp.cw_mul(wp.vec3(1.0) + w, wp.vec3(1.0) + w))
     start = float(0)
-    if taps > 1:
+    if maps.taps > 1:
         start = wp.randf(wp.rand_init(17, i)) * 6.2831853
     light = wp.vec3(0.0, 0.0, 0.0)
-    for lamp in range(towards.shape[0]):
-        to = towards[lamp]
+    for lamp in range(lamps.towards.shape[0]):
+        to = lamps.towards[lamp]
         cosine = wp.dot(n, to)
         if g[0] < 0.0:
-            point = p + to * 0.012
-            free = _reach(
-                point, -to, turns[lamp], centre, cell, slack, spread, taps, lamp, start, solid, veil
-            )
+            free = _reach(maps, lamp, lamps.turns[lamp], p + to * 0.012, -to, start)
             if free > 0.0:
-                light += wp.cw_mul(_on_hair(to, n, v, albedo[i]), strength[lamp]) * free
+                light += wp.cw_mul(_on_hair(to, n, v, albedo), lamps.strength[lamp]) * free
         elif cosine > edge:
-            point = p + plain[i] * (0.003 + 0.4 * slack)
-            free = _reach(
-                point, plain[i], turns[lamp], centre, cell, slack, spread, taps, lamp, start,
-                solid, veil,
-            )  # fmt: skip
+            point = p + plain * (0.003 + 0.4 * maps.slack)
+            free = _reach(maps, lamp, lamps.turns[lamp], point, plain, start)
             if free > 0.0:
                 shine = _soft(cosine, part, w)
                 if sheen != 0:
                     shine += _gloss(to, n, v, g)
-                light += wp.cw_mul(shine, strength[lamp]) * free
+                light += wp.cw_mul(shine, lamps.strength[lamp]) * free
     total[i] = total[i] + light
 
 
 @no_type_check
 @wp.kernel(enable_backward=False)
 def light_ground(
-    towards: wp.array(dtype=wp.vec3),
-    strength: wp.array(dtype=wp.vec3),
-    turns: wp.array(dtype=wp.mat33),
-    centre: wp.vec3,
-    cell: float,
-    slack: float,
-    spread: float,
-    taps: int,
-    solid: wp.array3d(dtype=wp.float32),
-    veil: wp.array3d(dtype=wp.float32),
+    lamps: LampArrays,
+    maps: ShadowMaps,
     position: wp.array(dtype=wp.vec3),
     normal: wp.array(dtype=wp.vec3),
     total: wp.array(dtype=wp.vec3),
@@ -360,11 +380,9 @@ def light_ground(
     n = normal[i]
     start = wp.randf(wp.rand_init(17, i)) * 6.2831853
     light = wp.vec3(0.0, 0.0, 0.0)
-    for lamp in range(towards.shape[0]):
-        cosine = wp.dot(n, towards[lamp])
+    for lamp in range(lamps.towards.shape[0]):
+        cosine = wp.dot(n, lamps.towards[lamp])
         if cosine > 0.0:
-            free = _reach(
-                p, n, turns[lamp], centre, cell, slack, spread, taps, lamp, start, solid, veil
-            )
-            light += strength[lamp] * (cosine * free)
+            free = _reach(maps, lamp, lamps.turns[lamp], p, n, start)
+            light += lamps.strength[lamp] * (cosine * free)
     total[i] = total[i] + light

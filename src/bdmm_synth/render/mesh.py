@@ -1,4 +1,4 @@
-"""Everything that a person wears, is and grows, merged into one mesh that moves with the bones."""
+"""Body, clothes and hair of a person merged into one skinned mesh."""
 
 from dataclasses import dataclass
 

@@ -9,16 +9,16 @@ import numpy as np
 import warp as wp
 
 from bdmm_synth.camera import Camera, Film
-from bdmm_synth.light.lamps import Bank, Lamps, in_banks
+from bdmm_synth.light.lamps import Bank, Lamps, exact_banks
 from bdmm_synth.people.person import Person
 from bdmm_synth.places.scenery import Scenery
 from bdmm_synth.places.studio import Backdrop, seamless
-from bdmm_synth.render import texture_kernels
-from bdmm_synth.render.draw import EMPTY, Drawn, Puppet, draw
-from bdmm_synth.render.lighting import Samples, contact, illuminate, make_ground
+from bdmm_synth.render.draw import EMPTY, Drawn, SkinnedMesh, draw
+from bdmm_synth.render.lighting import contact, empty_samples, illuminate, make_ground
 from bdmm_synth.render.mesh import bone_frames, merge
 from bdmm_synth.render.texture import Texture
-from bdmm_synth.warp_cpu import launch, shared, zeros
+from bdmm_synth.render.texture_kernels import Posed, Shown, look_up
+from bdmm_synth.warp_cpu import Struct, filled, launch, shared
 
 _STRAND = 0.0003
 """Radius of a strand of hair that is near enough, metres."""
@@ -27,7 +27,7 @@ _TEXEL = 1.0
 
 
 @dataclass(frozen=True)
-class Aim:
+class PersonView:
     """A person in a pose before the camera, not lit yet.
 
     Attributes:
@@ -58,10 +58,11 @@ class Picture:
     foreground: np.ndarray
 
 
-class Photographer:
-    """Takes many pictures of one person from one place: what can be made once, is.
+class Renderer:
+    """Renders many pictures of one person before one camera.
 
-    `aim` at some poses, `paint` what is seen in any of them, then `expose` each; or `shoot`.
+    Call `draw_poses` for some poses, `paint` with what is seen in them, and `shade` for each; or
+    `render` for a single picture. What pictures share is made once.
 
     Args:
         person: who.
@@ -85,88 +86,104 @@ class Photographer:
         self._fine, self._banks, self._scenery, self._film = fine, banks, scenery, film
         metres = -camera.position[2] / self.camera.focal
         self._strand = max(0.5, _STRAND / metres)
-        self.puppet = Puppet(merge(person, 2 * self._strand * metres))
-        self._texture = Texture(person, self.puppet.mesh, _TEXEL * metres)
+        self.model = SkinnedMesh(merge(person, 2 * self._strand * metres))
+        self._texture = Texture(person, self.model.mesh, _TEXEL * metres)
         self._ground = make_ground(banks, scenery.position, scenery.normal)
 
-    def shoot(self, rotations: np.ndarray, pelvis: np.ndarray, seed: int = 0) -> Picture:
-        """Take one picture; see `aim` and `expose`."""
-        aims = self.aim(rotations[None], pelvis[None])
-        self.paint(aims)
-        return self.expose(aims[0], seed)
+    def render(self, rotations: np.ndarray, pelvis: np.ndarray, seed: int = 0) -> Picture:
+        """Take one picture; see `draw_poses` and `shade`."""
+        views = self.draw_poses(rotations[None], pelvis[None])
+        self.paint(views)
+        return self.shade(views[0], seed)
 
-    def aim(self, rotations: np.ndarray, pelvis: np.ndarray) -> list[Aim]:
+    def draw_poses(self, rotations: np.ndarray, pelvis: np.ndarray) -> list[PersonView]:
         """Find what the camera sees of the person in some poses.
 
         Args:
             rotations: ``t 24 3 3`` local rotations in the scene's axes.
             pelvis: ``t 3`` in the scene: the floor is y = 0, up is negative.
         """
-        frames = bone_frames(self.puppet.mesh.figure, rotations, pelvis)
-        return [self._aim_at(own, place) for own, place in zip(frames, pelvis, strict=True)]
+        frames = bone_frames(self.model.mesh.figure, rotations, pelvis)
+        return [self._view_of(own, place) for own, place in zip(frames, pelvis, strict=True)]
 
-    def _aim_at(self, frames: np.ndarray, pelvis: np.ndarray) -> Aim:
-        posed = self.puppet.pose(frames)
-        drawn = draw(self.puppet, posed, self.camera, self._fine, self._strand)
+    def _view_of(self, frames: np.ndarray, pelvis: np.ndarray) -> PersonView:
+        posed = self.model.pose(frames)
+        drawn = draw(self.model, posed, self.camera, self._fine, self._strand)
         place = np.flatnonzero(drawn.keys != EMPTY).astype(np.int32)
         number = (drawn.keys.ravel()[place] & (2**32 - 1)).astype(np.int32)
-        return Aim(posed, pelvis, drawn, place, number)
+        return PersonView(posed, pelvis, drawn, place, number)
 
-    def paint(self, aims: Sequence[Aim]) -> None:
+    def paint(self, views: Sequence[PersonView]) -> None:
         """Paint whatever is seen in some poses and was not painted before."""
-        faces = len(self.puppet.faces)
-        seen = np.zeros(faces + len(self.puppet.segments), bool)
-        for aim in aims:
-            seen[aim.number] = True
+        faces = len(self.model.faces)
+        seen = np.zeros(faces + len(self.model.segments), bool)
+        for view in views:
+            seen[view.number] = True
         self._texture.paint(np.flatnonzero(seen[:faces]))
 
-    def expose(self, aim: Aim, seed: int = 0) -> Picture:
-        """Light a person and develop the picture.
+    def shade(self, view: PersonView, seed: int = 0) -> Picture:
+        """Light a person and map the light to a picture.
 
         Args:
-            aim: what is seen; must be painted.
+            view: what is seen; must be painted.
             seed: of the grain.
         """
-        puppet, eye = self.puppet, self.camera.position
-        squares = self._scenery.around(aim.pelvis)
+        model, eye = self.model, self.camera.position
+        squares = self._scenery.around(view.pelvis)
         ground = self._ground.part(squares)
         light, shadow = illuminate(
-            self._banks, puppet, aim.posed, aim.pelvis, eye, self._look_up(aim), ground
+            self._banks,
+            model,
+            view.posed,
+            view.pelvis,
+            eye,
+            self._look_up(view),
+            ground,
         )
-        solid = aim.posed.numpy()[puppet.solid]
-        shadow *= contact(solid, aim.pelvis, ground.position)[:, None]
-        picture = self._scenery.shaded(aim.pelvis, squares, shadow)
+        solid = view.posed.numpy()[model.solid]
+        shadow *= contact(solid, view.pelvis, ground.position)[:, None]
+        picture = self._scenery.shaded(view.pelvis, squares, shadow)
         foreground = np.zeros(picture.shape[:2], np.uint8)
-        if len(aim.place):
-            colour = self._gather(aim, light)
-            top, left = aim.drawn.top // self._fine, aim.drawn.left // self._fine
+        if len(view.place):
+            colour = self._gather(view, light)
+            top, left = view.drawn.top // self._fine, view.drawn.left // self._fine
             box = slice(top, top + colour.shape[0]), slice(left, left + colour.shape[1])
             picture[box] = picture[box] * (1 - colour[..., 3:]) + colour[..., :3]
             foreground[box] = (colour[..., 3] * 255 + 0.5).astype(np.uint8)
-        frame = develop(picture * self._film.exposure, self._film.grain, seed)
+        frame = tone_map(picture * self._film.exposure, self._film.grain, seed)
         return Picture(frame, foreground)
 
-    def _look_up(self, aim: Aim) -> Samples:
-        puppet, texture, drawn = self.puppet, self._texture, aim.drawn
-        count = len(aim.place)
-        found = [zeros(count, wp.vec3) for _ in range(6)]
-        inputs = [
-            shared(aim.place, wp.int32),
-            shared(aim.number, wp.int32),
-            drawn.keys.shape[1], drawn.left, drawn.top, wp.vec3(*self.camera.position), drawn.seen,
-            aim.posed, puppet.normals(aim.posed), puppet.faces, puppet.segments, puppet.tint,
-            texture.first, texture.steps, texture.texels, texture.height, *found,
-        ]  # fmt: skip
+    def _look_up(self, view: PersonView) -> Struct:
+        model, drawn, count = self.model, view.drawn, len(view.place)
+        shown = filled(
+            Shown,
+            sample=shared(view.place, wp.int32),
+            number=shared(view.number, wp.int32),
+            width=drawn.keys.shape[1],
+            left=drawn.left,
+            top=drawn.top,
+            seen=drawn.seen,
+        )
+        mesh = filled(
+            Posed,
+            posed=view.posed,
+            normals=model.normals(view.posed),
+            faces=model.faces,
+            segments=model.segments,
+            tint=model.tint,
+        )
+        samples = empty_samples(count)
         if count:
-            launch(texture_kernels.look_up, count, inputs)
-        return Samples(*found)
+            eye = wp.vec3(*self.camera.position)
+            launch(look_up, count, [shown, eye, mesh, self._texture.texels, samples])
+        return samples
 
-    def _gather(self, aim: Aim, light: np.ndarray) -> np.ndarray:
+    def _gather(self, view: PersonView, light: np.ndarray) -> np.ndarray:
         """Return ``h w 4``: what samples add to the box's pixels, and how much they cover."""
-        height, width = aim.drawn.keys.shape
+        height, width = view.drawn.keys.shape
         values = np.zeros((height * width, 4), np.float32)
-        values[aim.place, :3] = light.reshape(-1, 3)
-        values[aim.place, 3] = 1
+        values[view.place, :3] = light.reshape(-1, 3)
+        values[view.place, 3] = 1
         size = (width // self._fine, height // self._fine)
         return cv2.resize(values.reshape(height, width, 4), size, interpolation=cv2.INTER_AREA)
 
@@ -194,7 +211,7 @@ def _vignette(height: int, width: int) -> np.ndarray:
     return dark[..., None].astype(np.float32)
 
 
-def develop(linear: np.ndarray, grain: float, seed: int = 0) -> np.ndarray:
+def tone_map(linear: np.ndarray, grain: float, seed: int = 0) -> np.ndarray:
     """Turn linear light into an 8-bit sRGB picture: film curve, a little grain and vignette.
 
     Args:
@@ -250,14 +267,14 @@ def camera_of(shot: Shot) -> Camera:
     return Camera(shot.size, shot.scale * _DISTANCE, centre, position)
 
 
-def photographer_of(person: Person, shot: Shot) -> Photographer:
+def renderer_of(person: Person, shot: Shot) -> Renderer:
     """Return who takes such pictures of a person."""
     camera = camera_of(shot)
-    return Photographer(
+    return Renderer(
         person,
         camera,
         shot.fine,
-        in_banks(shot.lamps, shot.side),
+        exact_banks(shot.lamps, shot.side),
         seamless(camera, shot.backdrop),
         Film(shot.exposure, shot.grain),
     )
@@ -278,4 +295,4 @@ def photograph(
     Returns:
         ``h w 3`` uint8 sRGB.
     """
-    return photographer_of(person, shot).shoot(rotations, pelvis, seed).frame_uint8
+    return renderer_of(person, shot).render(rotations, pelvis, seed).frame_uint8

@@ -1,11 +1,12 @@
-"""Textures of a merged mesh: each face has a small triangle of texels, painted when first seen."""
+"""Textures of a merged mesh: a small triangle of texels a face, painted when first seen."""
 
 import numpy as np
 import warp as wp
 
 from bdmm_synth.people.person import Person
 from bdmm_synth.render.mesh import Mesh
-from bdmm_synth.warp_cpu import array, shared
+from bdmm_synth.render.texture_kernels import Texels
+from bdmm_synth.warp_cpu import array, filled, shared
 
 _FINEST = 8
 
@@ -35,10 +36,13 @@ class Texture:
         # Albedo; squared roughness, gloss, fuzz; wrap.
         self._texels = np.zeros((3, total, 3), np.float32)
         self._height = np.zeros(total, np.float32)
-        self.steps = array(self._steps, wp.int32)
-        self.first = array(self._start, wp.int32)
-        self.texels = shared(self._texels, wp.vec3)
-        self.height = shared(self._height, wp.float32)
+        self.texels = filled(
+            Texels,
+            first=array(self._start, wp.int32),
+            steps=array(self._steps, wp.int32),
+            values=shared(self._texels, wp.vec3),
+            height=shared(self._height, wp.float32),
+        )
 
     def paint(self, faces: np.ndarray) -> None:
         """Paint faces that have not been painted yet.

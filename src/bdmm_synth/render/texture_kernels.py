@@ -1,5 +1,5 @@
 """What a drawn sample is made of, looked up in baked textures: a warp-lang kernel."""
-# Kernels are Python only in looks: warp-lang gives types of its own to what stands in them.
+# warp-lang compiles these functions and gives their annotations its own meaning.
 # pyright: reportInvalidTypeForm=false, reportOperatorIssue=false, reportIndexIssue=false
 # pyright: reportCallIssue=false, reportArgumentType=false, reportAssignmentType=false
 # pyright: reportGeneralTypeIssues=false
@@ -8,7 +8,8 @@ from typing import no_type_check
 
 import warp as wp
 
-from bdmm_synth.render.draw_kernels import edge
+from bdmm_synth.render.draw_kernels import edge, part_along
+from bdmm_synth.render.lighting_kernels import Samples
 
 _STEEPEST = wp.constant(0.6)
 _TURNED = wp.constant(0.15)
@@ -29,85 +30,120 @@ def _mix(values: wp.array(dtype=wp.vec3), at: wp.vec3i, part: wp.vec3):
 
 
 @no_type_check
+@wp.struct
+class Shown:
+    """The person's samples in a picture.
+
+    Attributes:
+        sample: ``n`` indices into the box around the person.
+        number: ``n`` the face or segment that each shows.
+        width: samples across the box.
+        left, top: the box's first sample.
+        seen: ``v`` vertices: x, y in samples of the picture, metres of depth.
+    """
+
+    sample: wp.array(dtype=wp.int32)
+    number: wp.array(dtype=wp.int32)
+    width: int
+    left: int
+    top: int
+    seen: wp.array(dtype=wp.vec3)
+
+
+@no_type_check
+@wp.struct
+class Posed:
+    """A posed mesh.
+
+    Attributes:
+        posed: ``v`` vertices in the scene.
+        normals: ``v`` outward, of any length.
+        faces: ``f`` corners.
+        segments: ``s`` ends of the pieces of hair.
+        tint: ``s`` their RGB linear albedo.
+    """
+
+    posed: wp.array(dtype=wp.vec3)
+    normals: wp.array(dtype=wp.vec3)
+    faces: wp.array(dtype=wp.vec3i)
+    segments: wp.array(dtype=wp.vec2i)
+    tint: wp.array(dtype=wp.vec3)
+
+
+@no_type_check
+@wp.struct
+class Texels:
+    """Baked textures.
+
+    Attributes:
+        first: ``f`` each face's first texel.
+        steps: ``f`` texels along its sides.
+        values: ``3 n`` albedo; squared roughness, reflectance, fuzz; wrap.
+        height: ``n`` metres out of the mesh.
+    """
+
+    first: wp.array(dtype=wp.int32)
+    steps: wp.array(dtype=wp.int32)
+    values: wp.array2d(dtype=wp.vec3)
+    height: wp.array(dtype=wp.float32)
+
+
+@no_type_check
 @wp.kernel(enable_backward=False)
-def look_up(
-    sample: wp.array(dtype=wp.int32),
-    number: wp.array(dtype=wp.int32),
-    width: int,
-    left: int,
-    top: int,
-    eye: wp.vec3,
-    seen: wp.array(dtype=wp.vec3),
-    posed: wp.array(dtype=wp.vec3),
-    normals: wp.array(dtype=wp.vec3),
-    faces: wp.array(dtype=wp.vec3i),
-    segments: wp.array(dtype=wp.vec2i),
-    tint: wp.array(dtype=wp.vec3),
-    first: wp.array(dtype=wp.int32),
-    finest: wp.array(dtype=wp.int32),
-    texels: wp.array2d(dtype=wp.vec3),
-    height: wp.array(dtype=wp.float32),
-    position: wp.array(dtype=wp.vec3),
-    plain: wp.array(dtype=wp.vec3),
-    normal: wp.array(dtype=wp.vec3),
-    albedo: wp.array(dtype=wp.vec3),
-    gloss: wp.array(dtype=wp.vec3),
-    wrap: wp.array(dtype=wp.vec3),
-):
+def look_up(shown: Shown, eye: wp.vec3, mesh: Posed, texels: Texels, samples: Samples):
     """Find place, normals and material of samples; hair has its tangent for a normal."""
     k = wp.tid()
-    x = float(left + sample[k] % width) + 0.5
-    y = float(top + sample[k] / width) + 0.5
-    face = number[k]
-    if face >= faces.shape[0]:
-        ends = segments[face - faces.shape[0]]
-        a = seen[ends[0]]
-        b = seen[ends[1]]
-        along = wp.vec2(b[0] - a[0], b[1] - a[1])
-        away = wp.vec2(x - a[0], y - a[1])
-        part = wp.clamp(wp.dot(away, along) / wp.max(wp.dot(along, along), 1.0e-6), 0.0, 1.0)
-        tangent = wp.normalize(posed[ends[1]] - posed[ends[0]])
-        position[k] = posed[ends[0]] + (posed[ends[1]] - posed[ends[0]]) * part
-        plain[k] = tangent
-        normal[k] = tangent
-        albedo[k] = tint[face - faces.shape[0]]
-        gloss[k] = wp.vec3(-1.0, 0.0, 0.0)
+    x = float(shown.left + shown.sample[k] % shown.width) + 0.5
+    y = float(shown.top + shown.sample[k] / shown.width) + 0.5
+    face = shown.number[k]
+    if face >= mesh.faces.shape[0]:
+        ends = mesh.segments[face - mesh.faces.shape[0]]
+        part = part_along(shown.seen[ends[0]], shown.seen[ends[1]], x, y)
+        way = mesh.posed[ends[1]] - mesh.posed[ends[0]]
+        tangent = wp.normalize(way)
+        samples.position[k] = mesh.posed[ends[0]] + way * part
+        samples.plain[k] = tangent
+        samples.normal[k] = tangent
+        samples.albedo[k] = mesh.tint[face - mesh.faces.shape[0]]
+        samples.gloss[k] = wp.vec3(-1.0, 0.0, 0.0)
         return
-    corner = faces[face]
-    a = seen[corner[0]]
-    b = seen[corner[1]]
-    c = seen[corner[2]]
+    corner = mesh.faces[face]
+    a = shown.seen[corner[0]]
+    b = shown.seen[corner[1]]
+    c = shown.seen[corner[2]]
     area = edge(a, b, c[0], c[1])
     u = wp.clamp(edge(b, c, x, y) / area, 0.0, 1.0)
     v = wp.clamp(edge(c, a, x, y) / area, 0.0, 1.0)
     w = wp.max(1.0 - u - v, 0.0)
-    pa = posed[corner[0]]
-    pb = posed[corner[1]]
-    pc = posed[corner[2]]
-    position[k] = pa * u + pb * v + pc * w
-    smooth = wp.normalize(normals[corner[0]] * u + normals[corner[1]] * v + normals[corner[2]] * w)
-    most = finest[face]
+    pa = mesh.posed[corner[0]]
+    pb = mesh.posed[corner[1]]
+    pc = mesh.posed[corner[2]]
+    samples.position[k] = pa * u + pb * v + pc * w
+    smooth = wp.normalize(
+        mesh.normals[corner[0]] * u + mesh.normals[corner[1]] * v + mesh.normals[corner[2]] * w
+    )
+    most = texels.steps[face]
     s = v * float(most)
     t = w * float(most)
     i = wp.min(int(s), most - 1)
     j = wp.min(int(t), most - 1 - i)
     s = s - float(i)
     t = t - float(j)
-    right = _texel(first[face], most, i + 1, j)
-    below = _texel(first[face], most, i, j + 1)
+    right = _texel(texels.first[face], most, i + 1, j)
+    below = _texel(texels.first[face], most, i, j + 1)
     rise_s = float(0)
     rise_t = float(0)
-    at = wp.vec3i(_texel(first[face], most, i, j), right, below)
+    at = wp.vec3i(_texel(texels.first[face], most, i, j), right, below)
     mixed = wp.vec3(1.0 - s - t, s, t)
     if s + t > 1.0 and i + j < most - 1:
-        opposite = _texel(first[face], most, i + 1, j + 1)
+        opposite = _texel(texels.first[face], most, i + 1, j + 1)
         at = wp.vec3i(opposite, below, right)
         mixed = wp.vec3(s + t - 1.0, 1.0 - s, 1.0 - t)
-        rise_s = height[opposite] - height[below]
-        rise_t = height[opposite] - height[right]
+        rise_s = texels.height[opposite] - texels.height[below]
+        rise_t = texels.height[opposite] - texels.height[right]
     else:
-        rise_s = height[right] - height[at[0]]
-        rise_t = height[below] - height[at[0]]
+        rise_s = texels.height[right] - texels.height[at[0]]
+        rise_t = texels.height[below] - texels.height[at[0]]
     edge_s = (pb - pa) / float(most)
     edge_t = (pc - pa) / float(most)
     across = wp.cross(edge_s, edge_t)
@@ -115,14 +151,14 @@ def look_up(
     slope = (wp.cross(edge_t, across) * rise_s + wp.cross(across, edge_s) * rise_t) / size
     # Bumps finer than texels come out too steep: the steeper, the more they are flattened.
     bumped = wp.normalize(smooth - slope / (1.0 + wp.length(slope) / _STEEPEST))
-    tone = _mix(texels[0], at, mixed)
+    tone = _mix(texels.values[0], at, mixed)
     # At its rim, faces of a layer's far side stick out: they are no lining yet.
-    if area > 0.0 and wp.dot(smooth, wp.normalize(eye - position[k])) < -_TURNED:
+    if area > 0.0 and wp.dot(smooth, wp.normalize(eye - samples.position[k])) < -_TURNED:
         bumped = -bumped
         smooth = -smooth
         tone = tone * _LINING
-    plain[k] = smooth
-    normal[k] = bumped
-    albedo[k] = tone
-    gloss[k] = _mix(texels[1], at, mixed)
-    wrap[k] = _mix(texels[2], at, mixed)
+    samples.plain[k] = smooth
+    samples.normal[k] = bumped
+    samples.albedo[k] = tone
+    samples.gloss[k] = _mix(texels.values[1], at, mixed)
+    samples.wrap[k] = _mix(texels.values[2], at, mixed)

@@ -1,4 +1,4 @@
-"""What is true of a rendered clip: where surface points go, what is seen, where the body is."""
+"""Ground truth of a rendered clip: exact flow, visibility, the body and its keypoints."""
 
 from dataclasses import dataclass
 
@@ -12,12 +12,12 @@ from torch import Tensor
 from bdmm.body.model import SkinnedBody
 from bdmm_synth.camera import Camera
 from bdmm_synth.render import truth_kernels as kernels
-from bdmm_synth.render.draw import EMPTY, Drawn, Puppet
+from bdmm_synth.render.draw import EMPTY, Drawn, SkinnedMesh
 from bdmm_synth.render.draw_kernels import DEPTH_STEPS
-from bdmm_synth.warp_cpu import launch, shared
+from bdmm_synth.warp_cpu import filled, launch, shared
 
 _EVERY = 7
-"""Every which vertex of the body takes part in fitting the weak-perspective camera."""
+"""The weak-perspective camera is fitted to every seventh vertex of the body."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class TrueFlow:
 
 @dataclass(frozen=True)
 class Trace:
-    """What is kept of a drawn frame to follow its surface points.
+    """A drawn frame, kept to follow its surface points.
 
     Attributes:
         drawn: its samples.
@@ -58,11 +58,13 @@ def trace(drawn: Drawn) -> Trace:
     return Trace(drawn, np.where(covered, number, np.int32(-1)))
 
 
-def true_flow(puppet: Puppet, traces: list[Trace], size: tuple[int, int], source: int) -> TrueFlow:
+def true_flow(
+    model: SkinnedMesh, traces: list[Trace], size: tuple[int, int], source: int
+) -> TrueFlow:
     """Follow the surface points of all frames into one of them.
 
     Args:
-        puppet: who was drawn.
+        model: who was drawn.
         traces: of each frame.
         size: (height, width) of the frames in pixels.
         source: index of the source frame.
@@ -70,21 +72,31 @@ def true_flow(puppet: Puppet, traces: list[Trace], size: tuple[int, int], source
     flow = torch.full((len(traces), *size, 2), torch.nan)
     visible = torch.zeros(len(traces), *size, dtype=torch.bool)
     start = traces[source].drawn
-    keys = shared(start.keys, wp.int64)
     limit = wp.vec2(float(size[1] * start.fine), float(size[0] * start.fine))
+    into = filled(
+        kernels.Source,
+        keys=shared(start.keys, wp.int64),
+        left=start.left,
+        top=start.top,
+        limit=limit,
+        seen=start.seen,
+    )
+    mesh = filled(kernels.Meshes, faces=model.faces, layers=model.layers, segments=model.segments)
     for index, frame in enumerate(traces):
         drawn, (height, width) = frame.drawn, frame.owner.shape
         left, top = drawn.left // drawn.fine, drawn.top // drawn.fine
         own = np.full((height, width, 2), np.nan, np.float32)
         seen = np.zeros((height, width), bool)
-        inputs = [
-            shared(frame.owner, wp.int32),
-            left, top, float(drawn.fine), drawn.seen, start.seen, puppet.faces, puppet.segments,
-            puppet.layers, keys, start.left, start.top, limit,
-            shared(own, wp.vec2),
-            shared(seen, wp.bool),
-        ]  # fmt: skip
         if frame.owner.size:
+            target = filled(
+                kernels.Target,
+                owner=shared(frame.owner, wp.int32),
+                left=left,
+                top=top,
+                fine=float(drawn.fine),
+                seen=drawn.seen,
+            )
+            inputs = [target, into, mesh, shared(own, wp.vec2), shared(seen, wp.bool)]
             launch(kernels.follow, (height, width), inputs)
         flow[index, top : top + height, left : left + width] = torch.from_numpy(own)
         visible[index, top : top + height, left : left + width] = torch.from_numpy(seen)
@@ -94,7 +106,7 @@ def true_flow(puppet: Puppet, traces: list[Trace], size: tuple[int, int], source
 def towards_camera(camera: Camera, pelvis: np.ndarray) -> np.ndarray:
     """Return ``3 3``: the scene's axes -> the axes of a camera that looks straight at the pelvis.
 
-    A weak-perspective camera has no position: a person beside the optical axis is seen from the
+    A weak-perspective camera has no position: a person off the optical axis is seen from the
     side, which only a turn of the body can express.
     """
     ray = camera.turn @ (pelvis - camera.position)
@@ -145,7 +157,7 @@ def find_body(
     camera: Camera,
     drawn: list[Drawn],
 ) -> BodyTruth:
-    """Say where the body of a drawn person is.
+    """Find the body of a drawn person in camera terms.
 
     Args:
         body: the body model.

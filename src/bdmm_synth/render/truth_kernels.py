@@ -1,5 +1,5 @@
 """True motion of rendered surfaces between two frames, as warp-lang kernels for the CPU."""
-# Kernels are Python only in looks: warp-lang gives types of its own to what stands in them.
+# warp-lang compiles these functions and gives their annotations its own meaning.
 # pyright: reportInvalidTypeForm=false, reportOperatorIssue=false, reportIndexIssue=false
 # pyright: reportCallIssue=false, reportArgumentType=false, reportAssignmentType=false
 # pyright: reportGeneralTypeIssues=false
@@ -8,7 +8,7 @@ from typing import no_type_check
 
 import warp as wp
 
-from bdmm_synth.render.draw_kernels import DEPTH_STEPS, EMPTY, edge
+from bdmm_synth.render.draw_kernels import DEPTH_STEPS, EMPTY, edge, part_along
 
 _EMPTY = wp.constant(wp.int64(EMPTY))
 _STEPS = wp.constant(wp.float32(DEPTH_STEPS))
@@ -39,24 +39,72 @@ def _layer_of(number: int, layers: wp.array(dtype=wp.int32)):
 
 
 @no_type_check
+@wp.struct
+class Meshes:
+    """Faces and hair of a person.
+
+    Attributes:
+        faces: ``f`` corners.
+        layers: ``f`` the layer of each face.
+        segments: ``s`` ends of the pieces of hair.
+    """
+
+    faces: wp.array(dtype=wp.vec3i)
+    layers: wp.array(dtype=wp.int32)
+    segments: wp.array(dtype=wp.vec2i)
+
+
+@no_type_check
+@wp.struct
+class Target:
+    """The frame whose pixels are followed.
+
+    Attributes:
+        owner: ``h w`` the face or segment of each pixel of the person's box; -1 for none.
+        left, top: the box's first pixel.
+        fine: samples along a pixel's side.
+        seen: ``v`` vertices: x, y in samples, metres of depth.
+    """
+
+    owner: wp.array2d(dtype=wp.int32)
+    left: int
+    top: int
+    fine: float
+    seen: wp.array(dtype=wp.vec3)
+
+
+@no_type_check
+@wp.struct
+class Source:
+    """The frame into which pixels are followed.
+
+    Attributes:
+        keys: ``h w`` the z-buffer of the person's box.
+        left, top: the box's first sample.
+        limit: width and height of the frame in samples.
+        seen: ``v`` vertices: x, y in samples, metres of depth.
+    """
+
+    keys: wp.array2d(dtype=wp.int64)
+    left: int
+    top: int
+    limit: wp.vec2
+    seen: wp.array(dtype=wp.vec3)
+
+
+@no_type_check
 @wp.func
 def _in_front(
-    place: wp.vec3,
-    deep: float,
-    layer: int,
-    layers: wp.array(dtype=wp.int32),
-    left: int,
-    top: int,
-    keys: wp.array2d(dtype=wp.int64),
+    place: wp.vec3, deep: float, layer: int, layers: wp.array(dtype=wp.int32), source: Source
 ):
-    """Tell if one of the four samples around a point shows its layer at its depth."""
-    column = int(wp.floor(place[0] - 0.5)) - left
-    row = int(wp.floor(place[1] - 0.5)) - top
+    """Return whether one of the four samples around a point shows its layer at its depth."""
+    column = int(wp.floor(place[0] - 0.5)) - source.left
+    row = int(wp.floor(place[1] - 0.5)) - source.top
     for k in range(4):
         x = column + k % 2
         y = row + k / 2
-        if x >= 0 and y >= 0 and x < keys.shape[1] and y < keys.shape[0]:
-            key = keys[y, x]
+        if x >= 0 and y >= 0 and x < source.keys.shape[1] and y < source.keys.shape[0]:
+            key = source.keys[y, x]
             found = _layer_of(int(key & wp.int64(4294967295)), layers)
             away = wp.abs(float(key >> wp.int64(32)) / _STEPS - place[2])
             if key != _EMPTY and found == layer and away <= deep:
@@ -67,68 +115,63 @@ def _in_front(
 @no_type_check
 @wp.kernel(enable_backward=False)
 def follow(
-    owner: wp.array2d(dtype=wp.int32),
-    first_column: int,
-    first_row: int,
-    fine: float,
-    target: wp.array(dtype=wp.vec3),
-    source: wp.array(dtype=wp.vec3),
-    faces: wp.array(dtype=wp.vec3i),
-    segments: wp.array(dtype=wp.vec2i),
-    layers: wp.array(dtype=wp.int32),
-    keys: wp.array2d(dtype=wp.int64),
-    left: int,
-    top: int,
-    limit: wp.vec2,
+    target: Target,
+    source: Source,
+    mesh: Meshes,
     flow: wp.array2d(dtype=wp.vec2),
     visible: wp.array2d(dtype=wp.bool),
 ):
     """Find the surface point of each target pixel's centre in the source frame."""
     row, column = wp.tid()
-    number = owner[row, column]
+    number = target.owner[row, column]
     if number < 0:
         return
-    x = (float(first_column + column) + 0.5) * fine
-    y = (float(first_row + row) + 0.5) * fine
+    x = (float(target.left + column) + 0.5) * target.fine
+    y = (float(target.top + row) + 0.5) * target.fine
     here = wp.vec3(0.0, 0.0, 0.0)
     there = wp.vec3(0.0, 0.0, 0.0)
     deep = float(_HAIR_DEEP)
     same_side = True
-    if number < faces.shape[0]:
-        corner = faces[number]
-        a = target[corner[0]]
-        b = target[corner[1]]
-        c = target[corner[2]]
+    if number < mesh.faces.shape[0]:
+        corner = mesh.faces[number]
+        a = target.seen[corner[0]]
+        b = target.seen[corner[1]]
+        c = target.seen[corner[2]]
         area = edge(a, b, c[0], c[1])
         third = 1.0 / 3.0
         u = edge(b, c, x, y) / area - third
         v = edge(c, a, x, y) / area - third
         w = -u - v
-        # The centre may lie a little beside the face that its samples show, but not far.
+        # The centre may lie a little outside the face that its samples show.
         beyond = wp.max(1.0, wp.max(wp.max(wp.abs(u), wp.abs(v)), wp.abs(w)))
         u = u / beyond + third
         v = v / beyond + third
         w = w / beyond + third
         here = a * u + b * v + c * w
-        a = source[corner[0]]
-        b = source[corner[1]]
-        c = source[corner[2]]
+        a = source.seen[corner[0]]
+        b = source.seen[corner[1]]
+        c = source.seen[corner[2]]
         there = a * u + b * v + c * w
         same_side = (edge(a, b, c[0], c[1]) > 0.0) == (area > 0.0)
         deep = _SKIN_DEEP + _steepness(a, b, c)
     else:
-        ends = segments[number - faces.shape[0]]
-        a = target[ends[0]]
-        b = target[ends[1]]
-        along = wp.vec2(b[0] - a[0], b[1] - a[1])
-        away = wp.vec2(x - a[0], y - a[1])
-        part = wp.clamp(wp.dot(away, along) / wp.max(wp.dot(along, along), 1.0e-6), 0.0, 1.0)
+        ends = mesh.segments[number - mesh.faces.shape[0]]
+        a = target.seen[ends[0]]
+        b = target.seen[ends[1]]
+        part = part_along(a, b, x, y)
         here = a + (b - a) * part
-        there = source[ends[0]] + (source[ends[1]] - source[ends[0]]) * part
-    flow[row, column] = wp.vec2((there[0] - here[0]) / fine, (there[1] - here[1]) / fine)
-    # The surface under the pixel's centre, where `here` had to stay beside it.
+        there = source.seen[ends[0]] + (source.seen[ends[1]] - source.seen[ends[0]]) * part
+    flow[row, column] = wp.vec2(
+        (there[0] - here[0]) / target.fine, (there[1] - here[1]) / target.fine
+    )
+    # The surface under the pixel's centre, where `here` is not that centre.
     place = wp.vec3(x + there[0] - here[0], y + there[1] - here[1], there[2])
-    if place[0] >= 0.0 and place[1] >= 0.0 and place[0] < limit[0] and place[1] < limit[1]:
+    if (
+        place[0] >= 0.0
+        and place[1] >= 0.0
+        and place[0] < source.limit[0]
+        and place[1] < source.limit[1]
+    ):
         visible[row, column] = same_side and _in_front(
-            place, deep, _layer_of(number, layers), layers, left, top, keys
+            place, deep, _layer_of(number, mesh.layers), mesh.layers, source
         )
