@@ -20,7 +20,7 @@ def test_a_grid_joins_all_its_vertices(closed: bool, count: int) -> None:
 def test_a_tube_has_normals_across_its_axis() -> None:
     turn = np.arange(16) / 16 * 2 * np.pi
     ring = np.stack([np.cos(turn), np.zeros(16), np.sin(turn)], axis=-1)
-    rest = np.concatenate([ring + [0, y, 0] for y in (0.0, 0.5, 1.0)])
+    rest = np.concatenate([ring + np.array([0, y, 0]) for y in (0.0, 0.5, 1.0)])
     normals = vertex_normals(rest, grid_faces(3, 16))
     along = (normals * rest)[:, [0, 2]].sum(axis=1)
     assert np.abs(along) == pytest.approx(1, abs=0.02)
