@@ -5,6 +5,7 @@ import pytest
 
 from bdmm_synth.camera import Camera, frame_view, random_view
 from bdmm_synth.light.lamps import Bank, Lamps
+from bdmm_synth.places import materials
 from bdmm_synth.places.place import random_place
 from bdmm_synth.places.solids import ELLIPSOID, Solid, World, render_scenery
 
