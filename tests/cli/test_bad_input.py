@@ -301,11 +301,57 @@ def test_stopping_leaves_no_half_file(quick_photo, tmp_path, ending, code, words
         text=True,
     )
     deadline = time.monotonic() + 200
-    while not list(tmp_path.glob(".out-*")) and time.monotonic() < deadline:
+    while not list(tmp_path.glob(".out.bdmm-*")) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert list(tmp_path.glob(".out-*")), "the video was never begun"
+    assert list(tmp_path.glob(".out.bdmm-*")), "the video was never begun"
     process.send_signal(ending)
     _, errors = process.communicate(timeout=60)
     assert (errors, process.returncode) == (words, code)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.mp4", "photo.png"]
     assert (tmp_path / "out.mp4").read_text() == "older"
+
+
+def test_no_output_of_any_command_replaces_an_input(bdmm, landscape, clip, tmp_path):
+    (tmp_path / "same.mp4").hardlink_to(clip)
+    (tmp_path / "link.jpg").symlink_to(landscape)
+    weights = tmp_path / "w.safetensors"
+    weights.write_bytes(b"weights")
+    for arguments in (
+        ("animate", landscape, clip, "-o", "same.mp4"),
+        ("animate", landscape, "--motion", "turn", "-o", "o.mp4", "--sheet", "link.jpg"),
+        ("motion", clip, "-o", clip),
+        ("convert", weights, "-o", weights),
+        ("compare", landscape, clip, "--weights", f"a={clip}", "-o", "same.mp4"),
+        ("compare", landscape, "--motion", "turn", "--background", clip, "-o", clip),
+    ):
+        refused(bdmm(*arguments), "would replace an input")
+    same = ("animate", landscape, clip, "-o", "a.png", "--sheet", tmp_path / "a.png")
+    refused(bdmm(*same), "need different names")
+    assert weights.read_bytes() == b"weights"
+
+
+def test_impossible_names_are_told_before_any_work(bdmm, landscape, clip):
+    long = "x" * 300
+    for arguments in (
+        ("animate", landscape, clip, "-o", f"{long}.mp4"),
+        ("animate", f"{long}.jpg", clip, "-o", "o.mp4"),
+        ("animate", landscape, long, "-o", "o.mp4"),
+        ("animate", landscape, clip, "-o", "o.mp4", "--background", long),
+        ("inspect", f"{long}.mp4"),
+    ):
+        refused(bdmm(*arguments), "file name too long")
+
+
+def test_names_with_escape_sequences_are_spelled_out(bdmm, landscape):
+    outcome = bdmm("animate", landscape, "\x1b[2Jno\n.mp4", "-o", "o.mp4")
+    refused(outcome, r"\x1b[2Jno")
+    assert "\x1b" not in outcome.err
+
+
+def test_what_names_no_motion_or_colour_is_told(bdmm, landscape):
+    for name in ("", ".", "moonwalk"):
+        arguments = ("animate", landscape, "--motion", name, "-o", "o.mp4")
+        refused(bdmm(*arguments), f"no shipped motion {name!r}; there are dance")
+    for colour in ("rgb(999,0,0)", "rgb(300%,0%,0%)", "#12"):
+        arguments = ("animate", landscape, "--motion", "turn", "-o", "o.mp4")
+        refused(bdmm(*arguments, "--background", colour), "neither a file nor a colour")

@@ -120,7 +120,7 @@ def test_files_load_with_their_hash(tmp_path, frames, ending) -> None:
         "backbone": hashlib.sha256(backbone.read_bytes()).hexdigest(),
         "heads": hashlib.sha256(heads.read_bytes()).hexdigest(),
     }
-    with pytest.raises(InputError, match=r"its SHA-256 is .* begin with 7be5be79"):
+    with pytest.raises(InputError, match=r"its SHA-256 is .* should be 7be5be79"):
         load_lpips("alex", backbone, heads, heads_sha256=sha256_of(heads))
 
 

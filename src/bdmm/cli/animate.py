@@ -11,7 +11,6 @@ import tyro
 from bdmm.cli.input_options import InputOptions
 from bdmm.cli.report import Report, say
 from bdmm.cli.resources import keep_network_blocks, use_one_thread
-from bdmm.errors import InputError
 from bdmm.files.output_file import check_output
 
 if TYPE_CHECKING:
@@ -63,12 +62,13 @@ class Animate:
             InputError: a mistake of the user's.
         """
         self.inputs.driving(self.driver)
+        from bdmm.media.image import IMAGE_SUFFIXES
         from bdmm.media.video_writer import check_quality, check_video_output
 
-        inputs = self.inputs.files(self.photo, self.driver, self.weights)
-        check_video_output(self.output, inputs)
+        check_video_output(self.output)
         check_quality(self.quality)
-        self._check_sheet(inputs)
+        if self.sheet is not None:
+            check_output(self.sheet, IMAGE_SUFFIXES)
         from bdmm.inference.animate import Animation, choose_renderer, open_device
 
         if self.renderer == "coarse":
@@ -83,12 +83,6 @@ class Animate:
             frames = Animation(inputs, renderer, report)
             self._write(frames)
         self._summarise(frames, report.seconds)
-
-    def _check_sheet(self, inputs: list[Path]) -> None:
-        if self.sheet is not None:
-            check_output(self.sheet, (".png", ".jpg", ".jpeg", ".webp"), inputs)
-            if self.sheet.resolve() == self.output.resolve():
-                raise InputError("The contact sheet and the video need different names.")
 
     def _write(self, frames: "Animation") -> None:
         from bdmm.media.contact_sheet import ContactSheet

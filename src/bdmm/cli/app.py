@@ -19,6 +19,7 @@ from bdmm.cli.evaluate import Evaluate, Score, Table
 from bdmm.cli.explain import Explain
 from bdmm.cli.inspect import Inspect
 from bdmm.cli.motion import ExtractMotion
+from bdmm.cli.paths import check_paths
 from bdmm.cli.prepare import Prepare
 from bdmm.cli.report import unprintable, warn
 from bdmm.cli.resources import keep_heap_small
@@ -97,6 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return USER_ERROR
     try:
         with _orderly_end(), _notices():
+            check_paths(command)
             command.run()
     except InputError as error:
         warn(str(error))

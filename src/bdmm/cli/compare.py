@@ -55,9 +55,7 @@ class Compare:
         from bdmm.media.video_writer import check_quality, check_video_output, create_video
 
         systems = list_systems(self.weights, (COARSE,))
-        files = [Path(where) for name, where in systems.items() if name != COARSE]
-        inputs = [self.photo, *([self.driver] if self.driver else []), *files]
-        check_video_output(self.output, inputs)
+        check_video_output(self.output)
         check_quality(self.quality)
         from bdmm.inference.animate import compare, open_device
 

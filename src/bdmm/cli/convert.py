@@ -26,7 +26,7 @@ class Convert:
             InputError: the weights are not the released network's, naming what is missing or
                 added; or the output cannot be written.
         """
-        check_output(self.output, (".safetensors", ".pth"), [self.weights])
+        check_output(self.output, (".safetensors", ".pth"))
         from bdmm.network import weights as files  # here, since torch takes seconds to import
 
         if self.output.suffix.lower() == ".pth":

@@ -44,12 +44,11 @@ class InputOptions:
         given = [one for one in (driver, self.motion) if one is not None]
         if len(given) != 1:
             raise InputError("Give either a driver or --motion NAME.")
-        return given[0]
+        if self.motion is not None:
+            from bdmm.media.motion_file import check_shipped
 
-    def files(self, *others: Path | None) -> list[Path]:
-        """Return the files that no output may replace: the background, and those of ``others``."""
-        background = Path(self.background) if self.background else None
-        return [path for path in (*others, background) if path is not None]
+            check_shipped(self.motion)
+        return given[0]
 
     def prepare(
         self,

@@ -38,7 +38,7 @@ class ExtractMotion:
         Raises:
             InputError: a mistake of the user's.
         """
-        check_output(self.output, (".motion",), [self.driver])
+        check_output(self.output, (".motion",))
         from bdmm.inference.driving import DrivingOptions, open_driver
         from bdmm.media.motion_file import save_motion
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 
+_NEWLINE = "\n"
+
+
 def say(text: str) -> None:
     """Print a result.
 
@@ -23,10 +26,23 @@ def say(text: str) -> None:
     if sys.stdout is None:
         raise InputError("The result cannot be printed: standard output is closed.")
     try:
-        sys.stdout.write(f"{text}\n")
+        sys.stdout.write(f"{printable(text, kept=_NEWLINE)}\n")
         sys.stdout.flush()
     except OSError as error:
         raise unprintable(error) from error
+
+
+def printable(text: str, kept: str = "") -> str:
+    """Return a text whose control characters, which file names may hold, are spelled out.
+
+    Args:
+        text: any text.
+        kept: control characters that stay.
+    """
+    return "".join(
+        one if one.isprintable() or one in kept else one.encode("unicode_escape").decode()
+        for one in text
+    )
 
 
 def unprintable(error: OSError) -> InputError:
@@ -40,7 +56,7 @@ def unprintable(error: OSError) -> InputError:
 def warn(text: str) -> None:
     """Print a notice or a mistake."""
     with suppress(OSError):  # nobody can be told that it cannot be told
-        sys.stderr.write(f"bdmm: {text}\n")
+        sys.stderr.write(f"bdmm: {printable(text)}\n")
         sys.stderr.flush()
 
 
@@ -90,11 +106,11 @@ class Report:
         self._stage = stage
         if self._bars:
             if begins:
-                self._task = self._progress.add_task(stage, total=total)
+                self._task = self._progress.add_task(printable(stage), total=total)
             self._progress.update(self._task, completed=done, total=total)
         elif begins and not self._quiet:
             count = f" ({total})" if total and total > 1 else ""
-            sys.stderr.write(f"{stage}{count}\n")
+            sys.stderr.write(f"{printable(stage)}{count}\n")
             sys.stderr.flush()
 
 
@@ -119,7 +135,7 @@ def _bars() -> "Progress":
             return Text(f"{speed:.1f}/s" if speed else "")
 
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         Rate(),

@@ -8,6 +8,7 @@ ones left.
 import contextlib
 import errno
 import fcntl
+import itertools
 import os
 import re
 import shutil
@@ -47,6 +48,7 @@ def check_output(
             folder, or the output would replace an input.
     """
     path = Path(path)
+    check_name(path)
     if path.suffix.lower() not in suffixes:
         raise InputError(
             f"The output {path} has no known file type; use a name that ends in "
@@ -54,11 +56,40 @@ def check_output(
         )
     if path.is_dir():
         raise InputError(f"The output {path} is a folder; give the name of a file.")
-    for other in inputs:
-        if path.exists() and Path(other).exists() and path.samefile(other):
-            raise InputError(f"The output {path} would replace an input; choose another name.")
+    check_separate([path], map(Path, inputs))
     check_folder(path.parent)
     return path
+
+
+def check_name(path: Path) -> None:
+    """Check that the system knows files of such a name.
+
+    Raises:
+        InputError: it is too long, or a link that leads round in circles.
+    """
+    try:
+        path.exists()
+    except OSError as error:
+        raise InputError(f"{path} cannot be used: {_reason(error)}.") from error
+
+
+def check_separate(outputs: Sequence[Path], inputs: Iterable[Path]) -> None:
+    """Check that no output replaces an input or another output, by whatever names.
+
+    Args:
+        outputs: files or folders that will be written.
+        inputs: files or folders that are read meanwhile.
+
+    Raises:
+        InputError: one does.
+    """
+    for first, second in itertools.combinations(outputs, 2):
+        if first.resolve() == second.resolve():
+            raise InputError(f"{first} is named for two outputs; they need different names.")
+    files = [path for path in outputs if path.is_file()]
+    for path, other in itertools.product(files, inputs):
+        if other.exists() and path.samefile(other):
+            raise InputError(f"The output {path} would replace an input; choose another name.")
 
 
 def check_folder(folder: Path) -> None:

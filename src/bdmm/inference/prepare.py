@@ -91,7 +91,9 @@ def open_background(background: str | Path | Picture) -> Background:
             return StillBackground(read_image(path))
         return VideoBackground(VideoReader(path))
     try:
-        colour = ImageColor.getcolor(str(background), "RGB")
+        colour = np.array(ImageColor.getrgb(str(background))[:3])
+        if colour.max() > 255:
+            raise ValueError("a channel beyond 255")
     except ValueError as error:
         raise InputError(
             f"The background {background} is neither a file nor a colour such as white or #20a040."

@@ -130,6 +130,17 @@ def shipped_motions() -> tuple[str, ...]:
     return tuple(sorted(name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX)))
 
 
+def check_shipped(name: str) -> None:
+    """Check the name of a shipped motion.
+
+    Raises:
+        InputError: there is no motion of that name; the sentence lists those there are.
+    """
+    known = shipped_motions()
+    if name not in known:
+        raise InputError(f"There is no shipped motion {name!r}; there are {', '.join(known)}.")
+
+
 def load_shipped(name: str) -> Motion:
     """Return a shipped motion: a seamless loop at 30 frames per second of the mean body.
 
@@ -139,9 +150,7 @@ def load_shipped(name: str) -> Motion:
     Raises:
         InputError: there is no motion of that name; the sentence lists those there are.
     """
-    known = shipped_motions()
-    if name not in known:
-        raise InputError(f"There is no shipped motion {name!r}; there are {', '.join(known)}.")
+    check_shipped(name)
     with as_file(_shipped_folder() / f"{name}{_SUFFIX}") as path:
         return load_motion(path)
 

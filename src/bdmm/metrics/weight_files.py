@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from bdmm.errors import InputError, Progress
 from bdmm.files.output_file import appearing, check_folder, writing
+from bdmm.files.outside import WEIGHTS, reading
 from bdmm.files.tensor_files import check_tensors, read_tensors
 
 VARIABLE = "BDMM_DETECTORS"
@@ -39,8 +40,7 @@ class WeightFile:
         name: as it is published.
         what: for messages.
         url: where to get it.
-        sha256: beginnings of the hashes that are accepted: whole ones, or the eight digits that
-            the publisher puts into the file's name.
+        sha256: the hashes that are accepted, of the file under its names.
         other_names: under which the same tensors are found.
     """
 
@@ -59,13 +59,13 @@ BACKBONES = {
         "alexnet-owt-7be5be79.pth",
         "AlexNet's weights",
         f"{_TORCHVISION}/alexnet-owt-7be5be79.pth",
-        ("7be5be79",),
+        ("7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",),
     ),
     "vgg": WeightFile(
         "vgg16-397923af.pth",
         "VGG-16's weights",
         f"{_TORCHVISION}/vgg16-397923af.pth",
-        ("397923af",),
+        ("397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",),
     ),
 }
 """Backbones of LPIPS: the weights that its heads were fitted to."""
@@ -115,7 +115,7 @@ VGG19 = WeightFile(
     "vgg19-dcbb9e9d.pth",
     "VGG-19's weights",
     f"{_TORCHVISION}/vgg19-dcbb9e9d.pth",
-    ("dcbb9e9d",),
+    ("dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44",),
     ("vgg19.safetensors", "vgg19_features_fp16.safetensors"),
 )
 """No published numbers rest on it: a Fréchet distance takes any VGG-19 and says its hash."""
@@ -302,15 +302,13 @@ def check_hash(
     Raises:
         InputError: it is another file or cannot be read.
     """
-    try:
+    with reading(path, WEIGHTS):
         found = sha256_of(path)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
     accepted = known.sha256 if sha256 is None else (sha256.lower(),)
-    if not found.startswith(accepted):
+    if found not in accepted:
         raise InputError(
-            f"{called or path} is not {known.what}: its SHA-256 is {found}, and should begin with "
-            f"{' or '.join(begin[:16] for begin in accepted)}; get {known.name} from {known.url}."
+            f"{called or path} is not {known.what}: its SHA-256 is {found}, and should be "
+            f"{' or '.join(accepted)}; get {known.name} from {known.url}."
         )
     return found
 
