@@ -36,7 +36,7 @@ from bdmm.records import PixelState
 
 STAGES = ((MediaPipePose, "detect"), (prepare, "fit_motion"), (prepare, "refine_motion"),
           (clip_writer, "cache_warps"), (clip_writer, "body_keypoints"),
-          (clip_writer, "empty_place"), (person_crop, "cut_square"),
+          (clip_writer, "median_background"), (person_crop, "cut_square"),
           (person_crop, "refine_foreground"), (clip_writer, "write_preview"))  # fmt: skip
 KINDS = {"visible": PixelState.VISIBLE, "extended": PixelState.EXTENDED}
 

@@ -11,7 +11,7 @@ from bdmm.body.rotations import axis_angle_to_matrix
 from bdmm.body.source_geometry import prepare_geometry
 from bdmm.conditioning import body_keypoints, condition
 from bdmm.data.cached_sources import choose_sources
-from bdmm.data.clip_background import empty_place
+from bdmm.data.clip_background import median_background
 from bdmm.data.fit_error import spoil_fit
 
 
@@ -69,11 +69,11 @@ def test_the_empty_place_is_found_behind_a_person_who_moves() -> None:
         person[10:50, left : left + 12] = 255
         pictures.append(np.where(person[..., None] > 0, 7, place).astype(np.uint8))
         people.append(person)
-    assert (empty_place(pictures, people) == place).all()
+    assert (median_background(pictures, people) == place).all()
 
 
 def test_what_is_always_hidden_is_filled_from_around() -> None:
     person = np.zeros((64, 64), np.uint8)
     person[20:44, 20:44] = 255
     picture = np.where(person[..., None] > 0, 250, 90).astype(np.uint8).repeat(3, 2)
-    assert np.abs(empty_place([picture] * 3, [person] * 3).astype(int) - 90).max() < 12
+    assert np.abs(median_background([picture] * 3, [person] * 3).astype(int) - 90).max() < 12

@@ -1,4 +1,4 @@
-"""One picture of the place of a clip, without the person."""
+"""The background of a clip, without the person."""
 
 from collections.abc import Sequence
 
@@ -9,22 +9,22 @@ from jaxtyping import Int16, UInt8
 from bdmm.media.image import Picture
 from bdmm.perception.background import remove_person
 
-LOOKS = 16
-"""Frames of a clip, spread over it, that are looked at."""
+SAMPLES = 16
+"""Frames of a clip, evenly spread, from which the background is made."""
 _GROW = 4 / 256
 """Share of the picture's side by which the person is grown: soft edges, hair, shadows."""
 _GONE = 256
 
 
-def spread(count: int, looks: int = LOOKS) -> list[int]:
-    """Return the numbers of at most ``looks`` frames, evenly spread over ``count``."""
-    return sorted({round(place) for place in np.linspace(0, count - 1, min(looks, count))})
+def spread(count: int, samples: int = SAMPLES) -> list[int]:
+    """Return the numbers of at most ``samples`` frames, evenly spread over ``count``."""
+    return sorted({round(place) for place in np.linspace(0, count - 1, min(samples, count))})
 
 
-def empty_place(
+def median_background(
     pictures: Sequence[Picture], foregrounds: Sequence[UInt8[np.ndarray, "h w"]]
 ) -> Picture:
-    """Return the median over time of what is not the person; what is never seen is filled in.
+    """Return the median of each background pixel over time; pixels never seen are filled in.
 
     Args:
         pictures: of a camera that stands still.

@@ -1,9 +1,9 @@
-"""Many clips into one folder: what is finished is skipped, what fails is reported.
+"""Many clips into one folder: finished clips are skipped, failures are reported.
 
-FOLDER/recipe.json   how the clips are made; a folder has one recipe
-FOLDER/report.json   what was made, what failed and why
+FOLDER/recipe.json   the options of the clips; a folder has one recipe
+FOLDER/report.json   finished clips, and failures with their reasons
 FOLDER/clips/NAME/   the prepared clips
-FOLDER/previews/     a picture of each, to look at; needed by nothing
+FOLDER/previews/     a picture of each, for the user alone
 """
 
 import json
@@ -52,12 +52,12 @@ class Failure:
 
 @dataclass(frozen=True)
 class BatchReport:
-    """What became of a batch.
+    """The result of a batch.
 
     Attributes:
         clips: of every finished clip: name, frames, flagged frames and bytes.
         made: how many of them were made by this run.
-        failed: what was not made, and why.
+        failed: clips that were not made, with their reasons.
         notes: sentences for the user, each with its clip's name.
     """
 
@@ -73,9 +73,9 @@ class Run:
 
     Attributes:
         folder: the output, made where it is missing.
-        workers: processes; 0 for none but this one.
-        overwrite: make finished clips again, and take another recipe than before.
-        progress: is told what is done, how many clips and of how many.
+        workers: number of processes; 0 for none but this one.
+        overwrite: remake finished clips, and accept another recipe than before.
+        progress: called with the stage, the number of clips done and of all clips.
     """
 
     folder: Path
@@ -91,14 +91,14 @@ def run_batch(
     work: Callable[[J], None],
     missing: Sequence[Failure] = (),
 ) -> BatchReport:
-    """Make the clips that are not there yet, and write the report.
+    """Make the clips that are missing, and write the report.
 
     Args:
-        run: where and how.
-        recipe: all that the clips' contents depend on beside their inputs.
+        run: how the batch is run.
+        recipe: all that the clips' contents depend on, except their inputs.
         jobs: one for each clip.
         work: makes a job's clip in ``folder/clips``; sent to other processes.
-        missing: what is known beforehand to fail.
+        missing: clips that are known to fail.
 
     Raises:
         InputError: another run is at work in the folder, it holds clips of another recipe, or the
@@ -125,7 +125,7 @@ def run_batch(
 
 @contextmanager
 def opened(run: Run, recipe: Mapping[str, Any]) -> Iterator[None]:
-    """Make or take over the output folder, locked, its recipe checked, litter removed.
+    """Lock the output folder, new or old; check its recipe; remove temporary files.
 
     Raises:
         InputError: see `run_batch`.
@@ -150,7 +150,7 @@ def opened(run: Run, recipe: Mapping[str, Any]) -> Iterator[None]:
 
 
 def _clear(folder: Path) -> None:
-    """Remove what processes that were ended left half-made."""
+    """Remove temporary files of dead processes."""
     for place in (folder, folder / CLIPS, folder / PREVIEWS):
         sweep(place)
 
@@ -175,7 +175,7 @@ def _check_recipe(run: Run, recipe: Mapping[str, Any]) -> None:
 
 
 def _finished(run: Run, name: str) -> bool:
-    """Tell whether a clip is whole; remove it where it isn't or is to be made again."""
+    """Return whether a clip is complete; remove it if it is not or shall be remade."""
     folder = run.folder / CLIPS / name
     if not os.path.lexists(folder):
         return False

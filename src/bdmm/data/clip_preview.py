@@ -1,4 +1,4 @@
-"""A picture of a prepared clip, to see at a glance whether its fit and its warps are good."""
+"""A picture of a prepared clip, to judge its fit and its warps at a glance."""
 
 from itertools import groupby
 from pathlib import Path
@@ -31,7 +31,7 @@ def write_preview(path: Path, clip: PreparedClip) -> None:
     """Write a sheet of frames spread over a clip.
 
     The first row has the outline of the foreground and the skeleton, flagged frames a red rim; the
-    second one what the first cached source knows of each frame, over the empty place.
+    second row the first stored source warped onto each frame, over the background.
 
     Args:
         path: a JPEG.
@@ -40,7 +40,7 @@ def write_preview(path: Path, clip: PreparedClip) -> None:
     rows: list[list[Picture]] = [[], []]
     keypoints, background = clip.keypoints(), clip.background()
     source = _cut_out(clip) if clip.info.sources else None
-    # What lies close together is read at once: a block of warps is unpacked whole in any case.
+    # Frames of one block are read at once: a block of warps is unpacked as a whole.
     for _, near in groupby(spread(len(clip), SHOWN), lambda t: t // RUN):
         chosen = list(near)
         start, stop = chosen[0], chosen[-1] + 1

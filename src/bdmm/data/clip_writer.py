@@ -10,7 +10,7 @@ import numpy as np
 from bdmm.body.model import BodyModel
 from bdmm.conditioning import body_keypoints
 from bdmm.data.cached_sources import as_foreground, cache_warps
-from bdmm.data.clip_background import empty_place, spread
+from bdmm.data.clip_background import median_background, spread
 from bdmm.data.clip_preview import write_preview
 from bdmm.data.clip_store import (
     BACKGROUND,
@@ -97,12 +97,13 @@ def write_clip(
         InputError: the number of frames is another one than the motion's, the disk is full and the
             like.
     """
-    looks = spread(len(clip.motion))
-    wanted = {*looks, *(one.frame for one in clip.sources)}
+    samples = spread(len(clip.motion))
+    wanted = {*samples, *(one.frame for one in clip.sources)}
     with appearing(folder, folder=True) as part, writing(folder):
         kept = _write_frames(part, frames, clip, wanted)
-        empty = empty_place([kept[i][0] for i in looks], [kept[i][1] for i in looks])
-        write_image(part / BACKGROUND, empty, quality=_BACKGROUND_QUALITY)
+        pictures, people = zip(*(kept[i] for i in samples), strict=True)
+        background = median_background(pictures, people)
+        write_image(part / BACKGROUND, background, quality=_BACKGROUND_QUALITY)
         _write_motion(part, clip.motion, body_keypoints(body, clip.motion))
         used = sum(path.stat().st_size for path in part.iterdir())
         packer = WarpPacker(byte_budget(used, len(clip.motion), clip.motion.size[0]))

@@ -1,13 +1,13 @@
 """Published data sets and plain folders of videos, as lists of clips to prepare.
 
-| layout | told by | clips |
+| layout | recognised by | clips |
 |---|---|---|
 | ``fashion`` | ``fashion_train.txt``, ``fashion_test.txt`` | videos, in split folders or flat |
 | ``fashion-frames`` | ``train/ID.mp4/frames`` | the paper's cut frames, with SMPL parameters |
 | ``iper`` | ``train.txt``, ``val.txt`` with lines like ``001/1/1`` | videos or frame folders |
 | ``videos`` | anything else that holds videos | all of them, split ``train`` |
 
-Beside a video ``NAME.mp4``, poses of OpenPose may lie in a folder ``NAME_openpose`` and SMPL
+Next to a video ``NAME.mp4``, poses of OpenPose may lie in a folder ``NAME_openpose`` and SMPL
 parameters in ``NAME_smpl.npz`` or ``NAME_smpl.pkl``.
 """
 
@@ -53,12 +53,12 @@ class PrepareJob:
 
 @dataclass(frozen=True)
 class Listing:
-    """What a folder holds.
+    """The clips of a folder.
 
     Attributes:
         layout: its name, see the table above.
         jobs: clips, sorted by name.
-        missing: what lists name but nobody finds.
+        missing: entries of lists without a video, and entries that are refused.
     """
 
     layout: str
@@ -67,7 +67,7 @@ class Listing:
 
 
 def list_clips(root: Path) -> Listing:
-    """Find out which layout a folder has, and list its clips.
+    """Recognise the layout of a folder, and list its clips.
 
     Args:
         root: a folder, or a single video.

@@ -23,7 +23,7 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
 
 @dataclass(frozen=True)
 class Outcome(Generic[Job, Result]):
-    """What became of a job.
+    """The result of a job.
 
     Attributes:
         job: the job.
@@ -43,7 +43,7 @@ class Outcome(Generic[Job, Result]):
 def run_jobs(
     work: Callable[[Job], Result], jobs: Sequence[Job], workers: int
 ) -> Iterator[Outcome[Job, Result]]:
-    """Do jobs and yield what became of them, in the order in which they end.
+    """Do jobs and yield their results in the order in which they end.
 
     Args:
         work: a function of a module, since it is sent to other processes.
@@ -70,7 +70,7 @@ def run_jobs(
 
 
 def attempt(work: Callable[[Job], Result], job: Job) -> Outcome[Job, Result]:
-    """Do a job and say what became of it; only Ctrl-C and the like get through."""
+    """Do a job and return its result or its failure; only Ctrl-C and the like are raised."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", Notice)
