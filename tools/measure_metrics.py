@@ -2,7 +2,7 @@
 
     python tools/measure_metrics.py [--frames 600] [--size 256] [--workers 2] [--clip clip.mp4]
 
-Memory is what the process holds after a few and after many frames. Frames per second are wall time
+Memory is the process's after a few and after many frames. Frames per second are wall time
 of SSIM, PSNR and L1 together, first of frames in memory, then of PNG files read from two folders;
 milliseconds are CPU time per frame, followed by the frames per second of idle cores.
 Then the largest differences from scikit-image and torchmetrics, under both protocols. The clip, or
@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from torchmetrics.functional.regression import mean_absolute_error
 from bdmm.media.image import Picture, resize_image, write_image
 from bdmm.media.video_reader import VideoReader
 from bdmm.metrics.folders import PairedFrames
-from bdmm.metrics.frame_metrics import EDGE, WHOLE, FramePair, FrameScores, score_pair, score_pairs
+from bdmm.metrics.frame_metrics import EDGE, WHOLE, FramePair, FrameScores, ordered_map, score_pair
 from bdmm.metrics.protocols import PROTOCOLS, Protocol
 from bdmm.metrics.running import RunningScores
 from bdmm.metrics.temporal import warping_errors
@@ -43,11 +44,11 @@ class Options:
     """What to measure.
 
     Attributes:
-        frames: how many to judge.
+        frames: number of frames.
         size: their height and width.
         workers: threads.
         clip: a video to take them from.
-        memory_frames: (few, many) frames after which memory is looked at.
+        memory_frames: (few, many) frames after which memory is measured.
         memory_size: their height and width.
     """
 
@@ -95,11 +96,11 @@ def stored(pictures: list[Picture], folder: Path, count: int) -> Iterator[FrameP
 
 def print_speed(what: str, pairs: Iterable[FramePair], options: Options) -> None:
     pairs = iter(pairs)
-    for _ in score_pairs(islice(pairs, 1), PROTOCOLS["paper"], options.workers):
-        pass
+    paper = partial(score_pair, protocol=PROTOCOLS["paper"])
+    paper(next(pairs))
     wall, cpu, before = time.perf_counter(), time.process_time(), options.frames - 1
     running = RunningScores()
-    for _, scores in score_pairs(pairs, PROTOCOLS["paper"], options.workers):
+    for scores in ordered_map(paper, pairs, options.workers):
         running.add({region: asdict(one) for region, one in scores.items()})
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     count = running.summaries()[WHOLE]["ssim"].count
@@ -113,8 +114,9 @@ def print_speed(what: str, pairs: Iterable[FramePair], options: Options) -> None
 
 def print_memory(options: Options) -> None:
     pictures = take_pictures(options, options.memory_size)
+    modern = partial(score_pair, protocol=PROTOCOLS["modern"])
     for count in options.memory_frames:
-        for _ in score_pairs(endless(pictures, count), PROTOCOLS["modern"], options.workers):
+        for _ in ordered_map(modern, endless(pictures, count), options.workers):
             pass
         print(
             f"memory after {count} frames of {options.memory_size} x {options.memory_size}: "

@@ -9,7 +9,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from bdmm.media.video_reader import VideoReader
-from bdmm.metrics.frame_metrics import EDGE, WHOLE, FramePair, score_pair, score_pairs, ssim_map
+from bdmm.metrics.frame_metrics import EDGE, WHOLE, FramePair, ordered_map, score_pair, ssim_map
 from bdmm.metrics.protocols import PROTOCOLS
 
 PAPER, MODERN = PROTOCOLS["paper"], PROTOCOLS["modern"]
@@ -152,25 +152,24 @@ def test_region_in_the_edge_alone_has_no_ssim(pair) -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_stream_keeps_order_and_reads_no_further_than_it_must(pair, workers) -> None:
+def test_map_keeps_order_and_reads_no_further_than_it_must(workers) -> None:
     read = []
 
-    def pairs():
+    def numbers():
         for i in range(1000):
             read.append(i)
-            yield replace(pair, name=str(i))
+            yield i
 
-    stream = score_pairs(pairs(), MODERN, workers)
-    names = [name for name, _ in islice(stream, 12)]
-    assert names == [str(i) for i in range(12)]
+    stream = ordered_map(str, numbers(), workers)
+    assert list(islice(stream, 12)) == [str(i) for i in range(12)]
     assert len(read) <= 12 + 3 * workers
     stream.close()
 
 
-def test_stream_passes_on_what_reading_raises(pair) -> None:
-    def pairs():
-        yield pair
+def test_map_passes_on_what_reading_raises() -> None:
+    def numbers():
+        yield 1
         raise OSError("gone")
 
     with pytest.raises(OSError, match="gone"):
-        list(score_pairs(pairs(), MODERN))
+        list(ordered_map(str, numbers(), 2))

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 from bdmm.data.raw_clip import PICTURES, picture_files
 from bdmm.errors import InputError, Notice
@@ -18,7 +17,7 @@ from bdmm.media.video_reader import VideoReader
 from bdmm.metrics.frame_metrics import FramePair
 
 MIN_SIZE = 16
-"""Smallest height and width of a frame that can be judged."""
+"""Smallest height and width of a frame that can be scored."""
 PANELS = ("source", "source_body", "target", "driving_body", "generated")
 """From the left."""
 
@@ -28,7 +27,7 @@ class StoredFrame:
     """A frame that is read when it is needed.
 
     Attributes:
-        name: that a user recognises: a path, or a video's path and the frame's number from 1.
+        name: a path, or a video's path and the frame's number from 1.
         read: returns RGB in 0..255; raises `InputError` where the frame is damaged.
     """
 
@@ -36,113 +35,76 @@ class StoredFrame:
     read: Callable[[], Picture]
 
 
-@runtime_checkable
-class FrameSource(Protocol):
-    """Frames in order, gone through again and again."""
+@dataclass(frozen=True)
+class FrameSource:
+    """Frames in order, read again and again.
 
-    @property
-    def path(self) -> Path:
-        """Return the file or folder."""
-        ...
+    Attributes:
+        path: the file or folder.
+        count: frames.
+        numbers: number in each frame's file name, rising; None where names have none.
+        frames: starts from the first frame.
+    """
 
-    @property
-    def numbers(self) -> tuple[int, ...] | None:
-        """Return the number in each frame's file name, rising, or None where names bear none."""
-        ...
-
-    def __len__(self) -> int:
-        """Return the number of frames."""
-        ...
-
-    def __iter__(self) -> Iterator[StoredFrame]:
-        """Go through the frames."""
-        ...
+    path: Path
+    count: int
+    numbers: tuple[int, ...] | None
+    frames: Callable[[], Iterator[StoredFrame]]
 
 
-def open_frames(path: str | Path) -> FrameSource:
+def open_frames(path: Path) -> FrameSource:
     """Open a video or a folder of pictures.
+
+    A video has its own constant rate; a damaged frame shows the one before it.
 
     Raises:
         InputError: it does not exist, cannot be read or holds no frames.
     """
-    path = Path(path)
     if not path.exists():
         raise InputError(f"{path} does not exist; give a video or a folder of pictures.")
-    return FrameFolder(path) if path.is_dir() else FrameVideo(path)
+    if path.is_dir():
+        return open_folder(path)
+    reader = VideoReader(path)
+
+    def frames() -> Iterator[StoredFrame]:
+        for number, picture in enumerate(reader, start=1):
+            yield StoredFrame(f"{path} frame {number}", lambda picture=picture: picture)
+
+    return FrameSource(path, len(reader), None, frames)
 
 
-class FrameFolder:
-    """A folder of pictures, in the order of the last number in their names, else by name.
+def open_folder(path: Path) -> FrameSource:
+    """Open a folder of pictures, in the order of the last number in their names, else by name.
 
     Args:
-        path: the folder; what is hidden or no picture is passed over.
+        path: the folder; hidden files and other kinds of files are passed over.
 
     Raises:
         InputError: it holds no picture or two with the same number.
     """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        files = sorted(file for file in picture_files(path) if not file.name.startswith("."))
-        if not files:
-            raise InputError(f"The folder {path} holds no pictures ({', '.join(PICTURES)}).")
-        found = [_last_number(file) for file in files]
-        numbers = [number for number in found if number is not None]
-        if len(numbers) < len(files):
-            self.numbers, self._files = None, files
-            return
-        order = sorted(range(len(files)), key=lambda i: numbers[i])
-        self._files = [files[i] for i in order]
-        self.numbers = tuple(numbers[i] for i in order)
-        for i in range(1, len(files)):
-            if self.numbers[i] == self.numbers[i - 1]:
+    files = sorted(file for file in picture_files(path) if not file.name.startswith("."))
+    if not files:
+        raise InputError(f"The folder {path} holds no pictures ({', '.join(PICTURES)}).")
+    digits = [re.findall(r"\d+", file.stem) for file in files]
+    numbers = None
+    if all(digits):
+        numbered = sorted((int(one[-1]), file) for one, file in zip(digits, files, strict=True))
+        for (number, file), (following, other) in pairwise(numbered):
+            if number == following:
                 raise InputError(
-                    f"{self._files[i - 1]} and {self._files[i].name} bear the same number: give "
-                    "one folder for each clip."
+                    f"{file} and {other.name} bear the same number: give one folder for each clip."
                 )
+        numbers, files = tuple(one for one, _ in numbered), [file for _, file in numbered]
 
-    def __len__(self) -> int:
-        """Return the number of frames."""
-        return len(self._files)
-
-    def __iter__(self) -> Iterator[StoredFrame]:
-        """Go through the frames."""
-        for file in self._files:
+    def frames() -> Iterator[StoredFrame]:
+        for file in files:
             yield StoredFrame(str(file), lambda file=file: read_image(file))
 
-
-class FrameVideo:
-    """A video at its own constant rate; a damaged frame shows the one before it.
-
-    Args:
-        path: the file.
-
-    Raises:
-        InputError: it cannot be read.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.numbers = None
-        self._reader = VideoReader(path)
-
-    def __len__(self) -> int:
-        """Return the number of frames."""
-        return len(self._reader)
-
-    def __iter__(self) -> Iterator[StoredFrame]:
-        """Go through the frames."""
-        for number, picture in enumerate(self._reader, start=1):
-            yield StoredFrame(f"{self.path} frame {number}", lambda picture=picture: picture)
-
-
-def _last_number(file: Path) -> int | None:
-    found = re.findall(r"\d+", file.stem)
-    return int(found[-1]) if found else None
+    return FrameSource(path, len(files), numbers, frames)
 
 
 class PairedFrames:
-    """Generated and true frames side by side; iterate as often as you like.
+    """Generated and true frames in pairs; iterate as often as you like.
 
     Frames are read one pair at a time. Frames of folders belong together by the number in their
     names; frames of videos by their order.
@@ -151,9 +113,9 @@ class PairedFrames:
         generated: a video or a folder of pictures.
         target: a video or a folder of pictures.
         size: (height, width) to bring every frame to with an anti-aliased filter; by default
-            frames are judged as they are and all must be of one size.
-        skip_bad: told of each frame that cannot be read or is of another size, which is then left
-            out; by default such a frame ends the work.
+            frames are scored as they are and all must be of one size.
+        skip_bad: called with a sentence for each frame that cannot be read or has another size; the
+            frame is left out. By default it is an error.
 
     Raises:
         InputError: either cannot be read, or frames are missing; the sentence names the first.
@@ -167,14 +129,14 @@ class PairedFrames:
         size: tuple[int, int] | None = None,
         skip_bad: Callable[[str], None] | None = None,
     ) -> None:
-        self._generated, self._target = open_frames(generated), open_frames(target)
+        self._generated, self._target = open_frames(Path(generated)), open_frames(Path(target))
         check_belong_together(self._generated, self._target)
         self._size = size
         self._skip_bad = skip_bad
 
     def __len__(self) -> int:
         """Return the number of pairs, bad ones included."""
-        return len(self._target)
+        return self._target.count
 
     def __iter__(self) -> Iterator[FramePair]:
         """Read pair after pair.
@@ -213,7 +175,7 @@ def check_size(name: str, picture: Picture, expected: tuple[int, int]) -> None:
     """Check a frame's size.
 
     Raises:
-        InputError: it is another one, or too small to be judged.
+        InputError: it is another one, or too small to be scored.
     """
     height, width = picture_size(picture)
     if (height, width) != expected:
@@ -238,11 +200,11 @@ def check_belong_together(generated: FrameSource, target: FrameSource) -> None:
         return
     for source in (generated, target):
         _refuse_gap(source)
-    if len(generated) != len(target):
-        short, long = sorted((generated, target), key=len)
+    if generated.count != target.count:
+        short, long = sorted((generated, target), key=lambda one: one.count)
         raise InputError(
-            f"{short.path} has {len(short)} frames and {long.path} {len(long)}: frame "
-            f"{len(short) + 1} of {long.path} has no partner."
+            f"{short.path} has {short.count} frames and {long.path} {long.count}: frame "
+            f"{short.count + 1} of {long.path} has no partner."
         )
 
 
@@ -291,38 +253,21 @@ def _whole(source: FrameSource) -> Iterator[StoredFrame]:
         InputError: it has fewer frames than it said.
     """
     count = 0
-    for count, frame in enumerate(source, start=1):  # noqa: B007
+    for count, frame in enumerate(source.frames(), start=1):  # noqa: B007
         yield frame
-    if count != len(source):
-        raise InputError(f"{source.path} ends after frame {count} of {len(source)}.")
+    if count != source.count:
+        raise InputError(f"{source.path} ends after frame {count} of {source.count}.")
 
 
-@dataclass(frozen=True)
-class Strip:
-    """A strip cut into its panels, each ``h h 3`` RGB in 0..255.
-
-    Attributes:
-        name: the file.
-        panels: by the names of `PANELS`.
-    """
-
-    name: str
-    panels: dict[str, Picture]
-
-    def pair(self) -> FramePair:
-        """Return the generated frame beside the true one."""
-        return FramePair(self.name, self.panels["generated"], self.panels["target"])
-
-
-def cut_strip(name: str, picture: Picture) -> Strip:
-    """Cut a strip into its panels.
+def cut_strip(name: str, picture: Picture) -> dict[str, Picture]:
+    """Cut a strip into its panels, each ``h h 3`` by the names of `PANELS`.
 
     Args:
         name: of the file, for messages.
-        picture: five times as wide as it is high.
+        picture: RGB in 0..255, five times as wide as it is high.
 
     Raises:
-        InputError: it is not.
+        InputError: it has another shape.
     """
     height, width = picture.shape[:2]
     if width != len(PANELS) * height:
@@ -331,7 +276,7 @@ def cut_strip(name: str, picture: Picture) -> Strip:
             "panels in a row."
         )
     cuts = (picture[:, i * height : (i + 1) * height] for i in range(len(PANELS)))
-    return Strip(name, dict(zip(PANELS, cuts, strict=True)))
+    return dict(zip(PANELS, cuts, strict=True))
 
 
 class StripFolder:
@@ -339,8 +284,8 @@ class StripFolder:
 
     Args:
         path: the folder.
-        skip_bad: told of each strip that cannot be read, which is then left out; by default such a
-            strip ends the work.
+        skip_bad: called with a sentence for each strip that cannot be read; the strip is left out.
+            By default it is an error.
 
     Raises:
         InputError: the folder does not exist or holds no pictures.
@@ -350,12 +295,12 @@ class StripFolder:
         path = Path(path)
         if not path.is_dir():
             raise InputError(f"The folder {path} does not exist.")
-        self._folder = FrameFolder(path)
+        self._folder = open_folder(path)
         self._skip_bad = skip_bad
 
     def __len__(self) -> int:
         """Return the number of strips, bad ones included."""
-        return len(self._folder)
+        return self._folder.count
 
     def __iter__(self) -> Iterator[FramePair]:
         """Read strip after strip.
@@ -364,9 +309,10 @@ class StripFolder:
             InputError: a strip is damaged or of another size and bad ones are not skipped.
         """
         size: tuple[int, int] | None = None
-        for stored in self._folder:
+        for stored in self._folder.frames():
             try:
-                pair = cut_strip(stored.name, stored.read()).pair()
+                panels = cut_strip(stored.name, stored.read())
+                pair = FramePair(stored.name, panels["generated"], panels["target"])
                 check_size(stored.name, pair.target_uint8, size or picture_size(pair.target_uint8))
             except InputError as error:
                 if self._skip_bad is None:
@@ -378,10 +324,10 @@ class StripFolder:
 
 
 def is_strip_folder(path: Path) -> bool:
-    """Tell whether a folder's first picture has the form of a strip.
+    """Return whether a folder's first picture has the form of a strip.
 
     Raises:
         InputError: the folder holds no pictures or the first is damaged.
     """
-    height, width = next(iter(FrameFolder(path))).read().shape[:2]
+    height, width = next(open_folder(path).frames()).read().shape[:2]
     return width == len(PANELS) * height

@@ -1,4 +1,4 @@
-"""SSIM, PSNR and L1 of generated frames beside the true ones, frame by frame, whole or by region.
+"""SSIM, PSNR and L1 of generated frames against the true ones, whole or by region.
 
 SSIM is Wang et al.'s (2004): Gaussian window of sigma 1.5 and 11 taps, population covariance, per
 channel; the five rows and columns at each edge, where the window is cut, do not count. Protocols
@@ -49,7 +49,7 @@ class FramePair:
         name: of the frame, for messages and reports.
         generated_uint8: RGB in 0..255.
         target_uint8: RGB in 0..255, of the same size.
-        regions: parts of the true frame to judge apart, by name.
+        regions: parts of the true frame to score apart, by name.
     """
 
     name: str
@@ -77,13 +77,13 @@ class FrameScores:
 def pair_of(
     name: str, generated: Image, target: Image, regions: Mapping[str, Region] | None = None
 ) -> FramePair:
-    """Return a generated frame beside the true one, rounded to 8 bits as a file would be.
+    """Return a generated frame and the true one, rounded to 8 bits as a file would be.
 
     Args:
         name: of the frame, for messages and reports.
         generated: RGB in [-1, 1]; what lies beyond is clipped.
         target: the same, of the same size.
-        regions: parts of the true frame to judge apart.
+        regions: parts of the true frame to score apart.
 
     Raises:
         InputError: a frame holds values that are not finite.
@@ -116,25 +116,6 @@ def score_pair(pair: FramePair, protocol: Protocol) -> dict[str, FrameScores]:
         if region.any():
             scores[name] = _score(similar, away, region.astype(np.float64), protocol)
     return scores
-
-
-def score_pairs(
-    pairs: Iterable[FramePair], protocol: Protocol, workers: int = 2
-) -> Iterator[tuple[str, dict[str, FrameScores]]]:
-    """Yield each pair's name and numbers in order, a few pairs ahead in threads.
-
-    Memory does not grow with the number of pairs.
-
-    Args:
-        pairs: read as they are needed.
-        protocol: as in `score_pair`.
-        workers: threads.
-    """
-
-    def work(pair: FramePair) -> tuple[str, dict[str, FrameScores]]:
-        return pair.name, score_pair(pair, protocol)
-
-    yield from ordered_map(work, pairs, workers)
 
 
 def ordered_map(

@@ -1,4 +1,4 @@
-"""I3D as FVD looks through it: the 400 logits of Kinetics for a clip.
+"""I3D for FVD: the 400 logits of Kinetics for a clip.
 
 Carreira and Zisserman (2017): the first Inception network with every kernel inflated along time.
 Padding is TensorFlow's "same": as much as makes each side a multiple of the stride, the odd pixel
@@ -59,7 +59,7 @@ _LAST_POOL: Size = (2, 7, 7)
 
 
 class Inflated(nn.Module):
-    """The whole network, with weights that its maker must load."""
+    """The whole network, without weights; `load_i3d` reads them."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Inception-v3 as FID looks through it: 2048 numbers of a picture.
+"""Inception-v3 for FID: 2048 features of a picture.
 
 The architecture is Szegedy et al.'s (2016), in the form of the TensorFlow network of December 2015
 that the FID (Heusel et al. 2017) was defined with: average pools leave padding out of the mean,
@@ -7,9 +7,8 @@ and the last block pools by the maximum. The classifier is not built. Tensors of
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -28,17 +27,8 @@ EPSILON = 1e-3
 Pool = Literal["average", "max", "halving max"]
 
 
-@dataclass(frozen=True)
-class Unit:
-    """A convolution without bias, its normalisation and a ReLU.
-
-    Attributes:
-        name: in files.
-        channels: it yields.
-        kernel: (height, width).
-        stride: of the convolution.
-        padded: whether zeros keep the picture's size.
-    """
+class Unit(NamedTuple):
+    """A convolution without bias, its normalisation and a ReLU, by its name in files."""
 
     name: str
     channels: int
@@ -47,15 +37,8 @@ class Unit:
     padded: bool = True
 
 
-@dataclass(frozen=True)
-class Branch:
-    """One way through a block.
-
-    Attributes:
-        units: one after the other.
-        pool: before them.
-        ends: units side by side after them, whose results are joined.
-    """
+class Branch(NamedTuple):
+    """One way through a block: a pool, units in a row, then units in parallel that are joined."""
 
     units: tuple[Unit, ...] = ()
     pool: Pool | None = None
@@ -69,9 +52,7 @@ def _halving(name: str, channels: int) -> Unit:
     return Unit(name, channels, _SQUARE, stride=2, padded=False)
 
 
-def _double(*channels: int) -> tuple[Unit, Unit]:
-    """Return the beginning of a way of two square convolutions."""
-    first, second = channels
+def _double(first: int, second: int) -> tuple[Unit, Unit]:
     return Unit("branch3x3dbl_1", first), Unit("branch3x3dbl_2", second, _SQUARE)
 
 
@@ -161,7 +142,7 @@ BLOCKS = {
 
 
 class Inception(nn.Module):
-    """The whole network but its classifier, with weights that its maker must load."""
+    """The network without its classifier; `load_inception` loads its weights."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -218,7 +199,7 @@ class FixedNorm(nn.Module):
 
 
 class ConvNorm(nn.Module):
-    """What a `Unit` describes."""
+    """A `Unit` as a module."""
 
     def __init__(self, inputs: int, unit: Unit) -> None:
         super().__init__()
@@ -233,7 +214,7 @@ class ConvNorm(nn.Module):
 
 
 class Block(nn.Module):
-    """Branches side by side, their channels joined.
+    """Parallel branches, their channels joined.
 
     Attributes:
         channels: it yields.

@@ -73,7 +73,7 @@ VGG16 = (
 BACKBONE_LAYERS = {"alex": ALEX, "vgg": VGG16}
 """By the names that LPIPS gives them."""
 MIN_SIZE = 32
-"""Smallest height and width that both can look at."""
+"""Smallest height and width of a picture for both."""
 
 
 class Backbone(nn.Module):
@@ -113,7 +113,7 @@ class Backbone(nn.Module):
 
 
 class Lpips(nn.Module):
-    """The distance, with weights that its maker must load.
+    """The distance, without weights; `load_lpips` reads them.
 
     Args:
         network: ``alex`` or ``vgg``.

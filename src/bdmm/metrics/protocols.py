@@ -1,4 +1,4 @@
-"""How a system is judged: the paper's way and a modern one, as rows of data.
+"""Rules of scoring: the paper's and modern ones, as rows of data.
 
 Numbers of different protocols never stand in one table: the range that SSIM takes, the scale of L1
 and the resampling before a detector change them by more than systems differ.
@@ -17,7 +17,7 @@ class VideoDistance:
     Attributes:
         name: in reports.
         frames: frames of a clip that the detector is shown.
-        stride: every so-manieth frame is taken: 16 frames at stride 8 stand for 128.
+        stride: every N-th frame is taken: 16 frames at stride 8 stand for 128.
         real: which split the real clips come from.
         repeats: how often clips are drawn at new random offsets.
         size: pixels of the detector's square input; RGB in [-1, 1].
@@ -33,11 +33,11 @@ class VideoDistance:
 
 @dataclass(frozen=True)
 class Protocol:
-    """One way of judging.
+    """Rules of scoring.
 
     Attributes:
         name: in reports.
-        frame_size: pixels of the square frames that are judged, or None for frames as they are.
+        frame_size: pixels of the square frames that are scored, or None for frames as they are.
         ssim_range: the range that SSIM's constants are taken from: brightest minus darkest level
             of the ``generated`` frame, or the ``full`` 255.
         l1_levels: difference in 8-bit levels that counts as 1: 127.5 for images in [-1, 1], 255
@@ -46,7 +46,7 @@ class Protocol:
         fid_resize: how frames are brought to the detector's 299 pixels.
         fid_real: which split the real frames come from.
         video_distances: the Fréchet video distances.
-        regions: whether the person's, face's and hands' regions are judged too.
+        regions: whether the person's, face's and hands' regions are scored too.
         temporal: whether the warping error between neighbouring frames is measured.
     """
 

@@ -1,27 +1,16 @@
-"""The numbers that the paper prints, as data: published by its authors, measured by nobody here.
+"""The numbers that the paper prints, as data: published by its authors, not measured here.
 
-They stand beside measured numbers only under a heading that says so. The authors ran the other
+Tables show them only under a heading that says so. The authors ran the other
 systems again on their own machine.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass
 
 PAPER = "Bidirectionally Deformable Motion Modulation for Video-based Human Pose Transfer"
 
-Better = Literal["higher", "lower"]
-
-METRICS: Mapping[str, Better] = {
-    "SSIM": "higher",
-    "PSNR": "higher",
-    "L1": "lower",
-    "FID": "lower",
-    "LPIPS": "lower",
-    "FVD-Train128f": "lower",
-    "FVD-Test128f": "lower",
-}
-"""Columns of every table, in its order, and what is better."""
+METRICS = ("SSIM", "PSNR", "L1", "FID", "LPIPS", "FVD-Train128f", "FVD-Test128f")
+"""Columns of every table, in its order."""
 OURS = "BDMM"
 """The row of the paper's own system, which every table repeats."""
 
@@ -44,17 +33,15 @@ class PublishedTable:
     """A printed table.
 
     Attributes:
-        source: where it stands.
+        source: where it is printed.
         dataset: that it is about.
-        rows: system or variant -> metric -> number; a metric that the paper gives as not
-            available is left out.
-        groups: heading -> rows under it, where the table has headings.
+        rows: system or variant -> metric -> number; metrics without a printed
+            number are left out.
     """
 
     source: str
     dataset: str
     rows: Mapping[str, Mapping[str, PublishedValue]]
-    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def _rows(text: str) -> dict[str, dict[str, PublishedValue]]:
@@ -114,20 +101,6 @@ TABLE_2 = PublishedTable(
         w/o recurrent structural flow: .910 23.440 .0337 15.951 .0527 202.555±2.712 199.854±7.192
         {_OURS_ON_FASHION}
     """),
-    {
-        "Deformable Motion Modulation": (
-            "w/o DMM",
-            "w/o DCN",
-            "w/o style weight",
-            "w/o feature concat",
-            "w/o motion mask",
-        ),
-        "Bidirectional Propagation": (
-            "w/o forward propagation",
-            "w/o backward propagation",
-            "w/o recurrent structural flow",
-        ),
-    },
 )
 """Rows are named as `config.ABLATIONS` names what they leave out."""
 TABLE_S1 = PublishedTable(

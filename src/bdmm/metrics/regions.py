@@ -1,6 +1,6 @@
-"""The parts of a person that are judged apart: the whole person, the face, the hands.
+"""The parts of a person that are scored apart: the whole person, the face, the hands.
 
-Regions are drawn from what was seen in the *true* frame, so that every system is judged on the
+Regions are drawn from what was seen in the *true* frame, so that every system is scored on the
 same pixels.
 """
 

@@ -1,4 +1,4 @@
-"""Mean, spread and number of values that pass by once, in memory that does not grow."""
+"""Mean, deviation and number of values in one pass, in memory that does not grow."""
 
 import math
 from collections import defaultdict
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Summary:
-    """What a run of values came to.
+    """Summary of a run of values.
 
     Attributes:
         mean: NaN if any value was NaN: a number that is not defined for a frame is not defined for
@@ -17,7 +17,7 @@ class Summary:
         count: values that the mean is over, those not defined included.
         undefined: values that were NaN.
         exact: values that were infinite, the PSNR of a frame that equals the true one: they are
-            left out, for one of them would be all that the mean tells of.
+            left out, as one of them would make the mean infinite.
     """
 
     mean: float
@@ -36,7 +36,7 @@ class RunningMean:
         self._spread = 0.0
 
     def add(self, value: float) -> None:
-        """Take in a value."""
+        """Add a value."""
         if value == math.inf:
             self._exact += 1
             return
@@ -51,7 +51,7 @@ class RunningMean:
         self._spread += away * (value - self._mean)
 
     def summary(self) -> Summary:
-        """Return what the values came to; NaN where there was none."""
+        """Return the summary; NaN where there was none."""
         if self._count == 0:
             mean = math.inf if self._exact else math.nan
             return Summary(mean, math.nan, 0, 0, self._exact)

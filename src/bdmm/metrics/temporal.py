@@ -2,8 +2,8 @@
 
 Lai et al. (2018): frame t + 1 is warped onto frame t along the optical flow, and the squared
 differences where the flow can be trusted are averaged. The flow is that of the *true* video, so
-that a generated one cannot win by moving wrongly but smoothly, and every system is judged on the
-same pixels. The true video has an error of its own, given beside: noise, shadows, flow mistakes.
+that a generated one cannot win by moving wrongly but smoothly, and every system is scored on the
+same pixels. The true video has an error of its own, reported too: noise, shadows, flow mistakes.
 """
 
 from collections.abc import Iterable, Iterator

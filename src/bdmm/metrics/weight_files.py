@@ -297,7 +297,7 @@ def check_hash(
         path: the file.
         known: what it should be.
         sha256: accept this hash instead of the published ones.
-        called: what messages call the file, by default its path.
+        called: name of the file in messages, by default its path.
 
     Raises:
         InputError: it is another file or cannot be read.
