@@ -7,9 +7,8 @@ from typing import Annotated, Literal
 
 import tyro
 
-from bdmm.cli.batch_report import tell_batch
 from bdmm.cli.rates import as_rate
-from bdmm.cli.report import Report
+from bdmm.cli.report import Report, print_batch
 from bdmm.errors import InputError
 
 
@@ -74,7 +73,7 @@ class Prepare:
         with Report(self.quiet) as report:
             run = Run(self.output, workers, self.overwrite, report)
             result = prepare_folder(listing, options, run)
-        tell_batch(result, self.output, report.seconds)
+        print_batch(result, self.output, report.seconds)
 
 
 def worker_count(asked: int | None) -> int:

@@ -6,10 +6,9 @@ from typing import Annotated, Literal
 
 import tyro
 
-from bdmm.cli.batch_report import tell_batch
 from bdmm.cli.prepare import worker_count
 from bdmm.cli.rates import as_rate
-from bdmm.cli.report import Report
+from bdmm.cli.report import Report, print_batch
 from bdmm.errors import InputError
 
 
@@ -79,4 +78,4 @@ class Synth:
         with Report(self.quiet) as report:
             run = Run(self.output, workers, self.overwrite, report)
             result = synthesise(options, run)
-        tell_batch(result, self.output, report.seconds)
+        print_batch(result, self.output, report.seconds)

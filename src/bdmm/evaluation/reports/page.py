@@ -38,33 +38,8 @@ EMBEDDED_BYTES = 24 * 2**20
 _TYPES = {".jpg": "image/jpeg", ".mp4": "video/mp4"}
 
 
-@dataclass(frozen=True)
-class Headline:
-    """The metric that clips are ranked by.
-
-    Attributes:
-        region: of the frame.
-        metric: its key.
-    """
-
-    region: str
-    metric: str = "ssim"
-
-    @property
-    def label(self) -> str:
-        """Return its name in words."""
-        return column_of(self.region, self.metric).label
-
-    def of(self, clip: ClipResult) -> float:
-        """Return a clip's mean; NaN where there is none."""
-        summary = clip.scores.get(self.region, {}).get(self.metric)
-        return math.nan if summary is None else summary.mean
-
-    def text(self, clip: ClipResult | None) -> str:
-        """Return a clip's mean as it is printed."""
-        if clip is None:
-            return "-"
-        return number_text(self.of(clip), metric_of(self.metric).digits)
+_METRIC = "ssim"
+"""Clips are ranked by it."""
 
 
 def save_page(folder: Path, report: Report, embedded: int = EMBEDDED_BYTES) -> Path:
@@ -78,11 +53,14 @@ def save_page(folder: Path, report: Report, embedded: int = EMBEDDED_BYTES) -> P
     Raises:
         InputError: rows are damaged, or nothing can be written.
     """
-    by_clip = _by_clip(report)
-    headline = _headline(report)
+    by_clip: dict[str, dict[str, ClipResult]] = {}
+    for clip in sorted(report.results.clips, key=lambda one: one.clip):
+        by_clip.setdefault(clip.clip, {})[clip.system] = clip
+    regions = {region for clip in report.results.clips for region in clip.scores}
+    region = PERSON if PERSON in regions else WHOLE
     ranked_by = next((one for one in report.names[::-1] if one not in BASELINES), report.names[-1])
-    album = _Album(folder, report, headline, embedded)
-    shown = {name: album.clip(name, clips) for name, clips in by_clip.items()}
+    budget = _Budget(embedded)
+    shown = {name: _shown(folder, name, clips, region, budget) for name, clips in by_clip.items()}
     content = {
         "title": f"bdmm evaluate: {', '.join(report.names)}",
         "lead": _lead(report),
@@ -91,9 +69,9 @@ def save_page(folder: Path, report: Report, embedded: int = EMBEDDED_BYTES) -> P
         "not_computed": dict(report.not_computed) | dict(report.results.sets_missing),
         "failures": report.results.failures,
         "systems": report.names,
-        "headline": headline.label,
+        "headline": column_of(region, _METRIC).label,
         "ranked_by": ranked_by,
-        "ranking": _ranking(report, by_clip, headline, ranked_by, shown),
+        "ranking": _ranking(report, by_clip, region, ranked_by, shown),
         "notes": [
             f"{one.system}, {one.clip}: {n}" for one in report.results.clips for n in one.notes
         ],
@@ -106,47 +84,59 @@ def save_page(folder: Path, report: Report, embedded: int = EMBEDDED_BYTES) -> P
     return path
 
 
-class _Album:
-    """Pictures, videos and plots of clips, as the page shows them."""
+@dataclass
+class _Budget:
+    """Bytes of videos that the page may still embed."""
 
-    def __init__(self, folder: Path, report: Report, headline: Headline, embedded: int) -> None:
-        self._folder, self._report, self._headline = folder, report, headline
-        self._left = embedded
+    left: int
 
-    def clip(self, name: str, clips: Mapping[str, ClipResult]) -> dict[str, Any] | None:
-        """Return what is shown of a clip; None where no pictures were made."""
-        systems = [self._system(one) for one in clips.values()]
-        if not any(one["sheet"] for one in systems):
-            return None
-        return {
-            "name": name,
-            "anchor": _anchor(name),
-            "systems": systems,
-            "plot": Markup(time_plot({key: self._line(one) for key, one in clips.items()})),
-        }
+    def take(self, size: int) -> bool:
+        fits = size <= self.left
+        self.left -= size * fits
+        return fits
 
-    def _system(self, clip: ClipResult) -> dict[str, Any]:
-        folder = self._folder / PICTURES / Path(clip.rows_file).stem
-        video = folder / VIDEO
-        embeds = video.is_file() and video.stat().st_size <= self._left
-        if embeds:
-            self._left -= video.stat().st_size
-        linked = f"{PICTURES}/{folder.name}/{VIDEO}" if video.is_file() else ""
-        return {
-            "name": clip.system,
-            "value": f"{self._headline.label} {self._headline.text(clip)}",
-            "sheet": _data(folder / SHEET),
-            "worst": _data(folder / WORST),
-            "video": _data(video) if embeds else linked,
-            "linked": not embeds,
-        }
 
-    def _line(self, clip: ClipResult) -> list[tuple[int, float]]:
-        region, metric = self._headline.region, self._headline.metric
-        return [
-            (row.frame, row.scores.get(region, {}).get(metric, math.nan))
-            for row in read_rows(self._folder / ROWS / clip.rows_file)
+def _shown(
+    folder: Path, name: str, clips: Mapping[str, ClipResult], region: str, budget: _Budget
+) -> dict[str, Any] | None:
+    """Return the pictures, videos and plot of a clip; None where no pictures were made."""
+    systems = []
+    for clip in clips.values():
+        place = folder / PICTURES / Path(clip.rows_file).stem
+        video = place / VIDEO
+        embeds = video.is_file() and budget.take(video.stat().st_size)
+        linked = f"{PICTURES}/{place.name}/{VIDEO}" if video.is_file() else ""
+        systems.append(
+            {
+                "name": clip.system,
+                "value": f"{column_of(region, _METRIC).label} {_text(clip, region)}",
+                "sheet": _data(place / SHEET),
+                "worst": _data(place / WORST),
+                "video": _data(video) if embeds else linked,
+                "linked": not embeds,
+            }
+        )
+    if not any(one["sheet"] for one in systems):
+        return None
+    lines = {
+        system: [
+            (row.frame, row.scores.get(region, {}).get(_METRIC, math.nan))
+            for row in read_rows(folder / ROWS / clip.rows_file)
         ]
+        for system, clip in clips.items()
+    }
+    plot = Markup(time_plot(lines))
+    return {"name": name, "anchor": _anchor(name), "systems": systems, "plot": plot}
+
+
+def _mean(clip: ClipResult | None, region: str) -> float:
+    """Return a clip's mean of the ranking metric; NaN where there is none."""
+    summary = None if clip is None else clip.scores.get(region, {}).get(_METRIC)
+    return math.nan if summary is None else summary.mean
+
+
+def _text(clip: ClipResult | None, region: str) -> str:
+    return "-" if clip is None else number_text(_mean(clip, region), metric_of(_METRIC).digits)
 
 
 def _data(path: Path) -> str:
@@ -157,34 +147,20 @@ def _data(path: Path) -> str:
     return f"data:{_TYPES[path.suffix]};base64,{coded}"
 
 
-def _by_clip(report: Report) -> dict[str, dict[str, ClipResult]]:
-    found: dict[str, dict[str, ClipResult]] = {}
-    for clip in report.results.clips:
-        found.setdefault(clip.clip, {})[clip.system] = clip
-    return dict(sorted(found.items()))
-
-
-def _headline(report: Report) -> Headline:
-    regions = {region for clip in report.results.clips for region in clip.scores}
-    return Headline(PERSON if PERSON in regions else WHOLE)
-
-
 def _ranking(
     report: Report,
     by_clip: Mapping[str, Mapping[str, ClipResult]],
-    headline: Headline,
+    region: str,
     ranked_by: str,
     shown: Mapping[str, object],
 ) -> list[dict[str, Any]]:
     def worst_first(name: str) -> tuple[bool, float]:
-        clip = by_clip[name].get(ranked_by)
-        value = math.nan if clip is None else headline.of(clip)
+        value = _mean(by_clip[name].get(ranked_by), region)
         return math.isnan(value), value
 
     rows = []
     for name in sorted(by_clip, key=worst_first):
-        clips = by_clip[name]
-        one = next(iter(clips.values()))
+        one = next(iter(by_clip[name].values()))
         rows.append(
             {
                 "clip": name,
@@ -192,7 +168,7 @@ def _ranking(
                 "shown": shown[name] is not None,
                 "group": one.group,
                 "frames": one.frames,
-                "numbers": [headline.text(clips.get(system)) for system in report.names],
+                "numbers": [_text(by_clip[name].get(system), region) for system in report.names],
             }
         )
     return rows
@@ -249,21 +225,16 @@ def _settings(report: Report) -> dict[str, dict[str, str]]:
         str(one["name"]): " ".join(filter(None, [str(one["where"]), str(one["sha256"])]))
         for one in report.systems
     }
+    found = {m for clip in report.results.clips for of in clip.scores.values() for m in of}
+    named = [metric_of(metric) for metric in in_order(found)]
     return {
-        "Metrics": _legend(report),
+        "Metrics": {one.label: one.meaning for one in named if one.meaning},
         "Systems (place, SHA-256)": systems,
         "Settings": _texts(report.settings),
         "Protocol": _texts(report.protocol),
         "Detectors (SHA-256)": dict(report.detectors),
         "Versions": dict(report.versions),
     }
-
-
-def _legend(report: Report) -> dict[str, str]:
-    """Return what the metrics of a report mean."""
-    found = {m for clip in report.results.clips for of in clip.scores.values() for m in of}
-    named = [metric_of(metric) for metric in in_order(found)]
-    return {one.label: one.meaning for one in named if one.meaning}
 
 
 def _texts(values: Mapping[str, Any]) -> dict[str, str]:
