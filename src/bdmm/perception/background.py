@@ -119,11 +119,11 @@ def shift_map(
 
 
 def _seed() -> None:
-    """Make the shift map the same on every call: it draws from the C library's ``rand``, too."""
+    """Start the random numbers of OpenCV and of the C library as in a new process."""
     cv2.setRNGSeed(0)
     srand = getattr(ctypes.CDLL(None), "srand", None) if os.name == "posix" else None
     if srand is not None:
-        srand(1)  # as in a new process
+        srand(1)
 
 
 _REACH = 0.15
