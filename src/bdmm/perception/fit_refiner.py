@@ -1,7 +1,8 @@
-"""A picture of a person with the body that was fitted to it, made to be looked at by a network.
+"""The network of fit refinement (a small U-Net) and its input.
 
-One crop around both: the photo, the foreground, and of the body at each pixel which of its points
-is seen (its place on the mean body at rest), which way the surface faces and how near it is.
+The input is one crop around person and body: the photo, the foreground, and for each pixel of the
+body its surface point (a position on the mean body at rest), its normal and its nearness. The
+output is the displacement from each of the body's points to where the photo shows that point.
 """
 
 from dataclasses import dataclass
@@ -26,24 +27,26 @@ from bdmm.shapes import Foreground, Image
 SIDE = 192
 """Pixels of the crop's sides."""
 CHANNELS = 12
-"""RGB and foreground in [-1, 1], place (2 m), normal, nearness (4 m), whether the body is there."""
+"""RGB and foreground in [-1, 1]; of the body the rest position (2 per metre), normal, nearness (4 per
+metre) and mask."""
 _MARGIN = 1.12
+"""Side of the crop in longer sides of the box around person and body."""
 _THICK = 0.02
 """Metres that a vertex may lie behind the surface drawn at its pixel and still be seen."""
 
 
 @dataclass(frozen=True)
 class FitPicture:
-    """What a network sees of a fit.
+    """The network's input, and what is needed to read its output.
 
     Attributes:
         maps: ``12 192 192``, see `CHANNELS`.
         corner: (x, y) of the crop's top left corner, in pixels of the picture.
         side: length of the crop's sides in the same.
-        vertices: ``v 3`` the dressed body's, (x, y, depth) in pixels of the picture.
+        vertices: ``v 3`` the clothed body's, (x, y, depth) in pixels of the picture.
         depth: ``h w`` of the body, +inf where it isn't.
-        face: ``h w`` what is seen at each pixel, -1 where there is no body.
-        barycentric: ``h w 3`` where on that face.
+        face: ``h w`` visible face at each pixel, -1 where there is no body.
+        barycentric: ``h w 3`` position on that face.
     """
 
     maps: Float[Tensor, "12 192 192"]
@@ -54,10 +57,10 @@ class FitPicture:
     face: Int[Tensor, "h w"]
     barycentric: Float[Tensor, "h w 3"]
 
-    def sampled(self, field: Float[Tensor, "c h1 w1"], places: Float[Tensor, "p 2"]) -> Tensor:
-        """Return ``p c`` values of a field over the crop at places (x, y) of the picture."""
-        corner = places.new_tensor(self.corner)
-        grid = (places - corner) * (2 / self.side) - 1
+    def sampled(self, field: Float[Tensor, "c h1 w1"], positions: Float[Tensor, "p 2"]) -> Tensor:
+        """Return ``p c`` values of a field over the crop at positions (x, y) of the picture."""
+        corner = positions.new_tensor(self.corner)
+        grid = (positions - corner) * (2 / self.side) - 1
         found = warp(field[None], grid[None, None], beyond="border")
         return found[0, :, 0].T
 
@@ -124,7 +127,7 @@ def picture_fit(
 def clothed_vertices(
     body: SkinnedBody, pose: Motion, foreground: Foreground
 ) -> Float[Tensor, "v 3"]:
-    """Return the dressed body's vertices, (x, y, depth) in pixels; see `picture_fit`."""
+    """Return the clothed body's vertices, (x, y, depth) in pixels; see `picture_fit`."""
     posed = clothed(body, pose, foreground).vertices(pose.shape[None], pose.rotations)
     return project(posed, pose.scale, pose.translation)[0]
 
@@ -142,7 +145,7 @@ def _drawn(
 def _grid(
     corner: tuple[float, float], side: float, size: tuple[int, int], count: int
 ) -> Float[Tensor, "1 n n 2"]:
-    """Return the crop's ``count`` x ``count`` places, normalised in a picture of a size."""
+    """Return the crop's ``count`` x ``count`` positions, normalised in a picture of a size."""
     steps = (torch.arange(count) + 0.5) * (side / count)
     x, y = (
         2 * (start + steps) / length - 1 for start, length in zip(corner, size[::-1], strict=True)
@@ -168,7 +171,7 @@ _REACH = 4.0
 
 
 class FitRefiner(nn.Module):
-    """The network; it begins by seeing no errors."""
+    """The network; with its initial weights it returns zeros."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -12,7 +12,7 @@ from bdmm.records import BONE_NAMES, KEYPOINT_NAMES, Landmarks
 from bdmm.shapes import Rotations
 
 Points = Float[Tensor, "_ k 3"]
-Ways = Float[Tensor, "_ 3"]
+Directions = Float[Tensor, "_ 3"]
 Turns = Float[Tensor, "_ 3 3"]
 
 _POINT = {name: index for index, name in enumerate(KEYPOINT_NAMES)}
@@ -31,8 +31,8 @@ def solve_rotations(
         points: ``t 29 3`` metres or pixels, camera axes, any origin.
         body: the body.
         shape: its shape components.
-        trust: ``t 29`` confidence in [0, 1]; hands, head and feet that aren't seen follow on
-            rigidly.
+        trust: ``t 29`` confidence in [0, 1]; hands, head and feet that aren't seen move
+            rigidly with their parents.
 
     Returns:
         ``t 24 3 3`` local rotations.
@@ -78,8 +78,8 @@ def _solve_leg(
 ) -> None:
     thigh, shin = (f"{side}_hip", f"{side}_knee"), (f"{side}_knee", f"{side}_ankle")
     along = _swing(turned["pelvis"], points, rest, thigh)
-    forward = frame(_way(points, thigh), _knee_forward(points, side))
-    hinged = forward @ frame(_way(rest, thigh), _knee_forward(rest, side)).mT
+    forward = frame(_direction(points, thigh), _knee_forward(points, side))
+    hinged = forward @ frame(_direction(rest, thigh), _knee_forward(rest, side)).mT
     seen = _least(trust, f"{side}_big_toe", f"{side}_heel")
     weight = torch.maximum(_bend(points, thigh, shin), 0.5 * seen)
     turned[f"{side}_hip"] = _between(along, hinged, weight)
@@ -97,53 +97,53 @@ def _head(points: Points, rest: Points) -> Turns:
     return axes(points) @ axes(rest).mT
 
 
-def _knee_forward(points: Points, side: str) -> Ways:
-    """Return the way the knee points: out of its bend, and along the foot where it is straight."""
+def _knee_forward(points: Points, side: str) -> Directions:
+    """Return the direction of the knee: out of its bend, or along the foot where it is straight."""
     hip, knee, ankle = (points[:, _POINT[f"{side}_{part}"]] for part in ("hip", "knee", "ankle"))
     length = (knee - hip).norm(dim=-1, keepdim=True).clamp_min(1e-6)
     out_of_bend = (2 * knee - hip - ankle) / length
-    foot = _way(points, (f"{side}_heel", f"{side}_big_toe"))
+    foot = _direction(points, (f"{side}_heel", f"{side}_big_toe"))
     return out_of_bend + 0.3 * foot / foot.norm(dim=-1, keepdim=True).clamp_min(1e-6)
 
 
-def _palm(points: Points, side: str) -> Ways:
+def _palm(points: Points, side: str) -> Directions:
     knuckles = points[:, [_POINT[f"{side}_index"], _POINT[f"{side}_pinky"]]].mean(1)
     return knuckles - points[:, _POINT[f"{side}_wrist"]]
 
 
-def _across(points: Points, side: str) -> Ways:
-    return _way(points, (f"{side}_pinky", f"{side}_index"))
+def _across(points: Points, side: str) -> Directions:
+    return _direction(points, (f"{side}_pinky", f"{side}_index"))
 
 
-def _way(points: Points, ends: tuple[str, str]) -> Ways:
+def _direction(points: Points, ends: tuple[str, str]) -> Directions:
     return points[:, _POINT[ends[1]]] - points[:, _POINT[ends[0]]]
 
 
-def _turn(rotation: Turns, rest: Points, ends: tuple[str, str]) -> Ways:
-    return (rotation @ _way(rest, ends)[..., None])[..., 0]
+def _turn(rotation: Turns, rest: Points, ends: tuple[str, str]) -> Directions:
+    return (rotation @ _direction(rest, ends)[..., None])[..., 0]
 
 
 def _span(points: Points, rest: Points, first: tuple[str, str], second: tuple[str, str]) -> Turns:
     """Return the rotation from the rest frame to the seen frame of two keypoint directions."""
-    seen = frame(_way(points, first), _way(points, second))
-    return seen @ frame(_way(rest, first), _way(rest, second)).mT
+    seen = frame(_direction(points, first), _direction(points, second))
+    return seen @ frame(_direction(rest, first), _direction(rest, second)).mT
 
 
 def _swing(parent: Turns, points: Points, rest: Points, ends: tuple[str, str]) -> Turns:
-    """Return the parent's rotation, turned the shortest way to point along the keypoints."""
-    return rotation_between(_turn(parent, rest, ends), _way(points, ends)) @ parent
+    """Return the parent's rotation, turned as little as possible to point along the keypoints."""
+    return rotation_between(_turn(parent, rest, ends), _direction(points, ends)) @ parent
 
 
 def _hinge(points: Points, rest: Points, upper: tuple[str, str], lower: tuple[str, str]) -> Turns:
-    seen = frame(_way(points, upper), _way(points, lower))
+    seen = frame(_direction(points, upper), _direction(points, lower))
     # A T-pose has no bend of its own; its arms bend to the front.
     front = 0.05 * rest.new_tensor((0.0, 0.0, -1.0))
-    return seen @ frame(_way(rest, upper), _way(rest, lower) + front).mT
+    return seen @ frame(_direction(rest, upper), _direction(rest, lower) + front).mT
 
 
 def _bend(points: Points, upper: tuple[str, str], lower: tuple[str, str]) -> Float[Tensor, "t"]:
     """Return 0 for a straight limb to 1 for one bent by half a radian or more."""
-    first, second = _way(points, upper), _way(points, lower)
+    first, second = _direction(points, upper), _direction(points, lower)
     sine = torch.linalg.cross(first, second).norm(dim=-1)
     sine = sine / (first.norm(dim=-1) * second.norm(dim=-1)).clamp_min(1e-9)
     return ((sine - 0.15) / 0.35).clamp(0, 1)
@@ -165,7 +165,7 @@ _LONG = (
     ("left_knee", "left_ankle"), ("right_knee", "right_ankle"),
     ("left_shoulder", "left_elbow"), ("right_shoulder", "right_elbow"),
 )  # fmt: skip
-"""Bones whose longest looks tell the scale."""
+"""Bones whose longest projections give the scale."""
 _TREE = (
     ("mid_hip", "neck", 1.0), ("neck", "nose", 1.0),
     ("left_hip", "left_knee", 1.0), ("left_knee", "left_ankle", -1.0),
@@ -189,9 +189,10 @@ SCALE_MEMORY = 15.0
 def lift(landmarks: Landmarks, body: BodyModel) -> Float[Tensor, "t k 3"]:
     """Return rough 3-D keypoints in metres around the hips, camera axes, from 2-D ones.
 
-    A bone's depth follows from its true and its seen length; towards or away is decided by which
-    way the person faces and how joints bend: knees and forearms to the front, shins to the back.
-    Which way they face is told by the order of the shoulders, how far by how narrow they look.
+    A bone's depth follows from its true and its projected length. Its sign follows from the
+    direction that the person faces and from how joints bend: knees and forearms to the front,
+    shins to the back.
+    The order of the shoulders gives the direction, their projected width the angle.
 
     Args:
         landmarks: with ``keypoints``; missing ones have confidence 0.
@@ -237,7 +238,7 @@ def _rest_points(body: BodyModel, like: Tensor) -> Float[Tensor, "k 3"]:
 
 
 def _scale(points: Tensor, trust: Tensor, rest: Tensor) -> Float[Tensor, "t"]:
-    """Return pixels per metre: the second longest look of the long bones, kept steady in time."""
+    """Return pixels per metre: the second longest projection of the long bones, smooth in time."""
     ratios = []
     for near, far in _LONG:
         a, b = _POINT[near], _POINT[far]
@@ -247,7 +248,7 @@ def _scale(points: Tensor, trust: Tensor, rest: Tensor) -> Float[Tensor, "t"]:
     known = best > 0
     typical = best[known].median() if known.any() else points.new_tensor(1.0)
     best = torch.where(known, best, typical).clamp(0.5 * typical, 2 * typical)
-    # Looks can only shorten a bone, so the larger values in time count for more.
+    # A projection can only shorten a bone, so larger values count for more.
     return smooth_over_time(best, (best / typical) ** 8, SCALE_MEMORY)
 
 

@@ -1,4 +1,4 @@
-"""What joints don't do: a mild penalty on postures that a body cannot take."""
+"""Pose prior: a mild penalty on postures that a body cannot take."""
 
 import torch
 from jaxtyping import Float
@@ -45,25 +45,25 @@ class PosePrior:
         self._set_hinges(joints)
 
     def _set_hinges(self, joints: Float[Tensor, "n 3"]) -> None:
-        """Note for knees and elbows the upper and lower bone, the axis, and the way they bend."""
+        """Set for knees and elbows the lower bone's axis, the bending direction and the hinge."""
         names = ("left_knee", "right_knee", "left_elbow", "right_elbow")
         self.hinges = [BONE_NAMES.index(name) for name in names]
         children = {parent: bone for bone, parent in enumerate(BONE_PARENTS)}
-        lower, ways, across = [], [], []
+        lower, bends, across = [], [], []
         for bone in self.hinges:
-            upper_way = joints[bone] - joints[BONE_PARENTS[bone]]
-            lower_way = joints[children[bone]] - joints[bone]
+            upper_axis = joints[bone] - joints[BONE_PARENTS[bone]]
+            lower_axis = joints[children[bone]] - joints[bone]
             # Knees bend to the back (away from the camera at rest); elbows the way they already do,
             # which in a T-pose is none, and then to the front.
             back = joints.new_tensor((0.0, 0.0, 1.0))
-            bend = back if "knee" in BONE_NAMES[bone] else lower_way - 0.05 * back
-            upper_way = upper_way / upper_way.norm()
-            bend = bend - (bend @ upper_way) * upper_way
+            bend = back if "knee" in BONE_NAMES[bone] else lower_axis - 0.05 * back
+            upper_axis = upper_axis / upper_axis.norm()
+            bend = bend - (bend @ upper_axis) * upper_axis
             bend = bend / bend.norm()
-            lower.append(lower_way / lower_way.norm())
-            ways.append(bend)
-            across.append(torch.linalg.cross(upper_way, bend))
-        self.lower, self.ways = torch.stack(lower), torch.stack(ways)
+            lower.append(lower_axis / lower_axis.norm())
+            bends.append(bend)
+            across.append(torch.linalg.cross(upper_axis, bend))
+        self.lower, self.bends = torch.stack(lower), torch.stack(bends)
         self.across = torch.stack(across)
 
     def __call__(self, rotations: Rotations) -> Float[Tensor, "t"]:
@@ -92,6 +92,6 @@ class PosePrior:
     def wrong_bends(self, rotations: Rotations) -> Float[Tensor, "t"]:
         """Return how far knees and elbows bend sideways or backwards (squared sines, summed)."""
         lower = (rotations[:, self.hinges] @ self.lower[..., None])[..., 0]
-        backwards = -(lower * self.ways).sum(-1)
+        backwards = -(lower * self.bends).sum(-1)
         sideways = (lower * self.across).sum(-1)
         return (backwards.clamp_min(0).square() + 0.3 * sideways.square()).sum(-1)
