@@ -27,8 +27,8 @@ from bdmm.shapes import Foreground, Image
 SIDE = 192
 """Pixels of the crop's sides."""
 CHANNELS = 12
-"""RGB and foreground in [-1, 1]; of the body the rest position (2 per metre), normal, nearness (4 per
-metre) and mask."""
+"""RGB and foreground in [-1, 1]; the body's rest position (2 per metre), normal, nearness (4
+per metre) and mask."""
 _MARGIN = 1.12
 """Side of the crop in longer sides of the box around person and body."""
 _THICK = 0.02
