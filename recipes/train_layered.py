@@ -15,7 +15,7 @@ import torch
 
 from bdmm.data.augment import Augmentation
 from bdmm.data.clip_dataset import ClipDataset, Sampling
-from bdmm.training.eye_size import with_measured_divisors
+from bdmm.training.feature_extractor import with_measured_divisors
 from bdmm.training.settings import TRAIN_PRESETS
 from bdmm.training.start import Machine, Material, start
 
@@ -80,7 +80,7 @@ def run_stage(options: argparse.Namespace, clips: Path, steps: int, final_rate: 
     machine = Machine("cuda" if options.gpu else "cpu", options.devices, workers=options.workers)
     poses = Augmentation(drop_outs=0.1, jitter=2.0, flow_error=0.5, flow_jitter=options.flow_jitter)
     material = Material(clips=[clips], vgg=options.vgg, augmentation=poses)
-    outcome = start(settings, material, options.output, machine, begin=options.begin)
+    outcome = start(settings, material, options.output, machine, init_weights=options.begin)
     if outcome.leads:
         print(f"{options.output}: {outcome.step} steps done.")
     if not outcome.finished:

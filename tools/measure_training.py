@@ -24,9 +24,9 @@ from bdmm.data.batch import Batch
 from bdmm.network.acceleration import accelerate
 from bdmm.network.generator import Generator
 from bdmm.records import Conditions, PixelState, joints_of
-from bdmm.training.learner import Learner
+from bdmm.training.feature_extractor import load_features
+from bdmm.training.run_state import RunState
 from bdmm.training.settings import TRAIN_PRESETS, TrainSettings
-from bdmm.training.terms import load_eye
 
 FRAMES = 6
 
@@ -62,7 +62,7 @@ def made_up(size: int, joints: int) -> Batch:
 
 
 def settings_of(preset: str, vgg: Path | None) -> TrainSettings:
-    """Return a preset's settings for one window, without the losses that lack their eye."""
+    """Return a preset's settings for one window, without the losses that lack VGG-19."""
     settings = replace(TRAIN_PRESETS[preset], windows=1)
     if vgg is not None:
         return settings
@@ -73,15 +73,15 @@ def settings_of(preset: str, vgg: Path | None) -> TrainSettings:
 def measure_steps(options: argparse.Namespace, preset: str) -> list[float]:
     """Return the seconds of some steps, the first left out."""
     settings = settings_of(preset, options.vgg)
-    eye = load_eye(options.vgg, settings.losses)
+    vgg = load_features(options.vgg, settings.losses)
     device = torch.device(options.device)
-    learner = Learner(settings, device, None if eye is None else eye.to(device))
+    state = RunState(settings, device, None if vgg is None else vgg.to(device))
     fabric = Fabric(accelerator=device.type, devices=1)
     batch = made_up(options.size, settings.network.joints).to(device)
     seconds = []
     for step in range(options.rounds + 1):
         begin = time.perf_counter()
-        learner.learn([batch], step, fabric)
+        state.train_step([batch], step, fabric)
         if device.type == "cuda":
             torch.cuda.synchronize()
         seconds.append(time.perf_counter() - begin)

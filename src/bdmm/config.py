@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 from bdmm.errors import InputError
 
@@ -10,6 +11,8 @@ HEADS = ("rgb", "layers")
 """What a generator ends in."""
 NORMS = ("instance", "pixel")
 """How a generator's features are normalised."""
+WINDOW = 6
+"""Frames of the paper's windows."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +39,15 @@ class NetworkConfig:
         head: ``rgb`` makes frames from features alone (the paper); ``layers`` mixes them from the
             warped source's own pixels, synthesised ones and the background.
         norm: ``instance`` as in the paper; ``pixel`` norms the channels of every pixel by itself:
-            the rest of the frame plays no part. States of recurrences are then bounded, the style
-            has unit size, and every styled convolution is demodulated.
+            the rest of the frame plays no part.
+        bounded_states: whether the states of recurrences are bounded (`layers.bounded`).
+        unit_style: whether the style code is brought to unit size.
+        demodulate_direct: whether the decoder's direct convolutions are demodulated (equation 4).
         tap_reach: how far motion offsets may move a tap, in pixels of their level; 0 for any
             distance, as in the paper.
+        tap_slowdown: offsets and masks learn this many times slower than the rest; 1 as in the
+            paper.
+        window: frames that are generated at once. Training may use shorter windows.
     """
 
     joints: int = 25
@@ -57,7 +65,12 @@ class NetworkConfig:
     structural_recurrence: bool = True
     head: str = "rgb"
     norm: str = "instance"
+    bounded_states: bool = False
+    unit_style: bool = False
+    demodulate_direct: bool = False
     tap_reach: float = 0.0
+    tap_slowdown: float = 1.0
+    window: int = WINDOW
 
     def __post_init__(self) -> None:
         """Refuse numbers that no network can have."""
@@ -68,6 +81,10 @@ class NetworkConfig:
             raise InputError("A network with a head of layers has no frame to feed back.")
         if not 0 <= self.tap_reach <= 64:
             raise InputError(f"The taps' reach must be 0 to 64 pixels, not {self.tap_reach}.")
+        if not 1 <= self.tap_slowdown <= 1024:
+            raise InputError(f"The taps' slowdown must be 1 to 1024, not {self.tap_slowdown}.")
+        if not 1 <= self.window <= 64:
+            raise InputError(f"A window must have 1 to 64 frames, not {self.window}.")
         if self.joints < 1:
             raise InputError(f"The network needs at least one joint, not {self.joints}.")
         if len(self.widths) < 2 or min(self.widths) < 1:
@@ -107,11 +124,26 @@ PRESETS: Mapping[str, NetworkConfig] = MappingProxyType(
             style_widths=(24, 48, 96, 128, 128),
             head="layers",
             norm="pixel",
+            bounded_states=True,
+            unit_style=True,
+            demodulate_direct=True,
             tap_reach=8.0,
+            tap_slowdown=16.0,
         ),
     }
 )
 """``paper``: as printed. ``released``: as the authors' published code runs. ``layered``: ours."""
+
+
+def present_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a network's settings from an earlier file by the names that they have today.
+
+    Once the norm ``pixel`` meant four things, and bounded offsets learned 16 times slower.
+    """
+    pixel, reach = settings.get("norm") == "pixel", settings.get("tap_reach", 0.0)
+    meant = dict.fromkeys(("bounded_states", "unit_style", "demodulate_direct"), pixel)
+    return {**meant, "tap_slowdown": 16.0 if reach else 1.0, "window": WINDOW, **settings}
+
 
 ABLATIONS: Mapping[str, str] = MappingProxyType(
     {
@@ -143,7 +175,7 @@ class DiscriminatorConfig:
     paired: bool = False
     width: int = 32
     max_width: int = 128
-    frames: int = 6
+    frames: int = WINDOW
     slope: float = 0.1
 
     def __post_init__(self) -> None:

@@ -18,6 +18,22 @@ class InputError(ValueError):
     """
 
 
+class TrainingDiverged(RuntimeError):  # noqa: N818, the word of the field
+    """A loss or a gradient is not finite: no more can be learned from here.
+
+    The command line prints the sentence and exits with 1.
+
+    Args:
+        what: the number that is not finite, as the beginning of a sentence.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what}: training has diverged and was stopped before the weights took harm. A lower "
+            "learning rate may help."
+        )
+
+
 class Notice(UserWarning):
     """Something the user should know although the work goes on, said in one sentence.
 

@@ -26,7 +26,7 @@ def test_options_that_no_study_can_have(bdmm, options: tuple[str, ...], words: s
 
 
 def test_a_missing_package_is_named(bdmm, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("bdmm.training.extra.find_spec", lambda name: None)
+    monkeypatch.setattr("bdmm.training.settings.find_spec", lambda name: None)
     outcome = bdmm("ablate", "--data", tmp_path, "-o", "study")
     assert outcome.code == 2
     assert "bdmm[train]" in outcome.sentence

@@ -33,7 +33,7 @@ def test_no_clips(bdmm, tmp_path: Path) -> None:
 
 
 def test_a_missing_package_is_named(bdmm, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("bdmm.training.extra.find_spec", lambda name: None)
+    monkeypatch.setattr("bdmm.training.settings.find_spec", lambda name: None)
     outcome = bdmm("train", "--data", tmp_path, "-o", "run")
     assert outcome.code == 2
     assert "bdmm[train]" in outcome.sentence

@@ -42,7 +42,9 @@ def base() -> TrainSettings:
     paper = TRAIN_PRESETS["paper"]
     return replace(
         paper,
-        network=NetworkConfig(joints=18, widths=(4, 6), style_widths=(4, 6), feeds_back=False),
+        network=NetworkConfig(
+            joints=18, widths=(4, 6), style_widths=(4, 6), feeds_back=False, window=5
+        ),
         discriminators=DiscriminatorConfig(width=4, max_width=8, frames=5),
         losses=replace(paper.losses, perceptual=0.0, style=0.0, contextual=0.0),
         steps=1,

@@ -61,7 +61,7 @@ def batches() -> Callable[[int, int, int], Iterator[Batch]]:
 def settings() -> TrainSettings:
     return TrainSettings(
         preset="tiny",
-        network=NetworkConfig(joints=18, widths=(4, 6), style_widths=(4, 6)),
+        network=NetworkConfig(joints=18, widths=(4, 6), style_widths=(4, 6), window=FRAMES),
         discriminators=DiscriminatorConfig(width=4, max_width=8, frames=FRAMES),
         losses=LossConfig(
             perceptual_layers=("relu1_1",),

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from bdmm.errors import InputError, Notice
-from bdmm.training.checkpoint import (
+from bdmm.training.run_state import (
     Checkpoint,
     checkpoints,
     load_checkpoint,

@@ -15,13 +15,13 @@ from lightning_fabric import Fabric
 
 from bdmm.config import PRESETS
 from bdmm.data.batch import Batch
-from bdmm.errors import InputError, Notice
+from bdmm.errors import InputError, Notice, TrainingDiverged
 from bdmm.files.output_file import locked
 from bdmm.losses.vgg19 import Vgg19
 from bdmm.network.weights import load_weights
-from bdmm.training.checkpoint import checkpoints, load_latest
-from bdmm.training.logbook import read_log
 from bdmm.training.loop import Outcome, train
+from bdmm.training.run_folder import read_log
+from bdmm.training.run_state import checkpoints, load_latest
 from bdmm.training.settings import TrainSettings
 
 Batches = Callable[[int, int, int], Iterator[Batch]]
@@ -139,7 +139,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(
 
     only = replace(pixels_only.losses, spatial_adversarial=0.0, temporal_adversarial=0.0)
     settings = replace(pixels_only, losses=only)
-    with pytest.raises(InputError, match="reconstruction loss is nan"):
+    with pytest.raises(TrainingDiverged, match="reconstruction loss is nan"):
         train(settings, poisoned, tmp_path, fabric)
     assert [path.stem for path in checkpoints(tmp_path)] == ["00000001", "00000002"]
     assert all(bool(v.isfinite().all()) for k, v in _state(tmp_path).items() if "random" not in k)
@@ -151,7 +151,7 @@ def test_a_folder_holds_one_run(
     one = replace(pixels_only, steps=1)
     run = tmp_path / "deep" / "run"
     train(one, batches, run, fabric)
-    other = replace(one, preset="paper", network=PRESETS["paper"])
+    other = replace(one, preset="paper", network=replace(PRESETS["paper"], window=5))
     with pytest.raises(InputError, match="holds a run of the preset 'tiny'"):
         train(other, batches, run, fabric)
     with locked(run), pytest.raises(InputError, match="Another run"):

@@ -9,13 +9,21 @@ import pytest
 import torch
 
 from bdmm.body.model import load_body
+from bdmm.cli.preview import TrainingPreview, render_clip_start
 from bdmm.conditioning import body_keypoints
+from bdmm.config import NetworkConfig
+from bdmm.data.clip_store import PreparedClip, find_clips
 from bdmm.data.synth import SynthOptions, store_rendered
 from bdmm.errors import InputError
+from bdmm.inference.animate import Animation
+from bdmm.inference.prepare import Inputs
+from bdmm.inference.renderers import load_network
+from bdmm.inference.source_view import SourceView, View
+from bdmm.media.pixels import to_pictures
 from bdmm.media.video_reader import VideoReader
 from bdmm.network.generator import Generator
-from bdmm.network.weights import load_weights
-from bdmm.records import BONE_NAMES, Motion
+from bdmm.network.weights import load_weights, save_weights
+from bdmm.records import BONE_NAMES, Motion, Source
 from bdmm.training.loop import Outcome
 from bdmm.training.settings import TrainSettings
 from bdmm.training.start import Machine, Material, start
@@ -64,10 +72,11 @@ def test_a_run_from_clips_leaves_weights_that_load(
 ) -> None:
     run, cpu = tmp_path / "run", Machine("cpu")
     settings = replace(pixels_only, steps=1, windows=1)
-    assert start(settings, Material([clips]), run, cpu) == Outcome(1, True)
+    preview = TrainingPreview(PreparedClip(find_clips(clips)[0]), run)
+    assert start(settings, Material([clips]), run, cpu, preview=preview) == Outcome(1, True)
     (video,) = (run / "samples").iterdir()
     assert video.name == "00000001.mp4"
-    assert len(list(VideoReader(video))) == 2 * pixels_only.frames
+    assert len(list(VideoReader(video))) == COUNT
     config, tensors = load_weights(run)
     Generator(config).load_state_dict(tensors)
     settings = replace(settings, steps=2)
@@ -106,17 +115,41 @@ def test_a_run_begins_with_given_weights_and_may_leave_parts_of_them_out(
     _, given = load_weights(tmp_path / "first")
 
     still = replace(first, learning_rate=1e-12, final_rate=None)
-    start(still, material, tmp_path / "same", cpu, begin=tmp_path / "first")
+    start(still, material, tmp_path / "same", cpu, init_weights=tmp_path / "first")
     _, kept = load_weights(tmp_path / "same")
     assert all(torch.allclose(kept[name], given[name], atol=1e-6) for name in given)
 
     network = replace(first.network, backward_branch=False)
     half = replace(still, network=network)
-    start(half, material, tmp_path / "half", cpu, begin=tmp_path / "first")
+    start(half, material, tmp_path / "half", cpu, init_weights=tmp_path / "first")
     config, kept = load_weights(tmp_path / "half")
     assert not config.backward_branch
     assert kept.keys() < given.keys()
     assert all(torch.allclose(kept[name], given[name], atol=1e-6) for name in kept)
     with pytest.raises(InputError, match="of another network than the one to be trained"):
-        start(first, material, tmp_path / "whole", cpu, begin=tmp_path / "half")
+        start(first, material, tmp_path / "whole", cpu, init_weights=tmp_path / "half")
     assert not (tmp_path / "whole").exists()
+
+
+def test_a_preview_shows_what_animate_makes_of_the_same_weights(
+    clips: Path, tmp_path: Path
+) -> None:
+    config = NetworkConfig(
+        18, feeds_back=False, widths=(4, 6), style_widths=(4, 6), head="layers", norm="pixel"
+    )
+    clip, generator = PreparedClip(find_clips(clips)[0]), Generator(config)
+    shown = torch.cat(list(render_clip_start(clip, generator)))
+    save_weights(tmp_path / "w.safetensors", generator.state_dict(), config)
+    number = clip.info.sources[0].frame
+    source = Source(
+        clip.frames(number, number + 1)[0],
+        clip.foregrounds(number, number + 1)[0],
+        clip.background(),
+        clip.motion()[number : number + 1],
+    )
+    view = SourceView(
+        to_pictures(source.image[None])[0], View(0, 0, SIDE, SIDE, (SIDE, SIDE)), source
+    )
+    motion = clip.motion()
+    frames = list(Animation(Inputs(view, motion, motion), load_network(tmp_path / "w.safetensors")))
+    assert np.array_equal(to_pictures(shown), np.stack(frames))

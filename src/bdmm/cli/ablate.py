@@ -83,9 +83,9 @@ class Ablate:
         Raises:
             InputError: a mistake of the user's, a loss that is not finite, or a full disk.
         """
-        from bdmm.training.extra import require
+        from bdmm.training.settings import check_packages
 
-        require()
+        check_packages()
         import torch
 
         keep_network_blocks()
@@ -130,7 +130,7 @@ class Ablate:
         from bdmm.data.augment import Augmentation
         from bdmm.errors import InputError
         from bdmm.evaluation.ablation.study import Study, choose_rows
-        from bdmm.training.eye_size import with_measured_divisors
+        from bdmm.training.feature_extractor import with_measured_divisors
         from bdmm.training.settings import TRAIN_PRESETS
         from bdmm.training.start import Material, open_clips
 

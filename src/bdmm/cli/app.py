@@ -26,10 +26,12 @@ from bdmm.cli.resources import keep_heap_small
 from bdmm.cli.synth import Synth
 from bdmm.cli.train import Train
 from bdmm.cli.version import Version
-from bdmm.errors import InputError, Notice
+from bdmm.errors import InputError, Notice, TrainingDiverged
 
 USER_ERROR = 2
 """Exit code for a mistake of the user's."""
+DIVERGED = 1
+"""Exit code where training cannot go on."""
 INTERRUPTED = 128 + signal.SIGINT
 """Exit code after Ctrl-C."""
 ENDINGS = [one for one in signal.Signals if one.name in ("SIGTERM", "SIGHUP")]
@@ -103,6 +105,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         warn(str(error))
         return USER_ERROR
+    except TrainingDiverged as error:
+        warn(str(error))
+        return DIVERGED
     except KeyboardInterrupt:
         warn("Stopped; nothing half-written is left.")
         return INTERRUPTED

@@ -30,8 +30,8 @@ class Train:
 
     bdmm train --preset paper --data fashion_clips/ -o runs/fashion
 
-    Stopped in the middle, by Ctrl-C too, the same command goes on where it was. The folder then
-    serves as --weights of bdmm animate.
+    Rerun the same command to resume, after Ctrl-C too. The folder then serves as --weights of
+    bdmm animate.
     """
 
     data: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FOLDER")]
@@ -40,56 +40,61 @@ class Train:
     """Folder of the run."""
     preset: Literal["paper", "released", "layered"] = "paper"
     """The network: as printed, as the authors' code runs, or the one whose weights ship."""
-    begin: Annotated[str | None, tyro.conf.arg(metavar="WEIGHTS")] = None
-    """Weights to begin with: a file, a run's folder, or layered (the ones that ship)."""
+    init_weights: Annotated[str | None, tyro.conf.arg(aliases=["--begin"], metavar="WEIGHTS")] = (
+        None
+    )
+    """Start from weights: a file, a run's folder, or layered (the ones that ship)."""
     vgg: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """Weights of VGG-19; from PyTorch's own cache otherwise."""
     without: tuple[Loss, ...] = ()
     """Losses to switch off."""
     steps: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
-    """Steps in all; the preset's otherwise."""
+    """Number of steps; the default is the preset's."""
     windows: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
-    """Consecutive windows of a step; the preset's otherwise."""
+    """Consecutive windows per step; the default is the preset's."""
     batch: Annotated[int, tyro.conf.arg(metavar="N")] = 1
-    """Clips at once on each device."""
+    """Clips per batch on each device."""
     accumulate: Annotated[int, tyro.conf.arg(metavar="N")] = 1
-    """Batches whose gradients make one update."""
+    """Batches per update; their gradients are averaged."""
     learning_rate: Annotated[float | None, tyro.conf.arg(metavar="RATE")] = None
-    """Of the generator; the preset's otherwise."""
+    """Learning rate of the generator; the default is the preset's."""
     crop: Annotated[tuple[int, int] | None, tyro.conf.arg(metavar="HEIGHT WIDTH")] = None
-    """Cut frames down to such a part around the person; whole frames otherwise."""
+    """Crop frames around the person; by default whole frames are used."""
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
-    """Of the networks' arithmetic."""
+    """Number type of the networks."""
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
-    """What it is computed on."""
+    """Kind of device."""
     devices: Annotated[int, tyro.conf.arg(metavar="N")] = 1
-    """Devices of each machine."""
+    """Devices per machine."""
     nodes: Annotated[int, tyro.conf.arg(metavar="N")] = 1
-    """Machines, started by torchrun."""
+    """Number of machines, started by torchrun."""
     workers: Annotated[int, tyro.conf.arg(metavar="N")] = 0
-    """Processes that read ahead for each device."""
+    """Data loading processes per device."""
     split: Literal["train", "val", "test", "all"] = "train"
-    """Which clips are used."""
+    """Split of the clips to train on."""
     no_augmentation: bool = False
-    """Use samples as they are."""
+    """Do not augment samples."""
     seed: Annotated[int, tyro.conf.arg(metavar="N")] = 0
-    """Another seed, another run."""
+    """Seed of weights and samples."""
     save_every: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
-    """Steps between checkpoints; the preset's otherwise."""
+    """Steps between checkpoints; the default is the preset's."""
     quiet: bool = False
     """Show no progress."""
 
     def run(self) -> None:
-        """Train and say how far it came.
+        """Train and report how far it came.
 
         Raises:
-            InputError: a mistake of the user's, a loss that is not finite, or a full disk.
+            InputError: a mistake of the user's, or a full disk.
+            TrainingDiverged: a loss is not finite.
         """
-        from bdmm.training.extra import require
+        from bdmm.training.settings import check_packages
 
-        require()
+        check_packages()
         keep_network_blocks()
+        from bdmm.cli.preview import TrainingPreview
         from bdmm.data.augment import Augmentation
+        from bdmm.data.clip_store import PreparedClip, find_clips
         from bdmm.training.settings import TRAIN_PRESETS
         from bdmm.training.start import Machine, Material, start
 
@@ -116,14 +121,23 @@ class Train:
         machine = Machine(self.accelerator, self.devices, self.nodes, self.workers)
         with Report(self.quiet) as report:
 
-            def tell(stage: str, done: int, total: int | None) -> None:
+            def notify(stage: str, done: int, total: int | None) -> None:
                 # Without a bar the report says how many frames there are; these are steps.
                 report(stage, done, total if sys.stderr.isatty() else None)
 
-            outcome = start(settings, material, self.output, machine, tell, self.begin)
+            clip = PreparedClip(find_clips(self.data[0])[0])
+            outcome = start(
+                settings,
+                material,
+                self.output,
+                machine,
+                notify,
+                self.init_weights,
+                TrainingPreview(clip, self.output),
+            )
         if not outcome.leads:
             return
         if outcome.finished:
             say(f"{self.output}: trained, {outcome.step} steps.")
         else:
-            say(f"{self.output}: stopped after step {outcome.step}; the same command goes on.")
+            say(f"{self.output}: stopped after step {outcome.step}; rerun the command to resume.")

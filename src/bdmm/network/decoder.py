@@ -48,7 +48,7 @@ class Decoder(nn.Module):
         widths = (config.widths[-1], *scales, scales[-1])
         self.up = nn.ModuleList(StyledUp(a, b, style) for a, b in pairwise(widths))
         self.direct = nn.ModuleList(
-            StyledConv(width, width, style, demodulated=config.norm == "pixel")
+            StyledConv(width, width, style, demodulated=config.demodulate_direct)
             for width in widths[1:]
         )
         self.forward_branch = nn.ModuleList(

@@ -23,7 +23,7 @@ class StructuralEncoder(nn.Module):
         widths = (config.joints + 3 * config.feeds_back, *config.widths)
         self.blocks = nn.Sequential(*encoder_blocks(widths, config.slope, config.norm))
         bottleneck = widths[-1]
-        self.bounded = config.norm == "pixel"
+        self.bounded = config.bounded_states
         self.recurrence = nn.Sequential(
             ResidualBlock(2 * bottleneck, bottleneck, config.slope, config.norm),
             ResidualBlock(bottleneck, bottleneck, config.slope, config.norm),

@@ -18,7 +18,6 @@ from bdmm.network.layers import (
 from bdmm.shapes import Features
 
 TAPS = 9
-_SLOWER = 16.0
 
 
 class MotionModulation(StyledLayer):
@@ -43,14 +42,16 @@ class MotionModulation(StyledLayer):
             channels_out: of the result.
             context_in: channels that offsets and masks are regressed from.
             context: hidden width of that regression.
-            config: its style size, and whether offsets, masks and style weights are used.
+            config: its style size; whether offsets, masks and style weights are used; how far
+                offsets reach and how fast they learn. At the full pace they may run away before
+                the features mean anything.
         """
         kernel = ModulatedKernel(
             channels_in, channels_out, 3, config.style_size, modulated=config.style_weight
         )
         super().__init__(kernel)
         self.concatenates = config.feature_concat
-        self.reach = config.tap_reach
+        self.reach, self.slowdown = config.tap_reach, config.tap_slowdown
         self.context = nn.Conv2d(context_in, context, 3, padding=1)
         initialise(self, slope=0.0)
         self.offset = _zero_conv(context, 2 * TAPS) if config.deformable else None
@@ -72,25 +73,18 @@ class MotionModulation(StyledLayer):
         if self.offset is None:
             offsets = hidden.new_zeros(batch, 2 * TAPS, height, width)
         else:
-            offsets = self._within_reach(self.offset(hidden))
+            offsets = self._within_reach(self.offset(hidden) / self.slowdown)
         if self.mask is None:
             masks = hidden.new_ones(batch, TAPS, height, width)
         else:
-            masks = 2 * torch.sigmoid(self._slowed(self.mask(hidden)))
+            masks = 2 * torch.sigmoid(self.mask(hidden) / self.slowdown)
         return offsets, masks
 
     def _within_reach(self, offsets: Features) -> Features:
         """Bound offsets softly, where the config bounds them."""
         if not self.reach:
             return offsets
-        return self.reach * torch.tanh(self._slowed(offsets) / self.reach)
-
-    def _slowed(self, raw: Features) -> Features:
-        """Make offsets and masks learn at a sixteenth of the pace, where offsets are bounded.
-
-        At the full one they run away before the features mean anything.
-        """
-        return raw / _SLOWER if self.reach else raw
+        return self.reach * torch.tanh(offsets / self.reach)
 
 
 class DeformedConv(nn.Module):

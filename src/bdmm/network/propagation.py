@@ -20,7 +20,7 @@ class Propagation(nn.Module):
         """Build one residual block for each propagated scale."""
         super().__init__()
         self.backward = backward
-        self.bounded = config.norm == "pixel"
+        self.bounded = config.bounded_states
         self.steps = nn.ModuleList(
             ResidualBlock(2 * width, width, config.slope, config.norm)
             for width in config.widths[-2::-1]

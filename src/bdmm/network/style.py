@@ -16,7 +16,7 @@ class StyleEncoder(nn.Module):
     def __init__(self, config: NetworkConfig) -> None:
         """Build one block for each of the config's style widths."""
         super().__init__()
-        self.unit = config.norm == "pixel"
+        self.unit = config.unit_style
         widths = (3, *config.style_widths)
         self.blocks = nn.Sequential(*encoder_blocks(widths, config.slope, config.norm))
 

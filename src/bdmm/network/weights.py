@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from bdmm.config import NetworkConfig
+from bdmm.config import NetworkConfig, present_settings
 from bdmm.errors import InputError
 from bdmm.files.tensor_files import (
     Shape,
@@ -218,7 +218,7 @@ def _config(path: Path, settings: object) -> NetworkConfig:
         _refuse(path, "it holds no settings")
     defaults = {field.name: field.default for field in dataclasses.fields(NetworkConfig)}
     values = {}
-    for name, value in settings.items():
+    for name, value in present_settings(settings).items():
         if name not in defaults:
             _refuse(path, f"it has the setting {name!r:.40}, which this bdmm does not know")
         value = tuple(value) if isinstance(value, list) else value

@@ -1,28 +1,30 @@
 """The loop: batches in, a folder with trained weights out."""
 
 import math
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor
+from torch import Tensor, nn
 
 from bdmm.data.batch import Batch
 from bdmm.errors import Progress
 from bdmm.losses.vgg19 import Vgg19
-from bdmm.training.checkpoint import load_latest
-from bdmm.training.learner import Learner
-from bdmm.training.logbook import Logbook
-from bdmm.training.run_folder import open_run, own, store
+from bdmm.training.run_folder import Logbook, open_run, own, store
+from bdmm.training.run_state import RunState, load_latest
 from bdmm.training.settings import TrainSettings
-from bdmm.training.stop_signal import StopRequest, listening
 
 Batches = Callable[[int, int, int], Iterator[Batch]]
 """(batches to skip on this device, number of this device, devices) -> batches without an end."""
+Preview = Callable[[nn.Module, int], object]
+"""Called with the generator with averaged weights, and the steps done."""
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Outcome:
     Attributes:
         step: steps done, by earlier runs in the folder too.
         finished: whether these are all; otherwise the run was asked to stop.
-        leads: whether this is the process that speaks for all.
+        leads: whether this is the process that reports for all.
     """
 
     step: int
@@ -47,8 +49,8 @@ def train(
     fabric: Fabric,
     vgg: Vgg19 | None = None,
     progress: Progress | None = None,
-    show: Callable[[Learner, int], object] | None = None,
-    begin: Mapping[str, Tensor] | None = None,
+    preview: Preview | None = None,
+    init_weights: Mapping[str, Tensor] | None = None,
 ) -> Outcome:
     """Train until all steps are done or a signal comes; in a folder with a run, go on with it.
 
@@ -57,17 +59,17 @@ def train(
         batches: of ``settings.windows * settings.frames`` frames each.
         run: the folder; made where it is missing.
         fabric: devices and number type, already launched.
-        vgg: the eye of the losses, `terms.load_eye`.
-        progress: is told about every step.
-        show: is called with every checkpoint, to leave something to look at.
-        begin: the generator's weights before the first step; fresh ones if None.
+        vgg: frozen VGG-19 features for the losses.
+        progress: is called after every step.
+        preview: is called with every checkpoint, to leave something to look at.
+        init_weights: the generator's weights before the first step; fresh ones if None.
 
     Returns:
         How far it came.
 
     Raises:
-        InputError: the folder holds another run or one at work, a loss is not finite, the disk is
-            full.
+        InputError: the folder holds another run or one at work, or the disk is full.
+        TrainingDiverged: a loss is not finite.
     """
     with ExitStack() as stack:
         # The folder belongs to the first process; the others wait until it is in order.
@@ -77,13 +79,13 @@ def train(
         fabric.barrier()
 
         # The networks, as they were left or fresh.
-        eye = None if vgg is None else vgg.to(fabric.device)
-        learner = Learner(settings, fabric.device, eye, fabric.autocast)
+        features = None if vgg is None else vgg.to(fabric.device)
+        state = RunState(settings, fabric.device, features, fabric.autocast)
         checkpoint = load_latest(run)
         if checkpoint is not None:
-            learner.restore(checkpoint)
-        elif begin is not None:
-            learner.begin_with(begin)
+            state.restore(checkpoint)
+        elif init_weights is not None:
+            state.initialise(init_weights)
         first = step = 0 if checkpoint is None else checkpoint.step
         feed = batches(first * settings.accumulate, fabric.global_rank, fabric.world_size)
 
@@ -93,21 +95,21 @@ def train(
         clock, stopped, recent = Clock(), False, []
         while step < settings.steps and not stopped:
             drawn = [next(feed).to(fabric.device) for _ in range(settings.accumulate)]
-            recent.append(learner.learn(drawn, step, fabric))
+            recent.append(state.train_step(drawn, step, fabric))
             step += 1
             stopped = _anyone_asked(request, fabric)
             ends = stopped or step == settings.steps
 
-            # What is told and kept.
+            # What is reported and kept.
             if progress is not None and fabric.is_global_zero:
                 progress("training", step, settings.steps)
             if book is not None and (ends or step % settings.log_every == 0):
                 book.note(step, mean(recent), clock.status(step - first, settings.steps - step))
                 recent.clear()
             if fabric.is_global_zero and (ends or step % settings.save_every == 0):
-                store(run, learner, step)
-                if show is not None:
-                    show(learner, step)
+                store(run, state, step)
+                if preview is not None:
+                    preview(state.average.module, step)
         fabric.barrier()
     return Outcome(step, step >= settings.steps, fabric.is_global_zero)
 
@@ -115,6 +117,45 @@ def train(
 def mean(losses: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Return the mean of each loss over some steps."""
     return {name: math.fsum(one[name] for one in losses) / len(losses) for name in losses[0]}
+
+
+class StopRequest:
+    """Whether somebody asked the run to stop.
+
+    Attributes:
+        asked: the signal that did, or None.
+    """
+
+    def __init__(self) -> None:
+        self.asked: signal.Signals | None = None
+
+
+@contextmanager
+def listening() -> Iterator[StopRequest]:
+    """Note Ctrl-C and requests to end instead of being ended by them.
+
+    Only the first is noted; a second one does what it always does.
+    """
+    request = StopRequest()
+    if threading.current_thread() is not threading.main_thread():
+        yield request
+        return
+    before = {one: signal.getsignal(one) for one in _SIGNALS}
+
+    def restore() -> None:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+    def note(number: int, frame: object) -> None:
+        request.asked = signal.Signals(number)
+        restore()
+
+    for one in _SIGNALS:
+        signal.signal(one, note)
+    try:
+        yield request
+    finally:
+        restore()
 
 
 class Clock:

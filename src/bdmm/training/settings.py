@@ -1,10 +1,11 @@
-"""What a training run is told: one frozen value, kept beside its results."""
+"""The settings of a training run: one frozen value, kept with its results."""
 
 import dataclasses
 import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ from bdmm.config import (
     DiscriminatorConfig,
     LossConfig,
     NetworkConfig,
+    present_settings,
 )
 from bdmm.errors import InputError
 
@@ -22,7 +24,7 @@ Precision = Literal["32-true", "bf16-mixed"]
 FIXED = ("preset", "network", "discriminators")
 """What a resumed run cannot change: these decide the tensors of its checkpoints."""
 LAYERED = ("person", "alpha", "synthesis", "copy")
-"""Losses that only a network with a head of layers has."""
+"""Losses of the layers of a compositing head."""
 _COUNTS = ("steps", "windows", "batch", "accumulate", "save_every", "log_every")
 _SHARES = ("discriminator_share", "gradient_limit", "warm_up")
 
@@ -34,12 +36,11 @@ class TrainSettings:
     Attributes:
         preset: name of the network's preset.
         network: the generator.
-        discriminators: the judges; their count of frames is the length of a window.
+        discriminators: the discriminators.
         losses: weights and layers; a term of weight 0 is not computed.
         steps: one step goes through ``windows`` consecutive windows, and updates the networks
             after each of them.
-        window: frames of a window where no temporal discriminator counts them; None: as many as
-            that one is built for.
+        window: frames of a window, if fewer than the network makes at once in use; None: as many.
         windows: of a sample; gradients do not flow from one to the next.
         batch: clips at once on each device.
         accumulate: batches whose gradients are averaged before an update.
@@ -54,7 +55,7 @@ class TrainSettings:
         precision: of the networks' arithmetic; weights and losses are always 32 bit.
         crop: (height, width) of a part around the person that frames are cut down to; None for
             whole frames.
-        seed: decides the first weights, the samples and the frames that are judged.
+        seed: decides the first weights, the samples and the frames that discriminators see.
         save_every: steps between checkpoints.
         log_every: steps between two lines of the log.
     """
@@ -114,7 +115,7 @@ class TrainSettings:
     @property
     def frames(self) -> int:
         """Frames of a window."""
-        return self.window or self.discriminators.frames
+        return self.window or self.network.window
 
     def rate(self, step: int) -> float:
         """Return the generator's learning rate at a step, counted from 0."""
@@ -137,6 +138,33 @@ def weights(losses: LossConfig) -> dict[str, float]:
 def as_record(settings: TrainSettings) -> dict[str, Any]:
     """Return settings as JSON holds them."""
     return json.loads(json.dumps(dataclasses.asdict(settings)))
+
+
+def check_packages() -> None:
+    """Check that the packages that only training needs are installed.
+
+    Raises:
+        InputError: one is missing.
+    """
+    for package in ("lightning_fabric", "tensorboard"):
+        if find_spec(package) is None:
+            raise InputError(
+                f"Training needs the package {package}: install it by pip install 'bdmm[train]'."
+            )
+
+
+def fits(record: Mapping[str, Any], settings: TrainSettings) -> bool:
+    """Tell whether a run of these settings can go on with what a run of a record left.
+
+    Args:
+        record: of the earlier run, as `as_record` gave it, perhaps in an earlier version.
+        settings: of the run.
+    """
+    ours = as_record(settings)
+    theirs = dict(record)
+    if isinstance(theirs.get("network"), dict):
+        theirs["network"] = present_settings(theirs["network"])
+    return all(theirs.get(name) == ours[name] for name in FIXED)
 
 
 def _words(name: str) -> str:

@@ -16,10 +16,9 @@ from bdmm.data.clip_dataset import ClipDataset, Sampling
 from bdmm.errors import InputError, Progress
 from bdmm.network.weights import load_weights, shapes_of
 from bdmm.records import joints_of
-from bdmm.training.loop import Outcome, train
-from bdmm.training.sample_video import open_sample
+from bdmm.training.feature_extractor import load_features
+from bdmm.training.loop import Outcome, Preview, train
 from bdmm.training.settings import TrainSettings
-from bdmm.training.terms import load_eye
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,8 @@ def start(
     run: Path,
     machine: Machine | None = None,
     progress: Progress | None = None,
-    begin: str | Path | None = None,
+    init_weights: str | Path | None = None,
+    preview: Preview | None = None,
 ) -> Outcome:
     """Begin a run, or go on with the one in the folder.
 
@@ -79,8 +79,9 @@ def start(
         material: clips and losses.
         run: the folder.
         machine: what it is computed on.
-        progress: is told about every step.
-        begin: weights to begin with, see `beginning`; fresh ones if None.
+        progress: is called after every step.
+        init_weights: see `initial_weights`; fresh ones if None.
+        preview: is called with every checkpoint.
 
     Returns:
         How far it came.
@@ -91,8 +92,8 @@ def start(
     """
     machine = machine or Machine()
     dataset = open_clips(settings, material)
-    vgg = load_eye(material.vgg, settings.losses)
-    tensors = None if begin is None else beginning(begin, settings.network)
+    vgg = load_features(material.vgg, settings.losses)
+    tensors = None if init_weights is None else initial_weights(init_weights, settings.network)
     fabric = launch(machine, settings)
 
     def batches(first: int, rank: int, devices: int) -> Iterator[Batch]:
@@ -106,12 +107,11 @@ def start(
             devices=devices,
         )
 
-    show = open_sample(dataset, run, settings.network)
-    return train(settings, batches, run, fabric, vgg, progress, show, tensors)
+    return train(settings, batches, run, fabric, vgg, progress, preview, tensors)
 
 
-def beginning(weights: str | Path, network: NetworkConfig) -> dict[str, Tensor]:
-    """Read weights to begin with.
+def initial_weights(weights: str | Path, network: NetworkConfig) -> dict[str, Tensor]:
+    """Read the weights that a run starts from.
 
     Args:
         weights: what `bdmm.network.weights.weights_file` knows. They may have parts that the
@@ -125,7 +125,7 @@ def beginning(weights: str | Path, network: NetworkConfig) -> dict[str, Tensor]:
     needed = shapes_of(network)
     if any(name not in tensors or tensors[name].shape != needed[name] for name in needed):
         raise InputError(
-            f"The weights {weights} are of another network than the one to be trained: begin with "
+            f"The weights {weights} are of another network than the one to be trained: start from "
             "weights of the same preset, or with none."
         )
     return {name: tensors[name].float() for name in needed}

@@ -25,10 +25,10 @@ from bdmm.files.output_file import appearing, check_folder, writing
 from bdmm.files.outside import TEXT, read_json
 from bdmm.metrics.published import OURS, TABLE_2, TABLE_S1, PublishedTable, PublishedValue
 from bdmm.network.weights import FILE_NAME as WEIGHTS
+from bdmm.training.feature_extractor import load_features
 from bdmm.training.run_folder import read_settings
 from bdmm.training.settings import TrainSettings, as_record
 from bdmm.training.start import Machine, Material, open_clips, start
-from bdmm.training.terms import load_eye
 
 RECORD, FINISHED, REPORT = "ablation.json", "finished.json", "report"
 _FORMAT = 1
@@ -194,7 +194,7 @@ def check(study: Study, config: EvalConfig) -> None:
     for tested in choose_clips(study.test, study.split, study.limit):
         if tested.resolve() in trained:
             raise InputError(f"The clip {tested} is both in the training and in the test data.")
-    load_eye(study.material.vgg, study.base.losses)
+    load_features(study.material.vgg, study.base.losses)
     missing_metrics(config)
     _check_folder(study)
 

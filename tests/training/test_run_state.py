@@ -10,15 +10,15 @@ from lightning_fabric import Fabric
 from bdmm.data.batch import Batch
 from bdmm.files.tensor_files import read_safetensors, write_safetensors
 from bdmm.losses.vgg19 import Vgg19
-from bdmm.training.learner import Learner
+from bdmm.training.run_state import RunState
 from bdmm.training.settings import TrainSettings
 
 Batches = Callable[[int, int, int], Iterator[Batch]]
 
 
-def _learned(learner: Learner) -> dict[str, torch.Tensor]:
+def _learned(state: RunState) -> dict[str, torch.Tensor]:
     """Weights and Adam's first moments, which are the averaged gradients' traces."""
-    tensors = learner.checkpoint(1).tensors
+    tensors = state.checkpoint(1).tensors
     return {name: value for name, value in tensors.items() if not name.startswith("random")}
 
 
@@ -38,9 +38,9 @@ def test_accumulated_batches_are_one_larger_batch(
     # A gentle rate: Adam's first updates amplify rounding.
     settings = replace(pixels_only, learning_rate=1e-6)
     one, two = make_batch(0), make_batch(1)
-    apart, together = Learner(settings), Learner(settings)
-    terms = apart.learn([one, two], 0, fabric)
-    joined = together.learn([collate([one, two])], 0, fabric)
+    apart, together = RunState(settings), RunState(settings)
+    terms = apart.train_step([one, two], 0, fabric)
+    joined = together.train_step([collate([one, two])], 0, fabric)
     _close(_learned(apart), _learned(together))
     assert terms.keys() == joined.keys()
     for name, value in terms.items():
@@ -52,17 +52,17 @@ def test_two_processes_give_the_gradients_of_one(
 ) -> None:
     settings = replace(settings, learning_rate=1e-6)
     feed = batches(0, 0, 1)
-    alone = Learner(settings, vgg=vgg)
-    alone.learn([next(feed), next(feed)], 0, fabric)
+    alone = RunState(settings, vgg=vgg)
+    alone.train_step([next(feed), next(feed)], 0, fabric)
 
     pair = Fabric(accelerator="cpu", devices=2, strategy="ddp_fork")
 
     def work(fabric: Fabric) -> None:
         torch.set_num_threads(1)
-        learner = Learner(settings, vgg=vgg)
+        state = RunState(settings, vgg=vgg)
         feed = batches(0, fabric.global_rank, fabric.world_size)
-        learner.learn([next(feed)], 0, fabric)
-        write_safetensors(tmp_path / str(fabric.global_rank), _learned(learner), {})
+        state.train_step([next(feed)], 0, fabric)
+        write_safetensors(tmp_path / str(fabric.global_rank), _learned(state), {})
 
     pair.launch(work)
     first, second = (read_safetensors(tmp_path / str(rank))[1] for rank in (0, 1))

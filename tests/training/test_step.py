@@ -9,27 +9,28 @@ import torch
 
 from bdmm.config import LossConfig
 from bdmm.data.batch import Batch
-from bdmm.errors import InputError
+from bdmm.errors import InputError, TrainingDiverged
 from bdmm.losses.objective import seen_frames, supervised_terms
 from bdmm.losses.vgg19 import Vgg19
 from bdmm.network.discriminators import build_discriminators
 from bdmm.network.generator import Generator
+from bdmm.training.feature_extractor import active, load_features
 from bdmm.training.settings import LAYERED, TrainSettings, weights
-from bdmm.training.steps import (
-    Players,
+from bdmm.training.step import (
+    Learning,
+    Networks,
     check_finite,
-    discriminator_step,
+    discriminator_terms,
     generate,
-    generator_step,
+    generator_terms,
 )
-from bdmm.training.terms import active, load_eye
 
 NAMES = tuple(name for name in weights(LossConfig()) if name not in LAYERED)
 
 
-def _players(settings: TrainSettings, vgg: Vgg19 | None, paired: bool = False) -> Players:
+def _networks(settings: TrainSettings, vgg: Vgg19 | None, paired: bool = False) -> Networks:
     config = replace(settings.discriminators, paired=paired)
-    return Players(Generator(settings.network), *build_discriminators(config), paired, vgg)
+    return Networks(Generator(settings.network), *build_discriminators(config), paired, vgg)
 
 
 def _only(settings: TrainSettings, *names: str) -> LossConfig:
@@ -40,25 +41,26 @@ def _only(settings: TrainSettings, *names: str) -> LossConfig:
 def test_both_steps_over_two_windows_teach_every_weight(
     settings: TrainSettings, vgg: Vgg19, make_batch: Callable[[int], Batch], paired: bool
 ) -> None:
-    players, state = _players(settings, vgg, paired), None
+    networks, state = _networks(settings, vgg, paired), None
+    learning = Learning(settings.losses, drawn=3)
     parts = list(make_batch(1).windows(settings.frames))
     assert [part.conditions.after is None for part in parts] == [False, True]
     for part in parts:
-        frames, state = generate(players, part, state)
+        frames, state = generate(networks, part, state)
         assert not state.structural.requires_grad
         assert not any(features.requires_grad for features in state.forward)
-        judged = discriminator_step(players, part, frames, 3, settings.losses)
-        assert set(judged) == {"spatial_discriminator", "temporal_discriminator"}
-        assert all(one.grad is None for one in players.generator.parameters())
-        before = {one: one.grad.clone() for one in players.spatial.parameters()}
-        terms = generator_step(players, part, frames, 3, settings.losses)
+        discriminated = discriminator_terms(networks, part, frames, learning)
+        assert set(discriminated) == {"spatial_discriminator", "temporal_discriminator"}
+        assert all(one.grad is None for one in networks.generator.parameters())
+        before = {one: one.grad.clone() for one in networks.spatial.parameters()}
+        terms = generator_terms(networks, part, frames, learning)
         assert set(terms) == {*NAMES, "total"}
         assert all(torch.equal(one.grad, value) for one, value in before.items())
-        assert all(one.requires_grad for one in players.temporal.parameters())
-        silent = [name for name, one in players.generator.named_parameters() if one.grad is None]
+        assert all(one.requires_grad for one in networks.temporal.parameters())
+        silent = [name for name, one in networks.generator.named_parameters() if one.grad is None]
         assert silent == []
-        players.generator.zero_grad()
-    assert all(one.grad is not None for one in players.temporal.parameters())
+        networks.generator.zero_grad()
+    assert all(one.grad is not None for one in networks.temporal.parameters())
 
 
 def test_the_look_ahead_is_the_next_windows_first_frame(
@@ -76,12 +78,12 @@ def test_each_loss_can_be_the_only_one(
 ) -> None:
     config = _only(settings, name)
     part = next(make_batch(2).windows(settings.frames))
-    players = _players(settings, vgg)
-    frames, _ = generate(players, part, None)
-    terms = generator_step(players, part, frames, 0, config)
+    networks = _networks(settings, vgg)
+    frames, _ = generate(networks, part, None)
+    terms = generator_terms(networks, part, frames, Learning(config, 0))
     assert set(terms) == {name, "total"}
-    assert any(float(one.grad.abs().max()) > 0 for one in players.generator.parameters())
-    judges = discriminator_step(players, part, frames, 0, config)
+    assert any(float(one.grad.abs().max()) > 0 for one in networks.generator.parameters())
+    judges = discriminator_terms(networks, part, frames, Learning(config, 0))
     assert set(judges) == {name.replace("adversarial", "discriminator")} - {name}
 
 
@@ -92,14 +94,14 @@ def test_each_layers_loss_can_be_the_only_one(
     config = replace(_only(settings), **{name: 1.0})
     judges = build_discriminators(settings.discriminators)
     layered = replace(settings.network, head="layers", feeds_back=False)
-    players = Players(Generator(layered), *judges, False)
+    networks = Networks(Generator(layered), *judges, False)
     first, second = make_batch(2).windows(settings.frames)
-    generated, state = generate(players, first, None)
-    terms = generator_step(players, first, generated, 0, config)
+    generated, state = generate(networks, first, None)
+    terms = generator_terms(networks, first, generated, Learning(config, 0))
     assert set(terms) == {name, "total"}
-    assert any(float(one.grad.abs().max()) > 0 for one in players.generator.parameters())
-    generated, _ = generate(players, second, state)
-    assert not discriminator_step(players, second, generated, 0, config)
+    assert any(float(one.grad.abs().max()) > 0 for one in networks.generator.parameters())
+    generated, _ = generate(networks, second, state)
+    assert not discriminator_terms(networks, second, generated, Learning(config, 0))
 
 
 def test_a_part_of_the_frames_stands_for_all(settings: TrainSettings, vgg: Vgg19) -> None:
@@ -120,26 +122,26 @@ def test_vgg_is_needed_only_by_losses_that_read_it(
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     pixels = _only(settings, "reconstruction", "spatial_adversarial")
     assert active(pixels).layers == ()
-    assert load_eye(None, pixels) is None
+    assert load_features(None, pixels) is None
     assert active(_only(settings, "style")).layers == settings.losses.style_layers
     with pytest.raises(InputError, match=r"VGG-19 weights are not at .*checkpoints/vgg19-"):
-        load_eye(None, settings.losses)
+        load_features(None, settings.losses)
 
 
 def test_a_number_that_is_none_has_a_name(
     settings: TrainSettings, vgg: Vgg19, make_batch: Callable[[int], Batch]
 ) -> None:
-    with pytest.raises(InputError, match="style loss is inf"):
+    with pytest.raises(TrainingDiverged, match="style loss is inf"):
         check_finite({"reconstruction": torch.tensor(1.0), "style": torch.tensor(torch.inf)})
     part = next(make_batch(3).windows(settings.frames))
-    players = _players(settings, vgg)
-    frames, _ = generate(players, part, None)
+    networks = _networks(settings, vgg)
+    frames, _ = generate(networks, part, None)
     with torch.no_grad():
-        for one in players.temporal.parameters():
+        for one in networks.temporal.parameters():
             one.fill_(torch.nan)
-    with pytest.raises(InputError, match="temporal discriminator loss is nan"):
-        discriminator_step(players, part, frames, 0, settings.losses)
-    with pytest.raises(InputError, match="temporal adversarial loss is nan"):
-        generator_step(players, part, frames, 0, settings.losses)
-    assert all(one.grad is None for one in players.generator.parameters())
-    assert all(one.requires_grad for one in players.temporal.parameters())
+    with pytest.raises(TrainingDiverged, match="temporal discriminator loss is nan"):
+        discriminator_terms(networks, part, frames, Learning(settings.losses, 0))
+    with pytest.raises(TrainingDiverged, match="temporal adversarial loss is nan"):
+        generator_terms(networks, part, frames, Learning(settings.losses, 0))
+    assert all(one.grad is None for one in networks.generator.parameters())
+    assert all(one.requires_grad for one in networks.temporal.parameters())
