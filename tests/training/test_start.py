@@ -9,21 +9,20 @@ import pytest
 import torch
 
 from bdmm.body.model import load_body
-from bdmm.cli.preview import TrainingPreview, render_clip_start
+from bdmm.cli.preview import TrainingPreview, clip_start, preview_frames
 from bdmm.conditioning import body_keypoints
 from bdmm.config import NetworkConfig
 from bdmm.data.clip_store import PreparedClip, find_clips
 from bdmm.data.synth import SynthOptions, store_rendered
 from bdmm.errors import InputError
 from bdmm.inference.animate import Animation
-from bdmm.inference.prepare import Inputs
+from bdmm.inference.render import render
 from bdmm.inference.renderers import load_network
-from bdmm.inference.source_view import SourceView, View
 from bdmm.media.pixels import to_pictures
 from bdmm.media.video_reader import VideoReader
 from bdmm.network.generator import Generator
 from bdmm.network.weights import load_weights, save_weights
-from bdmm.records import BONE_NAMES, Motion, Source
+from bdmm.records import BONE_NAMES, Motion
 from bdmm.training.loop import Outcome
 from bdmm.training.settings import TrainSettings
 from bdmm.training.start import Machine, Material, start
@@ -131,25 +130,15 @@ def test_a_run_begins_with_given_weights_and_may_leave_parts_of_them_out(
     assert not (tmp_path / "whole").exists()
 
 
-def test_a_preview_shows_what_animate_makes_of_the_same_weights(
-    clips: Path, tmp_path: Path
+@pytest.mark.parametrize("head", ["rgb", "layers"])
+def test_a_preview_shows_what_inference_renders_of_the_same_weights(
+    clips: Path, tmp_path: Path, head: str
 ) -> None:
-    config = NetworkConfig(
-        18, feeds_back=False, widths=(4, 6), style_widths=(4, 6), head="layers", norm="pixel"
-    )
-    clip, generator = PreparedClip(find_clips(clips)[0]), Generator(config)
-    shown = torch.cat(list(render_clip_start(clip, generator)))
+    config = NetworkConfig(18, False, widths=(4, 6), style_widths=(4, 6), head=head)
+    inputs, generator = clip_start(PreparedClip(find_clips(clips)[0])), Generator(config)
+    shown = torch.cat(list(preview_frames(inputs, generator)))
     save_weights(tmp_path / "w.safetensors", generator.state_dict(), config)
-    number = clip.info.sources[0].frame
-    source = Source(
-        clip.frames(number, number + 1)[0],
-        clip.foregrounds(number, number + 1)[0],
-        clip.background(),
-        clip.motion()[number : number + 1],
-    )
-    view = SourceView(
-        to_pictures(source.image[None])[0], View(0, 0, SIDE, SIDE, (SIDE, SIDE)), source
-    )
-    motion = clip.motion()
-    frames = list(Animation(Inputs(view, motion, motion), load_network(tmp_path / "w.safetensors")))
-    assert np.array_equal(to_pictures(shown), np.stack(frames))
+    renderer = load_network(tmp_path / "w.safetensors")
+    rendered = torch.cat([window.frames for window in render(inputs, renderer)])
+    assert torch.equal(shown, rendered)
+    assert np.array_equal(to_pictures(shown), np.stack(list(Animation(inputs, renderer))))

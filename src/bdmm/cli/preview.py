@@ -7,13 +7,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from bdmm.body.model import load_body
-from bdmm.body.source_geometry import prepare_geometry
-from bdmm.conditioning import condition
 from bdmm.data.clip_store import PreparedClip
 from bdmm.files.output_file import writing
-from bdmm.inference.renderers import RENDERERS
-from bdmm.inference.windows import schedule
+from bdmm.inference.prepare import Inputs
+from bdmm.inference.render import render
+from bdmm.inference.renderers import NetworkRenderer
+from bdmm.inference.source_view import SourceView, View
 from bdmm.media.pixels import to_pictures
 from bdmm.media.video_writer import create_video
 from bdmm.network.acceleration import accelerate
@@ -34,7 +33,7 @@ class TrainingPreview:
     """
 
     def __init__(self, clip: PreparedClip, run: Path) -> None:
-        self._clip, self._folder = clip, run / SAMPLES
+        self._clip, self._folder, self._inputs = clip, run / SAMPLES, clip_start(clip)
 
     def __call__(self, generator: nn.Module, step: int) -> Path:
         """Write the video of a step.
@@ -54,7 +53,7 @@ class TrainingPreview:
         still = clip.frames(clip.info.sources[0].frame, clip.info.sources[0].frame + 1)
         start = 0
         with create_video(path, clip.info.fps) as video:
-            for frames in render_clip_start(clip, generator):
+            for frames in preview_frames(self._inputs, generator):
                 stop = start + len(frames)
                 panels = (still.expand(len(frames), -1, -1, -1), clip.frames(start, stop), frames)
                 for picture in to_pictures(torch.cat(panels, dim=-1)):
@@ -63,24 +62,23 @@ class TrainingPreview:
         return path
 
 
-def render_clip_start(clip: PreparedClip, generator: Generator) -> Iterator[Frames]:
-    """Yield the windows of a clip's first frames, from its first stored source.
-
-    Args:
-        clip: the clip.
-        generator: its weights are used as `inference.renderers.load_network` uses them.
-    """
-    renderer = RENDERERS[generator.config.head](accelerate(copy.deepcopy(generator).cpu()))
-    number = clip.info.sources[0].frame
-    motion = clip.motion()
+def clip_start(clip: PreparedClip) -> Inputs:
+    """Return the first frames of a clip as inputs, with its first stored source as the photo."""
+    number, motion = clip.info.sources[0].frame, clip.motion()
     source = Source(
         clip.frames(number, number + 1)[0],
         clip.foregrounds(number, number + 1)[0],
         clip.background(),
         motion[number : number + 1],
     )
-    body = load_body(motion.body)
-    geometry = prepare_geometry(body, source.pose, source.foreground)
-    count = min(_FRAMES, len(motion))
-    windows = (condition(body, geometry, motion[w], renderer.joints) for w in schedule(count))
-    return renderer.render(source, geometry, windows)
+    height, width = clip.info.size
+    (photo,) = to_pictures(source.image[None])
+    view = SourceView(photo, View(0, 0, width, height, clip.info.size), source)
+    return Inputs(view, motion[:_FRAMES], motion[:_FRAMES])
+
+
+def preview_frames(inputs: Inputs, generator: Generator) -> Iterator[Frames]:
+    """Yield the rendered windows; the generator is used as `load_network` uses its weights."""
+    renderer = NetworkRenderer(accelerate(copy.deepcopy(generator)))
+    for window in render(inputs, renderer):
+        yield window.frames.cpu()

@@ -40,9 +40,7 @@ class Train:
     """Folder of the run."""
     preset: Literal["paper", "released", "layered"] = "paper"
     """The network: as printed, as the authors' code runs, or the one whose weights ship."""
-    init_weights: Annotated[str | None, tyro.conf.arg(aliases=["--begin"], metavar="WEIGHTS")] = (
-        None
-    )
+    init_weights: Annotated[str | None, tyro.conf.arg(metavar="WEIGHTS")] = None
     """Start from weights: a file, a run's folder, or layered (the ones that ship)."""
     vgg: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """Weights of VGG-19; from PyTorch's own cache otherwise."""
