@@ -79,6 +79,16 @@ def test_links_lead_somewhere(path: Path) -> None:
             assert anchor in _anchors(goal.read_text()), f"{target}: no such heading"
 
 
+MEMBERS = re.compile(r"((?:`\w+`(?:, | and )?)+) of `src/bdmm/([\w/]+\.py)`")
+
+
+@pytest.mark.parametrize("path", CURRENT, ids=_name)
+def test_members_of_files_exist(path: Path) -> None:
+    for names, module in MEMBERS.findall(path.read_text()):
+        known = _names(ast.parse((PACKAGE / module).read_text()).body)
+        assert set(re.findall(r"\w+", names.replace(" and ", " "))) <= known, module
+
+
 @pytest.mark.parametrize("path", CURRENT, ids=_name)
 def test_files_named_exist(path: Path) -> None:
     places = (ROOT, ROOT / "src", PACKAGE)
