@@ -1,10 +1,10 @@
-"""Photos x drivers on one contact sheet, to be looked at.
+"""Write a contact sheet of photos x driving motions, for inspection by eye.
 
     python tools/cross_sheet.py photos/ dance.mp4 turn -o sheet.png
 
-Each photo has two rows, the coarse warp above the network; each driver (a video, a .motion file, or
-the name of a shipped motion) adds a few evenly spread frames, made in windows of their own. A photo
-that is refused gets its sentence printed, and empty rows.
+Each photo has two rows, the coarse warp above the network. Each driving motion (a video, a .motion
+file, or the name of a shipped motion) adds a few evenly spread frames, made in windows of their
+own. A refused photo has empty rows, and its error sentence is printed.
 """
 
 import argparse
@@ -29,13 +29,13 @@ _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("photos", type=Path)
-    parser.add_argument("drivers", nargs="+")
+    parser.add_argument("driving", nargs="+")
     parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--frames", type=int, default=4, help="frames shown per driver")
+    parser.add_argument("--frames", type=int, default=4, help="frames shown per driving motion")
     parser.add_argument("--weights", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    motions = [windows(_motion(driver), options.frames) for driver in options.drivers]
+    motions = [windows(_motion(driving), options.frames) for driving in options.driving]
     makers: tuple[dict[str, Any], ...] = ({"renderer": "coarse"}, {"weights": options.weights})
     photos = sorted(p for p in options.photos.iterdir() if p.suffix.lower() in _SUFFIXES)
     rows = []
@@ -48,12 +48,12 @@ def main() -> None:
         width = max(row.shape[1] for row in rows)
         padded = [np.pad(r, ((0, 0), (0, width - r.shape[1]), (0, 0))) for r in rows]
         write_image(options.output, np.concatenate(padded))
-    print(f"{len(photos)} photos x {len(motions)} drivers: {options.output}")
+    print(f"{len(photos)} photos x {len(motions)} motions: {options.output}")
 
 
-def _motion(driver: str) -> Motion:
-    path = Path(driver)
-    return open_driver(path if path.exists() else driver).motion()
+def _motion(driving: str) -> Motion:
+    path = Path(driving)
+    return open_driver(path if path.exists() else driving).motion()
 
 
 def windows(motion: Motion, count: int) -> Motion:
@@ -66,7 +66,7 @@ def windows(motion: Motion, count: int) -> Motion:
 
 
 def animated(photo: Path, motion: Motion, **maker: Any) -> list[Picture]:
-    """Return each window's last frame, or black ones after printing why there are none."""
+    """Return each window's last frame, or black ones after printing the error."""
     try:
         frames = list(bdmm.animate(photo, motion, size=_CELL, **maker))
     except InputError as error:

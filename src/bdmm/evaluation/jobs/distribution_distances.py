@@ -126,10 +126,9 @@ def distribution_distances(
             if row.real == split:
                 found += _of_videos(row, generated, files, detectors.clips[0], missing)
     if TRAIN not in real:
-        for name in [one.distance for one in detectors.frames] + ["FVD-Train"] * bool(
-            detectors.clips
-        ):
-            missing[name] = "not computed: needs the training set, with --real"
+        names = [one.distance for one in detectors.frames]
+        names += ["FVD-Train"] if detectors.clips else []
+        missing |= dict.fromkeys(names, "not computed: needs the training set, with --real")
     return found, missing
 
 

@@ -5,7 +5,7 @@
 | videos | a video; the true one bears the same name |
 | folders | a folder of numbered pictures, or such a folder with one folder of pictures in it, as the paper's cut frames ``ID.mp4/frames/`` |
 | strips | a folder of the paper's result strips, of five square panels; the truth is among them |
-| GFLA | a folder with ``NAME_vis.png`` generated and ``NAME_gt.png`` true, beside other pictures |
+| GFLA | a folder with ``NAME_vis.png`` generated and ``NAME_gt.png`` true, among other pictures |
 | iPERCore | a folder ``SOURCE-DRIVING`` of ``pred_*.png``; the true clip is called ``DRIVING`` |
 
 DPTN and NTED leave pictures of single poses, ``SOURCE_2_TARGET_vis``; one folder for each clip makes
