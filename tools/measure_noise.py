@@ -29,7 +29,7 @@ from bdmm.evaluation.ablation.noise import (
 from bdmm.evaluation.config import ALL, EvalConfig
 from bdmm.evaluation.evaluate import run
 from bdmm.evaluation.jobs.reenactment import choose_clips
-from bdmm.evaluation.jobs.results import Results
+from bdmm.evaluation.jobs.scores import Results
 from bdmm.evaluation.reports.plots import save_panels
 from bdmm.evaluation.systems import COARSE, list_systems
 from bdmm.metrics.regions import PERSON

@@ -26,7 +26,7 @@ from bdmm.evaluation.ablation.study import (
 )
 from bdmm.evaluation.ablation.table import results_of, save_study, tables_of
 from bdmm.evaluation.config import EvalConfig
-from bdmm.evaluation.jobs.results import ClipResult, gather
+from bdmm.evaluation.jobs.scores import ClipResult, gather
 from bdmm.evaluation.reports.report_file import Report
 from bdmm.evaluation.systems import BASELINES
 from bdmm.metrics.published import TABLE_2, TABLE_S1

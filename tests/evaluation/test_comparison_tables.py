@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bdmm.errors import InputError
-from bdmm.evaluation.jobs.results import gather
+from bdmm.evaluation.jobs.scores import gather
 from bdmm.evaluation.reports.comparison import compare, read_entry, save_tables
 from bdmm.evaluation.reports.report_file import Report, save_report
 from bdmm.evaluation.reports.tables import (

@@ -19,7 +19,7 @@ from bdmm.evaluation.jobs.distribution_features import (
     read_features,
 )
 from bdmm.evaluation.jobs.keypoint_metrics import POSE, FrameCache, KeypointMetrics
-from bdmm.evaluation.jobs.results import DistributionDistance
+from bdmm.evaluation.jobs.scores import DistributionDistance
 from bdmm.evaluation.reports.tables import size_notes
 from bdmm.metrics.detectors import Detector, Unit
 from bdmm.metrics.frame_metrics import FramePair

@@ -12,8 +12,7 @@ from bdmm.errors import InputError
 from bdmm.evaluation.config import EvalConfig
 from bdmm.evaluation.evaluate import evaluate_clips
 from bdmm.evaluation.jobs.reenactment import choose_clips
-from bdmm.evaluation.jobs.results import ClipResult, Failure, gather
-from bdmm.evaluation.jobs.scores import read_rows
+from bdmm.evaluation.jobs.scores import ClipResult, Failure, gather, read_rows
 from bdmm.evaluation.reports.report_file import ROWS, Report, load_report, save_report
 from bdmm.metrics.running import Summary
 from bdmm.network.generator import Generator

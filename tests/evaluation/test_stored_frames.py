@@ -12,8 +12,7 @@ from PIL import Image as Pillow
 from bdmm.errors import InputError
 from bdmm.evaluation.config import EvalConfig
 from bdmm.evaluation.evaluate import score_stored
-from bdmm.evaluation.jobs.results import GroupMean
-from bdmm.evaluation.jobs.scores import read_rows
+from bdmm.evaluation.jobs.scores import GroupMean, read_rows
 from bdmm.evaluation.jobs.stored_frames import find_stored
 from bdmm.evaluation.reports.report_file import ROWS, Report
 from bdmm.media.video_writer import create_video

@@ -19,7 +19,7 @@ from bdmm.evaluation.jobs.distribution_distances import compare_distributions, f
 from bdmm.evaluation.jobs.distribution_features import open_set_detectors
 from bdmm.evaluation.jobs.feature_metrics import open_feature_metrics
 from bdmm.evaluation.jobs.reenactment import choose_clips, reenactment_items
-from bdmm.evaluation.jobs.results import Failure, Results, gather
+from bdmm.evaluation.jobs.scores import Failure, Results, gather
 from bdmm.evaluation.jobs.stored_frames import find_stored, stored_items
 from bdmm.evaluation.reports.report_file import PICTURES, ROWS, Report, program_versions
 from bdmm.evaluation.systems import list_systems, split_name, weights_hash

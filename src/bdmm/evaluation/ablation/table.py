@@ -9,8 +9,7 @@ from typing import Any
 
 from bdmm.evaluation.ablation.study import FULL, Ablation, Study, system_name
 from bdmm.evaluation.config import ALL
-from bdmm.evaluation.jobs.results import GroupMean
-from bdmm.evaluation.jobs.scores import dump
+from bdmm.evaluation.jobs.scores import GroupMean, dump
 from bdmm.evaluation.reports.report_file import Report
 from bdmm.evaluation.reports.tables import Column, Row, Table, Value, table_of, to_markdown
 from bdmm.evaluation.systems import BASELINES

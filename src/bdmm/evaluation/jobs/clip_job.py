@@ -17,8 +17,14 @@ from bdmm.evaluation.jobs.distribution_features import (
 from bdmm.evaluation.jobs.feature_metrics import open_feature_metrics
 from bdmm.evaluation.jobs.keypoint_metrics import KeypointMetrics
 from bdmm.evaluation.jobs.pictures import Pictures
-from bdmm.evaluation.jobs.results import ClipResult
-from bdmm.evaluation.jobs.scores import FrameRow, fitted, read_ends, score_frames, write_rows
+from bdmm.evaluation.jobs.scores import (
+    ClipResult,
+    FrameRow,
+    fitted,
+    read_ends,
+    score_frames,
+    write_rows,
+)
 from bdmm.files.output_file import appearing
 from bdmm.metrics.running import RunningScores, Summary
 

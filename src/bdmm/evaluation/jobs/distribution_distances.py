@@ -20,8 +20,7 @@ from bdmm.evaluation.jobs.distribution_features import (
     read_features,
     sampling_key,
 )
-from bdmm.evaluation.jobs.results import DistributionDistance
-from bdmm.evaluation.jobs.scores import fit_pair
+from bdmm.evaluation.jobs.scores import DistributionDistance, fit_pair
 from bdmm.files.worker_pool import run_jobs
 from bdmm.media.pixels import to_pictures
 from bdmm.metrics.detectors import Detector

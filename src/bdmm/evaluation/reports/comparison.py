@@ -7,8 +7,7 @@ from typing import Any
 
 from bdmm.errors import InputError
 from bdmm.evaluation.config import ALL
-from bdmm.evaluation.jobs.results import ClipResult, gather
-from bdmm.evaluation.jobs.scores import dump
+from bdmm.evaluation.jobs.scores import ClipResult, dump, gather
 from bdmm.evaluation.reports.report_file import Report, load_report
 from bdmm.evaluation.reports.tables import (
     Row,

@@ -15,8 +15,7 @@ from markupsafe import Markup
 
 from bdmm.evaluation.config import ALL
 from bdmm.evaluation.jobs.pictures import SHEET, VIDEO, WORST
-from bdmm.evaluation.jobs.results import ClipResult, DistributionDistance
-from bdmm.evaluation.jobs.scores import read_rows
+from bdmm.evaluation.jobs.scores import ClipResult, DistributionDistance, read_rows
 from bdmm.evaluation.reports.plots import time_plot
 from bdmm.evaluation.reports.report_file import PICTURES, ROWS, Report
 from bdmm.evaluation.reports.tables import (

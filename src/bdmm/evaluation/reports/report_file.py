@@ -9,8 +9,7 @@ from typing import Any
 
 from bdmm.errors import InputError
 from bdmm.evaluation.jobs.clip_job import clip_result, plain
-from bdmm.evaluation.jobs.results import DistributionDistance, Failure, Results, gather
-from bdmm.evaluation.jobs.scores import dump
+from bdmm.evaluation.jobs.scores import DistributionDistance, Failure, Results, dump, gather
 from bdmm.files.output_file import appearing, writing
 from bdmm.files.outside import TEXT, read_json, reading
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Literal
 
-from bdmm.evaluation.jobs.results import DistributionDistance, GroupMean
+from bdmm.evaluation.jobs.scores import DistributionDistance, GroupMean
 from bdmm.metrics.frame_metrics import WHOLE
 
 Better = Literal["higher", "lower", "neither"]
