@@ -33,7 +33,7 @@ def test_the_same_command_writes_the_same_file(bdmm, quick_photo, short_motion, 
 
 def test_progress_is_a_line_per_stage_where_nobody_watches(bdmm, quick_photo, short_motion):
     outcome = bdmm("animate", quick_photo, short_motion, "-o", "out.mp4", "--size", "96")
-    assert outcome.err.splitlines()[0] == "Looking at photo.png"
+    assert outcome.err.splitlines()[0] == "Finding the person in photo.png"
     assert outcome.err.splitlines()[1] == "Rendering (8)"
     assert len(outcome.err.splitlines()) == 2
 

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from bdmm.errors import InputError
-from bdmm.inference.prepare import cover, open_background
+from bdmm.inference.prepare import background_pictures, cover, open_background
 from bdmm.media.image import write_image
 from bdmm.media.video_writer import create_video
 
 
 def first(background, count, size=(20, 30), fps=Fraction(30)):
-    return list(islice(background.pictures(size, fps), count))
+    return list(islice(background_pictures(background, size, fps), count))
 
 
 @pytest.mark.parametrize(

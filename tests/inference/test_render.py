@@ -11,8 +11,7 @@ def test_windows_cover_each_frame_once_and_the_last_is_shorter(count, lengths):
 
 
 def test_each_item_comes_with_the_one_after_it():
-    pairs = [(pair.item, pair.after) for pair in with_next("abc")]
-    assert pairs == [("a", "b"), ("b", "c"), ("c", None)]
+    assert list(with_next("abc")) == [("a", "b"), ("b", "c"), ("c", None)]
     assert list(with_next("")) == []
 
 
@@ -24,5 +23,5 @@ def test_only_two_items_are_held():
             made.append(i)
             yield i
 
-    for pair in with_next(source()):
-        assert len(made) - pair.item <= 2
+    for item, _ in with_next(source()):
+        assert len(made) - item <= 2

@@ -37,7 +37,7 @@ class Explain:
     """Show no progress."""
 
     def run(self) -> None:
-        """Check everything that can be, look, and say what was written.
+        """Check everything that can be, write the explanation, and say what was written.
 
         Raises:
             InputError: a mistake of the user's.

@@ -1,4 +1,4 @@
-"""`bdmm inspect`: what the system saw in a photo or a video."""
+"""`bdmm inspect`: what perception finds in a photo or a video."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ _PHOTOS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif", "
 
 @dataclass(frozen=True)
 class Inspect:
-    """Show what is seen in a photo or a driving video: keypoints, body, foreground.
+    """Show what is found in a photo or a driving video: keypoints, body, foreground.
 
     $ bdmm inspect photo.jpg
     $ bdmm inspect dance.mp4 -o seen.mp4
@@ -33,7 +33,7 @@ class Inspect:
     """Show no progress."""
 
     def run(self) -> None:
-        """Look, and draw what was seen.
+        """Find the person, and draw what was found.
 
         Raises:
             InputError: a mistake of the user's.

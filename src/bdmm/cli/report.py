@@ -48,7 +48,7 @@ def printable(text: str, kept: str = "") -> str:
 
 
 def unprintable(error: OSError) -> InputError:
-    """Return what to tell the user if standard output fails, and write no more to it."""
+    """Return the error for a standard output that fails, and write no more to it."""
     with Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
     reason = "it is closed" if isinstance(error, BrokenPipeError) else error.strerror or str(error)
@@ -57,7 +57,7 @@ def unprintable(error: OSError) -> InputError:
 
 def warn(text: str) -> None:
     """Print a notice or a mistake."""
-    with suppress(OSError):  # nobody can be told that it cannot be told
+    with suppress(OSError):  # a closed standard error cannot report itself
         sys.stderr.write(f"bdmm: {printable(text)}\n")
         sys.stderr.flush()
 
@@ -127,7 +127,7 @@ class Report:
         return time.monotonic() - self._begun
 
     def __call__(self, stage: str, done: int, total: int | None) -> None:
-        """Tell how far a stage has come.
+        """Show how far a stage has come.
 
         Args:
             stage: what is being done, in words; another one begins another bar.

@@ -42,8 +42,8 @@ def animate(
 ) -> "Animation":
     """Make the person of a photo move.
 
-    Mistakes are reported, the photo's person is found and the driver's motion is extracted before
-    this returns. Frames are then made as they are asked for, in bounded memory for any length::
+    This call reports mistakes, finds the photo's person and extracts the driver's motion. Frames
+    are then made one by one as they are asked for, in bounded memory for any length::
 
         frames = bdmm.animate("photo.jpg", "dance.mp4")
         for frame in frames:  # uint8 h w 3, RGB
@@ -62,7 +62,7 @@ def animate(
         smooth: standard deviation in frames of the smoothing of a video's motion; 0 for none.
         root: where the person goes, as for `retarget`.
         paste_back: put the person back into the full-size photo.
-        fps: frames per second of drivers that don't say: folders of poses, SMPL parameters.
+        fps: frames per second of drivers without a rate: folders of poses, SMPL parameters.
         device: such as ``cpu`` or ``cuda``; a GPU where there is one by default.
         seed: the same seed gives the same frames.
         progress: is called with each stage, the steps done and the steps in all.
@@ -97,7 +97,7 @@ class Animation(Iterator[Picture]):
     def __init__(
         self, inputs: Inputs, renderer: Renderer, progress: Progress = no_progress
     ) -> None:
-        """Set up; nothing is rendered yet.
+        """Set up; rendering begins with the first frame.
 
         Args:
             inputs: photo, motion and background.

@@ -1,11 +1,10 @@
 """Whatever gives the motion, as a `Motion`: a video, a file, a folder of poses, a shipped name."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 from bdmm.body.model import load_body
 from bdmm.errors import InputError, Notice, Progress, no_progress
@@ -32,7 +31,7 @@ REFINED_EVERY = 4
 SMOOTHEST = 30.0
 """Largest smoothing, a standard deviation in frames."""
 DEFAULT_RATE = Fraction(25)
-"""Frames per second of drivers that don't say: folders of poses, SMPL parameters."""
+"""Frames per second of drivers without a rate: folders of poses, SMPL parameters."""
 SMPL_SUFFIXES = (".npz", ".pkl")
 
 
@@ -43,7 +42,7 @@ class DrivingOptions:
     Attributes:
         person: which of several people, from the left from 1 on; the largest if None.
         smooth: standard deviation in frames of the smoothing over time, 0 for none.
-        fps: frames per second of folders of poses and SMPL parameters, which don't say.
+        fps: frames per second of folders of poses and SMPL parameters, which have no rate.
     """
 
     person: int | None = None
@@ -78,23 +77,20 @@ class Sound:
     start: Fraction
 
 
-@runtime_checkable
-class Driver(Protocol):
-    """Something opened and checked that a motion can be had from.
+@dataclass(frozen=True)
+class Driver:
+    """Who gives the motion, opened and checked.
 
     Attributes:
-        sound: what goes with the motion, if anything.
+        motion: returns the motion on the driver's own body; for a video this is the long work,
+            which raises `InputError` where nobody is seen, or for more than a second.
+        sound: goes with the motion, if there is any.
+        video: the frames of a video.
     """
 
-    sound: Sound | None
-
-    def motion(self) -> Motion:
-        """Return the motion, on the mover's own body; for a video this is the long work.
-
-        Raises:
-            InputError: nobody is seen, or for more than a second.
-        """
-        ...
+    motion: Callable[[], Motion]
+    sound: Sound | None = None
+    video: "KeptFrames | None" = None
 
 
 def open_driver(
@@ -115,29 +111,23 @@ def open_driver(
     """
     options = options or DrivingOptions()
     if isinstance(driving, Motion):
-        return KnownMotion(driving)
+        return _known(driving)
     path = Path(driving)
     if not path.exists():
-        return KnownMotion(_shipped(str(driving)))
+        return _known(_shipped(str(driving)))
     if path.suffix.lower() == ".motion":
-        return KnownMotion(load_motion(path))
+        return _known(load_motion(path))
     if path.is_dir() and _holds_openpose(path):
-        return PoseFolder(path, options, progress)
+        landmarks = read_openpose(path, options.fps, person=options.person)
+        return Driver(lambda: _fitted(Detection(landmarks), options, progress))
     if path.is_dir() or path.suffix.lower() in SMPL_SUFFIXES:
-        return KnownMotion(read_smpl_motion(path, load_body(), options.fps))
-    return VideoDriver(path, options, progress)
+        return _known(read_smpl_motion(path, load_body(), options.fps))
+    video = VideoDriver(path, options, progress)
+    return Driver(video.motion, video.sound, video.frames)
 
 
-class KnownMotion:
-    """A motion that is at hand."""
-
-    def __init__(self, motion: Motion) -> None:
-        self.sound: Sound | None = None
-        self._motion = motion
-
-    def motion(self) -> Motion:
-        """Return it."""
-        return self._motion
+def _known(motion: Motion) -> Driver:
+    return Driver(lambda: motion)
 
 
 class VideoDriver:
@@ -170,7 +160,7 @@ class VideoDriver:
             InputError: nobody is seen, or fewer people than asked for.
         """
         name = self.frames.path.name
-        frames = self._counted(f"Looking at {name}")
+        frames = self._counted(f"Finding the person in {name}")
         detection = MediaPipePose().detect(frames, self.frames.fps, self._options.person)
         for note in detection.notes:
             warnings.warn(f"{name}: {note}", Notice, stacklevel=3)
@@ -223,19 +213,6 @@ class KeptFrames:
                 frames.append(frame)
             yield frame
         self._kept = frames
-
-
-class PoseFolder:
-    """Poses of an estimator that ran elsewhere, one OpenPose JSON file per frame."""
-
-    def __init__(self, folder: Path, options: DrivingOptions, progress: Progress) -> None:
-        self.sound: Sound | None = None
-        self._landmarks = read_openpose(folder, options.fps, person=options.person)
-        self._options, self._progress = options, progress
-
-    def motion(self) -> Motion:
-        """Fit the body."""
-        return _fitted(Detection(self._landmarks), self._options, self._progress)
 
 
 def _shipped(name: str) -> Motion:

@@ -26,18 +26,18 @@ UNITS = (
     "nose", "neck", "right_elbow", "right_wrist", "left_elbow", "left_wrist", "mid_hip",
     "right_knee", "right_ankle", "left_knee", "left_ankle",
 )  # fmt: skip
-"""Keypoints under which the units lie whose sampling points are shown."""
+"""Keypoints whose units are drawn with their sampling points."""
 UNIT, SAMPLE = (0, 220, 60), (235, 30, 30)
 """Green: an activated unit; red: where its taps sample (figure 8)."""
 UNITS_SIDE = 768
-"""A picture with units is enlarged until its shorter side has so many pixels."""
+"""Shorter side in pixels to which a picture with units is enlarged at least."""
 _LEAST_RADIUS = 2.5
 """Of a unit, in pixels of the enlarged picture."""
 _SIDE = 3
 _SUBPIXEL = 4
 """Bits of a drawn position behind the point."""
 _NOTHING = 0.01
-"""Where the masks' mean is below this, the block hardly looks and its flow fades to zero."""
+"""Mean of the masks below which the block hardly samples, so that its flow fades to zero."""
 _ALMOST_ALL = 0.99
 """Share of the values that lie within the colour scale."""
 _LEAST_REACH = 0.1
@@ -175,8 +175,8 @@ def on_frame(
     """
     large = repeat(values, "... h w -> ... (h y) (w x)", y=shrink, x=shrink)
     (top, left), (height, width) = corner, size
-    beside = (left, width - left - large.shape[-1], top, height - top - large.shape[-2])
-    return functional.pad(large.float(), beside, value=nothing).cpu().numpy()
+    around = (left, width - left - large.shape[-1], top, height - top - large.shape[-2])
+    return functional.pad(large.float(), around, value=nothing).cpu().numpy()
 
 
 def sampling_points(

@@ -41,9 +41,9 @@ Named = dict[str, Picture]
 
 
 def block_pictures(frame: ExplainedFrame, block: Block) -> Named:
-    """Return offsets, masks, features and units of a block, named as their folders begin.
+    """Return offsets, masks, features and units of a block; folders' names begin with these.
 
-    Masks and features are black where the network did not frame.
+    Masks and features are black outside the part that the network worked on.
     """
     modulated, shrink = frame.trace.blocks[block], block.shrink
     place = {"shrink": shrink, "size": picture_size(frame.generated), "corner": frame.corner}

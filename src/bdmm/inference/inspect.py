@@ -1,4 +1,4 @@
-"""What was seen in a photo or a video, as pictures."""
+"""What perception finds in a photo or a video, as pictures."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,7 +24,7 @@ SIDE = 720
 
 
 def inspect_photo(path: str | Path, person: int | None = None) -> Picture:
-    """Look at a photo as `animate` does, and draw what was seen.
+    """Find and fit the person of a photo as `animate` does, and draw the results.
 
     Args:
         path: the photo.

@@ -1,4 +1,4 @@
-"""Drawings of what the system saw, laid over a frame."""
+"""Keypoints, body and foreground drawn over a frame."""
 
 import cv2
 import numpy as np
@@ -100,7 +100,7 @@ def mark_flagged(frame: Picture) -> Picture:
 
 
 def _facing(vertices: Float[Tensor, "v 3"], body: BodyModel) -> Float[np.ndarray, "f"]:
-    """Return how much each face looks to the camera, in [0, 1]."""
+    """Return how much each face is turned towards the camera, in [0, 1]."""
     corners = vertices[body.faces]
     edges = rearrange(corners[:, 1:] - corners[:, :1], "f edge xyz -> edge f xyz")
     normals = torch.nn.functional.normalize(torch.linalg.cross(edges[0], edges[1]), dim=-1)

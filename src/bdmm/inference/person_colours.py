@@ -18,7 +18,7 @@ from bdmm.shapes import Image
 ENOUGH = 12
 """Pixels that a bone must show to have a colour of its own."""
 UNLIKE_SKIN = 0.7
-"""Difference from the skin's colour beyond which a pixel isn't of a hand."""
+"""Distance from the skin's colour beyond which a pixel is not part of a hand."""
 HEAD = BONE_NAMES.index("head")
 ARMS = [b for b, n in enumerate(BONE_NAMES) if n.endswith(("_elbow", "_wrist", "_hand"))]
 """From the elbow on."""
@@ -30,7 +30,7 @@ _HANDS = [
 _HAIRLINE, _FACE = 0.22, (0.4, 0.9)
 """Shares of the head's height in the photo, from the top: what is hair, and what is face."""
 _MOST = 0.5
-"""Share of the fingers' pixels beside other parts of the body from which on they may be hidden."""
+"""Fingers may be hidden if more than this share of their pixels is close to another body part."""
 
 
 @dataclass(frozen=True)
@@ -49,14 +49,15 @@ class Coloured:
 class PersonColours:
     """Colours the person of a source in any frames; each frame by itself.
 
-    Visible, extended and filled pixels are copied from the photo. So are hands, but for one thing:
-    the fit doesn't know fingers. Where it lays them on clothes in the photo, these are no part of
-    the hand, and don't come along when it leaves them. The rest of the body takes the colours
-    of its own bone from nearby, else of the bones next to it, else its bone's colour altogether. A
-    head's back and top have the hair's colour: no face next to it shines through.
+    1. Visible, extended and fallback pixels are copied from the photo.
+    2. Hands are an exception. The fit does not know fingers and may lay them on clothes in the
+       photo. Where the hand has moved away from these clothes, their pixels are not copied.
+    3. Other pixels of the body take diffused colours of their own bone, else of the adjacent bones,
+       else the one colour of their bone.
+    4. The back and the top of the head have the colour of the hair, never of the face.
 
     Attributes:
-        person: ``3 h w`` the photo with the person's colours spread beyond its rim.
+        person: ``3 h w`` the photo with the person's colours extended beyond the outline.
         palette: ``24 3`` colour of each bone (`bone_palette`).
 
     Args:
@@ -67,7 +68,7 @@ class PersonColours:
     def __init__(self, source: Source, geometry: SourceGeometry) -> None:
         self.person = spread_person(source.image[None], source.foreground[None])[0]
         self.palette = bone_palette(self.person, geometry)
-        self._reach, self._beside = reach_of_hand(geometry), trunk_beside(geometry)
+        self._reach, self._adjacent = reach_of_hand(geometry), adjacent_trunk(geometry)
 
     def __call__(self, conditions: Conditions) -> Coloured:
         """Colour the person of some frames."""
@@ -108,12 +109,12 @@ class PersonColours:
         self,
         grid: Float[Tensor, "1 h w 2"],
         state: Int[Tensor, "1 h w"],
-        filled: Bool[Tensor, "1 h w"],
+        fallback: Bool[Tensor, "1 h w"],
         bone: Int[Tensor, "1 h w"],
     ) -> tuple[Float[Tensor, "1 3 h w"], Bool[Tensor, "1 h w"]]:
         colours = warp(self.person[None], grid)
         body = bone >= 0
-        known = (state != PixelState.NONE) & ((state != PixelState.HIDDEN) | filled)
+        known = (state != PixelState.NONE) & ((state != PixelState.HIDDEN) | fallback)
         known &= ~self._left_behind(colours, grid, bone)
         loose = body & torch.where(
             known, self._speckles(grid, known), ~majority_filter(body & ~known)
@@ -121,7 +122,7 @@ class PersonColours:
         known &= ~loose
         unknown = body & ~known & ~loose
         for index in bone[unknown].unique().tolist():
-            _spread(colours, index, self.palette[index], bone, known, unknown)
+            _diffuse(colours, index, self.palette[index], bone, known, unknown)
         weight = (known | unknown)[:, None].to(colours)
         colours *= weight
         if loose.any():
@@ -141,20 +142,20 @@ class PersonColours:
         grid: Float[Tensor, "1 h w 2"],
         bone: Int[Tensor, "1 h w"],
     ) -> Bool[Tensor, "1 h w"]:
-        """Return where a hand would copy clothes that it lies on in the photo but not here."""
+        """Return where a hand would copy clothes that it covers in the photo but not here."""
         at = torch.nonzero(_belongs(bone, HANDS)[0])
         place = (0, slice(None), *at.T)
         unlike = (copied[place].T - self.palette[bone[0, *at.T]]).square().sum(dim=1)
-        height, width = self._beside.shape
+        height, width = self._adjacent.shape
         x, y = ((grid[0, *at.T] + 1) / 2 * grid.new_tensor([width, height])).long().unbind(dim=1)
-        beside = self._beside[y.clamp(0, height - 1), x.clamp(0, width - 1)]
-        doubtful = (unlike >= UNLIKE_SKIN**2) & (beside >= 0)
-        at, beside = at[doubtful], beside[doubtful]
+        adjacent = self._adjacent[y.clamp(0, height - 1), x.clamp(0, width - 1)]
+        doubtful = (unlike >= UNLIKE_SKIN**2) & (adjacent >= 0)
+        at, adjacent = at[doubtful], adjacent[doubtful]
         steps = torch.arange(-self._reach, self._reach + 1, device=bone.device)
         rows = (at[:, 0, None] + steps).clamp(0, bone.shape[1] - 1)
         columns = (at[:, 1, None] + steps).clamp(0, bone.shape[2] - 1)
         around = bone[0, rows[:, :, None], columns[:, None]].flatten(1)
-        same = ADJACENT.to(bone.device)[beside[:, None], around] & (around >= 0)
+        same = ADJACENT.to(bone.device)[adjacent[:, None], around] & (around >= 0)
         alone = ~(same & ~_belongs(around, ARMS)).any(dim=1)
         left = torch.zeros_like(bone, dtype=torch.bool)
         left[0, *at[alone].T] = True
@@ -162,15 +163,15 @@ class PersonColours:
 
 
 def bone_palette(person: Image, geometry: SourceGeometry) -> Float[Tensor, "n 3"]:
-    """Return the colour in which parts of each bone are painted that the photo doesn't show.
+    """Return one colour for each bone, for parts that the photo does not show.
 
-    The median of the bone's pixels; of the other side's bone, else of the parent, where the photo
-    shows too few. The head's is that of the hair: unseen parts of a head are its back and top.
-    Hands whose place in the photo shows clothes (the fit doesn't know fingers, and they may be in
-    a pocket) have the face's colour.
+    It is the median of the bone's pixels. Where the photo shows too few of them, it is that of the
+    other side's bone, else of the parent. The head's is that of the hair: unseen parts of a head
+    are its back and top. Hands that show clothes in the photo (the fit does not know fingers, and
+    they may be in a pocket) have the face's colour.
 
     Args:
-        person: the photo with the person's colours spread beyond its rim (`spread_person`).
+        person: the photo with the person's colours extended beyond the outline (`spread_person`).
         geometry: of the same photo.
     """
     shown = geometry.maps
@@ -179,10 +180,10 @@ def bone_palette(person: Image, geometry: SourceGeometry) -> Float[Tensor, "n 3"
     down, across = _on_head(bone, person.shape[2])
     face = colours[:, (bone == HEAD) & _within(down, *_FACE) & _within(across, 0.3, 0.7)]
     hair = (bone != HEAD) | (down <= _HAIRLINE)
-    beside = ~shown.on_mesh & shown.person & (shown.segment == HEAD)
-    bone = torch.where(beside, HEAD, torch.where(hair, bone, -1))
+    hair_rim = ~shown.on_mesh & shown.person & (shown.segment == HEAD)
+    bone = torch.where(hair_rim, HEAD, torch.where(hair, bone, -1))
     medians = [_median(colours[:, bone == index]) for index in range(len(BONE_NAMES))]
-    skin, clothed = _median(face), trunk_beside(geometry).flatten() >= 0
+    skin, clothed = _median(face), adjacent_trunk(geometry).flatten() >= 0
     for fingers, palm in _HANDS:
         there = bone == fingers
         found = _fingers(colours[:, there], clothed[there], skin)
@@ -201,10 +202,10 @@ def bone_palette(person: Image, geometry: SourceGeometry) -> Float[Tensor, "n 3"
     return torch.stack(resolved[1:])
 
 
-def trunk_beside(geometry: SourceGeometry) -> Int[Tensor, "h w"]:
-    """Return the bone that isn't an arm's within `HAND_GUARD` of each of the photo's pixels, or -1.
+def adjacent_trunk(geometry: SourceGeometry) -> Int[Tensor, "h w"]:
+    """Return the nearest bone but the arms' within `HAND_GUARD` of each pixel of the photo, or -1.
 
-    What a hand copies there may be of that bone.
+    A hand may copy that bone's clothes there.
     """
     shown = geometry.maps
     bone = torch.where(shown.on_mesh & shown.person, shown.segment, -1).view(1, *geometry.size)
@@ -219,7 +220,7 @@ def reach_of_hand(geometry: SourceGeometry) -> int:
 
 
 def _on_head(bone: Int[Tensor, "n"], width: int) -> tuple[Float[Tensor, "n"], Float[Tensor, "n"]]:
-    """Return pixels' places down and across the head: 0 to 1 on it, below 0 without a head."""
+    """Return pixels' positions down and across the head: 0 to 1 on it, below 0 without a head."""
     index = torch.arange(len(bone), device=bone.device)
     places = []
     for place in (index // width, index % width):
@@ -236,11 +237,11 @@ def _within(place: Float[Tensor, "n"], low: float, high: float) -> Bool[Tensor, 
 def _fingers(
     hand: Float[Tensor, "3 n"], clothed: Bool[Tensor, "n"], skin: Float[Tensor, "3"] | None
 ) -> Float[Tensor, "3"] | None:
-    """Return the colour of fingers that mostly miss their place in the photo; None if they don't.
+    """Return the colour of fingers that the fit misplaces in the photo; None if it does not.
 
     Args:
         hand: colours where the fit has the fingers.
-        clothed: which of these places are close to other parts of the body.
+        clothed: which of these pixels are close to other parts of the body.
         skin: the face's colour, if it is known.
     """
     own = _median(hand)
@@ -254,7 +255,7 @@ def _median(pixels: Float[Tensor, "3 n"]) -> Float[Tensor, "3"] | None:
     return pixels.median(dim=1).values if pixels.shape[1] >= ENOUGH else None
 
 
-def _spread(
+def _diffuse(
     colours: Float[Tensor, "1 3 h w"],
     index: int,
     flat: Float[Tensor, "3"],
@@ -262,7 +263,7 @@ def _spread(
     known: Bool[Tensor, "1 h w"],
     unknown: Bool[Tensor, "1 h w"],
 ) -> None:
-    """Colour what is unknown of one bone, in place."""
+    """Colour the unknown pixels of one bone, in place."""
     wanted = unknown & (bone == index)
     near = known & (bone == index)
     if index not in HANDS and near.sum() < ENOUGH:
@@ -273,8 +274,8 @@ def _spread(
     rows, columns = region_box((wanted | near)[0], margin=0)
     part = (..., rows, columns)
     weight = near[part][:, None].to(colours)
-    spread = push_pull(colours[part] * weight, weight)
-    colours[part] = torch.where(wanted[part][:, None], spread, colours[part])
+    diffused = push_pull(colours[part] * weight, weight)
+    colours[part] = torch.where(wanted[part][:, None], diffused, colours[part])
 
 
 def _belongs(bone: Int[Tensor, "*n"], bones: list[int]) -> Bool[Tensor, "*n"]:

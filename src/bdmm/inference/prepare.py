@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import repeat
+from itertools import count, repeat
 from pathlib import Path
-from typing import Protocol, get_args, runtime_checkable
+from typing import get_args
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from PIL import ImageColor
 from bdmm.body.model import load_body
 from bdmm.body.retarget import Root, retarget
 from bdmm.errors import InputError, Progress, no_progress
-from bdmm.inference.driving import Driver, DrivingOptions, Sound, VideoDriver, open_driver
+from bdmm.inference.driving import DrivingOptions, Sound, open_driver
 from bdmm.inference.overlay import draw_body
 from bdmm.inference.source_view import SourceView, check_size, open_source
 from bdmm.media.image import IMAGE_SUFFIXES, Picture, picture_size, read_image, resize_image
@@ -28,49 +28,32 @@ _GREY = 238
 """Background of a driver that is no video: its body is drawn instead."""
 
 
-@runtime_checkable
-class Background(Protocol):
-    """Gives a picture for each frame."""
-
-    def pictures(self, size: tuple[int, int], fps: Fraction) -> Iterator[Picture]:
-        """Yield backgrounds without end.
-
-        Args:
-            size: (height, width) of the frames; the background is cropped to cover them.
-            fps: frames per second of the output.
-        """
-        ...
+Background = Picture | VideoReader
+"""A picture behind every frame, or a video."""
 
 
-class StillBackground:
-    """The same picture behind every frame."""
+def background_pictures(
+    background: Background, size: tuple[int, int], fps: Fraction
+) -> Iterator[Picture]:
+    """Yield a background for each frame, without end; a video is repeated when it ends.
 
-    def __init__(self, picture: Picture) -> None:
-        self.picture = picture
-
-    def pictures(self, size: tuple[int, int], fps: Fraction) -> Iterator[Picture]:
-        """Yield the picture, again and again."""
-        return repeat(cover(self.picture, size))
-
-
-class VideoBackground:
-    """A video, repeated when it ends."""
-
-    def __init__(self, reader: VideoReader) -> None:
-        self.reader = reader
-
-    def pictures(self, size: tuple[int, int], fps: Fraction) -> Iterator[Picture]:
-        """Yield the video's picture at each frame's time."""
-        shown, index, frames = -1, 0, iter(self.reader)
-        picture = np.zeros((0, 0, 3), np.uint8)
-        while True:
-            wanted = int(index / fps * self.reader.fps) % self.reader.frame_count
-            if wanted < shown:
-                shown, frames = -1, iter(self.reader)
-            while shown < wanted:
-                picture, shown = next(frames), shown + 1
-            yield cover(picture, size)
-            index += 1
+    Args:
+        background: cropped to cover the frames.
+        size: (height, width) of the frames.
+        fps: frames per second of the output, for which the video's pictures are chosen by time.
+    """
+    if not isinstance(background, VideoReader):
+        yield from repeat(cover(background, size))
+        return
+    shown, frames = -1, iter(background)
+    picture = np.zeros((0, 0, 3), np.uint8)
+    for index in count():
+        wanted = int(index / fps * background.fps) % background.frame_count
+        if wanted < shown:
+            shown, frames = -1, iter(background)
+        while shown < wanted:
+            picture, shown = next(frames), shown + 1
+        yield cover(picture, size)
 
 
 def open_background(background: str | Path | Picture) -> Background:
@@ -84,12 +67,12 @@ def open_background(background: str | Path | Picture) -> Background:
         InputError: it is none of these.
     """
     if isinstance(background, np.ndarray):
-        return StillBackground(background)
+        return background
     path = Path(background)
     if path.is_file():
         if path.suffix.lower() in IMAGE_SUFFIXES:
-            return StillBackground(read_image(path))
-        return VideoBackground(VideoReader(path))
+            return read_image(path)
+        return VideoReader(path)
     try:
         colour = np.array(ImageColor.getrgb(str(background))[:3])
         if colour.max() > 255:
@@ -98,7 +81,7 @@ def open_background(background: str | Path | Picture) -> Background:
         raise InputError(
             f"The background {background} is neither a file nor a colour such as white or #20a040."
         ) from error
-    return StillBackground(np.full((1, 1, 3), colour, np.uint8))
+    return np.full((1, 1, 3), colour, np.uint8)
 
 
 def cover(picture: Picture, size: tuple[int, int]) -> Picture:
@@ -245,12 +228,12 @@ def prepare(
     photo, name = _read_photo(source)
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
-        progress(f"Looking at {name}", 0, 1)
+        progress(f"Finding the person in {name}", 0, 1)
         view = open_source(photo, options.size, options.photo_person, options.paste_back)
-        progress(f"Looking at {name}", 1, 1)
+        progress(f"Finding the person in {name}", 1, 1)
         driving = driver.motion()
     retargeted = retarget(driving, view.source.pose, options.root)
-    video = _video_of(driver) if keep_video else None
+    video = driver.video if keep_video else None
     return Inputs(view, retargeted, driving, background, driver.sound, video)
 
 
@@ -264,7 +247,3 @@ def _read_photo(source: str | Path | Picture) -> tuple[Picture, str]:
             f"{source.dtype} {' '.join(map(str, source.shape))}."
         )
     return source, "the photo"
-
-
-def _video_of(driver: Driver) -> Iterable[Picture] | None:
-    return driver.frames if isinstance(driver, VideoDriver) else None

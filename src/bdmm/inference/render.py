@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
-from typing import Generic, Protocol, TypeVar, runtime_checkable
+from itertools import islice, tee, zip_longest
+from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -14,7 +14,7 @@ from bdmm.body.source_geometry import SourceGeometry, prepare_geometry
 from bdmm.conditioning import condition
 from bdmm.inference.compositing import body_opacity
 from bdmm.inference.person_box import Box
-from bdmm.inference.prepare import Inputs
+from bdmm.inference.prepare import Inputs, background_pictures
 from bdmm.inference.trace import FrameTrace
 from bdmm.media.pixels import to_frames
 from bdmm.records import Conditions, Source
@@ -101,7 +101,7 @@ def render(inputs: Inputs, renderer: Renderer) -> Iterator[Rendered]:
 def _backgrounds(inputs: Inputs, device: torch.device) -> Iterator[Frames] | None:
     if inputs.background is None:
         return None
-    pictures = inputs.background.pictures(inputs.size, inputs.fps)
+    pictures = background_pictures(inputs.background, inputs.size, inputs.fps)
     runs = (list(islice(pictures, w.stop - w.start)) for w in window_slices(len(inputs)))
     return (to_frames(run, device) for run in runs)
 
@@ -119,27 +119,15 @@ def window_slices(frame_count: int, length: int = WINDOW) -> Iterator[slice]:
         yield slice(start, min(start + length, frame_count))
 
 
-@dataclass(frozen=True)
-class WithNext(Generic[_Item]):
-    """An item and the one after it, None after the last."""
-
-    item: _Item
-    after: _Item | None
-
-
-def with_next(items: Iterable[_Item]) -> Iterator[WithNext[_Item]]:
-    """Yield each item together with the one after it, holding two at a time."""
-    held: list[_Item] = []
-    for item in items:
-        if held:
-            yield WithNext(held.pop(), item)
-        held.append(item)
-    if held:
-        yield WithNext(held.pop(), None)
+def with_next(items: Iterable[_Item]) -> Iterator[tuple[_Item, _Item | None]]:
+    """Yield each item with the one after it, None after the last; two are held at a time."""
+    these, following = tee(items)
+    next(following, None)
+    return zip_longest(these, following)
 
 
 def with_after(windows: Iterable[Conditions]) -> Iterator[Conditions]:
     """Yield each window's conditions with those of the frame after its end."""
-    for pair in with_next(windows):
-        after = None if pair.after is None else pair.after.frames(slice(0, 1))
-        yield replace(pair.item, after=None if after is None else replace(after, after=None))
+    for window, following in with_next(windows):
+        after = None if following is None else following.frames(slice(0, 1))
+        yield replace(window, after=None if after is None else replace(after, after=None))

@@ -31,9 +31,9 @@ PERSON_MARGIN = 1.5
 LARGEST_PASTE = 3840
 """Longer side of a photo that a person is put back into; larger photos are scaled down."""
 DETAIL = 1280
-"""Longer side of the picture in which the person is looked for."""
+"""Longer side of the picture in which the person is detected."""
 COARSEST_PASTE = 3.0
-"""A notice says so if the rendered person is enlarged more than this when put back."""
+"""A notice is given if the rendered person is enlarged by more than this factor."""
 _BORDER = 0.04
 """Share of the cut's side over which a pasted frame fades out at the cut's border."""
 _GROWN = 9
@@ -234,7 +234,7 @@ def cut(photo: Picture, view: View) -> Picture:
     height, width = photo.shape[:2]
     left, top = max(view.left, 0), max(view.top, 0)
     right, bottom = min(view.left + view.width, width), min(view.top + view.height, height)
-    assert right > left, "the view lies beside the photo"
+    assert right > left, "the view lies left or right of the photo"
     assert bottom > top, "the view lies above or below the photo"
     part = photo[top:bottom, left:right]
     around = (

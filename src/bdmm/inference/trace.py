@@ -1,4 +1,4 @@
-"""What a generator's motion modulation does in a window, as values beside its output."""
+"""What a generator's motion modulation does in a window, as values with its output."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack

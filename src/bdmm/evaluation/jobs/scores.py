@@ -16,7 +16,7 @@ from bdmm.errors import InputError
 from bdmm.evaluation.config import ALL, EvalConfig, EvalFrame
 from bdmm.evaluation.jobs.feature_metrics import FeatureMetric, feature_distances
 from bdmm.files.output_file import appearing, writing
-from bdmm.inference.render import WithNext, with_next
+from bdmm.inference.render import with_next
 from bdmm.media.image import Picture, picture_size, resize_image
 from bdmm.metrics.frame_metrics import WHOLE, FramePair, ordered_map, score_pair
 from bdmm.metrics.protocols import Protocol
@@ -59,8 +59,8 @@ def score_frames(
     """
     rules = config.rules
 
-    def work(item: tuple[int, WithNext[EvalFrame]]) -> FrameRow:
-        index, (frame, after) = item[0], (item[1].item, item[1].after)
+    def work(item: tuple[int, tuple[EvalFrame, EvalFrame | None]]) -> FrameRow:
+        index, (frame, after) = item
         scores = {name: asdict(one) for name, one in score_pair(frame.pair, rules).items()}
         if index % config.features_every == 0:
             for region, distances in feature_distances(frame.pair, metrics).items():
