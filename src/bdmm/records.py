@@ -139,8 +139,10 @@ class Source:
 
     def to(self, device: torch.device | str) -> "Source":
         """Return the source on a device."""
-        images = (self.image, self.foreground, self.background)
-        return Source(*(one.to(device) for one in images), self.pose.to(device))
+        image, foreground, background = (
+            one.to(device) for one in (self.image, self.foreground, self.background)
+        )
+        return Source(image, foreground, background, self.pose.to(device))
 
 
 class PixelState(IntEnum):
