@@ -9,7 +9,7 @@ from bdmm.body.rotations import axis_angle_to_matrix
 from bdmm.body.source_geometry import prepare_geometry
 from bdmm.inference.person_colours import PersonColours, bone_palette
 from bdmm.inference.renderers import coarse_frames
-from bdmm.kernels.rim import spread_person
+from bdmm.kernels.push_pull import spread_person
 from bdmm.records import BONE_NAMES, PixelState
 from bdmm.shapes import Frames
 

@@ -7,7 +7,7 @@ import torch
 
 from bdmm.config import PRESETS, NetworkConfig
 from bdmm.errors import InputError
-from bdmm.kernels.rim import spread_person
+from bdmm.kernels.push_pull import spread_person
 from bdmm.kernels.warp import warp
 from bdmm.network.generator import Generator
 from bdmm.network.heads import layer_inputs

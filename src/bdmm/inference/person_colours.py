@@ -9,8 +9,7 @@ from torch import Tensor
 from bdmm.body.bones import ADJACENT, HANDS, OTHER_SIDE
 from bdmm.body.regions import majority_filter, nearest_pixel, region_box, speckles
 from bdmm.body.source_geometry import HAND_GUARD, SourceGeometry
-from bdmm.kernels.push_pull import push_pull
-from bdmm.kernels.rim import spread_person
+from bdmm.kernels.push_pull import push_pull, spread_person
 from bdmm.kernels.warp import warp
 from bdmm.records import BONE_NAMES, BONE_PARENTS, Conditions, PixelState, Source
 from bdmm.shapes import Image

@@ -23,8 +23,7 @@ from bdmm.inference.person_box import (
 from bdmm.inference.person_colours import PersonColours
 from bdmm.inference.render import Rendered, with_after
 from bdmm.inference.trace import blocks_of, frame_traces, trace
-from bdmm.kernels.push_pull import push_pull
-from bdmm.kernels.rim import smoothed
+from bdmm.kernels.push_pull import push_pull, smoothed
 from bdmm.kernels.warp import warp
 from bdmm.network.acceleration import accelerate
 from bdmm.network.generator import Generator, PreparedSource

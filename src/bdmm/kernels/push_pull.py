@@ -1,8 +1,13 @@
-"""Smooth filling of unknown pixels from the known ones around them, by an image pyramid."""
+"""Smooth filling of unknown pixels by an image pyramid; with it, the rim of a person in a photo."""
 
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
+
+_PURE = 0.7
+"""Foreground from which on a pixel may have the person's colour alone."""
+_RIM = 1 / 256
+"""Width of the rim in which the background shines through all the same, of the photo's side."""
 
 
 def push_pull(
@@ -36,3 +41,27 @@ def push_pull(
         align_corners=False,
     )
     return weight * image + (1 - weight) * finer[..., :height, :width]
+
+
+def spread_person(
+    image: Float[Tensor, "b 3 h w"], foreground: Float[Tensor, "b 1 h w"]
+) -> Float[Tensor, "b 3 h w"]:
+    """Return photos with everything that isn't purely person filled from the person's colours.
+
+    Without it the background's colour would come along at the person's rim.
+
+    Args:
+        image: RGB in [-1, 1].
+        foreground: in [0, 1].
+    """
+    rim = max(1, round(_RIM * min(image.shape[2:])))
+    doubtful = (foreground < _PURE).to(image)
+    near = functional.max_pool2d(doubtful, 2 * rim + 1, stride=1, padding=rim)
+    return push_pull(image, 1 - near)
+
+
+def smoothed(alpha: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 1 h w"]:
+    """Soften the staircase of pixels that are in or out."""
+    taps = alpha.new_tensor([0.25, 0.5, 0.25])
+    kernel = (taps[:, None] * taps)[None, None]
+    return functional.conv2d(functional.pad(alpha, (1, 1, 1, 1), mode="replicate"), kernel)

@@ -8,8 +8,7 @@ from torch import Tensor
 
 from bdmm.config import LossConfig
 from bdmm.losses.contextual import contextual_loss
-from bdmm.losses.perceptual import LayerFeatures, perceptual_loss, style_loss
-from bdmm.losses.reconstruction import l1_loss
+from bdmm.losses.perceptual import LayerFeatures, l1_loss, perceptual_loss, style_loss
 from bdmm.losses.vgg19 import Vgg19
 from bdmm.shapes import Clips
 

@@ -1,4 +1,4 @@
-"""Perceptual and style losses: distances between features, and between their Gram matrices."""
+"""L1, perceptual and style losses: distances of pixels, of features and of Gram matrices."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,11 +6,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from bdmm.losses.reconstruction import l1_loss
 from bdmm.shapes import Features
 
 LayerFeatures = Mapping[str, Float[Tensor, "_ _ _ _"]]
 """Features by layer name, as `bdmm.losses.vgg19.Vgg19` gives them."""
+
+
+def l1_loss(
+    generated: Float[Tensor, "*batch c h w"], target: Float[Tensor, "*batch c h w"]
+) -> Float[Tensor, ""]:
+    """Return the mean absolute difference (the paper's appearance loss, section 3.3)."""
+    return (generated - target).abs().mean()
 
 
 def gram_matrix(features: Features) -> Float[Tensor, "b c c"]:

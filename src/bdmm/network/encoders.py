@@ -1,13 +1,35 @@
-"""Encoders of what changes from frame to frame: the pose's structure and the warped source."""
+"""The three encoders: the source's style, the pose's structure and the warped source (figure 3)."""
 
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from bdmm.config import NetworkConfig
 from bdmm.network.layers import AnyScale, ResidualBlock, bounded, encoder_blocks
+from bdmm.shapes import Style
 
+_STYLE_EPSILON = 1e-6
 _CPU_PIXELS = 2 * 256 * 256
 """Pixels that a CPU encodes at once: seven frames of 256x256 together take 1.25 times as long."""
+
+
+class StyleEncoder(nn.Module):
+    """Encoder blocks, then the mean over all pixels (figure 3, "Style Encoder")."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        """Build one block for each of the config's style widths."""
+        super().__init__()
+        self.unit = config.unit_style
+        widths = (3, *config.style_widths)
+        self.blocks = nn.Sequential(*encoder_blocks(widths, config.slope, config.norm))
+
+    def forward(self, source: Float[Tensor, "b 3 h w"]) -> Style:
+        """Encode photos, RGB in [-1, 1]; the last block must see more than one pixel."""
+        style = self.blocks(source).mean((2, 3))
+        if self.unit:
+            # Nothing inside the encoder holds its size, and it scales every kernel.
+            style = style * (style.square().mean(dim=1, keepdim=True) + _STYLE_EPSILON).rsqrt()
+        return style
 
 
 class StructuralEncoder(nn.Module):

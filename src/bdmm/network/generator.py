@@ -11,11 +11,10 @@ from bdmm.config import NetworkConfig
 from bdmm.errors import InputError
 from bdmm.kernels.pose_heatmaps import window_heatmaps
 from bdmm.network.decoder import Decoder, FoldedStyle
-from bdmm.network.encoders import StructuralEncoder, WarpEncoder
+from bdmm.network.encoders import StructuralEncoder, StyleEncoder, WarpEncoder
 from bdmm.network.heads import HEADS, Appearance, Foregrounds, Layers, Photos, WindowFeatures
 from bdmm.network.layers import AnyScale, Folded
 from bdmm.network.propagation import Propagation, Scales
-from bdmm.network.style import StyleEncoder
 from bdmm.records import Conditions, PropagationState
 from bdmm.shapes import Clips, PoseHeatmaps
 

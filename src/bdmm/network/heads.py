@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bdmm.config import NetworkConfig
-from bdmm.kernels.push_pull import push_pull
-from bdmm.kernels.rim import smoothed, spread_person
+from bdmm.kernels.push_pull import push_pull, smoothed, spread_person
 from bdmm.kernels.warp import warp
 from bdmm.network.encoders import images_at_once
 from bdmm.network.layers import AnyScale, Folded, ToRGB, initialise
@@ -226,7 +225,7 @@ def layer_inputs(appearance: Float[Tensor, "b 4 h0 w0"], conditions: Conditions)
     """Warp a source and note what is known of each pixel.
 
     Args:
-        appearance: the source's colours spread beyond the person's rim (`kernels.rim`), and its
+        appearance: the source's colours spread beyond the person's rim (`spread_person`), and its
             foreground in [0, 1].
         conditions: of the frames.
     """
