@@ -50,7 +50,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=0, help="processes that read ahead")
     parser.add_argument("--threads", type=int, default=1, help="of each process")
     parser.add_argument("--rate", type=float, default=1e-3)
-    parser.add_argument("--begin", type=Path, help="weights to begin with, not with fresh ones")
+    parser.add_argument("--init-weights", type=Path, help="start from these weights")
     parser.add_argument("--forward-only", action="store_true", help="without the backward branch")
     parser.add_argument("--flow-jitter", type=float, default=0.0, help="pixels at 256, each frame")
     return parser.parse_args()
@@ -80,7 +80,7 @@ def run_stage(options: argparse.Namespace, clips: Path, steps: int, final_rate: 
     machine = Machine("cuda" if options.gpu else "cpu", options.devices, workers=options.workers)
     poses = Augmentation(drop_outs=0.1, jitter=2.0, flow_error=0.5, flow_jitter=options.flow_jitter)
     material = Material(clips=[clips], vgg=options.vgg, augmentation=poses)
-    outcome = start(settings, material, options.output, machine, init_weights=options.begin)
+    outcome = start(settings, material, options.output, machine, init_weights=options.init_weights)
     if outcome.leads:
         print(f"{options.output}: {outcome.step} steps done.")
     if not outcome.finished:

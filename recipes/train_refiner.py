@@ -52,7 +52,7 @@ def main() -> None:
     training = commands.add_parser("train", help="train on samples")
     training.add_argument("samples", type=Path, nargs="+")
     training.add_argument("-o", "--output", type=Path, required=True)
-    training.add_argument("--begin", type=Path, help="weights to begin with")
+    training.add_argument("--init-weights", type=Path, help="start from these weights")
     training.add_argument("--steps", type=int, default=6000)
     training.add_argument("--batch", type=int, default=8, help="of each process")
     training.add_argument("--devices", type=int, default=1)
@@ -117,8 +117,8 @@ def train(options: argparse.Namespace) -> None:
     fabric.launch()
     torch.manual_seed(0)
     network, mean = FitRefiner(), FitRefiner()
-    if options.begin:
-        network.load_state_dict(load_file(options.begin))
+    if options.init_weights:
+        network.load_state_dict(load_file(options.init_weights))
     mean.load_state_dict(network.state_dict())
     optimiser = torch.optim.AdamW(network.parameters(), options.rate, weight_decay=1e-3)
     model, optimiser = fabric.setup(network.to(memory_format=torch.channels_last), optimiser)
