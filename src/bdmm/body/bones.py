@@ -40,8 +40,6 @@ def nearest_part(
 
     Args:
         bone: at each pixel, -1 off the body.
-        reach: largest distance in pixels.
-        scale: pixels per metre.
 
     Returns:
         Its row and column; both -1 where there is none.

@@ -45,7 +45,6 @@ def clothed(body: BodyModel, pose: Motion, foreground: Foreground) -> BodyModel:
     """Return the body with its surface moved to the person's outline in the photo.
 
     Args:
-        body: the body that ``pose`` belongs to.
         pose: the fitted body of the photo, a motion of one frame.
         foreground: where the person is, in [0, 1], the size that ``pose`` refers to.
     """

@@ -52,7 +52,6 @@ def mesh_flow(
         A skirt between the legs counts as body, stretched from one leg to the other.
 
     Args:
-        geometry: the source.
         raster: the target frames' mesh, of the same size as the source.
         turns: each bone's turn within the picture from `plane_turns`.
     """

@@ -36,8 +36,6 @@ class BodyModel(Protocol):
     rotations broadcast. Everything is differentiable.
 
     Attributes:
-        name: what `records.Motion.body` says.
-        shape_size: number of shape components.
         faces: ``f 3`` int64 vertex indices, counter-clockwise seen from outside in camera axes.
         vertex_bones: ``v`` int64, the bone that moves each vertex most.
     """
@@ -86,7 +84,6 @@ class SkinnedBody:
     """A body whose rest vertices and joints are linear in its shape, posed by linear blending.
 
     Args:
-        name: the body's name.
         tensors: ``template`` (v 3), ``shape_basis`` (s v 3), ``joints`` (24 3), ``joints_basis``
             (s 24 3), ``weights`` (v 24), ``faces`` (f 3) int64, ``keypoint_weights`` (29 v)
             and ``keypoint_bones`` (29 24): the vertices whose mean is each keypoint at rest and
@@ -148,12 +145,7 @@ class SkinnedBody:
     def rest_vertices(
         self, shape: Shape, indices: Int[Tensor, "p"] | None = None
     ) -> Float[Tensor, "*b2 p 3"]:
-        """Return ``*b v 3`` vertices of the identity pose in metres.
-
-        Args:
-            shape: ``*b s`` shape components.
-            indices: ``p`` the vertices wanted; all by default.
-        """
+        """Return ``*b v 3`` vertices of the identity pose in metres."""
         if indices is None:
             return _linear(self.template, self.shape_basis, shape)
         return _linear(self.template[indices], self.shape_basis[:, indices], shape)
@@ -165,8 +157,6 @@ class SkinnedBody:
 
         Args:
             shape: ``*b s`` shape components; cheapest where all poses share them (``s``).
-            rotations: ``*b 24 3 3`` local rotations.
-            indices: ``p`` the vertices wanted; all by default.
         """
         joints = self.joints(shape)
         bones = pose_bones(rotations, joints)
@@ -177,12 +167,7 @@ class SkinnedBody:
         return skin(point_features(rest, weights, joints), bones)
 
     def keypoints(self, shape: Shape, rotations: LocalRotations) -> Float[Tensor, "*b2 k 3"]:
-        """Return ``*b 29 3`` `records.KEYPOINT_NAMES` in metres, without skinning the mesh.
-
-        Args:
-            shape: ``*b s`` shape components.
-            rotations: ``*b 24 3 3`` local rotations.
-        """
+        """Return ``*b 29 3`` `records.KEYPOINT_NAMES` in metres, without skinning the mesh."""
         joints = self.joints(shape)
         features = point_features(self.rest_keypoints(shape), self._carriers, joints)
         mixed = (self._midpoints @ features.flatten(-2)).unflatten(-1, features.shape[-2:])
@@ -245,9 +230,6 @@ BODIES = {"anny24": "body.safetensors"}
 def load_body(name: str = "anny24") -> AnnyBody:
     """Return a shipped body, on the CPU in float32.
 
-    Args:
-        name: one of `BODIES`.
-
     Raises:
         InputError: there is no such body.
     """
@@ -257,12 +239,7 @@ def load_body(name: str = "anny24") -> AnnyBody:
 
 
 def read_body(name: str, path: Path) -> AnnyBody:
-    """Return the body of one asset file, in the compact layout that ``tools/build_body.py`` writes.
-
-    Args:
-        name: the name to give it.
-        path: a safetensors file.
-    """
+    """Return the body of an asset file, in the compact layout that ``tools/build_body.py`` writes."""
     stored = load_file(path)
     weights = dense_weights(
         stored["skin_bones"].long(), stored["skin_weights"].float(), len(BONE_NAMES)

@@ -62,7 +62,6 @@ def rasterize(
         vertices: (x, y, depth) in pixels; (0, 0) is the outer corner of the first pixel, so that
             the centre of pixel (row, column) is (column + 0.5, row + 0.5).
         faces: indices of vertices; int32 spares the kernel a conversion.
-        size: (height, width) of the picture.
         implementation: "warp" the warp-lang kernel, "reference" plain PyTorch, "auto" the kernel
             where warp-lang is installed.
 

@@ -148,7 +148,6 @@ def draw(
     Args:
         points: int32 fixed-point positions.
         faces: int32 indices of points, on the same device.
-        size: (height, width) of the picture.
     """
     device = points.device
     shape = (len(points), *size)

@@ -44,10 +44,8 @@ def retarget(
     - ``fixed``: nothing else. The pelvis keeps its column, the lowest point the photo's ground.
 
     Args:
-        driving: the motion to carry over, any length.
         source: the fitted body of the photo, a motion of one frame.
         root: what to do with the driver's place, as above.
-        body: the body that both belong to; by default the shipped one that they name.
 
     Raises:
         InputError: the two belong to different bodies.

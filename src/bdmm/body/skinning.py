@@ -56,8 +56,6 @@ def blend_vertices(
     Args:
         vertices: ``*b v 3`` rest positions, metres.
         weights: ``v 24``, each row sums to one.
-        joints: ``*b 24 3`` rest positions of the joints, metres.
-        bones: ``*b 24 3 4`` posed frames.
     """
     turn = bones[..., :3]
     shift = bones[..., 3] - (turn @ joints[..., None])[..., 0]

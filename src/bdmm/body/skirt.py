@@ -29,7 +29,6 @@ def between_legs(
 
     Args:
         segment: bone of the body at each pixel, -1 off the body.
-        reach: in pixels, to either leg.
 
     Returns:
         Their flat indices, those of the left and of the right leg's nearest pixel, and how far from
@@ -61,8 +60,6 @@ def skirt_rows(
 
     Args:
         segment: bone of the body at each pixel of the photo, -1 off the body.
-        person: the photo's foreground.
-        scale: pixels per metre.
     """
     height, width = segment.shape
     at, *_ = between_legs(segment[None], max(1, round(SPAN * scale)))

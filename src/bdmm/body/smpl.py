@@ -49,7 +49,6 @@ class SmplBody(SkinnedBody):
     Vertices have SMPL's pose correctives; keypoints don't, which is under a few millimetres.
 
     Args:
-        name: the body's name.
         tensors: as for `SkinnedBody`, and ``pose_basis`` (207, 6890 * 3), ``pelvis`` (3) and
             ``pelvis_basis`` (s 3), see `pelvis`.
     """
@@ -69,13 +68,7 @@ class SmplBody(SkinnedBody):
     def vertices(
         self, shape: Shape, rotations: LocalRotations, indices: Int[Tensor, "p"] | None = None
     ) -> Float[Tensor, "*b2 p 3"]:
-        """Return ``*b v 3`` posed vertices in metres, the pelvis joint at the origin.
-
-        Args:
-            shape: ``*b s`` shape components (SMPL's betas).
-            rotations: ``*b 24 3 3`` local rotations.
-            indices: ``p`` the vertices wanted; all by default.
-        """
+        """Return ``*b v 3`` posed vertices in metres, the pelvis joint at the origin."""
         joints = self.joints(shape)
         identity = torch.eye(3, dtype=rotations.dtype, device=rotations.device)
         bends = (rotations[..., 1:, :, :] - identity).flatten(-3)

@@ -78,15 +78,12 @@ class SourceGeometry:
 
     Attributes:
         body: the clothed body, which is also the one to pose for target frames.
-        faces: ``f 3`` int32 vertex indices.
         corners: ``f 3 3`` each face's three corners, (x, y, depth) in pixels of the photo.
         mirrored_corners: ``f 3 3`` those of the face on the body's other side, left for right.
         facing: ``f`` cosine between a face's outward normal and the direction to the camera.
         mirrored_facing: ``f`` the same for the face on the body's other side.
         face_bones: ``f`` the bone that each face belongs to.
         orientations: ``24 3 3`` each bone's orientation in the camera.
-        scale: pixels per metre.
-        size: (height, width) of the photo.
         maps: ``(h w)`` what the photo shows at each pixel.
         skirt: ``h`` rows of the photo in which cloth spans the gap between the legs.
     """
@@ -130,9 +127,7 @@ class SourceGeometry:
         the z-buffer nor the uncertain outline of another limb hides it.
 
         Args:
-            sample: `at` the points.
             depth: of the points in the source, pixels.
-            bone: that the points belong to.
             adjacent_limb: the limb next to each point in the target. What that limb may hide in
                 the source is shown all the same: the two move together.
         """
@@ -142,12 +137,7 @@ class SourceGeometry:
         return sample.inside & sample.near_interior & unhidden & ~suspect
 
     def shows_bone(self, sample: SourceMaps, bone: Int[Tensor, "m"]) -> Bool[Tensor, "m"]:
-        """Return where the photo shows a bone or an adjacent one, front or back; never the head.
-
-        Args:
-            sample: `at` some positions.
-            bone: that is looked for at each of them.
-        """
+        """Return where the photo shows a bone or an adjacent one, front or back; never the head."""
         same = (sample.segment >= 0) & ADJACENT.to(bone.device)[bone, sample.segment]
         body = sample.on_mesh & (bone != _HEAD) & (sample.segment != _HEAD)
         unhidden = ~self._behind_other_limb(sample, sample.deepest, bone)
@@ -233,7 +223,6 @@ def foremost_limb(
     Args:
         depth: of the body in pixels, +inf where it isn't.
         bone: of the body at each pixel.
-        scale: pixels per metre.
 
     Returns:
         The depth to a sixteenth of a pixel, +inf where the body isn't near; its bone, -1 there.

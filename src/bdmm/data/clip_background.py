@@ -24,12 +24,7 @@ def spread(count: int, samples: int = SAMPLES) -> list[int]:
 def median_background(
     pictures: Sequence[Picture], foregrounds: Sequence[UInt8[np.ndarray, "h w"]]
 ) -> Picture:
-    """Return the median of each background pixel over time; pixels never seen are filled in.
-
-    Args:
-        pictures: of a camera that stands still.
-        foregrounds: 0..255.
-    """
+    """Return the median of each background pixel over time; pixels never seen are filled in."""
     side = max(pictures[0].shape[:2])
     radius = max(1, round(_GROW * side))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)

@@ -39,12 +39,7 @@ J = TypeVar("J", bound=NamedJob)
 
 @dataclass(frozen=True)
 class Failure:
-    """A clip that was not made.
-
-    Attributes:
-        name: of the clip.
-        reason: one sentence.
-    """
+    """A clip that was not made."""
 
     name: str
     reason: str
@@ -57,8 +52,6 @@ class BatchReport:
     Attributes:
         clips: of every finished clip: name, frames, flagged frames and bytes.
         made: how many of them were made by this run.
-        failed: clips that were not made, with their reasons.
-        notes: sentences for the user, each with its clip's name.
     """
 
     clips: tuple[dict[str, Any], ...]
@@ -72,7 +65,6 @@ class Run:
     """How a batch is run.
 
     Attributes:
-        folder: the output, made where it is missing.
         workers: number of processes; 0 for none but this one.
         overwrite: remake finished clips, and accept another recipe than before.
         progress: called with the stage, the number of clips done and of all clips.
@@ -94,11 +86,8 @@ def run_batch(
     """Make the clips that are missing, and write the report.
 
     Args:
-        run: how the batch is run.
         recipe: all that the clips' contents depend on, except their inputs.
-        jobs: one for each clip.
         work: makes a job's clip in ``folder/clips``; sent to other processes.
-        missing: clips that are known to fail.
 
     Raises:
         InputError: another run is at work in the folder, it holds clips of another recipe, or the

@@ -32,10 +32,6 @@ def write_preview(path: Path, clip: PreparedClip) -> None:
 
     The first row has the outline of the foreground and the skeleton, flagged frames a red rim; the
     second row the first stored source warped onto each frame, over the background.
-
-    Args:
-        path: a JPEG.
-        clip: the clip.
     """
     rows: list[list[Picture]] = [[], []]
     keypoints, background = clip.keypoints(), clip.background()

@@ -69,7 +69,6 @@ class CachedSource:
     """A frame whose warps onto all frames of the clip are stored.
 
     Attributes:
-        frame: its number.
         error: mean error in pixels, over the keypoints, that its fit was given on purpose.
     """
 
@@ -101,18 +100,10 @@ class ClipInfo:
     """The metadata of a prepared clip.
 
     Attributes:
-        name: of the clip's folder.
-        dataset: such as ``fashion``, ``iper``, ``videos`` or ``synth``.
-        split: ``train``, ``val`` or ``test``.
-        fps: frames per second.
-        size: (height, width) of the frames.
-        frames: how many.
         body: name of the body model that the motion belongs to.
         flagged: numbers of the frames whose pose was not trusted.
         sources: frames with cached warps.
-        origin: where it comes from.
         truth: whether it has ground truth.
-        made_by: program and version.
         files: bytes and SHA-256 of every other file in the folder.
     """
 
@@ -145,12 +136,7 @@ class Cache:
 
 
 class PreparedClip:
-    """A clip that `clip_writer.write_clip` wrote.
-
-    Attributes:
-        folder: where it lies.
-        info: its metadata.
-    """
+    """A clip that `clip_writer.write_clip` wrote."""
 
     def __init__(self, folder: str | Path) -> None:
         """Open a clip: read its metadata and check that its files are all there.
@@ -185,10 +171,6 @@ class PreparedClip:
 
     def frames(self, start: int = 0, stop: int | None = None) -> Frames:
         """Return frames in [-1, 1].
-
-        Args:
-            start: the first one.
-            stop: one past the last, by default all.
 
         Raises:
             InputError: the file is damaged.
@@ -227,8 +209,6 @@ class PreparedClip:
 
         Args:
             place: which of ``info.sources``.
-            start: the first frame.
-            stop: one past the last, by default all.
             part: empty, or `TRUTH` for the exact flow of rendered clips, of the first sources:
                 there hidden is what the source doesn't show, and nothing is filled.
 
@@ -267,9 +247,6 @@ class PreparedClip:
 
 def find_clips(folder: str | Path) -> list[Path]:
     """Return the folders of all prepared clips in a folder, sorted by name.
-
-    Args:
-        folder: what ``bdmm prepare`` or ``bdmm synth`` made, or a single clip.
 
     Raises:
         InputError: there are none.

@@ -90,7 +90,6 @@ def create_clip_video(path: Path, fps: Fraction, kind: Kind) -> Iterator[ClipVid
 
     Args:
         path: the file, which is left cut off if anything fails.
-        fps: frames per second.
         kind: RGB pictures, or grey ones such as foregrounds.
 
     Raises:
@@ -109,13 +108,6 @@ def read_run(
     path: Path, start: int, stop: int, fps: Fraction, kind: Kind
 ) -> UInt8[np.ndarray, "t h w *c"]:
     """Read some frames of a clip's video.
-
-    Args:
-        path: what `create_clip_video` wrote.
-        start: number of the first frame.
-        stop: one past the last.
-        fps: frames per second of the video.
-        kind: as it was written.
 
     Returns:
         ``t h w 3``, or ``t h w`` for grey.

@@ -59,10 +59,6 @@ class NewClip:
     """A clip to be written, without its frames.
 
     Attributes:
-        dataset: such as ``fashion``, ``iper``, ``videos`` or ``synth``.
-        split: ``train``, ``val`` or ``test``.
-        origin: where it comes from.
-        motion: of all frames, in pixels of the frames.
         sources: frames whose warps are stored, with the errors that their fits are given.
         truth: ground truth, None where there is none.
     """
@@ -86,12 +82,8 @@ def write_clip(
     """Write a prepared clip; its folder appears when it is complete, after its preview.
 
     Args:
-        folder: must not exist; named like the clip.
-        clip: what is written.
         frames: the frames and foregrounds, as many as the motion has; read once.
-        body: that the motion belongs to.
         random: decides how the fits of the sources err.
-        preview: JPEG to write a preview to; None for none.
 
     Raises:
         InputError: the number of frames is another one than the motion's, the disk is full and the

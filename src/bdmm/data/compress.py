@@ -94,11 +94,7 @@ def decompress(data: bytes, dtype: type | str, shape: tuple[int, ...]) -> Shaped
 
 
 def pack_map(values: UInt8[np.ndarray, "t h w"]) -> bytes:
-    """Code labels of pixels as runs down the columns, the same column of all frames together.
-
-    Args:
-        values: ``t h w`` labels, equal over large areas and changing little in time.
-    """
+    """Code labels of pixels as runs down the columns, the same column of all frames together."""
     line = values.transpose(2, 0, 1).reshape(-1)
     first = np.flatnonzero(np.diff(line, prepend=line[:1] + np.uint8(1)))
     length = np.diff(np.append(first, len(line)))
@@ -186,7 +182,6 @@ def save_blocks(path: Path, blocks: Mapping[str, bytes], header: Mapping[str, An
 
     Args:
         path: the file, in a folder that is itself renamed when it is complete.
-        blocks: bytes by name.
         header: values that JSON can hold.
 
     Raises:

@@ -33,11 +33,6 @@ class PrepareJob:
     """A clip to prepare.
 
     Attributes:
-        name: of its folder.
-        dataset: name of the layout.
-        split: ``train``, ``val`` or ``test``.
-        media: a video or a folder of pictures.
-        openpose: folder of OpenPose's files for it.
         smpl: file or folder of SMPL parameters for it, their camera that of the whole frame.
         whole: its frames are cut around the person already.
     """
@@ -57,7 +52,6 @@ class Listing:
 
     Attributes:
         layout: its name, see the table above.
-        jobs: clips, sorted by name.
         missing: entries of lists without a video, and entries that are refused.
     """
 
@@ -68,9 +62,6 @@ class Listing:
 
 def list_clips(root: Path) -> Listing:
     """Recognise the layout of a folder, and list its clips.
-
-    Args:
-        root: a folder, or a single video.
 
     Raises:
         InputError: there is nothing to prepare.

@@ -42,7 +42,6 @@ class PrepareOptions:
     """How clips are prepared.
 
     Attributes:
-        size: pixels along the sides of the square frames.
         sources: frames of each clip whose warps are stored.
         fps: frames per second to thin faster clips out to; None for their own.
         folder_fps: frames per second of folders of pictures, which do not store it.
@@ -78,11 +77,6 @@ class PrepareOptions:
 def choose_clips(source: Path, split: str | None = None, limit: int | None = None) -> Listing:
     """List what a folder holds, or a part of it.
 
-    Args:
-        source: a data set, a folder of videos, or one video.
-        split: only clips of this split.
-        limit: at most so many clips, the first ones by name.
-
     Raises:
         InputError: there is nothing to prepare.
     """
@@ -98,11 +92,6 @@ def choose_clips(source: Path, split: str | None = None, limit: int | None = Non
 
 def prepare_folder(listing: Listing, options: PrepareOptions, run: Run) -> BatchReport:
     """Prepare clips in several processes into a folder; finished clips are skipped.
-
-    Args:
-        listing: the clips.
-        options: how they are prepared.
-        run: the folder, and how many processes work.
 
     Raises:
         InputError: see `clip_batch.run_batch`.
@@ -123,8 +112,6 @@ def prepare_clip(job: PrepareJob, options: PrepareOptions, folder: Path) -> None
     """Prepare one clip: detect the person, fit the body, crop, write the clip and its preview.
 
     Args:
-        job: the clip.
-        options: how it is prepared.
         folder: the output, with the folders `CLIPS` and `PREVIEWS`.
 
     Raises:

@@ -68,7 +68,6 @@ def downsample(
     Args:
         label: of each pixel, under 8; 0 for pixels without a flow.
         flow: of each pixel; any value where there is none.
-        square: sides of the squares in pixels.
     """
     if square == 1:
         return label, flow

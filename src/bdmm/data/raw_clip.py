@@ -16,13 +16,7 @@ VIDEOS = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wm
 
 @runtime_checkable
 class RawClip(Protocol):
-    """Frames that can be read as often as needed.
-
-    Attributes:
-        fps: frames per second.
-        size: (height, width) of the frames given out.
-        path: the file or folder.
-    """
+    """Frames that can be read as often as needed."""
 
     fps: Fraction
     size: tuple[int, int]
@@ -41,8 +35,6 @@ def open_raw_clip(path: Path, max_side: int, fps: Fraction | None, folder_fps: F
     """Open a video or a folder of pictures.
 
     Args:
-        path: of either.
-        max_side: larger frames are scaled down to it.
         fps: frames per second to thin the clip out to, if it has more; None for its own.
         folder_fps: frames per second of a folder of pictures, which do not store it.
 

@@ -50,14 +50,8 @@ class SynthOptions:
     Attributes:
         clips: number of clips.
         seed: of all clips; clip N of a seed does not depend on the number of clips.
-        size: pixels along the sides of the frames.
-        frames: length of a clip.
-        fps: frames per second.
         sources: number of frames of each clip whose warps are stored.
-        background: of the frames.
         bvh: files of recorded motions, used by half of the clips.
-        truth: store the ground truth.
-        split: ``train``, ``val`` or ``test``.
     """
 
     clips: int
@@ -122,10 +116,6 @@ class Rendered(Protocol):
 def synthesise(options: SynthOptions, run: Run) -> BatchReport:
     """Render clips in several processes into a folder; finished clips are skipped.
 
-    Args:
-        options: what is rendered.
-        run: the folder, and how many processes work.
-
     Raises:
         InputError: a BVH file is damaged, or see `clip_batch.run_batch`.
     """
@@ -174,14 +164,6 @@ def store_rendered(
 
     The stored motion, the network's pose, is the true one, so that the frames show exactly that
     pose. Only the fits of the sources err.
-
-    Args:
-        folder: of the clip; must not exist.
-        clip: the rendered clip.
-        body: that its motion belongs to.
-        options: what is rendered.
-        random: decides how the fits err.
-        preview: JPEG to write a preview to; None for none.
     """
     people = clip.foregrounds
     usable = (people > 127).mean(axis=(1, 2)) > MIN_PERSON

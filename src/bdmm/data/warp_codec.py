@@ -63,7 +63,6 @@ class Warps:
     """One source frame of a clip onto every frame of that clip, or of a run of it.
 
     Attributes:
-        source_frame: number of the source frame in its clip.
         source_grid: ``t h w 2`` normalised (x, y) positions in the source; `NOWHERE` where
             nothing is known.
         state: ``t h w`` values of `PixelState`.
@@ -81,8 +80,6 @@ def pack_run(warps: Warps, start: int = 0, level: Quantisation = FINEST) -> byte
 
     Args:
         warps: sides of at most 65535 pixels.
-        start: the first frame.
-        level: how finely it is quantised.
     """
     run = slice(start, start + RUN)
     label = (
@@ -114,8 +111,6 @@ def unpack_run(
 
     Args:
         block: what `pack_run` made.
-        size: (height, width) of the frames.
-        wanted: which of the block's frames.
         old: quantisation of blocks of format version 1, which do not store it.
 
     Raises:
@@ -145,11 +140,6 @@ def byte_budget(used: int, frames: int, side: int) -> float:
     """Return the bytes per frame that the warps of one source may take.
 
     The budget grows with the frame's side, not with its area, because most bytes describe edges.
-
-    Args:
-        used: bytes of the rest of the clip.
-        frames: number of the clip's frames.
-        side: of a frame in pixels.
     """
     left = BYTES * side / 256 - (used + _METADATA) / frames
     return left / SOURCES - _BLOCK / RUN
@@ -202,7 +192,6 @@ def to_flow(
 
     Args:
         grid: positions for a part of the frame, `NOWHERE` included.
-        size: (height, width) of the whole frame.
         corner: (row, column) of the part's first pixel.
     """
     place = (grid + 1) * grid.new_tensor([size[1] / 2, size[0] / 2])
@@ -216,7 +205,6 @@ def to_grid(
 
     Args:
         flow: (dx, dy) pixels for a part of the frame.
-        size: (height, width) of the whole frame.
         corner: (row, column) of the part's first pixel.
     """
     place = flow + _centres(flow.shape[1], flow.shape[2], corner)

@@ -49,13 +49,7 @@ class Pixels:
 
 
 def find_pixels(at: tuple[np.ndarray, ...], size: tuple[int, ...], side: int) -> Pixels:
-    """Find the cells of pixels.
-
-    Args:
-        at: frames, rows and columns of the pixels.
-        size: frames, height and width of the run.
-        side: of a cell, in pixels.
-    """
+    """Find the cells of pixels."""
     shape = size[0], -(-size[1] // side) + 2, -(-size[2] // side) + 2
     row_cell, down = np.divmod(np.arange(size[1], dtype=np.int32), np.int32(side))
     column_cell, right = np.divmod(np.arange(size[2], dtype=np.int32), np.int32(side))
@@ -76,12 +70,7 @@ def known_cells(layer: Bool[np.ndarray, "t h w"], side: int) -> Bool[np.ndarray,
 
 
 def fit_cells(pixels: Pixels, flow: Float[np.ndarray, "2 m"]) -> Float[np.ndarray, "cells 2"]:
-    """Return the value of every cell, NaN for cells without pixels.
-
-    Args:
-        pixels: the pixels.
-        flow: (dx, dy) of each.
-    """
+    """Return the value of every cell, NaN for cells without pixels."""
     count = np.bincount(pixels.home, minlength=int(np.prod(pixels.shape)))
     cells = np.flatnonzero(count)
     place = (np.cumsum(count > 0, dtype=np.int32) - 1)[pixels.home]

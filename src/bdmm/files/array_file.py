@@ -21,7 +21,6 @@ def read_arrays(path: Path, wanted: Collection[str], kind: Kind = SMPL) -> Mappi
     Args:
         path: an ``.npz`` file, or a ``.pkl`` file of one dictionary.
         wanted: the names that are read; others are passed over.
-        kind: what the file should be.
 
     Raises:
         InputError: it is missing, damaged, too large, or holds anything but data.
@@ -47,8 +46,6 @@ def as_numbers(value: Any, dtype: type[np.floating], what: str) -> np.ndarray:
     """Return nested lists or an array from outside as an array of numbers.
 
     Args:
-        value: what a file holds.
-        dtype: the type of the numbers.
         what: begins the message: the file and the entry.
 
     Raises:

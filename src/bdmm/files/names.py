@@ -35,12 +35,7 @@ def file_name(text: str) -> str:
 
 
 def inner_path(entry: str) -> Path | None:
-    """Return the relative path that a list names, None if it may lead out of its folder.
-
-    Args:
-        entry: with slashes of either kind between its parts; absolute paths, ``..``, empty ones and
-            names that no system takes are refused.
-    """
+    """Return the relative path that a list names, None if it may lead out of its folder."""
     if (
         len(entry.encode(errors="replace")) > _MAX_ENTRY
         or entry.startswith(("/", "\\"))

@@ -78,8 +78,6 @@ def reading(path: Path, kind: Kind, trouble: str | None = None) -> Iterator[Path
     """Guard the reading of a file in a ``with`` statement that holds nothing but its parser.
 
     Args:
-        path: the file.
-        kind: what it should be.
         trouble: the sentence for a file that cannot be parsed.
 
     Yields:
@@ -107,11 +105,6 @@ def reading(path: Path, kind: Kind, trouble: str | None = None) -> Iterator[Path
 
 def read_json(path: Path, kind: Kind, trouble: str | None = None) -> Any:
     """Return what a JSON file holds; its numbers are finite.
-
-    Args:
-        path: the file.
-        kind: what it should be.
-        trouble: the sentence for a file that cannot be parsed.
 
     Raises:
         InputError: see `reading`; or the file holds NaN or an infinite number.

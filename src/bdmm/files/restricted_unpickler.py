@@ -228,7 +228,6 @@ def read_pickle(path: Path, kind: Kind = SMPL) -> Any:
     Reads files of Python 2 too.
 
     Args:
-        path: the file.
         kind: what it should be; bounds its size, its opcodes and the data in it.
 
     Raises:

@@ -27,10 +27,8 @@ class Outcome(Generic[Job, Result]):
 
     Attributes:
         job: the job.
-        result: what the work returned; None where it failed.
         reason: why it failed, in one sentence; empty where it didn't.
         no_room: it failed because nothing more can be written, so that all others would too.
-        notes: sentences for the user.
     """
 
     job: Job
@@ -47,7 +45,6 @@ def run_jobs(
 
     Args:
         work: a function of a module, since it is sent to other processes.
-        jobs: what can be pickled.
         workers: number of processes; 0 works in this one, one job after the other.
     """
     if workers == 0:

@@ -36,10 +36,8 @@ def modulated_deform_conv(
         (right). A grid, in contrast, holds (x, y).
 
     Args:
-        features: what is sampled.
         offsets: displacement of each tap at each output pixel; p = k * k, p2 = 2 * p.
         masks: weight of each tap at each output pixel.
-        kernel: one kernel per sample, k odd.
         twin: ``reference`` is the specification in plain steps, slow.
 
     Returns:

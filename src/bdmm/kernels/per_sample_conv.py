@@ -24,9 +24,7 @@ def conv_per_sample(
     """Convolve, keeping the resolution.
 
     Args:
-        x: features.
         kernel: one kernel per sample, k odd; zero padding k // 2.
-        bias: the same for all samples.
         twin: ``reference`` is the specification.
 
     Returns:
@@ -47,11 +45,6 @@ def conv_per_sample(
 
 def transposed_conv_per_sample(x: Features, kernel: Kernels, twin: Twin = "fast") -> Out:
     """Convolve transposed with stride 2 and no padding: h -> 2h + k - 2.
-
-    Args:
-        x: features.
-        kernel: one kernel per sample.
-        twin: ``reference`` is the specification.
 
     Returns:
         The convolved features.

@@ -36,7 +36,6 @@ def pose_heatmaps(
     Args:
         keypoints: ``t 29 3`` (x, y, confidence) in pixels of the picture (0, 0 is the outer
             corner of the first pixel). A joint of confidence 0 is missing.
-        size: (height, width) of the picture.
         joints: which keypoints to draw, in order: `records.COCO18` (the paper's) or
             `records.BODY25` (the released network's).
         side: shorter side of the whole picture, where this is a part of one; None: of this one.

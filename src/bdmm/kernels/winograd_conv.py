@@ -53,11 +53,6 @@ def winograd_conv(
     Works on channels-last memory
     and is much slower on any other.
 
-    Args:
-        x: features of any height and width.
-        kernel: the transformed kernel.
-        bias: one number for each output channel.
-
     Returns:
         The convolved features, channels last in memory.
     """

@@ -47,12 +47,8 @@ def fit_motion(
     neighbours and flagged.
 
     Args:
-        landmarks: of the clip, in pixels of its frames.
-        body: the body to fit.
         silhouettes: of all, some or none of the frames.
         smoothing: standard deviation in frames of the smoothing over time; 0 for none.
-        point_tracks: points on the person tracked from frame to frame.
-        shape: of the body where it is known.
 
     Returns:
         The motion, in pixels of the frames.

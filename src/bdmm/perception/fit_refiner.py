@@ -46,7 +46,6 @@ class FitPicture:
         vertices: ``v 3`` the clothed body's, (x, y, depth) in pixels of the picture.
         depth: ``h w`` of the body, +inf where it isn't.
         face: ``h w`` visible face at each pixel, -1 where there is no body.
-        barycentric: ``h w 3`` position on that face.
     """
 
     maps: Float[Tensor, "12 192 192"]
@@ -96,10 +95,7 @@ def picture_fit(
     """Draw a fit over its picture.
 
     Args:
-        body: that the pose belongs to.
         pose: a motion of one frame, in pixels of the picture.
-        image: the picture.
-        foreground: where the person is.
     """
     vertices = clothed_vertices(body, pose, foreground)
     raster = rasterize(vertices[None], body.faces, pose.size)

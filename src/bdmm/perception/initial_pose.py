@@ -29,8 +29,6 @@ def solve_rotations(
 
     Args:
         points: ``t 29 3`` metres or pixels, camera axes, any origin.
-        body: the body.
-        shape: its shape components.
         trust: ``t 29`` confidence in [0, 1]; hands, head and feet that aren't seen move
             rigidly with their parents.
 

@@ -362,12 +362,7 @@ class FaceSolution:
             self._faces.close()
 
     def score(self, frame: Picture, keypoints: Float[np.ndarray, "k 3"]) -> float:
-        """Return in [0, 1] how much what lies at the head looks like a face.
-
-        Args:
-            frame: RGB in 0..255.
-            keypoints: of the person, pixels of the frame.
-        """
+        """Return in [0, 1] how much what lies at the head looks like a face."""
         neck, hip = keypoints[_TRUNK, :2]
         reach = max(8.0, 0.55 * float(np.hypot(*(neck - hip))))
         zoom = FACE_SIDE / 2 / reach

@@ -37,12 +37,7 @@ def whole_crop(size: tuple[int, int]) -> Crop:
 
 
 def person_crop(landmarks: Landmarks, silhouettes: Sequence[Silhouette]) -> Crop:
-    """Return the square around the person over the whole clip.
-
-    Args:
-        landmarks: of all frames.
-        silhouettes: of some or none of them.
-    """
+    """Return the square around the person over the whole clip."""
     points = landmarks.keypoints[landmarks.found]
     places = points[points[..., 2] > SURE][:, :2]
     boxes = [(*places.amin(0).tolist(), *places.amax(0).tolist())]
@@ -120,12 +115,7 @@ def crop_silhouette(one: Silhouette, crop: Crop, size: int) -> Float[np.ndarray,
 def refine_foreground(
     rough: Float[np.ndarray, "h w"], picture: Picture
 ) -> UInt8[np.ndarray, "h w"]:
-    """Draw a rough foreground to the edges of the picture; return it as 0..255.
-
-    Args:
-        rough: in [0, 1].
-        picture: of the same size.
-    """
+    """Draw a rough foreground to the edges of the picture; return it as 0..255."""
     radius = max(2, round(max(rough.shape) / 64))
     soft = cv2.ximgproc.guidedFilter(picture, rough.astype(np.float32), radius, 20.0)
     sharp = ((soft - 0.5) * 2 + 0.5).clip(0, 1)
@@ -133,19 +123,7 @@ def refine_foreground(
 
 
 class CroppedClip:
-    """The frames and foregrounds of a clip, cropped to one square.
-
-    Attributes:
-        frames: the whole frames; read anew each time.
-        crop: the square, in pixels of the frames.
-        size: pixels of the sides of the cropped frames.
-
-    Args:
-        frames: see above.
-        detection: of the same frames.
-        crop: see above.
-        size: see above.
-    """
+    """The frames and foregrounds of a clip, cropped to one square."""
 
     def __init__(
         self, frames: Iterable[Picture], detection: Detection, crop: Crop, size: int
@@ -186,11 +164,6 @@ def refine_in_crop(
     """Refine the fit of a clip within the square around the person (`refine_motion`).
 
     Args:
-        body: that was fitted.
-        motion: the fit, in pixels of the frames.
-        frames: the frames.
-        detection: of the same frames.
-        size: pixels of the square's sides.
         every: every N-th frame is refined, the others follow.
     """
     crop = person_crop(detection.landmarks, detection.silhouettes)

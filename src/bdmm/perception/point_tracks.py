@@ -60,11 +60,7 @@ class _Group:
 
 
 class PointTracker:
-    """Tracks points through a clip, given frame by frame, in memory for two frames.
-
-    Attributes:
-        point_tracks: correspondences so far.
-    """
+    """Tracks points through a clip, given frame by frame, in memory for two frames."""
 
     def __init__(self) -> None:
         self.point_tracks: list[PointTrack] = []

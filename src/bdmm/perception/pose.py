@@ -24,7 +24,6 @@ class Silhouette:
     A point ``p`` of the frame (pixels) lies at ``(p - origin) * scale`` of the crop.
 
     Attributes:
-        frame: index of the frame in its clip.
         foreground: ``1 h w`` in [0, 1].
         origin: (x, y) of the crop's outer corner, pixels of the frame; may lie outside of it.
         scale: pixels of the crop per pixel of the frame.
@@ -73,8 +72,6 @@ class PointTrack:
     """Point correspondences between two frames: where points on the person moved.
 
     Attributes:
-        start: index of the frame.
-        end: index of the later frame.
         points: ``n 2`` (x, y) pixels of the frame.
         moved: ``n 2`` (dx, dy) pixels to their positions in the later frame.
     """
@@ -90,10 +87,8 @@ class Detection:
     """What an estimator detected in a photo or in a whole clip.
 
     Attributes:
-        landmarks: keypoints of every frame.
         silhouettes: the person's foreground, in the order of frames; frames may be missing, and
             all are where the estimator makes none.
-        point_tracks: points on the person tracked from frame to frame.
         notes: sentences for the user, such as which of several people was taken.
     """
 
@@ -114,7 +109,6 @@ class PoseEstimator(Protocol):
 
         Args:
             frames: RGB frames in 0..255, all of one size.
-            fps: frames per second.
             person: which of several people, counted from the left from 1 on; the largest if None.
 
         Raises:
@@ -126,7 +120,6 @@ class PoseEstimator(Protocol):
         """Find one person in a photo; its only silhouette covers the whole photo.
 
         Args:
-            photo: RGB in 0..255.
             person: as for `detect`.
 
         Raises:

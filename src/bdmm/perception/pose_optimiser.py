@@ -65,8 +65,6 @@ class Observations:
         """Return the observations of some of the frames.
 
         Args:
-            frames: their indices in the clip.
-            silhouettes: of these frames, numbered in the clip.
             point_tracks: numbered in the clip; those to frames outside are dropped.
         """
         index = list(frames)
@@ -116,10 +114,7 @@ class PoseOptimiser:
     """Adam on all frames at once; rotations move as ``start @ exp(w)``.
 
     Args:
-        observations: of ``t`` frames.
-        body: the body.
         shape: its shape components; the optimisation's start where it is free.
-        weights: of the loss's terms.
     """
 
     def __init__(

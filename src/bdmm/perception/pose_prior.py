@@ -22,12 +22,7 @@ HINGE_WEIGHT = 10.0
 
 
 class PosePrior:
-    """Penalises twists, knees and elbows that bend the wrong way, and needless bends elsewhere.
-
-    Args:
-        body: the body, for the directions of its limbs in the identity pose.
-        shape: its shape components.
-    """
+    """Penalises twists, knees and elbows that bend the wrong way, and needless bends elsewhere."""
 
     def __init__(self, body: BodyModel, shape: Float[Tensor, "s"]) -> None:
         joints = body.joints(shape).detach()
@@ -67,11 +62,7 @@ class PosePrior:
         self.across = torch.stack(across)
 
     def __call__(self, rotations: Rotations) -> Float[Tensor, "t"]:
-        """Return each frame's penalty, about 1 for one clearly wrong joint, times its weight.
-
-        Args:
-            rotations: ``t 24 3 3`` local rotations.
-        """
+        """Return each frame's penalty, about 1 for one clearly wrong joint, times its weight."""
         trace = rotations.diagonal(dim1=-2, dim2=-1).sum(-1)
         bends = (3 - trace) @ self.stiffness
         return (

@@ -41,10 +41,7 @@ def refine_photo(body: SkinnedBody, pose: Motion, image: Image, foreground: Fore
     """Return the refined fit of a photo, pose and shape.
 
     Args:
-        body: that was fitted.
         pose: the fit, a motion of one frame in pixels of the photo.
-        image: the photo.
-        foreground: where the person is.
     """
     if body.name not in BODIES:
         return pose
@@ -62,8 +59,6 @@ def refine_motion(
     Corrections are smoothed over time. Flagged frames are not refined themselves.
 
     Args:
-        body: that was fitted.
-        motion: the fit, in pixels of the frames.
         frames: of the whole clip, taken one by one and loaded only where they are refined.
         every: refine every N-th frame, and the last one.
     """
@@ -137,13 +132,7 @@ class _Correction:
 
 
 class _Refiner:
-    """One round of refinement: network, then solve.
-
-    Args:
-        body: that was fitted.
-        network: which sees displacements of the body's surface.
-        free_shape: whether the body's shape may change as well.
-    """
+    """One round of refinement: network, then solve."""
 
     def __init__(self, body: SkinnedBody, network: FitRefiner, free_shape: bool) -> None:
         self.body, self.network, self.free_shape = body, network, free_shape

@@ -101,8 +101,6 @@ def overlap(
 
     Args:
         vertices: projected vertices (x, y, depth) in pixels of the frame.
-        faces: the body's faces.
-        silhouettes: one for each pose.
     """
     scores = []
     for points, one in zip(vertices, silhouettes, strict=True):
@@ -134,11 +132,7 @@ PINHOLE = 0.002
 
 
 def clean_foreground(soft: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
-    """Drop islands, close pinholes and tighten the rim.
-
-    Args:
-        soft: the estimator's foreground in [0, 1].
-    """
+    """Drop islands, close pinholes and tighten the rim."""
     piece = largest_piece(soft > 0.5)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
     near = cv2.dilate(piece.astype(np.uint8), disc) > 0

@@ -49,7 +49,6 @@ def smooth_landmarks(landmarks: Landmarks, sigma: float = 1.0) -> Landmarks:
     """Return landmarks whose positions are smoothed over time, weighted by confidence.
 
     Args:
-        landmarks: of a whole clip.
         sigma: standard deviation in frames; 0 for none.
 
     Raises:
@@ -113,7 +112,6 @@ def bridge(motion: Motion, trusted: Flags) -> Motion:
     the first and after the last trusted frame the nearest is held. What was bridged is flagged.
 
     Args:
-        motion: ``t`` frames.
         trusted: ``t``, at least one of them true.
     """
     before, after, weight = _neighbours(trusted)

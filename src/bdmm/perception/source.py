@@ -37,7 +37,6 @@ def find_person(photo: Photo, person: int | None = None) -> Detection:
     """Find the person in a photo.
 
     Args:
-        photo: RGB in 0..255.
         person: which of several people, from the left from 1 on; the largest if None.
 
     Returns:
@@ -78,14 +77,7 @@ def prepare_source(image: Photo, detection: Detection) -> Source:
 
 
 def crop_detection(detection: Detection, left: int, top: int, size: tuple[int, int]) -> Detection:
-    """Return the detection of a photo in a rectangle of it, which may reach over the border.
-
-    Args:
-        detection: of the photo (`find_person`).
-        left: first column of the rectangle, in whole pixels of the detection.
-        top: first row, likewise.
-        size: (height, width) of the rectangle.
-    """
+    """Return the detection of a photo in a rectangle of it, which may reach over the border."""
     landmarks, whole = detection.landmarks, detection.silhouettes[0].foreground
     keypoints = landmarks.keypoints.clone()
     keypoints[..., :2] -= keypoints.new_tensor([left, top])

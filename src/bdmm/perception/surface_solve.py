@@ -39,7 +39,6 @@ class DisplacementTargets:
     """Where points of the surface shall move.
 
     Attributes:
-        vertices: ``p`` indices into the body's vertices.
         shift: ``t p 2`` (x, y) displacement of each in pixels of the frame.
         known: ``t p`` for which points the displacement is known.
     """
@@ -55,10 +54,7 @@ def solve(
     """Return the motion that brings the points to their targets, as far as the prior allows.
 
     Args:
-        body: that the motion belongs to.
         motion: ``t`` frames; a single one where the shape is free.
-        targets: on the body's surface.
-        free_shape: whether the shape may change as well.
     """
     assert len(motion) == 1 or not free_shape
     unit = (motion.scale * BODY_HEIGHT / UNIT_HEIGHT)[:, None, None]

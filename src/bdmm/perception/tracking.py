@@ -140,8 +140,6 @@ def find_people(frame: FrameArray, detect: Detector, thorough: bool = True) -> l
     surroundings, and the search goes on. The squares shrink until one size shows somebody.
 
     Args:
-        frame: RGB in 0..255.
-        detect: the detector.
         thorough: try the smallest squares too (up to some seconds for a frame without people).
     """
     canvas = frame.copy()
