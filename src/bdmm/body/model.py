@@ -239,7 +239,7 @@ def load_body(name: str = "anny24") -> AnnyBody:
 
 
 def read_body(name: str, path: Path) -> AnnyBody:
-    """Return the body of an asset file, in the compact layout that ``tools/build_body.py`` writes."""
+    """Return the body of a file that ``tools/build_body.py`` wrote."""
     stored = load_file(path)
     weights = dense_weights(
         stored["skin_bones"].long(), stored["skin_weights"].float(), len(BONE_NAMES)
