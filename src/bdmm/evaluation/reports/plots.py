@@ -58,7 +58,9 @@ def save_panels(
     colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}
     columns = max(1, *(len(row) for row in panels))
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(3 * columns, 2.4 * len(panels) + 0.6), layout="constrained")
+        figure = Figure(
+            figsize=(max(3 * columns, 5), 2.4 * len(panels) + 0.6), layout="constrained"
+        )
         figure.suptitle(title)
         grid = figure.subplots(len(panels), columns, sharey=True, squeeze=False)
         for row, cells in zip(panels, grid, strict=True):
