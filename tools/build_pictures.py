@@ -16,7 +16,7 @@ import torch
 
 import bdmm
 from bdmm.body.model import load_body
-from bdmm.inference.render import WINDOW
+from bdmm.config import WINDOW
 from bdmm.media.image import Picture, read_image, resize_image, write_image
 from bdmm.media.motion_file import load_shipped
 from bdmm.records import Motion

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 
 import bdmm
+from bdmm.config import WINDOW
 from bdmm.errors import InputError
 from bdmm.inference.driving import open_driver
-from bdmm.inference.render import WINDOW
 from bdmm.media.image import Picture, read_image, resize_image, write_image
 from bdmm.records import Motion
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from bdmm.body.source_geometry import SourceGeometry
+from bdmm.config import WINDOW
 from bdmm.errors import InputError
 from bdmm.inference.person_box import Box
 from bdmm.inference.render import Rendered, Renderer
@@ -29,6 +30,7 @@ class Copy:
 
     name: str = COPY
     joints: tuple[int, ...] = COCO18
+    window: int = WINDOW
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device)

@@ -12,6 +12,7 @@ from torch import Tensor
 from bdmm.body.model import load_body
 from bdmm.body.source_geometry import SourceGeometry, prepare_geometry
 from bdmm.conditioning import condition
+from bdmm.config import WINDOW
 from bdmm.inference.compositing import body_opacity
 from bdmm.inference.person_box import Box
 from bdmm.inference.prepare import Inputs, background_pictures
@@ -19,9 +20,6 @@ from bdmm.inference.trace import FrameTrace
 from bdmm.media.pixels import to_frames
 from bdmm.records import Conditions, Source
 from bdmm.shapes import Frames
-
-WINDOW = 6
-"""Frames that the paper's network makes at once."""
 
 _Item = TypeVar("_Item")
 
@@ -55,11 +53,13 @@ class Renderer(Protocol):
     Attributes:
         name: for the user.
         joints: keypoints that become pose heatmaps.
+        window: frames that it makes at once.
         device: where it works.
     """
 
     name: str
     joints: tuple[int, ...]
+    window: int
     device: torch.device
 
     def render(
@@ -93,17 +93,18 @@ def render(inputs: Inputs, renderer: Renderer) -> Iterator[Rendered]:
     geometry = prepare_geometry(body, source.pose, source.foreground)
     windows = (
         condition(body, geometry, motion[part], renderer.joints)
-        for part in window_slices(len(motion))
+        for part in window_slices(len(motion), renderer.window)
     )
-    yield from renderer.render(source, geometry, windows, _backgrounds(inputs, device))
+    yield from renderer.render(source, geometry, windows, _backgrounds(inputs, renderer))
 
 
-def _backgrounds(inputs: Inputs, device: torch.device) -> Iterator[Frames] | None:
+def _backgrounds(inputs: Inputs, renderer: Renderer) -> Iterator[Frames] | None:
     if inputs.background is None:
         return None
     pictures = background_pictures(inputs.background, inputs.size, inputs.fps)
-    runs = (list(islice(pictures, w.stop - w.start)) for w in window_slices(len(inputs)))
-    return (to_frames(run, device) for run in runs)
+    windows = window_slices(len(inputs), renderer.window)
+    runs = (list(islice(pictures, w.stop - w.start)) for w in windows)
+    return (to_frames(run, renderer.device) for run in runs)
 
 
 def window_slices(frame_count: int, length: int = WINDOW) -> Iterator[slice]:

@@ -11,6 +11,7 @@ import torch
 
 from bdmm.body.regions import region_box
 from bdmm.body.source_geometry import SourceGeometry
+from bdmm.config import WINDOW
 from bdmm.inference.compositing import body_opacity, refine, replace_background
 from bdmm.inference.person_box import (
     Box,
@@ -42,6 +43,7 @@ class CoarseRenderer:
 
     name: str = "coarse"
     joints: tuple[int, ...] = COCO18
+    window: int = WINDOW
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device)
@@ -134,6 +136,7 @@ class NetworkRenderer:
         self.composites = generator.config.head == "layers"
         self.name = "layered" if self.composites else "network"
         self.joints = joints_of(generator.config.joints)
+        self.window = generator.config.window
         self.device = next(generator.parameters()).device
         self.traces = traces
 

@@ -104,7 +104,7 @@ class Reenactment:
         self, body: BodyModel, geometry: SourceGeometry, renderer: Renderer
     ) -> Iterator[Conditions]:
         motion = self._motion.to(renderer.device)
-        for frames in window_slices(self.frame_count):
+        for frames in window_slices(self.frame_count, renderer.window):
             conditions = condition(body, geometry, motion[frames], renderer.joints)
             if self._stored is not None:
                 conditions = self._from_store(conditions, self._stored, frames)
