@@ -189,10 +189,10 @@ def _video_seeds(folder: Path) -> Iterator[Path]:
     for suffix, codec, sound in kinds:
         path = folder / f"{codec}.{suffix}"
         with av.open(str(path), "w") as output:
-            stream = output.add_stream(codec, rate=25)
+            stream: Any = output.add_stream(codec, rate=25)
             stream.width, stream.height = 64, 48
             stream.pix_fmt = {"gif": "rgb8", "mjpeg": "yuvj420p"}.get(codec, "yuv420p")
-            track = output.add_stream(sound, rate=48_000, layout="stereo") if sound else None
+            track: Any = output.add_stream(sound, rate=48_000, layout="stereo") if sound else None
             for number in range(8):
                 pixels = random_source.integers(0, 255, (48, 64, 3)).astype(np.uint8)
                 frame = av.VideoFrame.from_ndarray(pixels).reformat(format=stream.pix_fmt)
@@ -332,6 +332,7 @@ def _clip_seeds(folder: Path) -> Iterator[Path]:
 
 def _report_seeds(folder: Path) -> Iterator[Path]:
     from bdmm.evaluation.jobs.results import ClipResult, Failure, gather
+
     from bdmm.evaluation.reports.report_file import Report, save_report
     from bdmm.metrics.running import Summary
 

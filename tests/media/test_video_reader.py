@@ -1,3 +1,4 @@
+from dataclasses import replace
 from fractions import Fraction
 
 import av
@@ -6,8 +7,10 @@ import pytest
 from PIL import Image as Pillow
 
 from bdmm.errors import InputError, Notice
+from bdmm.files.outside import VIDEO
 from bdmm.media import video_reader
 from bdmm.media.video_reader import VideoReader
+from bdmm.media.video_scan import clock_seconds
 
 CORNERS = np.zeros((48, 64, 3), np.uint8)
 CORNERS[:24, :32] = (200, 40, 40)  # top left red
@@ -267,3 +270,71 @@ def test_giant_frames_are_refused_before_decoding(make_video, monkeypatch):
     monkeypatch.setattr(video_reader, "MAX_FRAME_PIXELS", 1000)
     with pytest.raises(InputError, match="64 x 48 pixels"):
         VideoReader(path)
+
+
+def test_a_frame_far_away_in_time_is_refused_in_an_instant(make_video):
+    path = make_video("a.mkv", times=[0, 0.1, 0.2, 2_000_000])
+    with pytest.raises(InputError, match=r"no frame for 2e\+06 seconds after frame 2"):
+        VideoReader(path)
+    assert VideoReader(make_video("b.mkv", times=[0, 0.1, 9.9])).duration > 9
+
+
+def test_sparse_time_stamps_have_a_rate(make_video):
+    reader = VideoReader(make_video("a.mkv", times=[0, 9, 18, 27]))
+    assert reader.fps == Fraction(1, 9)
+    assert len(levels_of(reader)) == reader.frame_count == 4
+
+
+def test_a_long_video_is_refused_unless_allowed(make_video):
+    path = make_video("a.mkv", times=[0, 9, 18, 27])
+    with pytest.raises(InputError, match=r"lasts 0\.6 minutes; at most 0\.5"):
+        VideoReader(path, max_minutes=0.5)
+    assert VideoReader(path, max_minutes=1.0).frame_count == 4
+
+
+@pytest.mark.parametrize("clock", ["00000:0:1e99999999", "0:0:1/0", "0:0:1e-400", "a:b:c", "1:2"])
+def test_a_duration_that_is_no_clock_is_not_believed(clock):
+    assert clock_seconds(clock) is None
+    assert clock_seconds("01:02:03.500000000") == Fraction(7447, 2)
+
+
+def test_metadata_of_another_encoding_is_read(make_video):
+    path = make_video("a.avi", codec="mjpeg", pixel_format="yuvj420p")
+    with av.open(str(path)) as source, av.open(str(path.with_name("b.avi")), "w") as output:
+        output.metadata["title"] = "Laxxxxxx"
+        stream = output.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                output.mux(packet)
+    other = path.with_name("b.avi")
+    data = other.read_bytes()
+    assert b"Laxxxxxx" in data
+    other.write_bytes(data.replace(b"Laxxxxxx", b"La\xf1\xe9\xe8\xfc\xdf\xff"))
+    assert VideoReader(other).frame_count == 10
+
+
+def test_pixels_of_an_absurd_shape_are_refused(tmp_path, monkeypatch):
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("libx264", rate=10)
+        stream.width, stream.height = 64, 48
+        stream.codec_context.sample_aspect_ratio = Fraction(3, 2)
+        output.mux(stream.encode(av.VideoFrame.from_ndarray(CORNERS)))
+        output.mux(stream.encode(None))
+    narrow = replace(VIDEO, limits={**VIDEO.limits, "pixels of a side": 95})
+    monkeypatch.setattr(video_reader, "VIDEO", narrow)
+    with pytest.raises(InputError, match="96 x 48 square pixels; at most 95 a side"):
+        VideoReader(path)
+
+
+def test_frames_that_grow_beyond_the_bound_are_refused(make_video, tmp_path, monkeypatch):
+    parts = [
+        make_video(name, size=size, count=3)
+        for name, size in (("a.ts", (48, 64)), ("b.ts", (480, 640)))
+    ]
+    path = tmp_path / "c.ts"
+    path.write_bytes(parts[0].read_bytes() + parts[1].read_bytes())
+    monkeypatch.setattr(video_reader, "MAX_FRAME_PIXELS", 10_000)
+    with pytest.raises(InputError, match="640 x 480 pixels"):
+        list(VideoReader(path))

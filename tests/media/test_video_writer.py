@@ -1,4 +1,5 @@
 import resource
+import subprocess
 from fractions import Fraction
 
 import av
@@ -6,6 +7,7 @@ import numpy as np
 import pytest
 
 from bdmm.errors import InputError, Notice
+from bdmm.media.audio_copy import AudioCopy
 from bdmm.media.image import read_image
 from bdmm.media.video_reader import VideoReader
 from bdmm.media.video_writer import check_video_output, create_video
@@ -185,3 +187,47 @@ def test_mistakes_are_told_before_any_work(tmp_path, make_video):
     ):
         pass
     assert list(tmp_path.iterdir()) == [source]
+
+
+@pytest.mark.parametrize("fps", [120, 240])
+def test_a_gif_of_a_high_rate_leaves_frames_out(tmp_path, fps):
+    with pytest.warns(Notice, match="at most 100 frames per second"):
+        write(tmp_path / "a.gif", ramp(24), Fraction(fps))
+    reader = VideoReader(tmp_path / "a.gif")
+    assert float(reader.duration) == pytest.approx(24 / fps, abs=0.02)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "webm"])
+def test_damaged_sound_is_left_out_and_the_video_kept(tmp_path, make_video, suffix, monkeypatch):
+    source = make_video("d.mp4", count=40, audio="aac")
+
+    def refuse(self: AudioCopy, seconds: Fraction | None) -> None:
+        raise av.error.InvalidDataError(1094995529, "damaged", None)
+
+    monkeypatch.setattr(AudioCopy, "due", refuse)
+    with pytest.warns(Notice, match="is damaged and is left out"):
+        write(tmp_path / f"a.{suffix}", ramp(10), Fraction(25), sound_from=source)
+    reader = VideoReader(tmp_path / f"a.{suffix}")
+    assert reader.frame_count == 10
+    assert not reader.has_audio
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of six megabytes; only root may mount one."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(place)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no file system may be mounted here")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".gif", ""])
+def test_a_disk_that_fills_up_in_the_middle_of_a_video(small_disk, suffix):
+    noise = np.random.default_rng(0).integers(0, 255, (400, 160, 160, 3)).astype(np.uint8)
+    (small_disk / "before.txt").write_text("old")
+    with pytest.raises(InputError, match="could not be written: the disk is full"):
+        write(small_disk / f"a{suffix}", noise, Fraction(25))
+    assert [path.name for path in small_disk.iterdir()] == ["before.txt"]

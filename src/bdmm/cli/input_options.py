@@ -34,6 +34,8 @@ class InputOptions:
     takes the driver's place in its frame, fixed stays."""
     fps: Annotated[float, tyro.conf.arg(metavar="RATE")] = 25.0
     """Frames per second of a driver that does not say: OpenPose JSON or SMPL parameters."""
+    max_minutes: Annotated[float, tyro.conf.arg(metavar="MINUTES")] = 60.0
+    """Refuse longer driving videos."""
 
     def driving(self, driver: Path | None) -> Path | str:
         """Return who gives the motion.
@@ -83,6 +85,6 @@ class InputOptions:
             root=self.root,
             paste_back=paste_back,
             seed=seed,
-            driving=DrivingOptions(self.person, self.smooth, as_rate(self.fps)),
+            driving=DrivingOptions(self.person, self.smooth, as_rate(self.fps), self.max_minutes),
         )
         return prepare.prepare(photo, self.driving(driver), options, progress, keep_video)

@@ -29,6 +29,8 @@ class Inspect:
     """Which of several people, from the left from 1 on; the largest otherwise."""
     smooth: Annotated[float, tyro.conf.arg(metavar="FRAMES")] = 1.0
     """Temporal smoothing of a video's motion, a standard deviation in frames; 0 for none."""
+    max_minutes: Annotated[float, tyro.conf.arg(metavar="MINUTES")] = 60.0
+    """Refuse longer driving videos."""
     quiet: bool = False
     """Show no progress."""
 
@@ -67,7 +69,7 @@ class Inspect:
         from bdmm.inference.inspect import VideoInspection
 
         with Report(self.quiet) as report:
-            options = DrivingOptions(self.person, self.smooth)
+            options = DrivingOptions(self.person, self.smooth, max_minutes=self.max_minutes)
             pictures = VideoInspection(VideoDriver(self.input, options, report), report)
             with create_video(output, pictures.fps) as video:
                 for picture in pictures:

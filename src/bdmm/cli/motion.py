@@ -29,6 +29,8 @@ class ExtractMotion:
     """Temporal smoothing of the motion, a standard deviation in frames; 0 for none."""
     fps: Annotated[float, tyro.conf.arg(metavar="RATE")] = 25.0
     """Frames per second of OpenPose JSON or SMPL parameters, which do not say."""
+    max_minutes: Annotated[float, tyro.conf.arg(metavar="MINUTES")] = 60.0
+    """Refuse longer driving videos."""
     quiet: bool = False
     """Show no progress."""
 
@@ -44,7 +46,7 @@ class ExtractMotion:
 
         use_one_thread()
         with Report(self.quiet) as report:
-            options = DrivingOptions(self.person, self.smooth, as_rate(self.fps))
+            options = DrivingOptions(self.person, self.smooth, as_rate(self.fps), self.max_minutes)
             motion = open_driver(self.driver, options, report).motion()
             save_motion(self.output, motion)
         bridged = int(motion.flagged.sum())

@@ -1,5 +1,6 @@
 """A photo and a motion to frames, streaming; and several renderers side by side."""
 
+import warnings
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Literal, get_args
 import torch
 
 from bdmm.body.retarget import Root
-from bdmm.errors import InputError, Progress, no_progress
+from bdmm.errors import InputError, Notice, Progress, no_progress
 from bdmm.inference.driving import DEFAULT_RATE, DrivingOptions
 from bdmm.inference.prepare import InputOptions, Inputs, prepare
 from bdmm.inference.render import Rendered, Renderer, render
@@ -18,8 +19,11 @@ from bdmm.media.panels import captioned, mosaic
 from bdmm.media.pixels import to_pictures
 from bdmm.network.weights import SHIPPED
 from bdmm.records import Motion
+from bdmm.shapes import Frames
 
 RendererName = Literal["network", "coarse"]
+_BLACK = -0.99
+"""Frames in [-1, 1] of which nothing is brighter are black."""
 
 
 def animate(
@@ -129,13 +133,25 @@ class Animation(Iterator[Picture]):
         return frame
 
     def _pictures(self, windows: Iterator[Rendered]) -> Iterator[Picture]:
-        for window in windows:
+        for number, window in enumerate(windows):
+            if number == 0:
+                _check_visible(window.frames)
             pictures = to_pictures(window.frames)
             if self._view.clean_plate is None:
                 yield from pictures
                 continue
             for picture, opacity in zip(pictures, window.opacity[:, 0], strict=True):
                 yield self._view.paste_back(picture, opacity.cpu().numpy())
+
+
+def _check_visible(frames: Frames) -> None:
+    """Notify the user of frames that show nothing, as of weights that are not trained."""
+    if not bool(frames.isfinite().all()) or float(frames.max()) < _BLACK:
+        warnings.warn(
+            "The first frames are black or not finite: these weights give no pictures.",
+            Notice,
+            stacklevel=2,
+        )
 
 
 def compare(

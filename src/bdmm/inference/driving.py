@@ -8,10 +8,11 @@ from pathlib import Path
 
 from bdmm.body.model import load_body
 from bdmm.errors import InputError, Notice, Progress, no_progress
+from bdmm.files.outside import KEYPOINTS, reading
 from bdmm.media.image import Picture
 from bdmm.media.motion_file import load_motion, load_shipped, shipped_motions
 from bdmm.media.timeline import MAX_RATE
-from bdmm.media.video_reader import VideoReader
+from bdmm.media.video_reader import MAX_MINUTES, VideoReader
 from bdmm.perception.body_fit import fit_motion
 from bdmm.perception.mediapipe_pose import MediaPipePose
 from bdmm.perception.openpose_json import read_openpose
@@ -43,11 +44,13 @@ class DrivingOptions:
         person: which of several people, from the left from 1 on; the largest if None.
         smooth: standard deviation in frames of the smoothing over time, 0 for none.
         fps: frames per second of folders of poses and SMPL parameters, which have no rate.
+        max_minutes: longer videos are refused.
     """
 
     person: int | None = None
     smooth: float = 1.0
     fps: Fraction = DEFAULT_RATE
+    max_minutes: float = MAX_MINUTES
 
     def __post_init__(self) -> None:
         """Refuse numbers out of range."""
@@ -116,7 +119,7 @@ def open_driver(
     if not path.exists():
         return _known(_shipped(str(driving)))
     if path.suffix.lower() == ".motion":
-        return _known(load_motion(path))
+        return _known(_own(load_motion(path), path))
     if path.is_dir() and _holds_openpose(path):
         landmarks = read_openpose(path, options.fps, person=options.person)
         return Driver(lambda: _fitted(Detection(landmarks), options, progress))
@@ -143,10 +146,11 @@ class VideoDriver:
         options: DrivingOptions | None = None,
         progress: Progress = no_progress,
     ) -> None:
-        reader = VideoReader(path, max_side=MAX_SIDE)
+        options = options or DrivingOptions()
+        reader = VideoReader(path, max_side=MAX_SIDE, max_minutes=options.max_minutes)
         self.frames = KeptFrames(reader)
         self.sound = Sound(reader.path, reader.timeline.start_seconds) if reader.has_audio else None
-        self._options = options or DrivingOptions()
+        self._options = options
         self._progress = progress
 
     def motion(self) -> Motion:
@@ -224,12 +228,28 @@ def _shipped(name: str) -> Motion:
     )
 
 
+def _own(motion: Motion, path: Path) -> Motion:
+    """Return a file's motion if our body has its shape.
+
+    Raises:
+        InputError: it belongs to another body.
+    """
+    body = load_body()
+    if motion.shape.numel() != body.shape_size:
+        raise InputError(
+            f"{path} moves a body of {motion.shape.numel()} shape components, and ours has "
+            f"{body.shape_size}: extract the motion again."
+        )
+    return motion
+
+
 def _holds_openpose(folder: Path) -> bool:
     """Tell OpenPose's files, which hold people, from those of SMPL parameters."""
     first = min(folder.glob("*.json"), default=None)
     if first is None:
         raise InputError(f"The folder {folder} holds no JSON files of poses.")
-    return b'"people"' in first.read_bytes() or first.name.endswith("_keypoints.json")
+    with reading(first, KEYPOINTS):
+        return b'"people"' in first.read_bytes() or first.name.endswith("_keypoints.json")
 
 
 def _fitted(detection: Detection, options: DrivingOptions, progress: Progress) -> Motion:

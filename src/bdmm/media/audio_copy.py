@@ -32,6 +32,7 @@ def can_carry_sound(path: Path, start: Fraction, container: str) -> bool:
         with reading(path, VIDEO, trouble), av.open(os.devnull, "w", format=container) as output:
             sound = AudioCopy(path, start, output)
             with closing(sound):
+                output.start_encoding()
                 for packet in sound.due(None):
                     output.mux(packet)
     except InputError as error:

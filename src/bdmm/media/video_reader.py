@@ -191,7 +191,7 @@ def _check_length(path: Path, timeline: Timeline, max_minutes: float) -> None:
     if timeline.duration > 60 * max_minutes:
         raise InputError(
             f"The video {path} lasts {float(timeline.duration / 60):.1f} minutes; at most "
-            f"{max_minutes:g} are allowed, so cut it or allow more."
+            f"{max_minutes:g} are allowed, so cut it, or raise --max-minutes."
         )
     if timeline.frame_count > most:
         raise InputError(

@@ -81,13 +81,20 @@ def _claimed_seconds(container: InputContainer, stream: av.VideoStream) -> Fract
     """Return how long the file says that its pictures are, if it does."""
     if stream.duration and stream.time_base:
         return stream.duration * stream.time_base
-    found = _CLOCK.fullmatch(stream.metadata.get("DURATION", ""))  # Matroska's
-    if found:
-        hours, minutes, seconds = found.groups()
-        return 3600 * int(hours) + 60 * int(minutes) + Fraction(seconds)
+    if "DURATION" in stream.metadata:  # Matroska's
+        return clock_seconds(stream.metadata["DURATION"])
     if container.duration and not container.streams.audio:
         return Fraction(container.duration, av.time_base)
     return None
+
+
+def clock_seconds(clock: str) -> Fraction | None:
+    """Return the seconds of a time such as 00:00:01.333000000; None for any other text."""
+    found = _CLOCK.fullmatch(clock)
+    if found is None:
+        return None
+    hours, minutes, seconds = found.groups()
+    return 3600 * int(hours) + 60 * int(minutes) + Fraction(seconds)
 
 
 def _ascending(stamps: list[int | None]) -> Int64[np.ndarray, "n"] | None:

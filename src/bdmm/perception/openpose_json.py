@@ -93,7 +93,8 @@ def _people(content: dict[str, Any], path: Path) -> People:
 
 def _extends(one: Float[np.ndarray, "k 3"]) -> bool:
     """Tell a person from keypoints that all lie on one spot."""
-    return bool(np.ptp(one[one[:, 2] > 0, :2], axis=0).max() > 0)
+    places = one[one[:, 2] > 0, :2]
+    return bool(np.ptp(places, axis=0).max() > 1e-3 * max(np.abs(places).max(), 1))
 
 
 def _person(entry: Any, path: Path) -> Float[np.ndarray, "k 3"]:
