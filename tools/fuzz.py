@@ -331,8 +331,7 @@ def _clip_seeds(folder: Path) -> Iterator[Path]:
 
 
 def _report_seeds(folder: Path) -> Iterator[Path]:
-    from bdmm.evaluation.jobs.results import ClipResult, Failure, gather
-
+    from bdmm.evaluation.jobs.scores import ClipResult, Failure, gather
     from bdmm.evaluation.reports.report_file import Report, save_report
     from bdmm.metrics.running import Summary
 
