@@ -31,7 +31,7 @@ from bdmm.body.source_geometry import prepare_geometry
 from bdmm.conditioning import condition
 from bdmm.media.pixels import to_frames
 from bdmm.perception.body_fit import fit_motion
-from bdmm.perception.mediapipe_pose import MediaPipePose
+from bdmm.perception.mediapipe_pose import detect_clip
 from bdmm.perception.refine_fit import FrameView, refine_motion
 from bdmm.perception.silhouette import clean_foreground
 from bdmm.records import BONE_NAMES, Conditions, Motion
@@ -93,7 +93,7 @@ def main(options: Options) -> None:
 
 def estimate(clip: RenderedClip, body: AnnyBody) -> Motion:
     """Run the estimator and the fit on a clip."""
-    detection = MediaPipePose().detect(clip.frames_uint8, clip.motion.fps)
+    detection = detect_clip(clip.frames_uint8, clip.motion.fps)
     return fit_motion(
         detection.landmarks, body, detection.silhouettes, point_tracks=detection.point_tracks
     )

@@ -29,7 +29,6 @@ from bdmm.metrics.i3d import Inflated
 from bdmm.metrics.inception import Inception
 from bdmm.metrics.keypoint_error import detect_keypoints, keypoint_error
 from bdmm.metrics.protocols import PROTOCOLS
-from bdmm.perception.mediapipe_pose import MediaPipePose
 
 _SIZE = 256
 _MOVED = 5
@@ -93,9 +92,9 @@ def print_distances(pictures: list[Picture], vgg19: Path) -> None:
 
 
 def print_keypoint_errors(pictures: list[Picture], reader: VideoReader) -> None:
-    found = detect_keypoints(pictures, reader.fps, MediaPipePose())
+    found = detect_keypoints(pictures, reader.fps)
     for name, damage in (DAMAGES | {f"moved by {_MOVED} px": moved}).items():
-        again = detect_keypoints(map(damage, pictures), reader.fps, MediaPipePose())
+        again = detect_keypoints(map(damage, pictures), reader.fps)
         error = keypoint_error(again, found, _SIZE)
         print(
             f"keypoints, {name}: {error.pixels:.2f} px, {error.of_torso:.3f} of the torso, "

@@ -25,7 +25,7 @@ from bdmm.body.model import SkinnedBody, load_body
 from bdmm.body.rasterize import rasterize
 from bdmm.media.video_reader import VideoReader
 from bdmm.perception import body_fit
-from bdmm.perception.mediapipe_pose import MediaPipePose
+from bdmm.perception.mediapipe_pose import detect_clip
 from bdmm.perception.pose import Detection
 from bdmm.perception.silhouette import overlap
 from bdmm.records import Motion
@@ -54,7 +54,7 @@ def main(options: Options) -> None:
     for clip in options.clips:
         reader = VideoReader(clip)
         seconds = time.process_time()
-        detection = MediaPipePose().detect(itertools.islice(reader, options.frames), reader.fps)
+        detection = detect_clip(itertools.islice(reader, options.frames), reader.fps)
         seconds = time.process_time() - seconds
         motion = report(clip.stem, detection, body, options.smooth, seconds)
         if options.sheet is not None:

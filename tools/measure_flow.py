@@ -35,7 +35,7 @@ from bdmm.media.pixels import to_frames
 from bdmm.media.video_reader import VideoReader
 from bdmm.perception.background import remove_person
 from bdmm.perception.body_fit import fit_motion
-from bdmm.perception.mediapipe_pose import MediaPipePose
+from bdmm.perception.mediapipe_pose import detect_clip, detect_photo
 from bdmm.perception.silhouette import clean_foreground
 from bdmm.records import Conditions, Motion, PixelState, Source
 
@@ -164,9 +164,8 @@ def cover(conditions: Conditions, people: Tensor) -> dict[str, float]:
 
 def read_clip(path: Path, body: AnnyBody, size: int, every: int) -> Clip:
     """Read, segment and fit a clip; frames in which the estimator finds nobody are left out."""
-    estimator = MediaPipePose()
     reader = VideoReader(path, max_side=size)
-    detection = estimator.detect(reader, reader.fps)
+    detection = detect_clip(reader, reader.fps)
     motion = fit_motion(
         detection.landmarks, body, detection.silhouettes, point_tracks=detection.point_tracks
     )
@@ -174,7 +173,7 @@ def read_clip(path: Path, body: AnnyBody, size: int, every: int) -> Clip:
     for index, picture in enumerate(VideoReader(path, max_side=size)):
         if index % every == 0 and detection.landmarks.found[index]:
             pictures.append(picture)
-            people.append(estimator.detect_photo(picture).silhouettes[0].foreground)
+            people.append(detect_photo(picture).silhouettes[0].foreground)
             chosen.append(index)
     part = replace(
         motion,

@@ -31,10 +31,9 @@ from bdmm.errors import InputError
 from bdmm.media.video_reader import VideoReader
 from bdmm.media.video_writer import create_video
 from bdmm.perception import person_crop
-from bdmm.perception.mediapipe_pose import MediaPipePose
 from bdmm.records import PixelState
 
-STAGES = ((MediaPipePose, "detect"), (prepare, "fit_motion"), (prepare, "refine_motion"),
+STAGES = ((prepare, "detect_clip"), (prepare, "fit_motion"), (prepare, "refine_motion"),
           (clip_writer, "cache_warps"), (clip_writer, "body_keypoints"),
           (clip_writer, "median_background"), (person_crop, "cut_square"),
           (person_crop, "refine_foreground"), (clip_writer, "write_preview"))  # fmt: skip

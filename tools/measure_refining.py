@@ -23,7 +23,7 @@ from bdmm.data.synth import FIT_ERROR
 from bdmm.errors import InputError, Notice
 from bdmm.media.pixels import to_frames
 from bdmm.perception.body_fit import fit_photo
-from bdmm.perception.mediapipe_pose import MediaPipePose
+from bdmm.perception.mediapipe_pose import detect_photo
 from bdmm.perception.refine_fit import refine_photo
 from bdmm.records import Motion
 from bdmm_synth.clip import ClipRequest, render_clip
@@ -44,7 +44,7 @@ class Options:
 def main(options: Options) -> None:
     torch.set_num_threads(1)
     warnings.simplefilter("ignore", Notice)
-    body, estimator = load_body(), MediaPipePose()
+    body = load_body()
     errors: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for seed in range(options.seed, options.seed + options.people):
         clip = render_clip(ClipRequest(seed, frames=FRAMES), body)
@@ -52,7 +52,7 @@ def main(options: Options) -> None:
         true = clip.motion[LOOKED_AT : LOOKED_AT + 1]
         fits = {"perturbed": spoil_fit(true, body, float(random.uniform(*FIT_ERROR)), random)}
         try:
-            detection = estimator.detect_photo(picture)
+            detection = detect_photo(picture)
             fits["estimated"] = fit_photo(detection.landmarks, body, detection.silhouettes)
         except InputError as error:
             print(f"seed {seed}: {error}")

@@ -29,7 +29,7 @@ from bdmm.data.clip_batch import CLIPS, PREVIEWS
 from bdmm.data.clip_store import PreparedClip
 from bdmm.data.synth import SynthJob, SynthOptions, make_clip
 from bdmm.errors import InputError
-from bdmm.perception.mediapipe_pose import MediaPipePose
+from bdmm.perception.mediapipe_pose import detect_photo
 from bdmm_synth import clip as clips
 from bdmm_synth.clip import ClipRequest, render_clip
 from bdmm_synth.render import renderer, texture
@@ -148,12 +148,12 @@ def _timed(function: Callable, name: str, spent: dict[str, float]) -> Callable:
 
 def measure_detection(options: Options) -> None:
     """Show one frame of each of many people to MediaPipe."""
-    body, estimator = load_body(), MediaPipePose()
+    body = load_body()
     found, missed, errors = 0, [], []
     for seed in range(options.seed, options.seed + options.people):
         clip = _poses(seed, 2, body, options.size)
         try:
-            detection = estimator.detect_photo(clip.frames_uint8[1])
+            detection = detect_photo(clip.frames_uint8[1])
         except InputError:
             missed.append(seed)
             continue

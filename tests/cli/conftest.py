@@ -59,7 +59,7 @@ def quick_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     from quick_source import find_quickly, prepare_quickly
 
     monkeypatch.setattr("bdmm.inference.source_view.prepare_source", prepare_quickly)
-    monkeypatch.setattr("bdmm.inference.source_view.find_person", find_quickly)
+    monkeypatch.setattr("bdmm.inference.source_view.detect_photo", find_quickly)
     noise = np.random.default_rng(0).integers(0, 255, (30, 20, 3)).astype(np.uint8)
     write_image(tmp_path / "photo.png", resize_image(noise, (300, 200)))
     return tmp_path / "photo.png"

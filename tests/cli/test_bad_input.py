@@ -288,7 +288,7 @@ def test_stopping_leaves_no_half_file(quick_photo, tmp_path, ending, code, words
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from bdmm.inference import source_view\n"
         "from quick_source import find_quickly, prepare_quickly\n"
-        "source_view.find_person, source_view.prepare_source = find_quickly, prepare_quickly\n"
+        "source_view.detect_photo, source_view.prepare_source = find_quickly, prepare_quickly\n"
         "from bdmm.cli.app import main\n"
         "sys.exit(main())\n"
     )

@@ -31,9 +31,9 @@ from bdmm.perception.person_crop import (
     crop_silhouette,
     cut_square,
     person_crop,
-    whole_crop,
 )
 from bdmm.perception.pose import Silhouette
+from bdmm.perception.tracking import Square, whole_frame
 from bdmm.records import KEYPOINT_NAMES, Landmarks
 
 OPTIONS = PrepareOptions(size=96, sources=2)
@@ -164,10 +164,10 @@ def test_raw_clips_of_pictures_and_thinned(tmp_path: Path) -> None:
 
 def test_a_crop_over_the_border_repeats_the_rim(sliding) -> None:
     picture = np.arange(36, dtype=np.uint8).reshape(6, 6, 1).repeat(3, 2)
-    cut = cut_square(picture, (-2, 3, 6), 6)[..., 0]
+    cut = cut_square(picture, Square(-2, 3, 6), 6)[..., 0]
     assert cut[0].tolist() == [18, 18, 18, 19, 20, 21]
     assert cut[:, 2].tolist() == [18, 24, 30, 30, 30, 30]
-    motion = crop_motion(sliding.motion, (10, -6, 48), 96)
+    motion = crop_motion(sliding.motion, Square(10, -6, 48), 96)
     assert motion.scale[0] == 84
     assert motion.translation[0].tolist() == [(38 - 10) * 2, (44 + 6) * 2]
 
@@ -184,8 +184,8 @@ def test_the_square_holds_keypoints_and_silhouettes() -> None:
     left, top, side = person_crop(marks, [outline])
     assert side == pytest.approx(1.15 * 140, abs=2)
     assert (left + side / 2, top + side / 2) == pytest.approx((220, 150), abs=1)
-    assert person_crop(replace(marks, size=(150, 100)), [outline]) == whole_crop((150, 100))
-    laid = crop_silhouette(outline, (190, 60, 80), 80)
+    assert person_crop(replace(marks, size=(150, 100)), [outline]) == whole_frame((150, 100))
+    laid = crop_silhouette(outline, Square(190, 60, 80), 80)
     rows, columns = np.nonzero(laid > 0.5)
     assert (rows.min(), rows.max() + 1, columns.min(), columns.max() + 1) == (20, 60, 10, 20)
 

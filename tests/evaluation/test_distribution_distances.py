@@ -139,7 +139,7 @@ def test_keypoints_found_again_are_compared_with_the_driving_ones(
     driving[..., 2] = 1
     found = driving + torch.tensor([0.5, 0, 0])
     monkeypatch.setattr(
-        keypoint_metrics, "detect_keypoints", lambda frames, fps, _: found[: len(frames)]
+        keypoint_metrics, "detect_keypoints", lambda frames, fps: found[: len(frames)]
     )
     frames = [replace(one, keypoints=driving[i]) for i, one in enumerate(clip(0, 0, 3))]
     with KeypointMetrics(tmp_path, 25.0) as metrics:

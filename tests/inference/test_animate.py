@@ -151,7 +151,7 @@ def test_the_package_exports_it():
 def test_mistakes_are_told_before_the_work(options, words, monkeypatch):
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # users have no type checker
     monkeypatch.setattr("bdmm.inference.source_view.prepare_source", None)
-    monkeypatch.setattr("bdmm.inference.source_view.find_person", None)
+    monkeypatch.setattr("bdmm.inference.source_view.detect_photo", None)
     given = {"source": np.zeros((300, 300, 3), np.uint8), "motion": "turn", **options}
     with pytest.raises(InputError, match="(?i)" + words):
         animate(**given)

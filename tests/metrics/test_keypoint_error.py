@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from bdmm.errors import InputError
+from bdmm.metrics import keypoint_error as keypoint_error_module
 from bdmm.metrics.keypoint_error import detect_keypoints, keypoint_error, torso_lengths
 from bdmm.perception.pose import Detection
 from bdmm.records import KEYPOINT_NAMES, Landmarks
@@ -84,34 +85,32 @@ def test_larger_frames_give_the_same_numbers() -> None:
     assert large.pck == small.pck
 
 
-class Blind:
-    """An estimator that sees nobody, or what it is told."""
+def detector(seen: torch.Tensor | None):
+    """Return a replacement of `detect_clip` that sees nobody, or these keypoints."""
 
-    def __init__(self, seen: torch.Tensor | None = None) -> None:
-        self._seen = seen
-
-    def detect(self, frames, fps, person=None) -> Detection:
+    def detect(frames, fps) -> Detection:
         count = sum(1 for _ in frames)
-        if self._seen is None:
+        if seen is None:
             raise InputError("Nobody is seen.")
         found = torch.ones(count, dtype=torch.bool)
-        return Detection(Landmarks(self._seen, None, found, (8, 8), fps))
+        return Detection(Landmarks(seen, None, found, (8, 8), fps))
 
-    def detect_photo(self, photo, person=None) -> Detection:
-        raise NotImplementedError
+    return detect
 
 
-def test_estimators_answers() -> None:
+def test_detected_keypoints(monkeypatch: pytest.MonkeyPatch) -> None:
     frames = [np.zeros((8, 8, 3), np.uint8)] * 3
     fps = Fraction(25)
-    assert torch.equal(detect_keypoints(frames, fps, Blind(person(3))), person(3))
-    assert torch.equal(detect_keypoints(frames, fps, Blind()), torch.zeros(3, 29, 3))
+    monkeypatch.setattr(keypoint_error_module, "detect_clip", detector(person(3)))
+    assert torch.equal(detect_keypoints(frames, fps), person(3))
+    monkeypatch.setattr(keypoint_error_module, "detect_clip", detector(None))
+    assert torch.equal(detect_keypoints(frames, fps), torch.zeros(3, 29, 3))
     with pytest.raises(InputError, match="Nobody"):
-        detect_keypoints([], fps, Blind())
+        detect_keypoints([], fps)
 
     def damaged():
         yield frames[0]
         raise InputError("Frame 2 is damaged.")
 
     with pytest.raises(InputError, match="Frame 2"):
-        detect_keypoints(damaged(), fps, Blind())
+        detect_keypoints(damaged(), fps)

@@ -4,11 +4,12 @@ import contextlib
 import functools
 import os
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 import warp as wp
+
+from bdmm.files.native_output import silent_stderr
 
 
 @functools.cache
@@ -22,7 +23,7 @@ def start_warp() -> None:
     for name, value in {"quiet": True, "log_level": 40}.items():
         if hasattr(wp.config, name):
             setattr(wp.config, name, value)
-    with contextlib.nullcontext() if torch.cuda.is_available() else _silenced():
+    with contextlib.nullcontext() if torch.cuda.is_available() else silent_stderr():
         try:
             wp.init()
             writable = os.access(str(wp.config.kernel_cache_dir), os.W_OK)
@@ -31,19 +32,6 @@ def start_warp() -> None:
         if not writable:
             wp.config.kernel_cache_dir = str(_private_folder())
             wp.init()
-
-
-@contextlib.contextmanager
-def _silenced() -> Iterator[None]:
-    """Drop what native code writes to standard error: its complaint that there is no driver."""
-    kept = os.dup(2)
-    with Path(os.devnull).open("w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 def _private_folder() -> Path:

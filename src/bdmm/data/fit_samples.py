@@ -16,7 +16,7 @@ from bdmm.kernels.warp import warp
 from bdmm.media.pixels import to_pictures
 from bdmm.perception.body_fit import fit_motion
 from bdmm.perception.fit_refiner import clothed_vertices, picture_fit
-from bdmm.perception.mediapipe_pose import MediaPipePose
+from bdmm.perception.mediapipe_pose import detect_clip
 from bdmm.records import Motion
 
 LEAST = 0.02
@@ -60,7 +60,7 @@ def estimated_motion(clip: PreparedClip, body: SkinnedBody) -> Motion:
     Raises:
         InputError: nobody is seen, or not for longer than a second.
     """
-    sighting = MediaPipePose().detect(to_pictures(clip.frames()), clip.info.fps)
+    sighting = detect_clip(to_pictures(clip.frames()), clip.info.fps)
     return fit_motion(
         sighting.landmarks, body, sighting.silhouettes, point_tracks=sighting.point_tracks
     )

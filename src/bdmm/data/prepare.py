@@ -19,12 +19,13 @@ from bdmm.data.raw_clip import RawClip, open_raw_clip, picture_files
 from bdmm.errors import InputError
 from bdmm.files.fingerprint import fingerprint
 from bdmm.perception.body_fit import fit_motion
-from bdmm.perception.mediapipe_pose import MediaPipePose
+from bdmm.perception.mediapipe_pose import detect_clip
 from bdmm.perception.openpose_json import read_openpose
-from bdmm.perception.person_crop import CroppedClip, crop_motion, person_crop, whole_crop
+from bdmm.perception.person_crop import CroppedClip, crop_motion, person_crop
 from bdmm.perception.pose import Detection
 from bdmm.perception.refine_fit import refine_motion
 from bdmm.perception.smpl_params import read_smpl_motion
+from bdmm.perception.tracking import whole_frame
 from bdmm.records import Motion
 
 SIZES = (64, 1024)
@@ -122,9 +123,9 @@ def prepare_clip(job: PrepareJob, options: PrepareOptions, folder: Path) -> None
     raw = open_raw_clip(job.media, side, options.fps, options.folder_fps)
     if len(raw) < SHORTEST:
         raise InputError(f"{job.media} has {len(raw)} frames; a clip needs at least {SHORTEST}.")
-    detection = MediaPipePose().detect(raw, raw.fps)
+    detection = detect_clip(raw, raw.fps)
     found = detection.landmarks, detection.silhouettes
-    crop = whole_crop(raw.size) if job.whole else person_crop(*found)
+    crop = whole_frame(raw.size) if job.whole else person_crop(*found)
     motion = crop_motion(_fitted(job, raw, detection, options), crop, options.size)
     _require_trust(job, motion)
     cropped = CroppedClip(raw, detection, crop, options.size)

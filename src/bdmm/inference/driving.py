@@ -14,7 +14,7 @@ from bdmm.media.motion_file import load_motion, load_shipped, shipped_motions
 from bdmm.media.timeline import MAX_RATE
 from bdmm.media.video_reader import MAX_MINUTES, VideoReader
 from bdmm.perception.body_fit import fit_motion
-from bdmm.perception.mediapipe_pose import MediaPipePose
+from bdmm.perception.mediapipe_pose import detect_clip
 from bdmm.perception.openpose_json import read_openpose
 from bdmm.perception.person_crop import refine_in_crop
 from bdmm.perception.pose import Detection
@@ -165,7 +165,7 @@ class VideoDriver:
         """
         name = self.frames.path.name
         frames = self._counted(f"Finding the person in {name}")
-        detection = MediaPipePose().detect(frames, self.frames.fps, self._options.person)
+        detection = detect_clip(frames, self.frames.fps, self._options.person)
         for note in detection.notes:
             warnings.warn(f"{name}: {note}", Notice, stacklevel=3)
         return detection

@@ -16,8 +16,9 @@ from bdmm.inference.overlay import draw_body, draw_keypoints, mark_flagged, tint
 from bdmm.inference.source_view import DETAIL, SIZES, bounded, check_photo
 from bdmm.kernels.warp import warp
 from bdmm.media.image import Picture, picture_size, read_image
+from bdmm.perception.mediapipe_pose import detect_photo
 from bdmm.perception.pose import Silhouette
-from bdmm.perception.source import find_person, prepare_source
+from bdmm.perception.source import prepare_source
 
 SIDE = 720
 """Longer side of a picture of an inspection."""
@@ -39,7 +40,7 @@ def inspect_photo(path: str | Path, person: int | None = None) -> Picture:
     photo = read_image(path)
     working = bounded(photo, SIDE)
     check_photo(working, SIZES[0])
-    detection = find_person(bounded(photo, DETAIL), person)
+    detection = detect_photo(bounded(photo, DETAIL), person)
     source = prepare_source(working, detection)
     height, width = picture_size(working)
     seen = detection.landmarks

@@ -16,8 +16,9 @@ from PIL import Image as Pillow
 from bdmm.errors import InputError, Notice
 from bdmm.media.image import Picture, picture_size, resize_image
 from bdmm.media.pixels import to_pictures
+from bdmm.perception.mediapipe_pose import detect_photo
 from bdmm.perception.pose import Detection
-from bdmm.perception.source import crop_detection, find_person, prepare_source
+from bdmm.perception.source import crop_detection, prepare_source
 from bdmm.records import Source
 
 SIZES = (64, 2048)
@@ -109,7 +110,7 @@ def open_source(
 def _whole(photo: Picture, size: int, person: int | None) -> SourceView:
     view = whole_view(picture_size(photo), size)
     working = cut(photo, view)
-    source = prepare_source(working, find_person(bounded(photo, DETAIL), person))
+    source = prepare_source(working, detect_photo(bounded(photo, DETAIL), person))
     height, width = view.size
     return SourceView(working, View(0, 0, width, height, view.size), source)
 
@@ -122,7 +123,7 @@ def _person_part(photo: Picture, size: int, person: int | None) -> SourceView:
             f"The photo is reduced to {photo.shape[1]} x {photo.shape[0]} pixels, the most that "
             "frames are put into."
         )
-    detection = find_person(photo, person)
+    detection = detect_photo(photo, person)
     view = person_view(_person_box(detection), size)
     if view.height > COARSEST_PASTE * size:
         _notify(

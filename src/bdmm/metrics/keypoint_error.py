@@ -10,7 +10,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from bdmm.errors import InputError
-from bdmm.perception.pose import FrameArray, PoseEstimator
+from bdmm.perception.mediapipe_pose import detect_clip
+from bdmm.perception.pose import FrameArray
 from bdmm.records import KEYPOINT_NAMES
 from bdmm.shapes import Keypoints
 
@@ -90,15 +91,12 @@ def torso_lengths(keypoints: Keypoints) -> Float[Tensor, "t"]:
     return torch.where(seen & (lengths >= usual / 2), lengths, usual)
 
 
-def detect_keypoints(
-    frames: Iterable[FrameArray], fps: Fraction, estimator: PoseEstimator
-) -> Keypoints:
+def detect_keypoints(frames: Iterable[FrameArray], fps: Fraction) -> Keypoints:
     """Detect the person's keypoints; where no frame shows a person, none is confident.
 
     Args:
         frames: RGB in 0..255, all of one size; read once.
         fps: frames per second.
-        estimator: such as `perception.mediapipe_pose.MediaPipePose`.
 
     Raises:
         InputError: there are no frames, or one cannot be read.
@@ -113,7 +111,7 @@ def detect_keypoints(
         ended = True
 
     try:
-        return estimator.detect(counted(), fps).landmarks.keypoints
+        return detect_clip(counted(), fps).landmarks.keypoints
     except InputError:
         if not ended or count == 0:
             raise

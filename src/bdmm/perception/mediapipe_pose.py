@@ -3,21 +3,18 @@
 The model (BlazePose, complexity 1) lies inside MediaPipe's wheel: nothing is downloaded.
 """
 
-import contextlib
-import os
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 
 from bdmm.errors import InputError
+from bdmm.files.native_output import silent_stderr
 from bdmm.perception.facing import find_front_back_flips, mirror_depth
 from bdmm.perception.point_tracks import PointTracker
 from bdmm.perception.pose import Detection, FrameArray, PackedSilhouettes, Silhouette
@@ -30,6 +27,7 @@ from bdmm.perception.tracking import (
     crop_around,
     describe_choice,
     find_people,
+    foreground_in,
     is_same,
     next_crop,
     whole_frame,
@@ -50,60 +48,75 @@ SILHOUETTE_MARGIN = 1.3
 """Side of a stored silhouette, in sizes of the person."""
 
 
-class MediaPipePose:
-    """A `PoseEstimator` on MediaPipe, which sees one person at a time.
+def detect_clip(
+    frames: Iterable[FrameArray], fps: Fraction, person: int | None = None
+) -> Detection:
+    """Follow one person through a clip, frame by frame, in bounded memory.
 
-    A square follows the person through the frames, so that small people are seen at full detail
-    and other people stay outside of it.
+    A square follows the person, so that small people are seen at full detail and other people stay
+    outside of it.
+
+    Args:
+        frames: RGB in 0..255, all of one size.
+        fps: frames per second.
+        person: which of several people, counted from the left from 1 on; the largest if None.
+
+    Raises:
+        InputError: there are no frames, or nobody is seen, or fewer people than ``person``.
     """
+    seen: list[DetectedPerson | None] = []
+    silhouettes = PackedSilhouettes()
+    size = (0, 0)
+    faces: list[float] = []
+    points = PointTracker()
+    with (
+        PoseSolution(static=False) as track,
+        PoseSolution(static=True) as search,
+        FaceSolution() as face,
+    ):
+        tracker = _Tracker(track, search, person)
+        for index, frame in enumerate(frames):
+            frame = np.ascontiguousarray(frame)
+            size = frame.shape[:2]
+            one = tracker.step(frame)
+            if one is not None:
+                silhouette = _silhouette(index, one)
+                silhouettes.append(silhouette)
+                points.step(frame, silhouette)
+                one = replace(one, foreground=one.foreground[:1, :1].copy())
+            if one is not None and index % FACE_EVERY == 0:
+                faces.append(face.score(frame, one.keypoints))
+            else:
+                faces.append(np.nan)
+            seen.append(one)
+    if not seen:
+        raise InputError("The driving clip has no frames.")
+    if all(one is None for one in seen):
+        raise InputError(f"Nobody is seen in any of the {len(seen)} frames.")
+    landmarks = _landmarks(seen, size, fps, faces)
+    return Detection(landmarks, silhouettes, tracker.notes, points.point_tracks)
 
-    def detect(
-        self, frames: Iterable[FrameArray], fps: Fraction, person: int | None = None
-    ) -> Detection:
-        """Follow one person through a clip; see `PoseEstimator.detect`."""
-        seen: list[DetectedPerson | None] = []
-        silhouettes = PackedSilhouettes()
-        size = (0, 0)
-        faces: list[float] = []
-        points = PointTracker()
-        with (
-            PoseSolution(static=False) as track,
-            PoseSolution(static=True) as search,
-            FaceSolution() as face,
-        ):
-            tracker = _Tracker(track, search, person)
-            for index, frame in enumerate(frames):
-                frame = np.ascontiguousarray(frame)
-                size = frame.shape[:2]
-                one = tracker.step(frame)
-                if one is not None:
-                    silhouette = _silhouette(index, one)
-                    silhouettes.append(silhouette)
-                    points.step(frame, silhouette)
-                    one = replace(one, foreground=one.foreground[:1, :1].copy())
-                if one is not None and index % FACE_EVERY == 0:
-                    faces.append(face.score(frame, one.keypoints))
-                else:
-                    faces.append(np.nan)
-                seen.append(one)
-        if not seen:
-            raise InputError("The driving clip has no frames.")
-        if all(one is None for one in seen):
-            raise InputError(f"Nobody is seen in any of the {len(seen)} frames.")
-        landmarks = _landmarks(seen, size, fps, faces)
-        return Detection(landmarks, silhouettes, tracker.notes, points.point_tracks)
 
-    def detect_photo(self, photo: FrameArray, person: int | None = None) -> Detection:
-        """Find one person in a photo; see `PoseEstimator.detect_photo`."""
-        photo = np.ascontiguousarray(photo)
-        with PoseSolution(static=True) as search:
-            people = find_people(photo, lambda frame, square: _detect(search, frame, square, True))
-        if not people:
-            raise InputError("Nobody is seen in the photo: use one that shows a whole person.")
-        one = choose(people, person, "the photo")
-        landmarks = _landmarks([one], photo.shape[:2], Fraction(1))
-        silhouette = Silhouette(0, _on_photo(one, photo.shape[:2]), (0.0, 0.0), 1.0)
-        return Detection(landmarks, (silhouette,), describe_choice(people, person))
+def detect_photo(photo: FrameArray, person: int | None = None) -> Detection:
+    """Find one person in a photo; the only silhouette is soft and covers the whole photo.
+
+    Args:
+        photo: RGB in 0..255.
+        person: as for `detect_clip`.
+
+    Raises:
+        InputError: nobody is seen, or fewer people than ``person``.
+    """
+    photo = np.ascontiguousarray(photo)
+    with PoseSolution(static=True) as search:
+        people = find_people(photo, lambda frame, square: _detect(search, frame, square, True))
+    if not people:
+        raise InputError("Nobody is seen in the photo: use one that shows a whole person.")
+    one = choose(people, person, "the photo")
+    landmarks = _landmarks([one], photo.shape[:2], Fraction(1))
+    foreground = torch.from_numpy(foreground_in(one, photo.shape[:2]).clip(0, 1))[None]
+    silhouette = Silhouette(0, foreground, (0.0, 0.0), 1.0)
+    return Detection(landmarks, (silhouette,), describe_choice(people, person))
 
 
 class _Tracker:
@@ -152,7 +165,7 @@ class _Tracker:
             if one is not None and is_same(one, last, 1 + self.missed):
                 self.square = None
                 return one
-            if square == whole_frame(frame):
+            if square == whole_frame(frame.shape):
                 break
         return None
 
@@ -224,17 +237,6 @@ def _silhouette(index: int, one: DetectedPerson) -> Silhouette:
     return Silhouette(index, torch.from_numpy(inside)[None], origin, scale)
 
 
-def _on_photo(one: DetectedPerson, size: tuple[int, ...]) -> torch.Tensor:
-    """Lay a person's foreground onto the whole photo, 0 outside of the square."""
-    x, y, side = one.square
-    height, width = size[:2]
-    soft = cv2.resize(one.foreground, (side, side), interpolation=cv2.INTER_LINEAR)
-    photo = np.zeros((height, width), np.float32)
-    left, top, right, bottom = max(x, 0), max(y, 0), min(x + side, width), min(y + side, height)
-    photo[top:bottom, left:right] = soft[top - y : bottom - y, left - x : right - x]
-    return torch.from_numpy(photo.clip(0, 1))[None]
-
-
 _PLACES = {
     "nose": (0,), "neck": (11, 12), "mid_hip": (23, 24),
     "left_eye": (2,), "right_eye": (5,), "left_ear": (7,), "right_ear": (8,),
@@ -288,8 +290,6 @@ def to_confidence(visibility: Float[np.ndarray, "33"]) -> Float[np.ndarray, "k"]
     return confidence
 
 
-Picture = UInt8[np.ndarray, "h w 3"]
-
 DETECTION_CONFIDENCE = 0.15
 """Low, for kicks and turned backs; landmarks of low confidence are rejected afterwards."""
 FACE_SIDE = 128
@@ -306,7 +306,7 @@ class PoseSolution:
     """
 
     def __init__(self, static: bool) -> None:
-        with _quiet():
+        with silent_stderr():
             from mediapipe.python.solutions.pose import Pose
 
             self._pose = Pose(
@@ -324,21 +324,21 @@ class PoseSolution:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with _quiet():
+        with silent_stderr():
             self._pose.close()
 
-    def process(self, picture: Picture) -> Any:
+    def process(self, picture: FrameArray) -> Any:
         """Run the network; drop what it writes to standard error at its first detections."""
         if self._logs_left <= 0:
             return self._pose.process(picture)
-        with _quiet():
+        with silent_stderr():
             result: Any = self._pose.process(picture)
         self._logs_left -= result.pose_landmarks is not None
         return result
 
     def reset(self) -> None:
         """Forget where the person was."""
-        with _quiet():
+        with silent_stderr():
             self._pose.reset()
             self._pose.process(_NOTHING)
         self._logs_left = 2
@@ -348,7 +348,7 @@ class FaceSolution:
     """The face detector (BlazeFace, short range)."""
 
     def __init__(self) -> None:
-        with _quiet():
+        with silent_stderr():
             from mediapipe.python.solutions.face_detection import FaceDetection
 
             self._faces = FaceDetection(model_selection=0, min_detection_confidence=0.01)
@@ -358,10 +358,10 @@ class FaceSolution:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with _quiet():
+        with silent_stderr():
             self._faces.close()
 
-    def score(self, frame: Picture, keypoints: Float[np.ndarray, "k 3"]) -> float:
+    def score(self, frame: FrameArray, keypoints: Float[np.ndarray, "k 3"]) -> float:
         """Return in [0, 1] how much what lies at the head looks like a face."""
         neck, hip = keypoints[_TRUNK, :2]
         reach = max(8.0, 0.55 * float(np.hypot(*(neck - hip))))
@@ -371,17 +371,3 @@ class FaceSolution:
         head = cv2.warpAffine(frame, to_head, (FACE_SIDE, FACE_SIDE), flags=cv2.INTER_LINEAR)
         result: Any = self._faces.process(head)
         return max((face.score[0] for face in result.detections or []), default=0.0)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Send the process's standard error to nowhere for a moment, C++ included."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with Path(os.devnull).open("w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)

@@ -15,28 +15,19 @@ from bdmm.media.image import Picture
 from bdmm.media.pixels import to_frames
 from bdmm.perception.pose import Detection, Silhouette
 from bdmm.perception.refine_fit import FrameView, refine_motion
+from bdmm.perception.tracking import SURE, Square, whole_frame
 from bdmm.records import Landmarks, Motion
 from bdmm.shapes import Foreground, Image
 
 MARGIN = 1.15
 """Side of the square in longer sides of the box around the person over all frames."""
-SURE = 0.5
 _SKULL = 0.12
 """Share of the person's height that is above the eyes, where no silhouette tells."""
-Crop = tuple[int, int, int]
-"""(left, top, side) in whole pixels of the frames; it may reach over their border."""
 Pair = tuple[Picture, UInt8[np.ndarray, "h w"]]
 """A cropped frame and its foreground in 0..255."""
 
 
-def whole_crop(size: tuple[int, int]) -> Crop:
-    """Return the smallest square that holds the whole frame."""
-    height, width = size
-    side = max(height, width)
-    return (width - side) // 2, (height - side) // 2, side
-
-
-def person_crop(landmarks: Landmarks, silhouettes: Sequence[Silhouette]) -> Crop:
+def person_crop(landmarks: Landmarks, silhouettes: Sequence[Silhouette]) -> Square:
     """Return the square around the person over the whole clip."""
     points = landmarks.keypoints[landmarks.found]
     places = points[points[..., 2] > SURE][:, :2]
@@ -45,11 +36,11 @@ def person_crop(landmarks: Landmarks, silhouettes: Sequence[Silhouette]) -> Crop
     left, top = (min(box[axis] for box in boxes) for axis in (0, 1))
     right, bottom = (max(box[axis] for box in boxes) for axis in (2, 3))
     top -= 0 if silhouettes else _SKULL * (bottom - top)
-    full = whole_crop(landmarks.size)
+    full = whole_frame(landmarks.size)
     side = 2 * max(round(MARGIN * max(right - left, bottom - top) / 2), 8)
-    if side >= full[2]:
+    if side >= full.side:
         return full
-    return round((left + right - side) / 2), round((top + bottom - side) / 2), side
+    return Square(round((left + right - side) / 2), round((top + bottom - side) / 2), side)
 
 
 def _box(one: Silhouette) -> tuple[float, float, float, float] | None:
@@ -67,7 +58,7 @@ def _box(one: Silhouette) -> tuple[float, float, float, float] | None:
     )
 
 
-def cut_square(picture: Picture, crop: Crop, size: int) -> Picture:
+def cut_square(picture: Picture, crop: Square, size: int) -> Picture:
     """Return the crop at ``size`` pixels; beyond the frame's border its rim is repeated."""
     left, top, side = crop
     height, width = picture.shape[:2]
@@ -84,7 +75,7 @@ def cut_square(picture: Picture, crop: Crop, size: int) -> Picture:
     return np.asarray(Pillow.fromarray(square).resize((size, size), Pillow.Resampling.LANCZOS))
 
 
-def crop_motion(motion: Motion, crop: Crop, size: int) -> Motion:
+def crop_motion(motion: Motion, crop: Square, size: int) -> Motion:
     """Return the motion in pixels of the crop."""
     left, top, side = crop
     factor = size / side
@@ -97,7 +88,7 @@ def crop_motion(motion: Motion, crop: Crop, size: int) -> Motion:
     )
 
 
-def crop_silhouette(one: Silhouette, crop: Crop, size: int) -> Float[np.ndarray, "h w"]:
+def crop_silhouette(one: Silhouette, crop: Square, size: int) -> Float[np.ndarray, "h w"]:
     """Lay a silhouette onto the crop, in [0, 1]."""
     left, top, side = crop
     pixel = side / size
@@ -126,7 +117,7 @@ class CroppedClip:
     """The frames and foregrounds of a clip, cropped to one square."""
 
     def __init__(
-        self, frames: Iterable[Picture], detection: Detection, crop: Crop, size: int
+        self, frames: Iterable[Picture], detection: Detection, crop: Square, size: int
     ) -> None:
         self.frames, self.crop, self.size = frames, crop, size
         self._silhouettes = {one.frame: one for one in detection.silhouettes}
@@ -170,7 +161,7 @@ def refine_in_crop(
     inside = crop_motion(motion, crop, size)
     views = CroppedClip(frames, detection, crop, size).frame_views()
     refined = refine_motion(body, inside, views, every=every)
-    pixel = crop[2] / size
+    pixel = crop.side / size
     return replace(
         motion,
         rotations=refined.rotations,

@@ -1,9 +1,8 @@
-"""The interface of pose estimators, and the records that they return."""
+"""What pose estimation returns: keypoints, silhouettes and tracked points of one person."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
-from typing import Protocol, overload, runtime_checkable
+from typing import overload
 
 import numpy as np
 import torch
@@ -96,33 +95,3 @@ class Detection:
     silhouettes: Sequence[Silhouette] = ()
     notes: tuple[str, ...] = ()
     point_tracks: Sequence[PointTrack] = ()
-
-
-@runtime_checkable
-class PoseEstimator(Protocol):
-    """Finds one person in frames. Implemented by `MediaPipePose`."""
-
-    def detect(
-        self, frames: Iterable[FrameArray], fps: Fraction, person: int | None = None
-    ) -> Detection:
-        """Follow one person through a clip, frame by frame, in bounded memory.
-
-        Args:
-            frames: RGB frames in 0..255, all of one size.
-            person: which of several people, counted from the left from 1 on; the largest if None.
-
-        Raises:
-            InputError: there are no frames, or nobody is seen, or fewer people than ``person``.
-        """
-        ...
-
-    def detect_photo(self, photo: FrameArray, person: int | None = None) -> Detection:
-        """Find one person in a photo; its only silhouette covers the whole photo.
-
-        Args:
-            person: as for `detect`.
-
-        Raises:
-            InputError: nobody is seen, or fewer people than ``person``.
-        """
-        ...

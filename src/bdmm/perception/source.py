@@ -15,7 +15,6 @@ from bdmm.errors import InputError, Notice
 from bdmm.media.pixels import to_frames
 from bdmm.perception.background import remove_person
 from bdmm.perception.body_fit import fit_photo
-from bdmm.perception.mediapipe_pose import MediaPipePose
 from bdmm.perception.pose import Detection, Silhouette
 from bdmm.perception.refine_fit import refine_photo
 from bdmm.perception.silhouette import clean_foreground
@@ -33,21 +32,6 @@ CUT_SIDE = 0.3
 """Share of the foreground's height on a side border from which half of the person is missing."""
 
 
-def find_person(photo: Photo, person: int | None = None) -> Detection:
-    """Find the person in a photo.
-
-    Args:
-        person: which of several people, from the left from 1 on; the largest if None.
-
-    Returns:
-        Keypoints, the soft foreground of the whole photo, and notes for the user.
-
-    Raises:
-        InputError: nobody is seen, or fewer people than ``person``.
-    """
-    return MediaPipePose().detect_photo(photo, person)
-
-
 def prepare_source(image: Photo, detection: Detection) -> Source:
     """Cut the person out of a photo, fill the background, fit the body and refine the fit.
 
@@ -55,7 +39,7 @@ def prepare_source(image: Photo, detection: Detection) -> Source:
 
     Args:
         image: the photo at the working resolution, RGB in 0..255.
-        detection: of the same picture at any size (`find_person`).
+        detection: of the same picture at any size (`mediapipe_pose.detect_photo`).
 
     Raises:
         InputError: the person is cut off above the knees, lacks the head, or is too small.

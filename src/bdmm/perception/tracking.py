@@ -66,9 +66,9 @@ Detector = Callable[[FrameArray, Square], DetectedPerson | None]
 """Looks for one person in a square of a frame."""
 
 
-def whole_frame(frame: FrameArray) -> Square:
-    """Return the smallest square square that holds the whole frame, centred."""
-    height, width = frame.shape[:2]
+def whole_frame(size: tuple[int, ...]) -> Square:
+    """Return the smallest square that holds a frame of a (height, width), centred."""
+    height, width = size[:2]
     side = max(height, width)
     return Square((width - side) // 2, (height - side) // 2, side)
 
@@ -95,7 +95,7 @@ def crop(frame: FrameArray, square: Square, largest: int) -> UInt8[np.ndarray, "
 
 def crop_around(person: DetectedPerson, frame: FrameArray, margin: float = 2.0) -> Square:
     """Return the square ``margin`` times the person's size, never larger than the whole frame."""
-    everything = whole_frame(frame)
+    everything = whole_frame(frame.shape)
     side = round(person.size * margin)
     if side >= 0.9 * everything.side:
         return everything
@@ -119,7 +119,7 @@ def next_crop(square: Square, person: DetectedPerson, frame: FrameArray) -> Squa
         and bottom + rim < square.y + square.side
     )
     fitting = 1 / 3 < person.size / square.side < 0.8
-    if square == whole_frame(frame):
+    if square == whole_frame(frame.shape):
         fitting = fresh == square or person.size / square.side > 1 / 3
     return square if inside and fitting else fresh
 
@@ -202,7 +202,7 @@ def _is_credible(person: DetectedPerson) -> bool:
 def _search_squares(frame: FrameArray, thorough: bool) -> list[list[Square]]:
     """Return squares to search, from the whole frame to quarters of its shorter side."""
     height, width = frame.shape[:2]
-    everything = whole_frame(frame)
+    everything = whole_frame(frame.shape)
     levels = [[everything]]
     for parts in (1, 2, 4) if thorough else (1,):
         side = min(height, width) // parts
@@ -227,15 +227,21 @@ def _detect_closer(frame: FrameArray, person: DetectedPerson, detect: Detector) 
     return closer if closer is not None and is_same(closer, person) else person
 
 
-def _paint_over(canvas: FrameArray, person: DetectedPerson) -> None:
-    """Cover a person with a strong blur of what is around them, in place."""
-    height, width = canvas.shape[:2]
+def foreground_in(person: DetectedPerson, size: tuple[int, ...]) -> Float[np.ndarray, "h w"]:
+    """Return the person's foreground in a frame of a (height, width), 0 outside their square."""
+    height, width = size[:2]
     x, y, side = person.square
-    cover = np.zeros((height, width), np.uint8)
     soft = cv2.resize(person.foreground, (side, side), interpolation=cv2.INTER_LINEAR)
+    whole = np.zeros((height, width), np.float32)
     left, top, right, bottom = max(x, 0), max(y, 0), min(x + side, width), min(y + side, height)
     if right > left and bottom > top:
-        cover[top:bottom, left:right] = soft[top - y : bottom - y, left - x : right - x] > 0.3
+        whole[top:bottom, left:right] = soft[top - y : bottom - y, left - x : right - x]
+    return whole
+
+
+def _paint_over(canvas: FrameArray, person: DetectedPerson) -> None:
+    """Cover a person with a strong blur of what is around them, in place."""
+    cover = (foreground_in(person, canvas.shape) > 0.3).astype(np.uint8)
     limbs = person.keypoints[person.keypoints[:, 2] > SURE, :2]
     for px, py in limbs:
         cv2.circle(cover, (int(px), int(py)), max(2, int(0.05 * person.size)), (1,), -1)

@@ -18,7 +18,6 @@ from bdmm.media.image import Picture
 from bdmm.media.pixels import to_frames
 from bdmm.metrics.keypoint_error import detect_keypoints, keypoint_error
 from bdmm.metrics.running import Summary
-from bdmm.perception.mediapipe_pose import MediaPipePose
 from bdmm.shapes import Frames
 
 POSE = "pose"
@@ -113,7 +112,7 @@ class KeypointMetrics(AbstractContextManager["KeypointMetrics"]):
         """Return `POSE` -> metric -> summary of the clip; nothing where no frame counts."""
         if not self._driving:
             return {}
-        found = detect_keypoints(self._cache, self._fps, MediaPipePose())
+        found = detect_keypoints(self._cache, self._fps)
         error = keypoint_error(found, torch.stack(self._driving), self._height)
         count = error.frames
         values = {metric: float(getattr(error, name)) for metric, name in METRICS.items()}
