@@ -27,7 +27,7 @@ from rich.table import Table
 from zstandard import ZstdCompressor, ZstdDecompressor
 
 from bdmm.body.model import AnnyBody, load_body
-from bdmm.data.cached_sources import as_foreground, cache_warps
+from bdmm.data.cached_sources import as_foreground, pack_warps
 from bdmm.data.clip_store import CachedSource, PreparedClip
 from bdmm.data.compress import pack_map, unpack_map
 from bdmm.data.warp_codec import (
@@ -98,7 +98,7 @@ def uncoded(body: AnnyBody, clip: PreparedClip, frames: int) -> list[Warps]:
     part = motion[: max(frames, frame + 1)] if frames else motion
     random = np.random.default_rng(0)
     source = CachedSource(frame, clip.info.sources[0].error)
-    cache_warps(body, part, source, as_foreground(people), random, collector)  # pyright: ignore
+    pack_warps(body, part, source, as_foreground(people), random, collector)  # pyright: ignore
     blocks = islice(collector.warps, -(-frames // RUN) if frames else None)
     return list(blocks)
 
@@ -210,7 +210,7 @@ PREDICTIONS = (
 def parts(warps: Warps) -> tuple[np.ndarray, np.ndarray]:
     """Return flows, 0 where there are none, and labels as bytes."""
     size = warps.state.shape[1], warps.state.shape[2]
-    label = torch.where(warps.filled, FILLED, warps.state).to(torch.uint8).numpy()
+    label = torch.where(warps.fallback, FILLED, warps.state).to(torch.uint8).numpy()
     flow = to_flow(warps.source_grid, size).clamp(-8000, 8000).numpy()
     return np.where((label > 0)[..., None], flow, 0), label
 
@@ -219,8 +219,8 @@ def assembled(flow: np.ndarray, label: np.ndarray) -> Warps:
     size = label.shape[1], label.shape[2]
     grid = to_grid(torch.from_numpy(np.where((label > 0)[..., None], flow, np.nan)), size)
     kind = torch.from_numpy(label.astype(np.int64))
-    filled = kind == FILLED
-    return Warps(0, grid, torch.where(filled, int(PixelState.HIDDEN), kind), filled)
+    fallback = kind == FILLED
+    return Warps(0, grid, torch.where(fallback, int(PixelState.HIDDEN), kind), fallback)
 
 
 def joined(first: bytes, second: bytes) -> bytes:
@@ -245,7 +245,7 @@ def measured(codec: Codec, blocks: list[Warps]) -> np.ndarray:
     for one, after in zip(blocks, found, strict=True):
         size = one.state.shape[1], one.state.shape[2]
         error = (to_flow(one.source_grid, size) - to_flow(after.source_grid, size)).norm(dim=-1)
-        same = (one.state == after.state) & (one.filled == after.filled)
+        same = (one.state == after.state) & (one.fallback == after.fallback)
         some = one.state != PixelState.NONE
         errors.append(error[same & some].numpy())
         seen.append(error[same & (one.state == PixelState.VISIBLE)].numpy())

@@ -34,7 +34,7 @@ from bdmm.perception import person_crop
 from bdmm.records import PixelState
 
 STAGES = ((prepare, "detect_clip"), (prepare, "fit_motion"), (prepare, "refine_motion"),
-          (clip_writer, "cache_warps"), (clip_writer, "body_keypoints"),
+          (clip_writer, "pack_warps"), (clip_writer, "body_keypoints"),
           (clip_writer, "median_background"), (person_crop, "cut_square"),
           (person_crop, "refine_foreground"), (clip_writer, "write_preview"))  # fmt: skip
 KINDS = {"visible": PixelState.VISIBLE, "extended": PixelState.EXTENDED}
@@ -111,7 +111,7 @@ def summary(
     }
     row |= {part: f"{parts[part]:.0f}" for part in _SHOWN}
     row["rest"] = f"{sum(size for part, size in parts.items() if part not in _SHOWN):.0f}"
-    for kind in (*KINDS, "filled"):
+    for kind in (*KINDS, "fallback"):
         error = torch.cat([one[kind] for one in errors])
         row[f"{kind} px"] = f"{error.mean():.2f}" if len(error) else "-"
     row["relabelled"] = f"{torch.cat([one['relabelled'] for one in errors]).mean():.1%}"
@@ -133,7 +133,7 @@ def watched(spent: dict[str, float], errors: list[dict[str, torch.Tensor]]) -> I
         block = plain(self, warps)
         start = time.process_time()
         errors.append(coding_errors(warps, block))
-        spent["cache_warps"] -= time.process_time() - start
+        spent["pack_warps"] -= time.process_time() - start
         return block
 
     before = [(place, name, getattr(place, name)) for place, name in STAGES]
@@ -161,12 +161,12 @@ def timed(function: Callable, name: str, spent: dict[str, float]) -> Callable:
 def coding_errors(warps: Warps, block: bytes) -> dict[str, torch.Tensor]:
     """Return how far off positions are, of each kind, and which pixels became another kind."""
     size = warps.state.shape[1], warps.state.shape[2]
-    grid, state, filled = unpack_run(block, size, slice(None))
+    grid, state, fallback = unpack_run(block, size, slice(None))
     error = (to_flow(grid, size) - to_flow(warps.source_grid, size)).norm(dim=-1)
-    same = (state == warps.state) & (filled == warps.filled)
+    same = (state == warps.state) & (fallback == warps.fallback)
     found = {name: error[same & (state == kind)] for name, kind in KINDS.items()}
     known = (warps.state != PixelState.NONE) | (state != PixelState.NONE)
-    return found | {"filled": error[same & filled], "relabelled": (~same[known]).float()}
+    return found | {"fallback": error[same & fallback], "relabelled": (~same[known]).float()}
 
 
 def shortened(path: Path, folder: Path, frames: int) -> Path:

@@ -41,7 +41,7 @@ def test_any_run_is_the_whole_one_cut(clip, start: int, stop: int) -> None:
     whole, part = clip.warps(0), clip.warps(0, start, stop)
     assert torch.equal(part.source_grid, whole.source_grid[start:stop])
     assert torch.equal(part.state, whole.state[start:stop])
-    assert torch.equal(part.filled, whole.filled[start:stop])
+    assert torch.equal(part.fallback, whole.fallback[start:stop])
 
 
 def test_motion_keypoints_and_metadata(clip, sliding) -> None:

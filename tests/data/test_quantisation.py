@@ -71,7 +71,7 @@ def test_what_is_left_over_is_used_later(warps: Warps) -> None:
         0,
         torch.full_like(warps.source_grid, -2.0),
         torch.zeros_like(warps.state),
-        warps.filled,
+        warps.fallback,
     )
     first = len(packer.pack(warps))
     for _ in range(3):

@@ -10,7 +10,6 @@ from bdmm.body.camera import project
 from bdmm.body.model import AnnyBody, SkinnedBody, load_body
 from bdmm.data.cached_sources import as_foreground
 from bdmm.data.fit_error import spoil_fit
-from bdmm.data.fit_samples import FitSample, augmented
 from bdmm.media.pixels import to_frames
 from bdmm.perception.fit_refiner import CHANNELS, SIDE, FitRefiner, picture_fit
 from bdmm.perception.refine_fit import FrameView, refine_motion, refine_photo
@@ -114,21 +113,3 @@ def test_pictures_show_body_and_photo_at_one_place(body, people) -> None:
     x = picture.sampled(columns, picture.vertices[vertices, :2])[:, 0]
     wanted = (picture.vertices[vertices, 0] - picture.corner[0]) * (SIDE / picture.side) - 0.5
     torch.testing.assert_close(x, wanted.clamp(0, SIDE - 1), atol=1e-2, rtol=0)
-
-
-def test_augmentation_turns_pictures_and_ways_alike() -> None:
-    """A flow from each pixel to a landmark still ends at the landmark."""
-    rows, columns = torch.meshgrid(torch.arange(96) * 2.0, torch.arange(96) * 2.0, indexing="ij")
-    mark = torch.tensor([120.0, 80.0])
-    flow = torch.stack((mark[0] - columns, mark[1] - rows, torch.ones_like(rows)))
-    maps = torch.zeros(1, CHANNELS, SIDE, SIDE)
-    maps[0, 3, 76:86, 116:126] = 1
-    random = np.random.default_rng(2)
-    for _ in range(6):
-        sample = augmented(FitSample(maps, flow[None]), random)
-        weight = sample.maps[0, 3].clamp(min=0)
-        grid = torch.stack(torch.meshgrid(torch.arange(192.0), torch.arange(192.0), indexing="xy"))
-        landmark = (grid * weight).sum((1, 2)) / weight.sum()
-        known = sample.flow[0, 2] > 0.5
-        ends = torch.stack((columns, rows))[:, known] + sample.flow[0, :2, known]
-        assert (ends.median(dim=1).values - landmark).abs().max() < 2.5

@@ -5,12 +5,13 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from bdmm.data.clip_batch import Run
 from bdmm.data.synth import SynthOptions, synthesise
-from bdmm.perception.fit_refiner import load_refiner
+from bdmm.perception.fit_refiner import CHANNELS, SIDE, load_refiner
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -48,3 +49,23 @@ def test_samples_training_going_on_and_packing(tmp_path, monkeypatch, capsys) ->
     said = packing.pack(tmp_path / "run", tmp_path / "small.safetensors")
     assert "SHA-256" in said
     load_refiner(tmp_path / "small.safetensors")
+
+
+def test_augmentation_turns_pictures_and_ways_alike() -> None:
+    """A flow from each pixel to a landmark still ends at the landmark."""
+    pytest.importorskip("lightning_fabric")
+    recipe = program("recipes", "train_refiner")
+    rows, columns = torch.meshgrid(torch.arange(96) * 2.0, torch.arange(96) * 2.0, indexing="ij")
+    mark = torch.tensor([120.0, 80.0])
+    flow = torch.stack((mark[0] - columns, mark[1] - rows, torch.ones_like(rows)))
+    maps = torch.zeros(1, CHANNELS, SIDE, SIDE)
+    maps[0, 3, 76:86, 116:126] = 1
+    random = np.random.default_rng(2)
+    for _ in range(6):
+        sample = recipe.augmented(recipe.FitSample(maps, flow[None]), random)
+        weight = sample.maps[0, 3].clamp(min=0)
+        grid = torch.stack(torch.meshgrid(torch.arange(192.0), torch.arange(192.0), indexing="xy"))
+        landmark = (grid * weight).sum((1, 2)) / weight.sum()
+        known = sample.flow[0, 2] > 0.5
+        ends = torch.stack((columns, rows))[:, known] + sample.flow[0, :2, known]
+        assert (ends.median(dim=1).values - landmark).abs().max() < 2.5

@@ -1,5 +1,7 @@
 """The skeleton's topology: adjacent and mirrored bones, and the body part nearest to a pixel."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
@@ -15,16 +17,16 @@ def _adjacent_bones() -> Bool[Tensor, "n n"]:
     return adjacent
 
 
-def _other_sides() -> Int[Tensor, "n"]:
+def other_sides(names: Sequence[str]) -> list[int]:
+    """Return the place of each name's counterpart on the body's other side, left for right."""
     swapped = {"left": "right", "right": "left"}
-    parts = [name.partition("_") for name in BONE_NAMES]
-    names = [swapped.get(side, side) + dash + rest for side, dash, rest in parts]
-    return torch.tensor([BONE_NAMES.index(name) for name in names])
+    parts = [name.partition("_") for name in names]
+    return [names.index(swapped.get(side, side) + dash + rest) for side, dash, rest in parts]
 
 
 ADJACENT = _adjacent_bones()
 """``24 24`` each bone with itself, its parent and its children."""
-OTHER_SIDE = _other_sides()
+OTHER_SIDE = torch.tensor(other_sides(BONE_NAMES))
 """``24`` each bone's counterpart on the body's other side; itself in the middle."""
 
 

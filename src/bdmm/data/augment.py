@@ -1,23 +1,26 @@
-"""Changes to samples that make a network robust; all randomness comes in as an argument."""
+"""Changes to samples, batches of one clip, that make a network robust."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int, Integer
 from torch import Tensor
 from torch.nn import functional
 
-from bdmm.data.sample import Sample
+from bdmm.body.bones import other_sides
+from bdmm.data.batch import Batch
 from bdmm.kernels.warp import warp
-from bdmm.records import KEYPOINT_NAMES, NOWHERE, PixelState
-from bdmm.shapes import Frames, Keypoints
+from bdmm.records import KEYPOINT_NAMES, NOWHERE, Conditions, PixelState
+from bdmm.shapes import Keypoints
 
 _LUMA = (0.299, 0.587, 0.114)
 _LIMBS = (
     ("shoulder", "elbow", "wrist", "index", "pinky"),
     ("hip", "knee", "ankle", "big_toe", "small_toe", "heel"),
 )
+_PERSON = 0.1
+"""Foreground from which on a pixel counts as the person's."""
 _KNOTS = 5
 """Knots of the flow's error along each side of the source: about one for each body part."""
 
@@ -47,75 +50,70 @@ class Augmentation:
     flow_jitter: float = 0.0
 
 
-def augment(sample: Sample, how: Augmentation, random: np.random.Generator) -> Sample:
-    """Return a changed sample.
-
-    Args:
-        sample: the sample.
-        how: how much.
-        random: decides what; the same state gives the same result.
-    """
-    scale = sample.source_image.shape[1] / 256
+def augment(batch: Batch, how: Augmentation, random: np.random.Generator) -> Batch:
+    """Return a changed batch of one clip; the same state of `random` gives the same result."""
+    scale = batch.source_image.shape[2] / 256
     if random.random() < how.flip:
-        sample = flip(sample)
+        batch = flip(batch)
     if how.colour > 0:
-        sample = shift_colours(sample, how.colour, random)
-    keypoints = corrupt_keypoints(sample.keypoints, how, scale, random)
+        batch = shift_colours(batch, how.colour, random)
+    conditions = batch.conditions
+    keypoints = corrupt_keypoints(conditions.keypoints[0], how, scale, random)[None]
     amount = float(random.uniform(0, how.flow_error)) * scale
-    grid = sample.source_grid
+    grid = conditions.source_grid
     if amount > 0:
-        grid = corrupt_flow(grid, sample.state, amount, random)
-    sample = replace(sample, keypoints=keypoints, source_grid=grid)
+        grid = corrupt_flow(grid[0], conditions.state[0], amount, random)[None]
+    conditions = replace(conditions, keypoints=keypoints, source_grid=grid)
     if how.flow_jitter > 0:
-        sample = shake_flow(sample, float(random.uniform(0, how.flow_jitter)) * scale, random)
-    return sample
+        error = float(random.uniform(0, how.flow_jitter)) * scale
+        conditions = shake_flow(conditions, error, random)
+    return replace(batch, conditions=conditions)
 
 
-def flip(sample: Sample) -> Sample:
+def flip(batch: Batch) -> Batch:
     """Return the mirror image, left and right joints swapped."""
-    width = sample.source_image.shape[2]
-    keypoints = sample.keypoints[:, list(_OTHER_SIDE)].clone()
-    keypoints[..., 0] = width - keypoints[..., 0]
-    grid = sample.source_grid.flip(2) * sample.source_grid.new_tensor([-1.0, 1.0])
-    state = sample.state.flip(2)
+    given = batch.conditions
+    keypoints = given.keypoints[:, :, other_sides(KEYPOINT_NAMES)].clone()
+    keypoints[..., 0] = batch.source_image.shape[3] - keypoints[..., 0]
+    state = given.state.flip(3)
+    grid = given.source_grid.flip(3) * given.source_grid.new_tensor([-1.0, 1.0])
     grid = torch.where((state == PixelState.NONE)[..., None], NOWHERE, grid)
-    return Sample(
-        source_image=sample.source_image.flip(2),
-        source_foreground=sample.source_foreground.flip(2),
-        background=sample.background.flip(2),
-        keypoints=keypoints,
-        source_grid=grid,
-        state=state,
-        filled=sample.filled.flip(2),
-        target_frames=sample.target_frames.flip(3),
-        target_foreground=sample.target_foreground.flip(3),
+    fallback = given.fallback.flip(3)
+    return replace(
+        batch,
+        source_image=batch.source_image.flip(3),
+        source_foreground=batch.source_foreground.flip(3),
+        background=batch.background.flip(3),
+        conditions=replace(
+            given, keypoints=keypoints, source_grid=grid, state=state, fallback=fallback
+        ),
+        target_frames=batch.target_frames.flip(4),
+        target_foreground=batch.target_foreground.flip(4),
     )
 
 
-def shift_colours(sample: Sample, strength: float, random: np.random.Generator) -> Sample:
+def shift_colours(batch: Batch, strength: float, random: np.random.Generator) -> Batch:
     """Change brightness, contrast, saturation and tint of all pictures alike.
 
     Channels are never swapped: skin must stay skin.
 
     Args:
-        sample: the sample.
         strength: largest change, as a share.
-        random: decides the change.
     """
     contrast, saturation = (1 + strength * float(v) for v in random.uniform(-1, 1, 2))
     tint = 0.5 * strength * random.uniform(-0.4, 0.4, 3)
     shift = torch.tensor(0.5 * strength * random.uniform(-1, 1) + tint).float()[:, None, None]
     luma = torch.tensor(_LUMA)[:, None, None]
 
-    def change(frames: Frames) -> Frames:
-        grey = (frames * luma).sum(dim=1, keepdim=True)
+    def change(frames: Float[Tensor, "*b 3 h w"]) -> Float[Tensor, "*b 3 h w"]:
+        grey = (frames * luma).sum(dim=-3, keepdim=True)
         return ((grey + (frames - grey) * saturation) * contrast + shift).clamp(-1, 1)
 
     return replace(
-        sample,
-        source_image=change(sample.source_image[None])[0],
-        background=change(sample.background[None])[0],
-        target_frames=change(sample.target_frames),
+        batch,
+        source_image=change(batch.source_image),
+        background=change(batch.background),
+        target_frames=change(batch.target_frames),
     )
 
 
@@ -125,10 +123,8 @@ def corrupt_keypoints(
     """Take joints away, shake them, mistake left for right, as estimators do.
 
     Args:
-        keypoints: ``t 29 3`` in pixels.
-        how: how much.
+        keypoints: in pixels.
         scale: pixels per pixel at 256.
-        random: decides which.
     """
     result = keypoints.clone()
     frames, joints = keypoints.shape[:2]
@@ -147,17 +143,16 @@ def corrupt_keypoints(
 
 def corrupt_flow(
     grid: Float[Tensor, "t h w 2"],
-    state: Int[Tensor, "t h w"],
+    state: Integer[Tensor, "t h w"],
     error: float,
     random: np.random.Generator,
 ) -> Float[Tensor, "t h w 2"]:
     """Move grid positions by a smooth random field over the source, the same in all frames.
 
+    Unknown pixels stay unknown.
+
     Args:
-        grid: normalised positions.
-        state: values of `PixelState`; unknown pixels stay unknown.
         error: mean length of the displacement in pixels, over the source.
-        random: decides the field.
     """
     height, width = grid.shape[1:3]
     field = _smooth_fields(1, (64, 64), error, random)
@@ -166,24 +161,45 @@ def corrupt_flow(
     return torch.where((state == PixelState.NONE)[..., None], grid, grid + step)
 
 
-def shake_flow(sample: Sample, error: float, random: np.random.Generator) -> Sample:
+def shake_flow(conditions: Conditions, error: float, random: np.random.Generator) -> Conditions:
     """Move the flow about within each frame by a smooth random field of its own.
 
     Args:
-        sample: the sample; the true frames stay.
+        conditions: of one clip.
         error: mean length of the displacement in pixels.
-        random: decides the fields.
     """
-    count, height, width = sample.state.shape
+    count, (height, width) = conditions.frame_count, conditions.size
     away = _smooth_fields(count, (height, width), error, random).round().long()
     row = (torch.arange(height)[:, None] + away[:, 1]).clamp(0, height - 1)
     column = (torch.arange(width) + away[:, 0]).clamp(0, width - 1)
     frame = torch.arange(count)[:, None, None]
     return replace(
-        sample,
-        source_grid=sample.source_grid[frame, row, column],
-        state=sample.state[frame, row, column],
-        filled=sample.filled[frame, row, column],
+        conditions,
+        source_grid=conditions.source_grid[:, frame, row, column],
+        state=conditions.state[:, frame, row, column],
+        fallback=conditions.fallback[:, frame, row, column],
+    )
+
+
+def crop_to_person(batch: Batch, size: tuple[int, int], random: np.random.Generator) -> Batch:
+    """Cut the same random part out of all frames: where nothing moves there is nothing to learn.
+
+    Where the person fits, all of it is inside; otherwise some part of it is drawn. The source stays
+    whole.
+
+    Args:
+        batch: of one clip.
+        size: (height, width) of the part; a side that the frames lack is left as it is.
+    """
+    shown = (batch.target_foreground[0, :, 0] > _PERSON).any(dim=0)
+    rows = _span(shown.any(dim=1), size[0], random)
+    columns = _span(shown.any(dim=0), size[1], random)
+    return replace(
+        batch,
+        background=batch.background[..., rows, columns],
+        conditions=batch.conditions.crop(rows, columns),
+        target_frames=batch.target_frames[..., rows, columns],
+        target_foreground=batch.target_foreground[..., rows, columns],
     )
 
 
@@ -211,11 +227,11 @@ def _pairs(names: tuple[str, ...]) -> list[list[int]]:
     ]
 
 
-def _other_sides() -> tuple[int, ...]:
-    swapped = {"left": "right", "right": "left"}
-    parts = [name.partition("_") for name in KEYPOINT_NAMES]
-    names = [swapped.get(side, side) + dash + rest for side, dash, rest in parts]
-    return tuple(KEYPOINT_NAMES.index(name) for name in names)
-
-
-_OTHER_SIDE = _other_sides()
+def _span(used: Bool[Tensor, "n"], length: int, random: np.random.Generator) -> slice:
+    """Draw a run of a given length that holds all that is used, or lies in it."""
+    most = max(0, len(used) - length)
+    places = torch.nonzero(used).flatten().tolist() or [0, len(used) - 1]
+    ends = sorted((places[-1] + 1 - length, places[0]))
+    low, high = (min(max(end, 0), most) for end in ends)
+    start = int(random.integers(low, high + 1))
+    return slice(start, start + min(length, len(used)))

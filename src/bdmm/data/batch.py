@@ -17,7 +17,7 @@ class Batch:
     A single sample is a batch of one clip. All of a clip's frames show one person; frames follow
     each other in time.
 
-    Frames may be a part that was cut out (`data.crop`); the source is always whole.
+    Frames may be a part that was cut out (`augment.crop_to_person`); the source is always whole.
 
     Attributes:
         source_image: ``b 3 h0 w0`` RGB in [-1, 1].

@@ -11,7 +11,7 @@ from torch import Tensor
 from bdmm.body.model import BodyModel
 from bdmm.body.source_geometry import prepare_geometry
 from bdmm.conditioning import condition
-from bdmm.data.clip_store import Cache, CachedSource
+from bdmm.data.clip_store import CachedSource
 from bdmm.data.fit_error import spoil_fit
 from bdmm.data.warp_codec import RUN, WarpPacker, Warps
 from bdmm.records import Motion
@@ -48,15 +48,15 @@ def choose_sources(motion: Motion, usable: Bool[np.ndarray, "t"], count: int) ->
     return tuple(chosen)
 
 
-def cache_warps(
+def pack_warps(
     body: BodyModel,
     motion: Motion,
     source: CachedSource,
     foreground: Foreground,
     random: np.random.Generator,
     packer: WarpPacker,
-) -> Cache:
-    """Work out the warps of one source frame onto all frames.
+) -> list[bytes]:
+    """Return blocks of the warps of one source frame onto all frames.
 
     Args:
         body: that the motion belongs to.
@@ -75,7 +75,7 @@ def cache_warps(
         made = condition(body, geometry, driven[start : start + RUN])
         warps = Warps(source.frame, made.source_grid[0], made.state[0], made.fallback[0])
         blocks.append(packer.pack(warps))
-    return Cache(source, blocks)
+    return blocks
 
 
 def as_foreground(grey: np.ndarray) -> Float[Tensor, "1 h w"]:

@@ -10,11 +10,9 @@ import torch
 from torch.utils.data import Dataset
 
 from bdmm.conditioning import from_warps
-from bdmm.data.augment import Augmentation, augment
+from bdmm.data.augment import Augmentation, augment, crop_to_person
 from bdmm.data.batch import Batch
 from bdmm.data.clip_store import PreparedClip, find_clips
-from bdmm.data.crop import crop_sample
-from bdmm.data.sample import Sample
 from bdmm.errors import InputError
 from bdmm.records import COCO18
 
@@ -54,10 +52,6 @@ class ClipDataset(Dataset[Batch]):
     An epoch has one sample for each whole span of frames of each clip. Indices go on beyond it:
     index ``i`` is place ``i % len`` of epoch ``i // len``, drawn anew. Any sample can be had again
     from its index alone.
-
-    Attributes:
-        clips: opened clips, by name.
-        sampling: how samples are drawn.
     """
 
     def __init__(
@@ -70,7 +64,6 @@ class ClipDataset(Dataset[Batch]):
 
         Args:
             folders: what ``bdmm prepare`` or ``bdmm synth`` made, or single clips.
-            sampling: how samples are drawn.
             split: only clips of this split.
 
         Raises:
@@ -104,62 +97,51 @@ class ClipDataset(Dataset[Batch]):
         start = int(random.integers(max(0, len(clip) - self.sampling.span) + 1))
         stop = min(start + self.sampling.span, len(clip))
         last = len(clip.info.sources) if self.sampling.source == "random" else 1
-        sample = read_sample(clip, int(random.integers(last)), start, stop)
+        batch = read_batch(clip, int(random.integers(last)), start, stop, self.sampling.joints)
         if self.sampling.augmentation is not None:
-            sample = augment(sample, self.sampling.augmentation, random)
+            batch = augment(batch, self.sampling.augmentation, random)
         if self.sampling.crop is not None:
-            sample = crop_sample(sample, self.sampling.crop, random)
-        return to_batch(sample, self.sampling.span, self.sampling.joints)
+            batch = crop_to_person(batch, self.sampling.crop, random)
+        return _padded(batch, self.sampling.span)
 
 
-def read_sample(clip: PreparedClip, source: int, start: int, stop: int) -> Sample:
-    """Read a source and a run of frames.
+def read_batch(
+    clip: PreparedClip, source: int, start: int, stop: int, joints: Sequence[int] = COCO18
+) -> Batch:
+    """Read a source and a run of frames, a batch of one clip.
 
     Args:
-        clip: the clip.
-        source: which of its cached sources.
+        source: which of the clip's stored sources.
         start: the first frame.
         stop: one past the last.
+        joints: which keypoints become heatmaps.
     """
     warps = clip.warps(source, start, stop)
     frame = warps.source_frame
-    return Sample(
-        source_image=clip.frames(frame, frame + 1)[0],
-        source_foreground=clip.foregrounds(frame, frame + 1)[0],
-        background=clip.background(),
-        keypoints=clip.keypoints()[start:stop],
-        source_grid=warps.source_grid,
-        state=warps.state,
-        filled=warps.filled,
-        target_frames=clip.frames(start, stop),
-        target_foreground=clip.foregrounds(start, stop),
-    )
-
-
-def to_batch(sample: Sample, span: int, joints: Sequence[int] = COCO18) -> Batch:
-    """Return a sample as a batch of one; the last frame of one that is short is repeated.
-
-    Args:
-        sample: at most ``span`` frames.
-        span: frames of the result.
-        joints: which keypoints become heatmaps.
-    """
-    count = len(sample.keypoints)
-    frames = torch.arange(span).clamp(max=count - 1) if count < span else slice(None)
-    conditions = from_warps(
-        sample.source_grid[frames],
-        sample.state.to(torch.uint8)[frames],
-        sample.filled[frames],
-        sample.keypoints[frames],
-        joints,
-    )
+    keypoints, state = clip.keypoints()[start:stop], warps.state.to(torch.uint8)
+    conditions = from_warps(warps.source_grid, state, warps.fallback, keypoints, joints)
     return Batch(
-        source_image=sample.source_image[None],
-        source_foreground=sample.source_foreground[None],
-        background=sample.background[None],
-        conditions=replace(conditions, side=min(sample.source_image.shape[1:])),
-        target_frames=sample.target_frames[frames][None],
-        target_foreground=sample.target_foreground[frames][None],
+        source_image=clip.frames(frame, frame + 1),
+        source_foreground=clip.foregrounds(frame, frame + 1),
+        background=clip.background()[None],
+        conditions=replace(conditions, side=min(clip.info.size)),
+        target_frames=clip.frames(start, stop)[None],
+        target_foreground=clip.foregrounds(start, stop)[None],
+        valid=torch.ones(1, stop - start, dtype=torch.bool),
+    )
+
+
+def _padded(batch: Batch, span: int) -> Batch:
+    """Repeat the last frame of a clip that is shorter than ``span`` frames."""
+    count = batch.frame_count
+    if count == span:
+        return batch
+    frames = torch.arange(span).clamp(max=count - 1)
+    return replace(
+        batch,
+        conditions=batch.conditions.map(lambda value: value[:, frames]),
+        target_frames=batch.target_frames[:, frames],
+        target_foreground=batch.target_foreground[:, frames],
         valid=(torch.arange(span) < count)[None],
     )
 

@@ -61,8 +61,8 @@ def _cut_out(clip: PreparedClip) -> torch.Tensor:
 def _warped(
     warps: Warps, frames: list[int], source: torch.Tensor, background: torch.Tensor
 ) -> list[Picture]:
-    state, filled = warps.state[frames], warps.filled[frames]
-    known = (state != PixelState.NONE) & ((state != PixelState.HIDDEN) | filled)
+    state, fallback = warps.state[frames], warps.fallback[frames]
+    known = (state != PixelState.NONE) & ((state != PixelState.HIDDEN) | fallback)
     moved = warp(source.expand(len(frames), -1, -1, -1), warps.source_grid[frames])
     share = moved[:, 3:] * known[:, None]
     return list(to_pictures(background + (moved[:, :3] - background) * share))

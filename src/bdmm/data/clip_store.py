@@ -16,7 +16,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
@@ -122,19 +122,6 @@ class ClipInfo:
     files: dict[str, tuple[int, str]]
 
 
-@dataclass(frozen=True)
-class Cache:
-    """Coded warps of one source frame.
-
-    Attributes:
-        source: the frame, and the error that its fit was given.
-        blocks: runs of all frames, coded by `warp_codec.pack_run`.
-    """
-
-    source: CachedSource
-    blocks: Sequence[bytes]
-
-
 class PreparedClip:
     """A clip that `clip_writer.write_clip` wrote."""
 
@@ -210,7 +197,7 @@ class PreparedClip:
         Args:
             place: which of ``info.sources``.
             part: empty, or `TRUTH` for the exact flow of rendered clips, of the first sources:
-                there hidden is what the source doesn't show, and nothing is filled.
+                there hidden is what the source doesn't show, and nothing has a fallback.
 
         Raises:
             InputError: the file is damaged.
@@ -229,10 +216,10 @@ class PreparedClip:
                 unpack_run(block, self.info.size, _within(run, start, stop), old)
                 for run, block in zip(runs, blocks, strict=True)
             ]
-            grid, state, filled = (torch.cat(pieces) for pieces in zip(*parts, strict=True))
+            grid, state, fallback = (torch.cat(pieces) for pieces in zip(*parts, strict=True))
             if len(grid) != stop - start:
                 raise DamagedBlockError
-        return Warps(self.info.sources[place].frame, grid, state, filled)
+        return Warps(self.info.sources[place].frame, grid, state, fallback)
 
     def _run(self, start: int, stop: int | None) -> tuple[int, int]:
         stop = len(self) if stop is None else stop

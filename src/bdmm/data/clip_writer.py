@@ -9,7 +9,7 @@ import numpy as np
 
 from bdmm.body.model import BodyModel
 from bdmm.conditioning import body_keypoints
-from bdmm.data.cached_sources import as_foreground, cache_warps
+from bdmm.data.cached_sources import as_foreground, pack_warps
 from bdmm.data.clip_background import median_background, spread
 from bdmm.data.clip_preview import write_preview
 from bdmm.data.clip_store import (
@@ -17,7 +17,6 @@ from bdmm.data.clip_store import (
     FOREGROUND,
     FRAMES,
     TRUTH,
-    Cache,
     CachedSource,
     ClipInfo,
     Origin,
@@ -47,11 +46,11 @@ class Truth:
 
     Attributes:
         keypoints: ``t 29 3`` as the camera sees them, in pixels of the frames.
-        caches: exact warps, coded, of the first sources.
+        warps: blocks of exact warps of each of the first sources.
     """
 
     keypoints: Keypoints
-    caches: Sequence[Cache]
+    warps: Sequence[Sequence[bytes]]
 
 
 @dataclass(frozen=True)
@@ -99,14 +98,14 @@ def write_clip(
         _write_motion(part, clip.motion, body_keypoints(body, clip.motion))
         used = sum(path.stat().st_size for path in part.iterdir())
         packer = WarpPacker(byte_budget(used, len(clip.motion), clip.motion.size[0]))
-        caches = []
+        warps = []
         for one in clip.sources:
             foreground = as_foreground(kept[one.frame][1])
-            caches.append(cache_warps(body, clip.motion, one, foreground, random, packer))
-        _write_warps(part, caches)
+            warps.append(pack_warps(body, clip.motion, one, foreground, random, packer))
+        _write_warps(part, warps)
         if clip.truth is not None:
             _write_motion(part, clip.motion, clip.truth.keypoints, TRUTH)
-            _write_warps(part, clip.truth.caches, TRUTH)
+            _write_warps(part, clip.truth.warps, TRUTH)
         save_info(part, _info(folder.name, part, clip))
         if preview is not None:
             write_preview(preview, PreparedClip(part))
@@ -139,13 +138,13 @@ def _write_motion(folder: Path, motion: Motion, keypoints: Keypoints, part: str 
     save_blocks(folder / file_of("keypoints", part), blocks, {"frames": len(motion)})
 
 
-def _write_warps(folder: Path, caches: Sequence[Cache], part: str = "") -> None:
-    blocks = {
+def _write_warps(folder: Path, warps: Sequence[Sequence[bytes]], part: str = "") -> None:
+    named = {
         f"{place}/{run}": block
-        for place, cache in enumerate(caches)
-        for run, block in enumerate(cache.blocks)
+        for place, blocks in enumerate(warps)
+        for run, block in enumerate(blocks)
     }
-    save_blocks(folder / file_of("warps", part), blocks, {"sources": len(caches)})
+    save_blocks(folder / file_of("warps", part), named, {"sources": len(warps)})
 
 
 def _info(name: str, part: Path, clip: NewClip) -> ClipInfo:

@@ -18,7 +18,7 @@ from torch import Tensor
 from bdmm.body.model import AnnyBody, load_body
 from bdmm.data.cached_sources import MAX_SOURCES, choose_sources, plan_errors
 from bdmm.data.clip_batch import CLIPS, PREVIEWS, BatchReport, Run, run_batch
-from bdmm.data.clip_store import Cache, Origin
+from bdmm.data.clip_store import Origin
 from bdmm.data.clip_writer import NewClip, Truth, write_clip
 from bdmm.data.quantisation import Quantisation
 from bdmm.data.warp_codec import RUN, Warps, pack_run, to_grid
@@ -174,7 +174,7 @@ def store_rendered(
     origin = Origin("rendered", "", size, (0, 0, options.size), (0, len(people)))
     truth = None
     if options.truth:
-        exact = [Cache(one, _exact_blocks(clip, one.frame)) for one in sources[:TRUTH_SOURCES]]
+        exact = [_exact_blocks(clip, one.frame) for one in sources[:TRUTH_SOURCES]]
         truth = Truth(clip.keypoints, exact)
     stored = NewClip("synth", options.split, origin, clip.motion, sources, truth)
     write_clip(folder, stored, zip(clip.frames_uint8, people, strict=True), body, random, preview)

@@ -66,13 +66,13 @@ class Warps:
         source_grid: ``t h w 2`` normalised (x, y) positions in the source; `NOWHERE` where
             nothing is known.
         state: ``t h w`` values of `PixelState`.
-        filled: ``t h w`` hidden pixels whose through-body position may be copied.
+        fallback: ``t h w`` hidden pixels whose fallback correspondence may be copied.
     """
 
     source_frame: int
     source_grid: Float[Tensor, "t h w 2"]
     state: Int[Tensor, "t h w"]
-    filled: Bool[Tensor, "t h w"]
+    fallback: Bool[Tensor, "t h w"]
 
 
 def pack_run(warps: Warps, start: int = 0, level: Quantisation = FINEST) -> bytes:
@@ -83,7 +83,7 @@ def pack_run(warps: Warps, start: int = 0, level: Quantisation = FINEST) -> byte
     """
     run = slice(start, start + RUN)
     label = (
-        torch.where(warps.filled[run], _FALLBACK, warps.state[run]).to(torch.uint8).cpu().numpy()
+        torch.where(warps.fallback[run], _FALLBACK, warps.state[run]).to(torch.uint8).cpu().numpy()
     )
     box, size = _box(label > 0), (label.shape[1], label.shape[2])
     inner = np.s_[:, box[0] : box[1], box[2] : box[3]]
@@ -107,7 +107,7 @@ def pack_run(warps: Warps, start: int = 0, level: Quantisation = FINEST) -> byte
 def unpack_run(
     block: bytes, size: tuple[int, int], wanted: slice, old: Quantisation = FINEST
 ) -> tuple[Float[Tensor, "t h w 2"], Int[Tensor, "t h w"], Bool[Tensor, "t h w"]]:
-    """Return grid, state and filled of some frames of a block.
+    """Return grid, state and fallback of some frames of a block.
 
     Args:
         block: what `pack_run` made.
@@ -304,6 +304,6 @@ def _assemble(
     whole[inner] = torch.from_numpy(label.astype(np.int64))
     grid = torch.full((len(label), *size, 2), NOWHERE)
     grid[inner] = to_grid(torch.from_numpy(flow), size, (top, left))
-    filled = whole == _FALLBACK
-    whole[filled] = int(PixelState.HIDDEN)
-    return grid, whole, filled
+    fallback = whole == _FALLBACK
+    whole[fallback] = int(PixelState.HIDDEN)
+    return grid, whole, fallback

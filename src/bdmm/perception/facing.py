@@ -7,6 +7,7 @@ Estimators change from one reading to the other within a frame; bodies turn thro
 import numpy as np
 from jaxtyping import Bool, Float
 
+from bdmm.body.bones import other_sides
 from bdmm.records import KEYPOINT_NAMES
 
 SWITCH = 0.5
@@ -20,10 +21,7 @@ FACE_SCORE = 0.75
 """A face detector's score that says neither."""
 
 _POINT = {name: index for index, name in enumerate(KEYPOINT_NAMES)}
-_MIRRORED = [
-    _POINT[name.replace("left", "right") if "left" in name else name.replace("right", "left")]
-    for name in KEYPOINT_NAMES
-]
+_MIRRORED = other_sides(KEYPOINT_NAMES)
 
 
 def find_front_back_flips(

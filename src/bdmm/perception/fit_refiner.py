@@ -63,17 +63,6 @@ class FitPicture:
         found = warp(field[None], grid[None, None], beyond="border")
         return found[0, :, 0].T
 
-    def drawn(
-        self, faces: Int[Tensor, "f 3"], values: Float[Tensor, "v c"]
-    ) -> Float[Tensor, "h w c"]:
-        """Return values of the body's vertices where they are seen; of any face off the body."""
-        return _drawn(self.face, self.barycentric, faces, values)
-
-    def cropped(self, values: Float[Tensor, "h w c"]) -> Float[Tensor, "c h1 w1"]:
-        """Return the crop of nearest values of the picture, at half the resolution of `maps`."""
-        grid = _grid(self.corner, self.side, (values.shape[0], values.shape[1]), SIDE // 2)
-        return warp(values.permute(2, 0, 1)[None], grid, "nearest", "border")[0]
-
     def seen(self, vertices: Int[Tensor, "p"]) -> Bool[Tensor, "p"]:
         """Return which of some vertices nothing hides."""
         height, width = self.depth.shape
@@ -103,12 +92,12 @@ def picture_fit(
     there = face >= 0
     metres = vertices[:, 2:] / pose.scale
     values = (2 * body.template, vertex_normals(vertices, body.faces), 4 * (metres - metres.mean()))
-    drawn = _drawn(face, barycentric, body.faces, torch.cat(values, dim=1)) * there[..., None]
-    drawn = torch.cat((drawn, 2 * there[..., None].float() - 1), dim=2)
+    maps = drawn(face, barycentric, body.faces, torch.cat(values, dim=1)) * there[..., None]
+    maps = torch.cat((maps, 2 * there[..., None].float() - 1), dim=2)
     corner, side = _box(there | (foreground[0] > 0.5))
-    grid = _grid(corner, side, pose.size, SIDE)
+    grid = crop_grid(corner, side, pose.size, SIDE)
     photo = warp(torch.cat((image, 2 * foreground - 1))[None], grid, beyond="border")[0]
-    body_maps = warp(drawn.permute(2, 0, 1)[None], grid, "nearest", "border")[0]
+    body_maps = warp(maps.permute(2, 0, 1)[None], grid, "nearest", "border")[0]
     return FitPicture(
         maps=torch.cat((photo, body_maps)),
         corner=corner,
@@ -128,17 +117,18 @@ def clothed_vertices(
     return project(posed, pose.scale, pose.translation)[0]
 
 
-def _drawn(
+def drawn(
     face: Int[Tensor, "h w"],
     barycentric: Float[Tensor, "h w 3"],
     faces: Int[Tensor, "f 3"],
     values: Float[Tensor, "v c"],
 ) -> Float[Tensor, "h w c"]:
+    """Return values of vertices at each pixel's visible face; off the body of any face."""
     corners = values[faces[face.clamp(min=0)]]
     return (corners * barycentric[..., None]).sum(dim=2)
 
 
-def _grid(
+def crop_grid(
     corner: tuple[float, float], side: float, size: tuple[int, int], count: int
 ) -> Float[Tensor, "1 n n 2"]:
     """Return the crop's ``count`` x ``count`` positions, normalised in a picture of a size."""

@@ -120,7 +120,7 @@ class Reenactment:
         return from_warps(
             warps.source_grid.to(device),
             warps.state.to(device),
-            warps.filled.to(device),
+            warps.fallback.to(device),
             conditions.keypoints[0],
             conditions.joints,
             conditions.segment[0],
