@@ -91,8 +91,8 @@ def test_stored_warps_take_the_place_of_new_geometry(clip: PreparedClip, watched
 
 
 def test_background_is_the_clips_or_what_the_source_tells(clip: PreparedClip) -> None:
-    assert torch.equal(Reenactment(clip, EvalConfig()).source.background, clip.background())
-    filled = Reenactment(clip, EvalConfig(background="source")).source
+    assert torch.equal(Reenactment(clip, EvalConfig()).inputs.source.background, clip.background())
+    filled = Reenactment(clip, EvalConfig(background="source")).inputs.source
     away = filled.foreground[0] < 0.01
     difference = (filled.background - filled.image).abs().mean(0)
     assert difference[away].median() == 0

@@ -9,15 +9,13 @@ from torch import nn
 
 from bdmm.data.clip_store import PreparedClip
 from bdmm.files.output_file import writing
-from bdmm.inference.prepare import Inputs
+from bdmm.inference.prepare import Inputs, clip_inputs
 from bdmm.inference.render import render
 from bdmm.inference.renderers import NetworkRenderer
-from bdmm.inference.source_view import SourceView, View
 from bdmm.media.pixels import to_pictures
 from bdmm.media.video_writer import create_video
 from bdmm.network.acceleration import accelerate
 from bdmm.network.generator import Generator
-from bdmm.records import Source
 from bdmm.shapes import Frames
 
 SAMPLES = "samples"
@@ -64,17 +62,7 @@ class TrainingPreview:
 
 def clip_start(clip: PreparedClip) -> Inputs:
     """Return the first frames of a clip as inputs, with its first stored source as the photo."""
-    number, motion = clip.info.sources[0].frame, clip.motion()
-    source = Source(
-        clip.frames(number, number + 1)[0],
-        clip.foregrounds(number, number + 1)[0],
-        clip.background(),
-        motion[number : number + 1],
-    )
-    height, width = clip.info.size
-    (photo,) = to_pictures(source.image[None])
-    view = SourceView(photo, View(0, 0, width, height, clip.info.size), source)
-    return Inputs(view, motion[:_FRAMES], motion[:_FRAMES])
+    return clip_inputs(clip, clip.info.sources[0].frame, clip.motion()[:_FRAMES])
 
 
 def preview_frames(inputs: Inputs, generator: Generator) -> Iterator[Frames]:

@@ -13,12 +13,14 @@ from PIL import ImageColor
 
 from bdmm.body.model import load_body
 from bdmm.body.retarget import Root, retarget
+from bdmm.data.clip_store import PreparedClip
 from bdmm.errors import InputError, Progress, no_progress
 from bdmm.inference.driving import DrivingOptions, Sound, open_driver
 from bdmm.inference.overlay import draw_body
-from bdmm.inference.source_view import SourceView, check_size, open_source
+from bdmm.inference.source_view import SourceView, View, check_size, open_source
 from bdmm.media.image import IMAGE_SUFFIXES, Picture, picture_size, read_image, resize_image
 from bdmm.media.panels import contain
+from bdmm.media.pixels import to_pictures
 from bdmm.media.video_reader import VideoReader
 from bdmm.records import Motion, Source
 
@@ -235,6 +237,20 @@ def prepare(
     retargeted = retarget(driving, view.source.pose, options.root)
     video = driver.video if keep_video else None
     return Inputs(view, retargeted, driving, background, driver.sound, video)
+
+
+def clip_inputs(clip: PreparedClip, number: int, motion: Motion) -> Inputs:
+    """Return a prepared clip's frame of a number as the photo, on the clip's background."""
+    source = Source(
+        clip.frames(number, number + 1)[0],
+        clip.foregrounds(number, number + 1)[0],
+        clip.background(),
+        clip.motion()[number : number + 1],
+    )
+    height, width = clip.info.size
+    (photo,) = to_pictures(source.image[None])
+    view = SourceView(photo, View(0, 0, width, height, clip.info.size), source)
+    return Inputs(view, motion, motion)
 
 
 def _read_photo(source: str | Path | Picture) -> tuple[Picture, str]:

@@ -1,6 +1,6 @@
 """Inputs to rendered windows: the clip in windows, their conditions, and what renders them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice, tee, zip_longest
 from typing import Protocol, TypeVar, runtime_checkable
@@ -22,6 +22,8 @@ from bdmm.records import Conditions, Source
 from bdmm.shapes import Frames
 
 _Item = TypeVar("_Item")
+Change = Callable[[Conditions, slice], Conditions]
+"""(conditions of a window, its frames in the clip) -> the conditions to render instead."""
 
 
 @dataclass(frozen=True)
@@ -80,22 +82,25 @@ class Renderer(Protocol):
         ...
 
 
-def render(inputs: Inputs, renderer: Renderer) -> Iterator[Rendered]:
+def render(inputs: Inputs, renderer: Renderer, change: Change | None = None) -> Iterator[Rendered]:
     """Yield the rendered windows of a clip; at most two are held.
 
     Args:
         inputs: photo, motion and background.
         renderer: makes the frames.
+        change: of the conditions, such as stored warps in place of new ones; none if None.
     """
     device = renderer.device
     source, motion = inputs.source.to(device), inputs.motion.to(device)
     body = load_body(motion.body).to(device)
     geometry = prepare_geometry(body, source.pose, source.foreground)
-    windows = (
-        condition(body, geometry, motion[part], renderer.joints)
-        for part in window_slices(len(motion), renderer.window)
-    )
-    yield from renderer.render(source, geometry, windows, _backgrounds(inputs, renderer))
+
+    def windows() -> Iterator[Conditions]:
+        for part in window_slices(len(motion), renderer.window):
+            conditions = condition(body, geometry, motion[part], renderer.joints)
+            yield conditions if change is None else change(conditions, part)
+
+    yield from renderer.render(source, geometry, windows(), _backgrounds(inputs, renderer))
 
 
 def _backgrounds(inputs: Inputs, renderer: Renderer) -> Iterator[Frames] | None:

@@ -13,20 +13,19 @@ from pathlib import Path
 
 import torch
 
-from bdmm.body.model import BodyModel, load_body
-from bdmm.body.source_geometry import SourceGeometry, prepare_geometry
-from bdmm.conditioning import condition, from_warps
+from bdmm.conditioning import from_warps
 from bdmm.data.clip_store import FILE_NAME, PreparedClip, find_clips
 from bdmm.errors import InputError
 from bdmm.evaluation.config import EvalConfig, EvalFrame, EvalItem, Notify
 from bdmm.evaluation.systems import open_system, weights_hash
-from bdmm.inference.render import Renderer, window_slices
-from bdmm.media.pixels import to_frames, to_pictures
+from bdmm.inference.prepare import Inputs, clip_inputs
+from bdmm.inference.render import Renderer, render
+from bdmm.media.pixels import to_frames
 from bdmm.metrics.frame_metrics import Region, pair_of
 from bdmm.metrics.regions import PERSON, keypoint_regions, person_region
 from bdmm.perception.background import remove_person
-from bdmm.records import Conditions, Motion, Source
-from bdmm.shapes import Foreground, Image, Keypoints
+from bdmm.records import Conditions, Motion
+from bdmm.shapes import Image, Keypoints
 
 LEAST_SHARE = 0.02
 """Share of the frame that the person must at least fill in a source frame."""
@@ -42,7 +41,7 @@ class Reenactment:
     Attributes:
         clip: the clip.
         source_frame: number of the frame that serves as the photo.
-        source: that photo.
+        inputs: that photo and the driving motion.
         frame_count: frames that are made.
 
     Args:
@@ -65,16 +64,11 @@ class Reenactment:
         self.clip = clip
         self.frame_count = min(len(clip), config.first or len(clip))
         self._stored, self.source_frame = _choose_source(clip, config)
-        own = clip.motion()
-        self._motion = own if motion is None else motion
         self._keypoints = keypoints
-        number = self.source_frame
-        image = clip.frames(number, number + 1)[0]
-        foreground = clip.foregrounds(number, number + 1)[0]
-        background = (
-            clip.background() if config.background == "clip" else _without_person(image, foreground)
-        )
-        self.source = Source(image, foreground, background, own[number : number + 1])
+        driving = (clip.motion() if motion is None else motion)[: self.frame_count]
+        self.inputs = clip_inputs(clip, self.source_frame, driving)
+        if config.background == "source":
+            self.inputs = _without_person(self.inputs)
 
     def frames(self, renderer: Renderer) -> Iterator[EvalFrame]:
         """Yield generated frames with the true ones, in bounded memory.
@@ -87,11 +81,7 @@ class Reenactment:
         """
         truth = self._truth()
         keypoints = self.clip.keypoints()
-        source = self.source.to(renderer.device)
-        body = load_body(self._motion.body).to(renderer.device)
-        geometry = prepare_geometry(body, source.pose, source.foreground)
-        windows = self._windows(body, geometry, renderer)
-        for window in renderer.render(source, geometry, windows):
+        for window in render(self.inputs, renderer, self._change):
             for generated in window.frames:
                 number, target, regions = next(truth)
                 if number == self.source_frame:
@@ -100,18 +90,13 @@ class Reenactment:
                 pair = pair_of(name, generated.cpu(), target, regions)
                 yield EvalFrame(number, pair, keypoints[number])
 
-    def _windows(
-        self, body: BodyModel, geometry: SourceGeometry, renderer: Renderer
-    ) -> Iterator[Conditions]:
-        motion = self._motion.to(renderer.device)
-        for frames in window_slices(self.frame_count, renderer.window):
-            conditions = condition(body, geometry, motion[frames], renderer.joints)
-            if self._stored is not None:
-                conditions = self._from_store(conditions, self._stored, frames)
-            if self._keypoints is not None:
-                points = self._keypoints[None, frames].to(renderer.device)
-                conditions = replace(conditions, keypoints=points)
-            yield conditions
+    def _change(self, conditions: Conditions, frames: slice) -> Conditions:
+        if self._stored is not None:
+            conditions = self._from_store(conditions, self._stored, frames)
+        if self._keypoints is not None:
+            points = self._keypoints[None, frames].to(conditions.keypoints)
+            conditions = replace(conditions, keypoints=points)
+        return conditions
 
     def _from_store(self, conditions: Conditions, stored: int, frames: slice) -> Conditions:
         """Return the conditions of stored warps, with the bones of the new geometry."""
@@ -264,6 +249,9 @@ def _choose_source(clip: PreparedClip, config: EvalConfig) -> tuple[int | None, 
     return index, stored[index]
 
 
-def _without_person(image: Image, foreground: Foreground) -> Image:
-    photo = to_pictures(image[None])[0]
-    return to_frames([remove_person(photo, foreground[0].numpy())])[0]
+def _without_person(inputs: Inputs) -> Inputs:
+    """Return inputs whose background is the photo with the person inpainted."""
+    view = inputs.source_view
+    background = to_frames([remove_person(view.photo, view.source.foreground[0].numpy())])[0]
+    source = replace(view.source, background=background)
+    return replace(inputs, source_view=replace(view, source=source))
