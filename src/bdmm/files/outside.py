@@ -90,7 +90,7 @@ def reading(path: Path, kind: Kind, trouble: str | None = None) -> Iterator[Path
     try:
         _check_file(path, kind)
         yield path
-    except (InputError, AssertionError):
+    except InputError:
         raise
     except Exception as error:  # whatever a parser says of a stranger's bytes means one thing
         if isinstance(error, MemoryError):
