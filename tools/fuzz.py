@@ -128,7 +128,8 @@ def _read_clip(path: Path) -> None:
     clip.background()
     clip.motion()
     clip.keypoints()
-    clip.warps(0)
+    for place in range(len(clip.info.sources)):
+        clip.warps(place)
 
 
 def _read_report(path: Path) -> None:
