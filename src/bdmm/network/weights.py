@@ -7,7 +7,6 @@ version, the settings by name, and a SHA-256 over names, types, shapes and numbe
 import dataclasses
 import hashlib
 import json
-import math
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -238,7 +237,7 @@ def _is_like(value: object, default: object) -> bool:
     if type(value) is not type(default):
         return False
     if isinstance(value, (int, float)):
-        return math.isfinite(value) and abs(value) <= _MOST_CHANNELS
+        return abs(value) <= _MOST_CHANNELS  # also false for NaN
     return True
 
 
