@@ -42,7 +42,7 @@ def thinned_frames(inputs: Inputs) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--record", action="store_true", help="write the recording anew")
     record = parser.parse_args().record
     torch.set_num_threads(1)

@@ -105,7 +105,9 @@ def show(stage: str, done: int, total: int | None) -> None:
 def curves_of(results: Results, systems: list[str], trials: list[Trial], metric: str) -> Curves:
     """Return the curves of the person, from clean poses on."""
     found: Curves = {}
-    perturbed = dict.fromkeys((one.point, one.kind) for one in trials if one.strength)
+    perturbed: dict[tuple[Point, str], None] = {
+        (one.point, one.kind): None for one in trials if one.strength
+    }
     for point, kind in perturbed:
         own = [
             one for one in trials if one.point == point and (not one.strength or one.kind == kind)
@@ -116,8 +118,7 @@ def curves_of(results: Results, systems: list[str], trials: list[Trial], metric:
                 means = groups.get(ALL) or next(iter(groups.values()), {})
                 mean = means.get(PERSON, {}).get(metric)
                 if mean is not None:
-                    key: tuple[Point, str] = (point, kind)
-                    lines = found.setdefault(key, {})
+                    lines = found.setdefault((point, kind), {})
                     lines.setdefault(system, []).append((trial.strength, mean.mean))
     return found
 
