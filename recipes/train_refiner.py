@@ -9,9 +9,9 @@ those that the pose estimator and the body fit make. Rerun either command to res
 """
 
 import argparse
-import json
 import math
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +21,8 @@ from einops import rearrange
 from jaxtyping import Float
 from lightning_fabric import Fabric
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
-from torch import Tensor
+from safetensors.torch import load_file
+from torch import Tensor, nn
 from torch.nn import functional
 
 from bdmm.body.model import AnnyBody, SkinnedBody, load_body
@@ -30,6 +30,7 @@ from bdmm.body.rasterize import rasterize
 from bdmm.data.clip_store import PreparedClip, find_clips
 from bdmm.data.fit_error import spoil_fit
 from bdmm.errors import InputError
+from bdmm.files.tensor_files import write_safetensors
 from bdmm.kernels.warp import warp
 from bdmm.media.pixels import to_pictures
 from bdmm.perception.body_fit import fit_motion
@@ -44,14 +45,26 @@ from bdmm.perception.fit_refiner import (
 )
 from bdmm.perception.mediapipe_pose import detect_clip
 from bdmm.records import Motion
+from bdmm.training.loop import anyone_asked, listening
+from bdmm.training.run_folder import Logbook, own
+from bdmm.training.run_state import (
+    Checkpoint,
+    load_latest,
+    moving_average,
+    optimiser_tensors,
+    restore_optimiser,
+    save_checkpoint,
+    under,
+)
 
 ERRORS = (1.0, 5.0)
-"""Pixels at 256 that are put into true fits."""
+"""Least and largest error in pixels at 256 that is put into true fits."""
 MORE = 2.0
-"""Pixels at 256 that are put, at most, into two of five estimated fits."""
+"""Largest error in pixels at 256 that is put into two of five estimated fits."""
 SOFT = 0.1
 """Crop pixels under which a distance counts squared."""
 AVERAGED = 0.999
+"""Share of the averaged weights that an update keeps."""
 LEAST = 0.02
 """Share of the frame that a person must fill."""
 FARTHEST = 15.0
@@ -98,11 +111,10 @@ def make(options: argparse.Namespace) -> None:
             continue
         samples = list(samples_of(PreparedClip(folder), body, options))
         if samples:
-            part = file.with_suffix(".part")
-            save_file(
-                {name: torch.stack([one[name] for one in samples]) for name in samples[0]}, part
+            names = samples[0]
+            write_safetensors(
+                file, {name: torch.stack([one[name] for one in samples]) for name in names}, {}
             )
-            part.replace(file)
         print(f"{file}: {len(samples)} samples", flush=True)
 
 
@@ -211,7 +223,7 @@ def cropped(picture: FitPicture, values: Tensor) -> Tensor:
 
 
 def train(options: argparse.Namespace) -> None:
-    """Train; Adam along a cosine, averaged weights are what counts."""
+    """Train with Adam along half a cosine; what counts is the averaged weights."""
     fabric = Fabric(
         accelerator="gpu" if options.gpu else "cpu",
         devices=options.devices,
@@ -220,44 +232,44 @@ def train(options: argparse.Namespace) -> None:
     )
     fabric.launch()
     torch.manual_seed(0)
-    network, mean = FitRefiner(), FitRefiner()
+    network, run = FitRefiner(), options.output
     if options.init_weights:
         network.load_state_dict(load_file(options.init_weights))
-    mean.load_state_dict(network.state_dict())
+    mean = moving_average(network, AVERAGED).to(fabric.device)
     optimiser = torch.optim.AdamW(network.parameters(), options.rate, weight_decay=1e-3)
-    model, optimiser = fabric.setup(network.to(memory_format=torch.channels_last), optimiser)
-    state, done = options.output / "state.pt", 0
-    if state.exists():
-        saved = torch.load(state, weights_only=True)
-        network.load_state_dict(saved["network"])
-        mean.load_state_dict(saved["mean"])
-        optimiser.load_state_dict(saved["optimiser"])
-        done = saved["step"]
-    options.output.mkdir(parents=True, exist_ok=True)
-    mean.to(fabric.device)
-    for step, sample in zip(
-        range(done, options.steps), batches(options, fabric.global_rank, done), strict=False
-    ):
-        rate = options.rate * min(1, (step + 1) / 100) * cosine(step / options.steps)
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        sample = FitSample(*(part.to(fabric.device) for part in (sample.maps, sample.flow)))
-        found = model(sample.maps).float()
-        loss, share = errors(found, sample)
-        optimiser.zero_grad()
-        fabric.backward(loss)
-        fabric.clip_gradients(model, optimiser, max_norm=1.0)
-        optimiser.step()
-        keep = min(AVERAGED, (1 + step) / (10 + step))
-        with torch.no_grad():
-            for old, new in zip(mean.parameters(), network.parameters(), strict=True):
-                old.lerp_(new, 1 - keep)
-        if fabric.is_global_zero and ((step + 1) % 100 == 0 or step + 1 == options.steps):
-            print(
-                json.dumps({"step": step + 1, "loss": float(loss.detach()), "left": share}),
-                flush=True,
-            )
-            save(options.output, network, mean, optimiser, step + 1)
+    model, stepper = fabric.setup(network.to(memory_format=torch.channels_last), optimiser)
+    with ExitStack() as stack:
+        if fabric.is_global_zero:
+            stack.enter_context(own(run))
+        fabric.barrier()
+        checkpoint = load_latest(run)
+        if checkpoint is not None:
+            network.load_state_dict(under("network.", checkpoint.tensors))
+            mean.module.load_state_dict(under("average.", checkpoint.tensors))
+            restore_optimiser(optimiser, under("optimiser.", checkpoint.tensors))
+        done = 0 if checkpoint is None else checkpoint.step
+        mean.n_averaged.fill_(done)
+        request = stack.enter_context(listening())
+        book = stack.enter_context(Logbook(run, done)) if fabric.is_global_zero else None
+        feed = batches(options, fabric.global_rank, done)
+        for step, sample in zip(range(done, options.steps), feed, strict=False):
+            rate = options.rate * min(1, (step + 1) / 100) * cosine(step / options.steps)
+            for group in stepper.param_groups:
+                group["lr"] = rate
+            sample = FitSample(*(part.to(fabric.device) for part in (sample.maps, sample.flow)))
+            loss, share = errors(model(sample.maps).float(), sample)
+            stepper.zero_grad()
+            fabric.backward(loss)
+            fabric.clip_gradients(model, stepper, max_norm=1.0)
+            stepper.step()
+            mean.update_parameters(network)
+            stopped = anyone_asked(request, fabric)
+            ends = stopped or step + 1 == options.steps
+            if book is not None and (ends or (step + 1) % 100 == 0):
+                book.note(step + 1, {"loss": float(loss.detach()), "left": share}, {})
+                save(run, network, mean.module, optimiser, step + 1)
+            if stopped:
+                break
 
 
 def cosine(share: float) -> float:
@@ -353,19 +365,17 @@ def _turned(
 
 
 def save(
-    folder: Path, network: FitRefiner, mean: FitRefiner, optimiser: torch.optim.Optimizer, step: int
+    run: Path, network: nn.Module, mean: nn.Module, optimiser: torch.optim.Optimizer, step: int
 ) -> None:
-    """Write the state and the averaged weights; each appears whole or not at all."""
-    content = {
-        "network": network.state_dict(),
-        "mean": mean.state_dict(),
-        "optimiser": optimiser.state_dict(),
-        "step": step,
+    """Write a checkpoint and the averaged weights; each appears whole or not at all."""
+    tensors = {
+        f"{name}.{key}": value
+        for name, one in (("network", network), ("average", mean))
+        for key, value in one.state_dict().items()
     }
-    torch.save(content, folder / "state.part")
-    (folder / "state.part").replace(folder / "state.pt")
-    save_file(mean.state_dict(), folder / "refiner.part")
-    (folder / "refiner.part").replace(folder / "refiner.safetensors")
+    tensors |= optimiser_tensors("optimiser", optimiser)
+    save_checkpoint(run, Checkpoint(step, tensors, {}))
+    write_safetensors(run / "refiner.safetensors", mean.state_dict(), {})
 
 
 if __name__ == "__main__":

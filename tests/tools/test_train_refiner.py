@@ -1,7 +1,6 @@
-"""The recipe of the second look: samples of clips, training, going on, weights that load."""
+"""The recipe of fit refinement: samples of clips, training, resuming, weights that load."""
 
 import importlib.util
-import json
 import sys
 from pathlib import Path
 
@@ -12,6 +11,8 @@ import torch
 from bdmm.data.clip_batch import Run
 from bdmm.data.synth import SynthOptions, synthesise
 from bdmm.perception.fit_refiner import CHANNELS, SIDE, load_refiner
+from bdmm.training.run_folder import read_log
+from bdmm.training.run_state import load_latest
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -25,7 +26,7 @@ def program(folder: str, name: str):
     return module
 
 
-def test_samples_training_going_on_and_packing(tmp_path, monkeypatch, capsys) -> None:
+def test_samples_training_resuming_and_packing(tmp_path, monkeypatch) -> None:
     pytest.importorskip("lightning_fabric")
     recipe, packing = program("recipes", "train_refiner"), program("tools", "pack_refiner")
     synthesise(SynthOptions(1, size=96, frames=4, sources=0, truth=False), Run(tmp_path / "p", 0))
@@ -40,12 +41,11 @@ def test_samples_training_going_on_and_packing(tmp_path, monkeypatch, capsys) ->
     assert len(list((tmp_path / "samples").glob("*.safetensors"))) == 1
     training = ["train", tmp_path / "samples", "-o", tmp_path / "run", "--batch", "1"]
     run(*training, "--steps", "2")
-    state = torch.load(tmp_path / "run" / "state.pt", weights_only=True)
-    assert state["step"] == 2
     run(*training, "--steps", "3")
-    assert torch.load(tmp_path / "run" / "state.pt", weights_only=True)["step"] == 3
-    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
-    assert [json.loads(line)["step"] for line in lines] == [2, 3]
+    latest = load_latest(tmp_path / "run")
+    assert latest is not None
+    assert latest.step == 3
+    assert [line["step"] for line in read_log(tmp_path / "run")] == [2, 3]
     said = packing.pack(tmp_path / "run", tmp_path / "small.safetensors")
     assert "SHA-256" in said
     load_refiner(tmp_path / "small.safetensors")

@@ -97,7 +97,7 @@ def train(
             drawn = [next(feed).to(fabric.device) for _ in range(settings.accumulate)]
             recent.append(state.train_step(drawn, step, fabric))
             step += 1
-            stopped = _anyone_asked(request, fabric)
+            stopped = anyone_asked(request, fabric)
             ends = stopped or step == settings.steps
 
             # What is reported and kept.
@@ -182,7 +182,7 @@ class Clock:
         return {name: round(value, 3) for name, value in status.items()}
 
 
-def _anyone_asked(request: StopRequest, fabric: Fabric) -> bool:
+def anyone_asked(request: StopRequest, fabric: Fabric) -> bool:
     """Tell whether any process was asked to stop: all end after the same step."""
     asked = request.asked is not None
     if fabric.world_size == 1:

@@ -235,7 +235,7 @@ class RunState:
             for key, value in network.state_dict().items()
         }
         for name, optimiser in self.optimisers.items():
-            tensors |= _optimiser_tensors(f"optimiser.{name}", optimiser)
+            tensors |= optimiser_tensors(f"optimiser.{name}", optimiser)
         tensors["random.cpu"] = torch.get_rng_state()
         if torch.cuda.is_available():
             tensors["random.cuda"] = torch.cuda.get_rng_state()
@@ -264,10 +264,10 @@ class RunState:
         tensors = checkpoint.tensors
         try:
             for name, network in self._networks().items():
-                network.load_state_dict(with_present_names(_under(f"{name}.", tensors)))
+                network.load_state_dict(with_present_names(under(f"{name}.", tensors)))
             self.average.n_averaged.fill_(1 + int(checkpoint.record["averaged"]))
             for name, optimiser in self.optimisers.items():
-                _restore_optimiser(optimiser, _under(f"optimiser.{name}.", tensors))
+                restore_optimiser(optimiser, under(f"optimiser.{name}.", tensors))
             torch.set_rng_state(tensors["random.cpu"])
         except (AssertionError, KeyError, RuntimeError, TypeError, ValueError) as error:
             raise InputError(
@@ -322,7 +322,8 @@ def average_gradients(parameters: Iterable[nn.Parameter], fabric: Fabric) -> Non
         grad.copy_(part.view_as(grad))
 
 
-def _optimiser_tensors(prefix: str, optimiser: Optimizer) -> dict[str, Tensor]:
+def optimiser_tensors(prefix: str, optimiser: Optimizer) -> dict[str, Tensor]:
+    """Return an optimiser's moments by name, each name after a prefix and a dot."""
     return {
         f"{prefix}.{number}.{key}": value
         for number, values in optimiser.state_dict()["state"].items()
@@ -330,7 +331,7 @@ def _optimiser_tensors(prefix: str, optimiser: Optimizer) -> dict[str, Tensor]:
     }
 
 
-def _restore_optimiser(optimiser: Optimizer, tensors: Mapping[str, Tensor]) -> None:
+def restore_optimiser(optimiser: Optimizer, tensors: Mapping[str, Tensor]) -> None:
     """Give an optimiser its moments back; rates are those of the settings."""
     state: dict[int, dict[str, Any]] = {}
     for name, value in tensors.items():
@@ -340,7 +341,8 @@ def _restore_optimiser(optimiser: Optimizer, tensors: Mapping[str, Tensor]) -> N
     optimiser.load_state_dict({"state": state, "param_groups": groups})
 
 
-def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors whose names have a prefix, by their names without it."""
     return {
         name.removeprefix(prefix): value
         for name, value in tensors.items()
