@@ -29,7 +29,7 @@ from torchmetrics.functional.regression import mean_absolute_error
 
 from bdmm.media.image import Picture, resize_image, write_image
 from bdmm.media.video_reader import VideoReader
-from bdmm.metrics.folders import PairedFrames
+from bdmm.metrics.folders import paired_frames
 from bdmm.metrics.frame_metrics import EDGE, WHOLE, FramePair, FrameScores, ordered_map, score_pair
 from bdmm.metrics.protocols import PROTOCOLS, Protocol
 from bdmm.metrics.running import RunningScores
@@ -90,7 +90,7 @@ def stored(pictures: list[Picture], folder: Path, count: int) -> Iterator[FrameP
         for i, picture in enumerate(pictures):
             shown = pictures[0] if name == "generated" else picture
             write_image(folder / name / f"{i + 1:06d}.png", shown)
-    pairs = PairedFrames(folder / "generated", folder / "target")
+    pairs = paired_frames(folder / "generated", folder / "target")
     yield from islice((pair for _ in cycle([0]) for pair in pairs), count)
 
 

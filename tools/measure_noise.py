@@ -4,33 +4,30 @@
 
 W is a bidirectional network and W2 one trained without the backward branch, such as the run
 ``no-backward/0`` of `bdmm ablate`. The coarse warp is always included. Kinds of noise and their
-injection points are described in `bdmm.evaluation.ablation.noise`.
+injection points are described in `noise_trials`.
 
 Writes noise.json, and a plot of PSNR and of SSIM on the person (noise_psnr.png, noise_ssim.png).
 Rerun to resume.
 """
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import matplotlib as mpl
 import torch
 import tyro
+from matplotlib.figure import Figure
+from noise_trials import POINTS, Point, Trial, list_trials, noisy_items
 
-from bdmm.evaluation.ablation.noise import (
-    FULL_STRENGTH,
-    POINTS,
-    Point,
-    Trial,
-    list_trials,
-    noisy_items,
-)
+from bdmm.evaluation.ablation.noise import FULL_STRENGTH
 from bdmm.evaluation.config import ALL, EvalConfig
 from bdmm.evaluation.evaluate import run
 from bdmm.evaluation.jobs.reenactment import choose_clips
 from bdmm.evaluation.jobs.scores import Results
-from bdmm.evaluation.reports.plots import save_panels
+from bdmm.evaluation.reports.plots import COLOURS, STYLE, Points, draw
 from bdmm.evaluation.systems import COARSE, list_systems
 from bdmm.metrics.regions import PERSON
 
@@ -151,6 +148,41 @@ def save(options: Options, curves: dict[str, Curves], systems: dict[str, str]) -
         ]
         path = options.output / f"noise_{metric}.png"
         save_panels(path, f"{title} against noise on the driving poses", [r for r in rows if r])
+
+
+def save_panels(
+    path: Path, title: str, panels: Sequence[Sequence[tuple[str, str, Mapping[str, Points]]]]
+) -> None:
+    """Write curves in rows of panels with one vertical scale and one legend, as PNG.
+
+    Args:
+        path: of the picture.
+        title: says what the vertical axis is.
+        panels: (title, label of the horizontal axis, name -> points); a name has one colour.
+    """
+    names = dict.fromkeys(name for row in panels for _, _, lines in row for name in lines)
+    colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}
+    columns = max(1, *(len(row) for row in panels))
+    with mpl.rc_context(STYLE):
+        figure = Figure(
+            figsize=(max(3 * columns, 5), 2.4 * len(panels) + 0.6), layout="constrained"
+        )
+        figure.suptitle(title)
+        grid = figure.subplots(len(panels), columns, sharey=True, squeeze=False)
+        for row, cells in zip(panels, grid, strict=True):
+            for axes in cells[len(row) :]:
+                axes.set_axis_off()
+            for (name, label, lines), axes in zip(row, cells, strict=False):
+                axes.set_title(name)
+                axes.set_xlabel(label)
+                for system, points in lines.items():
+                    draw(axes, system, points, colours[system], marker="o")
+        handles = {}
+        for axes in grid.flat:
+            found, labels = axes.get_legend_handles_labels()
+            handles |= dict(zip(labels, found, strict=True))
+        figure.legend(handles.values(), handles, loc="outside lower left", frameon=False)
+        figure.savefig(path, dpi=100)
 
 
 def print_losses(curves: Curves, options: Options) -> None:

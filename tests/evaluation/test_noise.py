@@ -1,5 +1,6 @@
 """Noise on poses: as much as its strength says, nested, and at every injection point."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,26 +15,27 @@ from bdmm.data.clip_store import PreparedClip
 from bdmm.errors import InputError
 from bdmm.evaluation.ablation.noise import (
     FULL_STRENGTH,
-    POINTS,
     RUN,
     PoseNoise,
-    Trial,
     held,
     in_runs,
     joint_error,
-    list_trials,
     noise_of,
-    noisy_items,
     noisy_keypoints,
     noisy_motion,
     refitted_motion,
 )
 from bdmm.evaluation.config import EvalConfig
 from bdmm.evaluation.evaluate import run
+from bdmm.media.image import read_image
 from bdmm.media.motion_file import load_shipped
 from bdmm.network.generator import Generator
 from bdmm.network.weights import save_weights
 from bdmm.records import KEYPOINT_NAMES
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
+from measure_noise import save_panels
+from noise_trials import POINTS, Trial, list_trials, noisy_items
 
 COARSE = {"coarse": "coarse"}
 
@@ -173,3 +175,11 @@ def test_the_network_sees_the_noise_at_every_point(clip_folder: Path, weights: P
     clean = first_frames(Trial("heatmaps", "drop", 0.0))
     for point in POINTS:
         assert not torch.equal(first_frames(Trial(point, "jitter", 1.0)), clean)
+
+
+def test_curves_are_drawn_in_panels(tmp_path: Path) -> None:
+    lines = {"a": [(0.0, 20.0), (1.0, 10.0)], "b": [(0.0, 20.0), (1.0, float("nan"))]}
+    save_panels(tmp_path / "p.png", "PSNR", [[("drop", "strength", lines)] * 2, [("x", "", {})]])
+    picture = read_image(tmp_path / "p.png")
+    assert picture.shape == (540, 600, 3)
+    assert (picture == [0xD9, 0x5F, 0x02]).all(-1).any()

@@ -12,7 +12,7 @@ from bdmm.evaluation.config import EvalConfig, EvalFrame
 from bdmm.evaluation.evaluate import evaluate_clips
 from bdmm.evaluation.jobs.pictures import SHEET, VIDEO, WORST, _Spread, _Worst
 from bdmm.evaluation.reports.page import save_page
-from bdmm.evaluation.reports.plots import save_panels, time_plot
+from bdmm.evaluation.reports.plots import time_plot
 from bdmm.evaluation.reports.report_file import PICTURES, Report
 from bdmm.media.image import read_image
 from bdmm.media.video_reader import VideoReader
@@ -94,14 +94,6 @@ def test_plot_breaks_where_nothing_is_defined() -> None:
     assert curve[1].count("M") == 2
     assert "b&lt;" in drawn
     assert "<svg" in time_plot({"a": [(0, float("nan"))]}), "nothing to draw"
-
-
-def test_curves_are_drawn_in_panels(tmp_path: Path) -> None:
-    lines = {"a": [(0.0, 20.0), (1.0, 10.0)], "b": [(0.0, 20.0), (1.0, float("nan"))]}
-    save_panels(tmp_path / "p.png", "PSNR", [[("drop", "strength", lines)] * 2, [("x", "", {})]])
-    picture = read_image(tmp_path / "p.png")
-    assert picture.shape == (540, 600, 3)
-    assert (picture == [0xD9, 0x5F, 0x02]).all(-1).any()
 
 
 @pytest.mark.slow

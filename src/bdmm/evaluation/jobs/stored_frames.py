@@ -23,10 +23,15 @@ from bdmm.errors import InputError
 from bdmm.evaluation.config import EvalConfig, EvalFrame, EvalItem, Notify
 from bdmm.evaluation.jobs.reenactment import group_of
 from bdmm.files.fingerprint import fingerprint
-from bdmm.media.image import picture_size, read_image, resize_image
+from bdmm.media.image import Picture, read_image
 from bdmm.media.video_reader import VideoReader
-from bdmm.metrics.folders import PairedFrames, StripFolder, check_size, is_strip_folder
-from bdmm.metrics.frame_metrics import FramePair
+from bdmm.metrics.folders import (
+    StoredPair,
+    StoredPairs,
+    is_strip_folder,
+    paired_frames,
+    strip_pairs,
+)
 
 Kind = Literal["pair", "strips", "gfla"]
 GENERATED_SUFFIX, TRUE_SUFFIX = "_vis", "_gt"
@@ -54,23 +59,17 @@ class StoredClip:
 
     def pairs(
         self, size: tuple[int, int] | None = None, skip_bad: Notify | None = None
-    ) -> Iterator[FramePair]:
-        """Read the frames.
-
-        Args:
-            size: (height, width) to bring frames to; as they are if None.
-            skip_bad: called with a sentence for each frame that cannot be scored and is left out;
-                such a frame is an error if None.
+    ) -> StoredPairs:
+        """Return the frames; for the arguments see `StoredPairs`. Strips stay as they are.
 
         Raises:
-            InputError: frames are missing, or one is bad and bad ones are not skipped.
+            InputError: frames are missing.
         """
         if self.kind == "pair":
-            yield from PairedFrames(self.generated, self.target, size=size, skip_bad=skip_bad)
-        elif self.kind == "strips":
-            yield from StripFolder(self.generated, skip_bad=skip_bad)
-        else:
-            yield from _gfla_pairs(self.generated, size, skip_bad)
+            return paired_frames(self.generated, self.target, size, skip_bad)
+        if self.kind == "strips":
+            return strip_pairs(self.generated, skip_bad)
+        return StoredPairs(lambda: _gfla_pairs(self.generated), size, skip_bad)
 
 
 def stored_items(system: str, clips: Sequence[StoredClip], config: EvalConfig) -> list[EvalItem]:
@@ -232,24 +231,13 @@ def _gfla_names(folder: Path) -> Iterator[tuple[Path, Path]]:
                 yield file, true
 
 
-def _gfla_pairs(
-    folder: Path, size: tuple[int, int] | None, skip_bad: Notify | None
-) -> Iterator[FramePair]:
-    expected = size
-    for generated, true in _gfla_names(folder):
-        try:
-            ours, theirs = read_image(generated), read_image(true)
-            if size is not None:
-                ours, theirs = resize_image(ours, size), resize_image(theirs, size)
-            expected = expected or picture_size(theirs)
-            check_size(str(true), theirs, expected)
-            check_size(str(generated), ours, expected)
-        except InputError as error:
-            if skip_bad is None:
-                raise
-            skip_bad(str(error))
-            continue
-        yield FramePair(str(generated), ours, theirs)
+def _gfla_pairs(folder: Path) -> Iterator[StoredPair]:
+    for ours, true in _gfla_names(folder):
+        yield StoredPair(str(ours), str(true), partial(_read_both, ours, true))
+
+
+def _read_both(generated: Path, target: Path) -> tuple[Picture, Picture]:
+    return read_image(generated), read_image(target)
 
 
 def _holds_pictures(path: Path) -> bool:
