@@ -56,12 +56,7 @@ def condition(
 
 
 def body_keypoints(body: BodyModel, motion: Motion) -> Keypoints:
-    """Return ``t 29 3`` keypoints as `condition` gives them, without a source.
-
-    Args:
-        body: that the motion belongs to.
-        motion: of any length; memory is bounded.
-    """
+    """Return ``t 29 3`` keypoints as `condition` gives them, without a source."""
     runs = []
     for start in range(0, len(motion), _RUN):
         run = motion[start : start + _RUN]

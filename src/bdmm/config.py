@@ -73,7 +73,6 @@ class NetworkConfig:
     window: int = WINDOW
 
     def __post_init__(self) -> None:
-        """Refuse numbers that no network can have."""
         for name, known in (("head", HEADS), ("norm", NORMS)):
             if (value := getattr(self, name)) not in known:
                 raise InputError(f"The network's {name} is one of {known}, not {value!r:.40}.")

@@ -102,7 +102,6 @@ class Motion:
     body: str = "anny24"
 
     def __len__(self) -> int:
-        """Return the number of frames."""
         return self.rotations.shape[0]
 
     def to(self, device: torch.device | str) -> "Motion":

@@ -69,11 +69,7 @@ class Command(Protocol):
 
 
 class _Terminated(BaseException):
-    """The process was asked to end; raised so that temporary files are removed.
-
-    Args:
-        signum: number of the signal that asked.
-    """
+    """The process was asked to end; raised so that temporary files are removed."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(signum)
@@ -82,9 +78,6 @@ class _Terminated(BaseException):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
-
-    Args:
-        arguments: without the program's name; those of the process by default.
 
     Returns:
         The exit code: 0, or one of the constants above. Wrong options end the process with 2.

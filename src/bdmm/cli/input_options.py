@@ -64,14 +64,6 @@ class InputOptions:
     ) -> "Inputs":
         """Read photo and driver.
 
-        Args:
-            photo: the photo.
-            driver: who gives the motion; None for the shipped one.
-            progress: is called with each stage.
-            paste_back: as for `inference.prepare.InputOptions`.
-            seed: likewise.
-            keep_video: as for `inference.prepare.prepare`.
-
         Raises:
             InputError: a mistake of the user's.
         """

@@ -15,9 +15,6 @@ _LONGEST = 4096
 def check_paths(command: object) -> None:
     """Check that no output of a command replaces one of its inputs.
 
-    Args:
-        command: the options, a dataclass; those of `OUTPUTS` are outputs.
-
     Raises:
         InputError: an output does, or a name is impossible.
     """

@@ -79,9 +79,6 @@ class Prepare:
 def worker_count(asked: int | None) -> int:
     """Return how many processes work.
 
-    Args:
-        asked: what the user wants; one per core if None.
-
     Raises:
         InputError: it is negative or absurd.
     """

@@ -36,10 +36,6 @@ class TrainingPreview:
     def __call__(self, generator: nn.Module, step: int) -> Path:
         """Write the video of a step.
 
-        Args:
-            generator: with averaged weights; it is not changed.
-            step: steps done.
-
         Raises:
             InputError: the disk is full.
         """

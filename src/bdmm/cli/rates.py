@@ -9,9 +9,6 @@ from bdmm.errors import InputError
 def as_rate(fps: float) -> Fraction:
     """Return the exact rate that is meant: 29.97 is 30000/1001.
 
-    Args:
-        fps: frames per second.
-
     Raises:
         InputError: it is no number.
     """

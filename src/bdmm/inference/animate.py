@@ -88,10 +88,7 @@ class Animation(Iterator[Picture]):
     """The frames of a clip, made one window after the other as they are asked for.
 
     Attributes:
-        fps: frames per second.
-        frame_count: number of frames in all.
         size: (height, width) of the frames.
-        renderer: name of the renderer.
         photo: the photo at the size of the frames, for comparison.
         sound: goes with the motion, if there is any.
         motion: the motion on the photo's person, in pixels of the working resolution.
@@ -101,13 +98,6 @@ class Animation(Iterator[Picture]):
     def __init__(
         self, inputs: Inputs, renderer: Renderer, progress: Progress = no_progress
     ) -> None:
-        """Set up; rendering begins with the first frame.
-
-        Args:
-            inputs: photo, motion and background.
-            renderer: makes the frames.
-            progress: is called with the number of frames made.
-        """
         self.fps = inputs.fps
         self.frame_count = len(inputs)
         self.size = inputs.size
@@ -122,11 +112,9 @@ class Animation(Iterator[Picture]):
         self._done = 0
 
     def __len__(self) -> int:
-        """Return the number of frames in all."""
         return self.frame_count
 
     def __next__(self) -> Picture:
-        """Return the next frame."""
         frame = next(self._frames)
         self._done += 1
         self._progress("Rendering", self._done, self.frame_count)
@@ -160,9 +148,7 @@ def compare(
     """Yield pictures of source, driver and each renderer's frame, in bounded memory.
 
     Args:
-        inputs: the same for all.
         renderers: by the names that are written above their frames.
-        progress: is called with the number of pictures made.
     """
     source = captioned(inputs.photo, "source")
     animations = [Animation(inputs, one) for one in renderers.values()]
@@ -178,11 +164,6 @@ def choose_renderer(
     name: RendererName, weights: str | Path | None, device: torch.device
 ) -> Renderer:
     """Return the renderer of a name.
-
-    Args:
-        name: ``network`` or ``coarse``.
-        weights: of the network; those that ship if None.
-        device: where it works.
 
     Raises:
         InputError: there is no such renderer, or the weights cannot be used.

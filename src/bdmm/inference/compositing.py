@@ -41,7 +41,6 @@ def refine(layers: Layers, side: int) -> Layers:
     """Return layers after all four rules.
 
     Args:
-        layers: as the compositing head made them.
         side: shorter side of the photo in pixels, as the network knows it.
     """
     layers = keep_detail(copy_visible(layers), max(1, round(_DETAIL * side)))
@@ -59,7 +58,6 @@ def keep_detail(layers: Layers, reach: int) -> Layers:
     """Give fallback copies back most of the detail that the mixture has lost.
 
     Args:
-        layers: the layers.
         reach: pixels over which tone is averaged.
     """
     lost = _detail(layers.copied - layers.person, layers.known, reach)
@@ -75,7 +73,6 @@ def temper_alpha(layers: Layers, reach: int) -> Layers:
     outline (between the legs of a skirt) are the fit's fault, there alpha alone decides.
 
     Args:
-        layers: the layers.
         reach: half the width in pixels of the widest such gap.
     """
     outline = rearrange(layers.prior, "b t 1 h w -> (b t) 1 h w")
@@ -95,12 +92,7 @@ def cut_halo(layers: Layers) -> Layers:
 
 
 def body_opacity(conditions: Conditions, rim: int = _RIM) -> Float[Tensor, "t 1 h w"]:
-    """Return where a frame shows the person: 1 on the body, falling to 0 over a rim around it.
-
-    Args:
-        conditions: of the frames.
-        rim: pixels from the body's outline to 0.
-    """
+    """Return where a frame shows the person: 1 on the body, falling to 0 over a rim around it."""
     body = (conditions.state[0] != PixelState.NONE).float()
     body = rearrange(body, "t h w -> t 1 h w")
     half = rim // 2

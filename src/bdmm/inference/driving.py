@@ -53,7 +53,6 @@ class DrivingOptions:
     max_minutes: float = MAX_MINUTES
 
     def __post_init__(self) -> None:
-        """Refuse numbers out of range."""
         if not 0 <= self.smooth <= SMOOTHEST:
             raise InputError(
                 f"The smoothing is {self.smooth:g}; it must lie between 0 and {SMOOTHEST:g}."
@@ -106,8 +105,6 @@ def open_driver(
     Args:
         driving: the path of a video, a ``.motion`` file, a folder of OpenPose's or SMPL's JSON
             files or a file of SMPL parameters; the name of a shipped motion; or a motion.
-        options: how it is read.
-        progress: is called as the long work of `Driver.motion` goes on.
 
     Raises:
         InputError: it is none of these, or cannot be read.
@@ -203,11 +200,9 @@ class KeptFrames:
         self.path, self.fps, self.size = reader.path, reader.fps, reader.size
 
     def __len__(self) -> int:
-        """Return the number of frames."""
         return len(self._reader)
 
     def __iter__(self) -> Iterator[Picture]:
-        """Yield the frames from the first on."""
         if len(self._kept) == len(self._reader):
             yield from self._kept
             return

@@ -64,11 +64,8 @@ class ExplainedFrame:
     Attributes:
         number: of the frame, from 1.
         driving: the driver's frame, as large as the generated one.
-        generated: the network's frame.
-        trace: what its blocks did.
         points: ``n 2`` (x, y) of body parts, in pixels of the frame.
         corner: (top, left) in the frame of the part that the network worked on.
-        ranges: of the clip.
     """
 
     number: int
@@ -81,12 +78,7 @@ class ExplainedFrame:
 
 
 def explain(inputs: Inputs, renderer: NetworkRenderer) -> Iterator[ExplainedFrame]:
-    """Yield the frames of a clip with what the network did; a window is held at a time.
-
-    Args:
-        inputs: photo and driver.
-        renderer: the network; it gives out traces.
-    """
+    """Yield the frames of a clip with what the network did; a window is held at a time."""
     points, driving = body_points(inputs), inputs.driving_frames()
     number, ranges = 0, None
     for window in render(inputs, renderer):
@@ -135,7 +127,6 @@ def mean_offset(modulated: Modulated, shrink: int) -> Float[Tensor, "2 h w"]:
     """Return where a block's taps are moved on the whole: their mean offset, weighted by mask.
 
     Args:
-        modulated: of one clip.
         shrink: frame pixels per pixel of the block.
 
     Returns:
@@ -185,7 +176,6 @@ def sampling_points(
     """Return where units sample, and how much each of these counts.
 
     Args:
-        modulated: of one clip.
         units: (x, y) whole pixels of the block.
 
     Returns:
@@ -214,7 +204,6 @@ def draw_units(
 
     Args:
         frame: what lies beneath; it is not changed.
-        modulated: of one clip.
         shrink: frame pixels per pixel of the block.
         points: (x, y) in pixels of the frame under which the units lie; where the block has none,
             nothing is drawn.

@@ -82,14 +82,7 @@ def layer_pictures(frame: ExplainedFrame) -> Named:
 def block_sheet(
     source: Picture, frame: ExplainedFrame, shrink: int, shown: dict[Block, Named]
 ) -> Picture:
-    """Lay out one scale: source, driver, result and legend left, a row for each branch right.
-
-    Args:
-        source: the photo as frames show it.
-        frame: the frame.
-        shrink: frame pixels per pixel of the scale.
-        shown: the pictures of each block.
-    """
+    """Lay out one scale: source, driver, result and legend left, a row for each branch right."""
     blank = np.full_like(source, _WHITE)
     left = {
         "forward": {"source": source, "driving": frame.driving},
@@ -152,10 +145,6 @@ def scales_of(blocks: Sequence[Block]) -> list[int]:
 def check_explanation_folder(folder: Path, every: int) -> None:
     """Refuse before the work what cannot be written.
 
-    Args:
-        folder: shall hold the explanation.
-        every: PNG files are kept of every N-th frame.
-
     Raises:
         InputError: the folder holds files, is none or cannot be made, or the number is negative.
     """
@@ -174,8 +163,6 @@ def write_explanation(
     """Write an explanation; its folder appears whole or not at all.
 
     Args:
-        inputs: photo and driver.
-        renderer: the network; it gives out traces.
         folder: new, or empty.
         every: PNG files are kept of every N-th frame, from the first on; 0 for none.
         progress: is called with the number of frames done.

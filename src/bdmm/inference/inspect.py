@@ -28,7 +28,6 @@ def inspect_photo(path: str | Path, person: int | None = None) -> Picture:
     """Find and fit the person of a photo as `animate` does, and draw the results.
 
     Args:
-        path: the photo.
         person: which of several people, from the left from 1 on; the largest if None.
 
     Returns:
@@ -59,10 +58,6 @@ class VideoInspection:
 
     Frames whose pose was interpolated have a red rim.
 
-    Args:
-        driver: the opened video.
-        progress: is called with the number of pictures made.
-
     Raises:
         InputError: nobody is seen, or for more than a second.
     """
@@ -76,7 +71,6 @@ class VideoInspection:
         self._progress = progress
 
     def __iter__(self) -> Iterator[Picture]:
-        """Draw on the video's frames."""
         body = load_body()
         height, width = self._frames.size
         factor = min(SIDE / max(height, width), 1.0)

@@ -1,4 +1,4 @@
-"""Keypoints, body and foreground drawn over a frame."""
+"""Keypoints, body and foreground drawn over a copy of a frame."""
 
 import cv2
 import numpy as np
@@ -35,7 +35,6 @@ def draw_keypoints(frame: Picture, keypoints: Float[Tensor, "k 3"]) -> Picture:
     """Draw the keypoints that were seen, joined to a skeleton.
 
     Args:
-        frame: what lies beneath; it is not changed.
         keypoints: 29 (x, y, confidence) in pixels of the frame.
     """
     picture = np.ascontiguousarray(frame.copy())
@@ -54,14 +53,7 @@ def draw_keypoints(frame: Picture, keypoints: Float[Tensor, "k 3"]) -> Picture:
 
 
 def draw_body(frame: Picture, motion: Motion, body: BodyModel, opacity: float = 0.55) -> Picture:
-    """Lay the fitted body over a frame, shaded as if lit from the camera.
-
-    Args:
-        frame: what lies beneath; it is not changed.
-        motion: of one frame, in pixels of this one.
-        body: the body that the motion belongs to.
-        opacity: of the body, in [0, 1].
-    """
+    """Lay the fitted body over a frame, shaded as if lit from the camera."""
     posed = body.vertices(motion.shape, motion.rotations)
     vertices = project(posed, motion.scale, motion.translation)
     height, width = frame.shape[:2]
@@ -78,13 +70,7 @@ def draw_body(frame: Picture, motion: Motion, body: BodyModel, opacity: float = 
 def tint_foreground(
     frame: Picture, foreground: Float[Tensor, "h w"], opacity: float = 0.45
 ) -> Picture:
-    """Colour the person's foreground.
-
-    Args:
-        frame: what lies beneath; it is not changed.
-        foreground: in [0, 1], of the frame's size.
-        opacity: of the colour.
-    """
+    """Colour the person's foreground, in [0, 1]."""
     share = opacity * foreground.numpy()[..., None]
     picture = frame + (_FOREGROUND_COLOUR - frame) * share
     return picture.round().clip(0, 255).astype(np.uint8)

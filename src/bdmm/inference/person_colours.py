@@ -58,10 +58,6 @@ class PersonColours:
     Attributes:
         person: ``3 h w`` the photo with the person's colours extended beyond the outline.
         palette: ``24 3`` colour of each bone (`bone_palette`).
-
-    Args:
-        source: the photo.
-        geometry: of the same source.
     """
 
     def __init__(self, source: Source, geometry: SourceGeometry) -> None:
@@ -87,11 +83,7 @@ class PersonColours:
         return Coloured(colours, copied)
 
     def inpaint(self, conditions: Conditions) -> Conditions:
-        """Return conditions with colours for hidden pixels; pixels that are not copied are hidden.
-
-        Args:
-            conditions: of some frames.
-        """
+        """Return conditions with colours for hidden pixels; what is not copied counts as hidden."""
         assert conditions.segment is not None
         coloured = self(conditions)
         copied, after = coloured.copied[None], conditions.after
@@ -171,7 +163,6 @@ def bone_palette(person: Image, geometry: SourceGeometry) -> Float[Tensor, "n 3"
 
     Args:
         person: the photo with the person's colours extended beyond the outline (`spread_person`).
-        geometry: of the same photo.
     """
     shown = geometry.maps
     bone = torch.where(shown.on_mesh & shown.person, shown.segment, -1)

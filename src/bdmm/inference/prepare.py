@@ -87,12 +87,7 @@ def open_background(background: str | Path | Picture) -> Background:
 
 
 def cover(picture: Picture, size: tuple[int, int]) -> Picture:
-    """Scale a picture and crop its middle so that it fills a frame.
-
-    Args:
-        picture: the picture.
-        size: (height, width) of the frame.
-    """
+    """Scale a picture and crop its middle so that it fills a frame."""
     height, width = picture.shape[:2]
     scale = max(size[0] / height, size[1] / width)
     rows, columns = (max(round(side / scale), 1) for side in size)
@@ -127,7 +122,6 @@ class InputOptions:
     driving: DrivingOptions = field(default_factory=DrivingOptions)
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be."""
         check_size(self.size)
         if self.root not in get_args(Root):
             raise InputError(
@@ -187,7 +181,6 @@ class Inputs:
         return self.motion.fps
 
     def __len__(self) -> int:
-        """Return the number of frames."""
         return len(self.motion)
 
     def driving_frames(self) -> Iterator[Picture]:
@@ -217,8 +210,6 @@ def prepare(
     Args:
         source: the photo, as a path or ``h w 3`` RGB in 0..255.
         motion: who gives the motion, as for `open_driver`.
-        options: how they are read.
-        progress: is called with each stage.
         keep_video: also give out the frames of a driving video (`Inputs.driving_video`).
 
     Raises:

@@ -53,10 +53,7 @@ class Renderer(Protocol):
     """Makes the frames of a clip, window by window.
 
     Attributes:
-        name: for the user.
         joints: keypoints that become pose heatmaps.
-        window: frames that it makes at once.
-        device: where it works.
     """
 
     name: str
@@ -86,8 +83,6 @@ def render(inputs: Inputs, renderer: Renderer, change: Change | None = None) -> 
     """Yield the rendered windows of a clip; at most two are held.
 
     Args:
-        inputs: photo, motion and background.
-        renderer: makes the frames.
         change: of the conditions, such as stored warps in place of new ones; none if None.
     """
     device = renderer.device
@@ -116,10 +111,6 @@ def window_slices(frame_count: int, length: int = WINDOW) -> Iterator[slice]:
     """Cut a clip into windows.
 
     The last one is shorter if the count does not divide: nothing is repeated to fill it up.
-
-    Args:
-        frame_count: frames of the clip.
-        length: frames of a window.
     """
     for start in range(0, frame_count, length):
         yield slice(start, min(start + length, frame_count))

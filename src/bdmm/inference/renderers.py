@@ -35,11 +35,7 @@ from bdmm.shapes import Foreground, Frames, Image
 
 
 class CoarseRenderer:
-    """The photo's own pixels, warped onto the motion (`coarse_frames`); no network.
-
-    Args:
-        device: where it works.
-    """
+    """The photo's own pixels, warped onto the motion (`coarse_frames`); no network."""
 
     name: str = "coarse"
     joints: tuple[int, ...] = COCO18
@@ -72,9 +68,6 @@ def coarse_frames(
     """Lay the warped person over a background; each frame by itself, in any slices.
 
     Args:
-        colours: the person's.
-        foreground: of the same photo.
-        conditions: of the frames to make.
         background: one picture for all frames or one for each, RGB in [-1, 1].
     """
     frames = background.expand(conditions.frame_count, -1, -1, -1).clone()
@@ -215,8 +208,6 @@ def load_network(
     Args:
         weights: a file that ``bdmm convert`` or training wrote, the folder of a run, or the name of
             a network that ships.
-        device: where the network shall run.
-        traces: as for `NetworkRenderer`.
 
     Raises:
         InputError: the file is missing, damaged or not ours, or its network takes unknown joints.

@@ -78,12 +78,7 @@ class SourceView:
     clean_plate: Picture | None = None
 
     def paste_back(self, frame: Picture, opacity: Float[np.ndarray, "h w"]) -> Picture:
-        """Lay a rendered frame on the clean plate.
-
-        Args:
-            frame: in working pixels.
-            opacity: of the person in the frame.
-        """
+        """Lay a rendered frame on the clean plate."""
         assert self.clean_plate is not None
         fade = feather(self.view.size, _BORDER * max(self.view.size))
         return paste(self.clean_plate, frame, opacity * fade, self.view)
@@ -95,7 +90,6 @@ def open_source(
     """Find the person, choose what is rendered, and fit the body.
 
     Args:
-        photo: the photo, RGB in 0..255.
         size: working resolution.
         person: which of several people, from the left from 1 on; the largest if None.
         paste_back: render a square around the person and put it back into the full-size photo.
@@ -168,10 +162,6 @@ def _grown(foreground: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
 def check_photo(photo: Picture, size: int) -> None:
     """Refuse a photo or a working resolution that cannot work.
 
-    Args:
-        photo: the photo.
-        size: the working resolution asked for.
-
     Raises:
         InputError: the photo is tiny or a strip, or the size is out of range.
     """
@@ -221,7 +211,6 @@ def person_view(
 
     Args:
         box: (left, top, right, bottom) of the person in pixels of the photo.
-        size: side of the square in working pixels.
         margin: side of the square in longer sides of the box.
     """
     left, top, right, bottom = box
@@ -262,7 +251,6 @@ def paste(
         photo: what lies beneath; it is not changed.
         frame: ``view.size`` working pixels.
         opacity: of the frame's pixels, in [0, 1].
-        view: where the frame belongs.
 
     Returns:
         The photo with the frame; pixels outside the view, or under opacity 0, are the photo's own.

@@ -63,12 +63,6 @@ def trace(
 ) -> tuple[Clips | Layers, PropagationState, list[dict[Block, Modulated]]]:
     """Generate a window; the output is the same as without tracing.
 
-    Args:
-        generator: of any preset; it may be accelerated.
-        source: as for the generator.
-        conditions: likewise.
-        state: likewise.
-
     Returns:
         Output and state, as the generator returns them, and the blocks of each frame.
 
@@ -88,12 +82,7 @@ def trace(
 def frame_traces(
     blocks: Sequence[dict[Block, Modulated]], output: Clips | Layers
 ) -> tuple[FrameTrace, ...]:
-    """Join the blocks of each frame with its layers.
-
-    Args:
-        blocks: of each frame (`trace`).
-        output: of the same window.
-    """
+    """Join the blocks of each frame with its layers."""
     if not isinstance(output, Layers):
         return tuple(FrameTrace(one, None) for one in blocks)
     return tuple(FrameTrace(one, _frame_of(output, i)) for i, one in enumerate(blocks))

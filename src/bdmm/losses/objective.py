@@ -26,9 +26,7 @@ def supervised_terms(
 
     Args:
         generated: frames in [-1, 1].
-        target: the true frames.
         vgg: of the same config; None where no term reads features.
-        config: weights and layers.
         drawn: the frame from which on VGG-19's are counted, where it doesn't see all.
     """
     terms: dict[str, Scalar] = {}
@@ -88,10 +86,5 @@ def _compare(
 
 
 def weighted_sum(terms: Mapping[str, Scalar], config: LossConfig) -> Scalar:
-    """Return the objective: each term times its weight, added (equation 9).
-
-    Args:
-        terms: unweighted terms, named as the weights of `bdmm.config.LossConfig`.
-        config: the weights.
-    """
+    """Return the objective: each term times its weight, added (equation 9)."""
     return torch.stack([getattr(config, name) * value for name, value in terms.items()]).sum()

@@ -66,9 +66,6 @@ def accelerate(generator: _Module) -> _Module:
 
     Args:
         generator: with its final weights, on its final device.
-
-    Returns:
-        The same generator.
     """
     if next(generator.parameters()).device.type == "cpu":
         for module in list(generator.modules()):

@@ -81,7 +81,6 @@ class Decoder(nn.Module):
             propagated_forward: this frame's propagated features, coarse to fine; empty without
                 the branch.
             propagated_backward: likewise backward.
-            folded: the kernels.
 
         Returns:
             Features of the frame's size for the head.
@@ -104,7 +103,6 @@ class PlainModulation(StyledLayer):
     """What stands in for a DMM block in the ablation "w/o DMM": a plain styled convolution."""
 
     def __init__(self, width: int, style_size: int) -> None:
-        """Build the block."""
         super().__init__(ModulatedKernel(width, width, 3, style_size))
 
     def forward(self, propagated: Features, decoded: Features, folded: Folded) -> Out:

@@ -63,7 +63,6 @@ class Generator(nn.Module):
     """
 
     def __init__(self, config: NetworkConfig) -> None:
-        """Build the networks with fresh weights."""
         super().__init__()
         head = HEADS[config.head]
         self.config = config
@@ -130,9 +129,7 @@ class Generator(nn.Module):
         """Encode the warped source of all frames at once, and of the frames at either side.
 
         Args:
-            source: see `forward`.
             maps: what the warp encoder sees of the window's frames.
-            conditions: see `forward`.
             state: see `forward`; with one, the frame before the window is not looked at.
         """
         neighbours = (None if state else conditions.before, conditions.after)
@@ -162,10 +159,7 @@ class Generator(nn.Module):
         """Carry a window's features both ways through time and decode its frames.
 
         Args:
-            source: see `forward`.
             pose_heatmaps: in [0, 1]; a missing joint is an all-zero map.
-            encoded: what `encode` returned.
-            state: see `forward`.
 
         Returns:
             What the head makes of each frame (`heads.RgbHead.frame`), and the next state.

@@ -51,7 +51,6 @@ class RgbHead(nn.Module):
     """Channels that the warp encoder sees."""
 
     def __init__(self, config: NetworkConfig) -> None:
-        """Build the layer."""
         super().__init__()
         self.to_rgb = ToRGB(config.widths[0], config.style_size)
 
@@ -140,7 +139,6 @@ class CompositingHead(nn.Module):
     """Channels that the warp encoder sees."""
 
     def __init__(self, config: NetworkConfig) -> None:
-        """Build the layers."""
         super().__init__()
         self.slope = config.slope
         width = config.widths[0]
@@ -227,7 +225,6 @@ def layer_inputs(appearance: Float[Tensor, "b 4 h0 w0"], conditions: Conditions)
     Args:
         appearance: the source's colours spread beyond the person's rim (`spread_person`), and its
             foreground in [0, 1].
-        conditions: of the frames.
     """
     count = conditions.frame_count
     warped = rearrange(warp_window(appearance, conditions), "b t c h w -> (b t) c h w")

@@ -100,7 +100,6 @@ class PixelNorm(nn.Module):
     """
 
     def __init__(self, channels: int) -> None:
-        """Start with gain one and bias zero."""
         super().__init__()
         self.gain = nn.Parameter(torch.ones(channels, 1, 1))
         self.bias = nn.Parameter(torch.zeros(channels, 1, 1))
@@ -221,7 +220,6 @@ class StyledLayer(nn.Module):
     """Gain of the activation. It is folded into what comes before: gain LR(x) = LR(gain x)."""
 
     def __init__(self, kernel: ModulatedKernel) -> None:
-        """Build the layer around its kernel."""
         super().__init__()
         self.kernel = kernel
         self.bias = nn.Parameter(torch.zeros(len(kernel.weight)))
@@ -237,7 +235,6 @@ class StyledConv(StyledLayer):
     def __init__(
         self, channels_in: int, channels_out: int, style_size: int, *, demodulated: bool
     ) -> None:
-        """Build the layer."""
         super().__init__(
             ModulatedKernel(channels_in, channels_out, 3, style_size, demodulated=demodulated)
         )
@@ -251,7 +248,6 @@ class StyledUp(StyledLayer):
     """Double the resolution: modulated transposed conv 3x3, blur, bias, leaky ReLU with gain."""
 
     def __init__(self, channels_in: int, channels_out: int, style_size: int) -> None:
-        """Build the layer."""
         super().__init__(ModulatedKernel(channels_in, channels_out, 3, style_size))
 
     def forward(self, x: Features, folded: Folded) -> Out:
@@ -266,7 +262,6 @@ class ToRGB(StyledLayer):
     gain = 1.0
 
     def __init__(self, channels_in: int, style_size: int) -> None:
-        """Build the layer."""
         super().__init__(ModulatedKernel(channels_in, 3, 1, style_size, demodulated=False))
         # Three branches of unit size have been added twice by now: start well inside the tanh.
         nn.init.normal_(self.kernel.weight, std=0.1)

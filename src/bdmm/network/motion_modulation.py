@@ -98,15 +98,7 @@ class DeformedConv(nn.Module):
         folded: Folded,
         twin: Twin = "fast",
     ) -> Out:
-        """Sample where the offsets point and convolve.
-
-        Args:
-            propagated: the features that are sampled.
-            offsets: displacement of each tap, (dy, dx), in pixels of the features.
-            masks: weight of each tap, in [0, 2].
-            folded: kernels and bias.
-            twin: which implementation of the convolution runs.
-        """
+        """Sample where the offsets point and convolve."""
         out = modulated_deform_conv(propagated, offsets, masks, folded.kernel, twin)
         return styled_activation(out + folded.bias[:, None, None])
 

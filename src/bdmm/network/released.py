@@ -72,9 +72,6 @@ _POSE_GAIN = "x_encoder.block0.model.0.weight"
 def from_released(state_dict: Mapping[str, Tensor]) -> tuple[NetworkConfig, Tensors]:
     """Rename the published generator's tensors to ours, any number of joints.
 
-    Args:
-        state_dict: the published names and tensors, exactly.
-
     Returns:
         The config that they belong to, and the tensors of its `Generator` with those that are only
         kept under ``released/`` (see `network_tensors`).

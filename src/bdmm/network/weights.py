@@ -66,7 +66,6 @@ def save_weights(path: str | Path, state_dict: Mapping[str, Tensor], config: Net
     Args:
         path: where to write; an existing file is replaced.
         state_dict: of a `Generator` of this config, and what a conversion keeps beside it.
-        config: the settings.
 
     Raises:
         InputError: the path cannot be written.
@@ -152,11 +151,6 @@ def read_released(path: str | Path) -> tuple[NetworkConfig, dict[str, Tensor]]:
 
 def write_released(path: str | Path, config: NetworkConfig, tensors: Mapping[str, Tensor]) -> None:
     """Write a generator under the published names, as a ``.pth``.
-
-    Args:
-        path: where to write; an existing file is replaced.
-        config: of the released network's form.
-        tensors: what `load_all` returned.
 
     Raises:
         InputError: the generator is of another form, or the path cannot be written.

@@ -31,7 +31,6 @@ def load_features(path: Path | None, config: LossConfig) -> Vgg19 | None:
 
     Args:
         path: its file; None looks in PyTorch's own cache.
-        config: weights and layers.
 
     Raises:
         InputError: a loss needs it and it is missing or damaged, see `losses.vgg19.load_vgg19`.

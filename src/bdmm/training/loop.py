@@ -55,17 +55,12 @@ def train(
     """Train until all steps are done or a signal comes; in a folder with a run, go on with it.
 
     Args:
-        settings: of the run.
         batches: of ``settings.windows * settings.frames`` frames each.
-        run: the folder; made where it is missing.
         fabric: devices and number type, already launched.
         vgg: frozen VGG-19 features for the losses.
         progress: is called after every step.
         preview: is called with every checkpoint, to leave something to look at.
         init_weights: the generator's weights before the first step; fresh ones if None.
-
-    Returns:
-        How far it came.
 
     Raises:
         InputError: the folder holds another run or one at work, or the disk is full.
@@ -120,11 +115,7 @@ def mean(losses: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 class StopRequest:
-    """Whether somebody asked the run to stop.
-
-    Attributes:
-        asked: the signal that did, or None.
-    """
+    """Whether somebody asked the run to stop."""
 
     def __init__(self) -> None:
         self.asked: signal.Signals | None = None

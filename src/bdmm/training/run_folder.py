@@ -46,10 +46,6 @@ def own(run: Path) -> Iterator[None]:
 def open_run(run: Path, settings: TrainSettings) -> None:
     """Check that a folder is empty or holds a run that these settings can go on with.
 
-    Args:
-        run: the folder, `own`.
-        settings: of the run; they are written into it.
-
     Raises:
         InputError: it holds a run of another preset or other files, or cannot be written.
     """
@@ -98,10 +94,6 @@ class Logbook:
     A run that goes on from an earlier step forgets what was noted after it, so that the log is
     that of a run which was never stopped.
 
-    Args:
-        run: folder of the run.
-        step: steps done before.
-
     Raises:
         InputError: the folder cannot be written.
     """
@@ -115,7 +107,6 @@ class Logbook:
             self._curves = SummaryWriter(run / CURVES, purge_step=step + 1)
 
     def __enter__(self) -> "Logbook":
-        """Begin."""
         return self
 
     def __exit__(
@@ -124,16 +115,10 @@ class Logbook:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close the files."""
         self._curves.close()
 
     def note(self, step: int, losses: Mapping[str, float], status: Mapping[str, Any]) -> None:
         """Write a line and the points of the curves.
-
-        Args:
-            step: steps done.
-            losses: by name.
-            status: whatever else JSON holds, such as seconds.
 
         Raises:
             InputError: the disk is full.

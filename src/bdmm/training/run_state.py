@@ -55,13 +55,6 @@ class Checkpoint:
 def save_checkpoint(run: Path, checkpoint: Checkpoint) -> Path:
     """Write a checkpoint, then remove all but the last two.
 
-    Args:
-        run: folder of the run.
-        checkpoint: what is written.
-
-    Returns:
-        The file.
-
     Raises:
         InputError: the disk is full or the folder cannot be written; earlier ones stay.
     """
@@ -141,14 +134,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
 class RunState:
     """The changing part of a run, as one value that can be stored and restored.
 
-    Args:
-        settings: of the run.
-        device: where the networks lie.
-        vgg: frozen VGG-19 features for the losses, on that device.
-        autocast: the context in which the networks run.
-
     Attributes:
-        networks: the networks.
         average: the generator with averaged weights, and how many averages were taken.
         optimisers: by name, ``generator`` and ``discriminators``.
     """

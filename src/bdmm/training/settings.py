@@ -35,8 +35,6 @@ class TrainSettings:
 
     Attributes:
         preset: name of the network's preset.
-        network: the generator.
-        discriminators: the discriminators.
         losses: weights and layers; a term of weight 0 is not computed.
         steps: one step goes through ``windows`` consecutive windows, and updates the networks
             after each of them.
@@ -85,7 +83,6 @@ class TrainSettings:
     log_every: int = 20
 
     def __post_init__(self) -> None:
-        """Refuse numbers that no run can have."""
         for names, least in ((_COUNTS, 1), (_SHARES, 0)):
             for name in names:
                 if not (math.isfinite(value := getattr(self, name)) and value >= least):
@@ -154,12 +151,7 @@ def check_packages() -> None:
 
 
 def fits(record: Mapping[str, Any], settings: TrainSettings) -> bool:
-    """Tell whether a run of these settings can go on with what a run of a record left.
-
-    Args:
-        record: of the earlier run, as `as_record` gave it, perhaps in an earlier version.
-        settings: of the run.
-    """
+    """Tell whether a run of these settings can go on with what a run of a record left."""
     ours = as_record(settings)
     theirs = dict(record)
     if isinstance(theirs.get("network"), dict):

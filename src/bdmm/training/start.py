@@ -38,7 +38,6 @@ class Machine:
     workers: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse numbers that no machine has."""
         if self.devices < 1 or self.nodes < 1 or self.workers < 0:
             raise InputError(
                 f"A run needs 1 device, 1 machine and 0 workers at least, not {self.devices}, "
@@ -75,16 +74,9 @@ def start(
     """Begin a run, or go on with the one in the folder.
 
     Args:
-        settings: of the run.
-        material: clips and losses.
-        run: the folder.
-        machine: what it is computed on.
         progress: is called after every step.
         init_weights: see `initial_weights`; fresh ones if None.
         preview: is called with every checkpoint.
-
-    Returns:
-        How far it came.
 
     Raises:
         InputError: there are no clips, they or the weights do not fit the network, VGG-19 is
@@ -112,11 +104,6 @@ def start(
 
 def initial_weights(weights: str | Path, network: NetworkConfig) -> dict[str, Tensor]:
     """Read the weights that a run starts from.
-
-    Args:
-        weights: what `bdmm.network.weights.weights_file` knows. They may have parts that the
-            network leaves out.
-        network: to be trained.
 
     Raises:
         InputError: they can't be read, or are those of another network.

@@ -99,7 +99,6 @@ def train_windows(
     of one.
 
     Args:
-        networks: all of the run's.
         windows: of each batch, consecutive windows, as many as ``learning``.
         learning: of each window.
         update: is called after each window with ``discriminators``, then with ``generator``.
@@ -147,16 +146,7 @@ def _train_window(
 def generate(
     networks: Networks, batch: Batch, state: PropagationState | None
 ) -> tuple[Generated, PropagationState]:
-    """Generate a window's frames.
-
-    Args:
-        networks: the networks.
-        batch: the window.
-        state: what the window before returned; None at the start.
-
-    Returns:
-        The frames and the state for the next window, cut from the graph.
-    """
+    """Generate a window's frames."""
     generator = networks.generator
     with networks.autocast():
         source = generator.prepare(batch.source_image, batch.source_foreground)
@@ -169,12 +159,6 @@ def discriminator_terms(
     networks: Networks, batch: Batch, generated: Generated, learning: Learning
 ) -> Terms:
     """Add what a window teaches the discriminators to their gradients.
-
-    Args:
-        networks: the networks.
-        batch: the window's true frames.
-        generated: the generator's; no gradient flows into them.
-        learning: a discriminator of weight 0 is left alone.
 
     Returns:
         ``spatial_discriminator`` and ``temporal_discriminator``, where they are switched on.
@@ -197,12 +181,6 @@ def generator_terms(
 ) -> Terms:
     """Add what a window teaches the generator to its gradients; discriminators learn nothing.
 
-    Args:
-        networks: the networks.
-        batch: the window's true frames.
-        generated: the generator's, with their graph.
-        learning: how.
-
     Returns:
         The terms of `bdmm.config.LossConfig` that are switched on, unweighted, and ``total``.
 
@@ -224,11 +202,6 @@ def generator_terms(
 
 def layer_terms(layers: Layers, batch: Batch, config: LossConfig) -> Terms:
     """Return the terms that only layers have, not yet weighted, without those of weight 0.
-
-    Args:
-        layers: of a window.
-        batch: the window's truth.
-        config: weights.
 
     Returns:
         ``person``, ``alpha``, ``synthesis`` and ``copy`` of `bdmm.config.LossConfig`: means over
