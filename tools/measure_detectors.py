@@ -87,7 +87,7 @@ def print_distances(pictures: list[Picture], vgg19: Path) -> None:
         for picture in pictures[1::2]:
             generated.add(detector(to_frames([damage(picture)])))
         each = (time.process_time() - start) / generated.count
-        value = generated.distance(real).value
+        value = generated.distance(real).mean
         print(f"{detector.distance}, {name}: {value:.4g} ({each:.2f} s of CPU per frame)")
 
 

@@ -33,7 +33,7 @@ def test_a_steady_video_has_little_error_and_a_flickering_one_much(smooth_motion
 
     steady = list(warping_errors(pairs(lambda _, frame: frame)))
     flickering = list(warping_errors(pairs(flicker)))
-    assert [error.name for error in steady] == ["0", "1", "2"]
+    assert len(steady) == 3
     for calm, wild in zip(steady, flickering, strict=True):
         assert calm.generated == calm.target == wild.target
         assert calm.trusted > 0.6

@@ -8,10 +8,10 @@ import torch
 
 from bdmm.errors import InputError
 from bdmm.metrics.detectors import Detector
-from bdmm.metrics.protocols import VIDEO_DISTANCES, find_protocol
-from bdmm.metrics.video_distance import ClipSampling, VideoClips, VideoFeatures
+from bdmm.metrics.protocols import VIDEO_DISTANCES, VideoDistance, find_protocol
+from bdmm.metrics.video_distance import VideoClips, VideoFeatures
 
-SAMPLING = ClipSampling(frames=4, stride=2, repeats=5)
+SAMPLING = VideoDistance("FVD", frames=4, stride=2, real="test", repeats=5)
 SETTINGS = {"detector": "none"}
 
 
@@ -45,12 +45,11 @@ def test_a_clip_starts_where_it_was_drawn_and_takes_every_other_frame() -> None:
     assert starts.max() <= 40 - SAMPLING.reach == 33
 
 
-def test_offsets_depend_on_seed_name_and_repeat_alone() -> None:
+def test_offsets_depend_on_name_and_repeat_alone() -> None:
     starts = numbered("a", 400).starts(SAMPLING)
     assert len(set(starts)) > 2
     np.testing.assert_array_equal(starts, numbered("a", 400).starts(SAMPLING))
     assert (starts != numbered("b", 400).starts(SAMPLING)).any()
-    assert (starts != numbered("a", 400).starts(replace(SAMPLING, seed=1))).any()
     longer = numbered("a", 400).starts(replace(SAMPLING, repeats=9))
     np.testing.assert_array_equal(longer[:5], starts)
 
@@ -75,13 +74,12 @@ def test_a_short_video_is_named() -> None:
 
 
 def test_the_protocols_rows() -> None:
-    samplings = {row.name: ClipSampling.of(row) for row in VIDEO_DISTANCES}
+    samplings = {row.name: row for row in VIDEO_DISTANCES}
     assert [samplings[f"FVD-Train{x}"].reach for x in ("16f", "128f", "128f-stride8")] == [
         16,
         128,
         121,
     ]
-    assert samplings["FVD-Train16f"] == samplings["FVD-Test16f"]
     assert find_protocol("modern").video_distances == VIDEO_DISTANCES
 
 
@@ -96,11 +94,11 @@ def gathered(videos: int, away: float = 0.0, seed: int = 0) -> VideoFeatures:
 def test_the_distance_is_the_mean_over_the_repeats() -> None:
     ours, theirs = gathered(60), gathered(60, away=2.0)
     score = ours.distance(theirs)
-    assert score.value.mean == pytest.approx(12, rel=0.3)
-    assert 0 < score.value.deviation < 3
-    assert (score.value.count, score.count_generated, score.count_real) == (5, 60, 60)
+    assert score.mean == pytest.approx(12, rel=0.3)
+    assert 0 < score.deviation < 3
+    assert (score.count_generated, score.count_real) == (60, 60)
     assert not score.rank_deficient
-    assert gathered(60).distance(ours).value.mean == 0
+    assert gathered(60).distance(ours).mean == 0
     assert gathered(3).distance(theirs).rank_deficient
 
 
@@ -118,7 +116,7 @@ def test_what_cannot_be_compared_is_refused() -> None:
     ours = gathered(4)
     with pytest.raises(InputError, match="at least two videos in each set, not 1"):
         ours.distance(gathered(1))
-    with pytest.raises(InputError, match="their seed is 0 and 7"):
-        ours.distance(VideoFeatures(replace(SAMPLING, seed=7), SETTINGS))
+    with pytest.raises(InputError, match="their stride is 2 and 7"):
+        ours.distance(VideoFeatures(replace(SAMPLING, stride=7), SETTINGS))
     with pytest.raises(InputError, match=r"features of the video b are not finite"):
         ours.add("b", np.full((5, 3), np.nan))

@@ -38,7 +38,6 @@ def printable(text: str, kept: str = "") -> str:
     """Return a text whose control characters, which file names may hold, are spelled out.
 
     Args:
-        text: any text.
         kept: control characters that stay.
     """
     return "".join(
@@ -93,11 +92,7 @@ def _print_failures(report: "BatchReport") -> None:
 
 
 class Report:
-    """Shows the progress of stages; use it in a ``with`` statement and call it as progress goes.
-
-    Args:
-        quiet: show nothing.
-    """
+    """Shows the progress of stages; use it in a ``with`` statement and call it as progress goes."""
 
     def __init__(self, quiet: bool = False) -> None:
         self._quiet = quiet
@@ -131,7 +126,6 @@ class Report:
 
         Args:
             stage: what is being done, in words; another one begins another bar.
-            done: steps done.
             total: steps in all, None where that is not known.
         """
         begins = stage != self._stage

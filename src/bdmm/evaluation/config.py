@@ -23,7 +23,6 @@ class EvalConfig:
     """How clips are scored. It can be sent to another process.
 
     Attributes:
-        protocol: name of the rules, see `metrics.protocols`.
         detectors: folder with the weights of networks behind metrics; see
             `metrics.weight_files.find_weights`.
         vgg19: file of VGG-19's weights; from that folder if None.
@@ -105,8 +104,6 @@ class EvalItem:
     """One clip of one system. It can be sent to another process.
 
     Attributes:
-        system: its name in reports.
-        clip: its name.
         group: clips of one group are averaged together.
         identity: all that the frames depend on, for JSON.
         open: notify -> (frames per second, frames in order). It calls ``notify`` with a sentence

@@ -47,13 +47,7 @@ def evaluate_clips(
     read from the folder.
 
     Args:
-        weights: see `list_systems`.
-        data: see `choose_clips`.
         folder: of the report, made where it is missing.
-        config: how frames are made and scored.
-        split: see `choose_clips`.
-        limit: see `choose_clips`.
-        progress: called as clips are done.
 
     Raises:
         InputError: see `choose_clips`, `list_systems` and `run`.
@@ -91,9 +85,6 @@ def score_stored(
     Args:
         generated: a video, folder of pictures or folder of clips, as ``NAME=PATH`` or bare.
         target: the true frames; None where the output holds them.
-        folder: of the report, made where it is missing.
-        config: how frames are scored.
-        progress: called as clips are done.
 
     Raises:
         InputError: see `find_stored` and `run`.
@@ -125,12 +116,6 @@ def run(
     items: Sequence[EvalItem], config: EvalConfig, folder: Path, progress: Progress = no_progress
 ) -> Results:
     """Score clips and return the results; finished clips are not scored again.
-
-    Args:
-        items: all clips of all systems.
-        config: how they are scored.
-        folder: of the report, made where it is missing.
-        progress: called as clips are done.
 
     Raises:
         InputError: weights behind a metric are damaged, the disk is full, or not one clip could be

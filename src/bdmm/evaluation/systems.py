@@ -22,11 +22,7 @@ BASELINES = (COPY, COARSE)
 
 
 class Copy:
-    """The source frame for every frame: a renderer that ignores the motion.
-
-    Args:
-        device: of the frames.
-    """
+    """The source frame for every frame: a renderer that ignores the motion."""
 
     name: str = COPY
     joints: tuple[int, ...] = COCO18
@@ -53,7 +49,6 @@ def open_system(where: str, device: torch.device | str = "cpu") -> Renderer:
 
     Args:
         where: `COPY`, `COARSE`, or weights, see `inference.renderers.load_network`.
-        device: of the network.
 
     Raises:
         InputError: the weights are missing, damaged or not ours.
@@ -71,7 +66,6 @@ def list_systems(weights: Sequence[str], baselines: Sequence[str] = BASELINES) -
     Args:
         weights: paths, or names of weights that ship, as ``NAME=PATH`` or bare. A bare one is named
             after the file, or after the folder of a run.
-        baselines: some of `BASELINES`.
 
     Raises:
         InputError: a weights file is missing, or two systems have one name.

@@ -42,11 +42,7 @@ class Kind:
     """A row of the table of detectors.
 
     Attributes:
-        distance: see `Detector`.
-        unit: see `Detector`.
-        dimension: see `Detector`.
         size: height and width of the network's input.
-        weights: the file.
         read: (path, accepted SHA-256 or None) -> (network on the CPU, the file's SHA-256).
     """
 
@@ -130,9 +126,6 @@ def extract_features(
     """Return a network's feature vectors; clips go through it one by one.
 
     Args:
-        network: on its device.
-        size: height and width of its input.
-        resize: how frames are brought to its size.
         frames: frames or clips, RGB in [-1, 1].
     """
     device = next(network.parameters()).device
@@ -147,7 +140,6 @@ def resized(frames: Float[Tensor, "n 3 h w"], size: int, how: Resize) -> Float[T
 
     Args:
         frames: RGB in [-1, 1].
-        size: new height and width.
         how: ``bilinear`` reads four neighbours, even where it shrinks (pytorch-fid, and the usual
             FVD); ``antialiased`` is Pillow's bicubic filter in floating point (clean-fid).
     """
@@ -175,7 +167,6 @@ def open_detector(
         where: its weights file, or the folder of weights; see `weight_files.find_weights`.
         rules: the protocol: says how FID's frames are resized. FVD's are always bilinear,
             VGG-19's always antialiased.
-        device: of the network.
         sha256: accept this hash instead of the published one; VGG-19 is accepted with any if None.
 
     Raises:

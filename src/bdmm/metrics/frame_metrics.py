@@ -46,7 +46,6 @@ class FramePair:
     """A generated frame and the true one.
 
     Attributes:
-        name: of the frame, for messages and reports.
         generated_uint8: RGB in 0..255.
         target_uint8: RGB in 0..255, of the same size.
         regions: parts of the true frame to score apart, by name.
@@ -80,10 +79,8 @@ def pair_of(
     """Return a generated frame and the true one, rounded to 8 bits as a file would be.
 
     Args:
-        name: of the frame, for messages and reports.
         generated: RGB in [-1, 1]; what lies beyond is clipped.
         target: the same, of the same size.
-        regions: parts of the true frame to score apart.
 
     Raises:
         InputError: a frame holds values that are not finite.
@@ -103,7 +100,6 @@ def score_pair(pair: FramePair, protocol: Protocol) -> dict[str, FrameScores]:
 
     Args:
         pair: frames of one size, at least 11 pixels each way.
-        protocol: says SSIM's range and L1's scale.
     """
     generated = pair.generated_uint8.astype(np.float64)
     target = pair.target_uint8.astype(np.float64)
@@ -152,8 +148,6 @@ def ssim_map(
     """Return SSIM at each pixel and channel where the window fits, `EDGE` less on every side.
 
     Args:
-        generated: float64 levels.
-        target: float64 levels.
         data_range: the range of levels; 0 makes every value NaN.
     """
     assert min(generated.shape[:2]) > 2 * EDGE, "SSIM needs at least 11 pixels each way"

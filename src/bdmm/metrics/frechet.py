@@ -29,7 +29,6 @@ class Moments:
     Attributes:
         mean: ``d`` in float64.
         covariance: ``d d`` in float64, unbiased (divided by the count less one).
-        count: samples.
     """
 
     mean: Float[np.ndarray, "d"]
@@ -42,25 +41,26 @@ class FrechetDistance:
     """A distance and the sizes of its sets.
 
     Attributes:
-        value: the squared distance, which is what FID and FVD report; at least 0.
+        mean: the squared distance, which is what FID and FVD report, at least 0; over repeats where
+            clips are drawn at random.
         count_generated: samples of the one set.
         count_real: samples of the other.
-        dimension: of the features.
-        rank_deficient: a set has no more samples than dimensions, so its covariance is singular.
+        rank_deficient: a set has no more samples than the features have dimensions: its covariance
+            is singular, and the distance may be compared at equal counts only.
+        deviation: over repeats; 0 where nothing is drawn.
     """
 
-    value: float
+    mean: float
     count_generated: int
     count_real: int
-    dimension: int
     rank_deficient: bool
+    deviation: float = 0.0
 
 
 class FeatureStatistics:
     """Mean and covariance of features, in memory of their dimension squared.
 
     Args:
-        dimension: of a feature.
         settings: how the features were made, `Detector.settings`; only equals are compared.
     """
 
@@ -122,12 +122,7 @@ class FeatureStatistics:
 
 
 def frechet_distance(generated: Moments, real: Moments) -> FrechetDistance:
-    """Return the Fréchet distance of two sets; exactly 0 where only rounding differs.
-
-    Args:
-        generated: moments of the one set.
-        real: moments of the other, of the same dimension.
-    """
+    """Return the Fréchet distance of two sets; exactly 0 where only rounding differs."""
     assert generated.mean.shape == real.mean.shape, "features of one detector"
     away = generated.mean - real.mean
     traces = float(np.trace(generated.covariance) + np.trace(real.covariance))
@@ -135,10 +130,9 @@ def frechet_distance(generated: Moments, real: Moments) -> FrechetDistance:
     dimension = len(away)
     rounding = 8 * dimension * _EPSILON * traces
     return FrechetDistance(
-        value=value if value > rounding else 0.0,
+        mean=value if value > rounding else 0.0,
         count_generated=generated.count,
         count_real=real.count,
-        dimension=dimension,
         rank_deficient=min(generated.count, real.count) <= dimension,
     )
 

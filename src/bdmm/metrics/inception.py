@@ -173,11 +173,7 @@ class Inception(nn.Module):
 
 
 class FixedNorm(nn.Module):
-    """Normalises each channel; tensors are named as `torch.nn.BatchNorm2d` names them.
-
-    Args:
-        channels: of the input.
-    """
+    """Normalises each channel; tensors are named as `torch.nn.BatchNorm2d` names them."""
 
     weight: Tensor
     bias: Tensor
@@ -214,11 +210,7 @@ class ConvNorm(nn.Module):
 
 
 class Block(nn.Module):
-    """Parallel branches, their channels joined.
-
-    Attributes:
-        channels: it yields.
-    """
+    """Parallel branches, their channels joined."""
 
     def __init__(self, inputs: int, branches: Sequence[Branch]) -> None:
         super().__init__()

@@ -57,7 +57,6 @@ def keypoint_error(generated: Keypoints, driving: Keypoints, height: int) -> Key
     Args:
         generated: detected in the generated frames, pixels of ``height``.
         driving: the true ones, in the same pixels.
-        height: of the frames.
     """
     torso = torso_lengths(driving)
     counted = _seen(driving) & torso.isfinite()[:, None]
@@ -96,7 +95,6 @@ def detect_keypoints(frames: Iterable[FrameArray], fps: Fraction) -> Keypoints:
 
     Args:
         frames: RGB in 0..255, all of one size; read once.
-        fps: frames per second.
 
     Raises:
         InputError: there are no frames, or one cannot be read.

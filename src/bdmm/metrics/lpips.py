@@ -31,10 +31,6 @@ class Layer:
 
     Attributes:
         file_index: ``N`` in the file's ``features.N``.
-        channels: it yields.
-        kernel: its height and width.
-        stride: of the convolution.
-        padding: on each side.
         pool: size of the max-pool of stride 2 before it, 0 for none.
         read: whether LPIPS reads what comes out of its ReLU.
     """
@@ -119,7 +115,6 @@ class Lpips(nn.Module):
         network: ``alex`` or ``vgg``.
 
     Attributes:
-        network: its name.
         hashes: SHA-256 of each weights file that was loaded, by ``backbone`` and ``heads``.
     """
 
@@ -167,8 +162,6 @@ def layer_distance(
     """Return one depth's part of the distance.
 
     Args:
-        generated: features of the one picture.
-        target: of the other.
         head: weight of each channel, none negative.
     """
     away = (_unit(generated) - _unit(target)) ** 2
@@ -185,7 +178,6 @@ def load_lpips(
     """Read LPIPS, on the CPU, in float32.
 
     Args:
-        network: ``alex`` or ``vgg``.
         backbone: torchvision's weights, ``.pth`` or safetensors with the same names.
         heads: version 0.1's heads, ``.pth`` or safetensors with the same names.
         backbone_sha256: accept this hash instead of the published one.

@@ -15,7 +15,6 @@ class VideoDistance:
     """One Fréchet video distance.
 
     Attributes:
-        name: in reports.
         frames: frames of a clip that the detector is shown.
         stride: every N-th frame is taken: 16 frames at stride 8 stand for 128.
         real: which split the real clips come from.
@@ -30,22 +29,24 @@ class VideoDistance:
     repeats: int = 50
     size: int = 224
 
+    @property
+    def reach(self) -> int:
+        """Return the frames of the video from a clip's first to its last."""
+        return (self.frames - 1) * self.stride + 1
+
 
 @dataclass(frozen=True)
 class Protocol:
     """Rules of scoring.
 
     Attributes:
-        name: in reports.
         frame_size: pixels of the square frames that are scored, or None for frames as they are.
         ssim_range: the range that SSIM's constants are taken from: brightest minus darkest level
             of the ``generated`` frame, or the ``full`` 255.
         l1_levels: difference in 8-bit levels that counts as 1: 127.5 for images in [-1, 1], 255
             for images in [0, 1].
-        lpips: backbones of LPIPS.
         fid_resize: how frames are brought to the detector's 299 pixels.
         fid_real: which split the real frames come from.
-        video_distances: the Fréchet video distances.
         regions: whether the person's, face's and hands' regions are scored too.
         temporal: whether the warping error between neighbouring frames is measured.
     """

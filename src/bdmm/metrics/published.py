@@ -20,7 +20,6 @@ class PublishedValue:
     """A printed number.
 
     Attributes:
-        mean: of the metric.
         deviation: over 50 repeats; None where none is printed.
     """
 
@@ -33,8 +32,6 @@ class PublishedTable:
     """A printed table.
 
     Attributes:
-        source: where it is printed.
-        dataset: that it is about.
         rows: system or variant -> metric -> number; metrics without a printed
             number are left out.
     """

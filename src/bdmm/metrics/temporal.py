@@ -25,14 +25,12 @@ class WarpingError:
     """The step from a frame to the next.
 
     Attributes:
-        name: of the first frame.
         generated: mean over trusted pixels of the squared difference, summed over RGB in [0, 1];
             NaN where no pixel can be trusted.
         target: the same of the true video.
         trusted: share of the pixels whose flow can be trusted.
     """
 
-    name: str
     generated: float
     target: float
     trusted: float
@@ -65,12 +63,7 @@ def dense_flow(start_uint8: Levels, end_uint8: Levels) -> Float[np.ndarray, "h w
 def trusted_pixels(
     flow: Float[np.ndarray, "h w 2"], flow_back: Float[np.ndarray, "h w 2"]
 ) -> Bool[np.ndarray, "h w"]:
-    """Return where flow and the flow back agree (Sundaram et al. 2010) and stay in the frame.
-
-    Args:
-        flow: from the first frame to the second.
-        flow_back: from the second to the first.
-    """
+    """Return where flow and the flow back agree (Sundaram et al. 2010) and stay in the frame."""
     returned = _follow(flow_back, flow)
     gap = ((flow + returned) ** 2).sum(-1)
     size = (flow**2).sum(-1) + (returned**2).sum(-1)
@@ -86,7 +79,6 @@ def _step(before: FramePair, after: FramePair) -> WarpingError:
     back = dense_flow(after.target_uint8, before.target_uint8)
     trusted = trusted_pixels(flow, back)
     return WarpingError(
-        name=before.name,
         generated=_difference(before.generated_uint8, after.generated_uint8, flow, trusted),
         target=_difference(before.target_uint8, after.target_uint8, flow, trusted),
         trusted=float(trusted.mean()),

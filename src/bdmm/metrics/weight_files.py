@@ -38,8 +38,6 @@ class WeightFile:
 
     Attributes:
         name: as it is published.
-        what: for messages.
-        url: where to get it.
         sha256: the hashes that are accepted, of the file under its names.
         other_names: under which the same tensors are found.
     """
@@ -182,12 +180,7 @@ def download_weights(
     The file appears whole and with the right hash, or not at all. One that is there already stays.
 
     Args:
-        known: what to fetch.
-        where: the folder of detectors.
         progress: called with (bytes so far, bytes in all or None) after each piece.
-
-    Returns:
-        The file.
 
     Raises:
         InputError: it cannot be fetched or written, or what came is another file.
@@ -221,11 +214,7 @@ def download_missing(
 
     Args:
         wanted: what may be missing.
-        where: the folder of detectors.
         progress: called with (file, bytes so far, bytes in all) after each piece.
-
-    Returns:
-        What was fetched.
 
     Raises:
         InputError: see `download_weights`.
@@ -271,8 +260,6 @@ def read_checked(
     """Read a weights file whose hash is right; nothing in it is run.
 
     Args:
-        path: safetensors or ``.pth``.
-        known: what it should be.
         sha256: accept this hash instead of the published ones.
 
     Returns:
@@ -294,8 +281,6 @@ def check_hash(
     """Return a file's SHA-256 if it is the right one.
 
     Args:
-        path: the file.
-        known: what it should be.
         sha256: accept this hash instead of the published ones.
         called: name of the file in messages, by default its path.
 

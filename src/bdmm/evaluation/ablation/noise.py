@@ -86,9 +86,7 @@ def noisy_keypoints(
 
     Args:
         keypoints: ``t 29 3`` (x, y, confidence) in pixels, of a whole clip.
-        noise: its amounts.
         scale: pixels per pixel at 256.
-        random: decides which.
     """
     frames, joints = keypoints.shape[:2]
     result = keypoints.clone()
@@ -115,10 +113,7 @@ def noisy_motion(
     does with poses that are not trusted. Frozen frames repeat a pose.
 
     Args:
-        motion: of a whole clip.
         noise: its amounts; a body's left and right are not swapped.
-        body: that the motion belongs to.
-        random: decides which.
     """
     assert noise.swap == 0, "a fitted body has no left and right to swap"
     frames = len(motion)
@@ -152,11 +147,7 @@ def refitted_motion(
     jitter. The body's shape is taken as known.
 
     Args:
-        motion: of a whole clip.
         keypoints: ``t 29 3`` (x, y, confidence) of the clip in pixels.
-        noise: its amounts.
-        body: that the motion belongs to.
-        random: decides which.
     """
     pixels = min(motion.size) / 256
     deep = body.keypoints(motion.shape, motion.rotations)
@@ -181,8 +172,6 @@ def in_runs(
     """Return for each frame and row whether a fault is there: in runs of `RUN` frames.
 
     Args:
-        frames: of the clip.
-        rows: with independent faults.
         share: of frames with a fault, in [0, 1].
         random: the same state gives nested results for growing shares.
     """

@@ -40,7 +40,6 @@ class Ablation:
 
     Attributes:
         key: short name, for options and folders.
-        name: in the paper's table.
         table: that table; None for the full model, which is in both.
         network: settings of the network that are turned off.
         losses: losses whose weight becomes 0.
@@ -98,8 +97,6 @@ def ablated(base: TrainSettings, row: Ablation, seed: int) -> TrainSettings:
     """Return the settings of a row: the full model's without what the row leaves out.
 
     Args:
-        base: of the full model.
-        row: the row.
         seed: decides the initial weights and the samples, alike for all rows.
     """
     return replace(
@@ -119,7 +116,6 @@ def choose_rows(base: TrainSettings, keys: Sequence[str] = ()) -> list[Ablation]
     """Return rows in the paper's order, always with the full model.
 
     Args:
-        base: of the full model.
         keys: short names; all rows that change something if empty.
 
     Raises:
@@ -145,9 +141,7 @@ class Study:
         base: settings of the full model; the seed does not count.
         rows: that are trained, the full model among them.
         seeds: every row is trained once with each.
-        material: the training data.
         test: prepared clips, or folders of them, that all rows are scored on.
-        folder: of the study.
         split: only test clips of this split; all if None.
         limit: at most so many test clips, spread over all.
     """
@@ -178,10 +172,6 @@ class Study:
 def check(study: Study, config: EvalConfig) -> None:
     """Check all that could go wrong, without writing anything.
 
-    Args:
-        study: the ablation.
-        config: how it will be scored.
-
     Raises:
         InputError: there are no clips or they do not fit the network, a clip is in the training and
             in the test data, weights of VGG-19 or of a metric are missing or damaged, or the
@@ -201,11 +191,6 @@ def check(study: Study, config: EvalConfig) -> None:
 
 def train_rows(study: Study, machine: Machine, progress: Progress) -> bool:
     """Train what is not finished; return False if that was stopped by a signal.
-
-    Args:
-        study: checked.
-        machine: what it is computed on.
-        progress: called with the run and its steps.
 
     Raises:
         InputError: see `training.start.start`.
@@ -231,11 +216,6 @@ def train_rows(study: Study, machine: Machine, progress: Progress) -> bool:
 
 def score_rows(study: Study, config: EvalConfig, progress: Progress = no_progress) -> Report:
     """Score every run of a trained study, and the baselines, and write the report.
-
-    Args:
-        study: trained.
-        config: how frames are made and scored.
-        progress: called as clips are done.
 
     Raises:
         InputError: see `evaluate_clips`.

@@ -31,7 +31,6 @@ class RowResult:
     """A row over its seeds.
 
     Attributes:
-        row: the row.
         seeds: seed -> region -> metric -> mean over all frames of all clips.
         means: the mean over the seeds, and their sample deviation (NaN for a single seed).
         differences: likewise of the difference to the full model of the same seed.

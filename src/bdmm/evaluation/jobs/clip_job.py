@@ -37,7 +37,6 @@ class ClipJob:
     """One clip of one system, and the files of its results.
 
     Attributes:
-        item: the clip.
         rows: file for its numbers.
         pictures: new folder for its pictures; None for none.
         features: files for features of its frames; None for none.
@@ -63,11 +62,6 @@ class ClipJob:
 
 def score_clip(job: ClipJob, config: EvalConfig, threads: int = 1) -> None:
     """Score a clip and leave its rows, and what else is wanted of it, on disk.
-
-    Args:
-        job: the clip.
-        config: how it is scored.
-        threads: that score.
 
     Raises:
         InputError: its frames cannot be made or read, or nothing can be written.

@@ -5,9 +5,10 @@ FID and FVD, or their likes in other features. Features lie in files, see `distr
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from bdmm.data.clip_store import PreparedClip, find_clips
 from bdmm.errors import InputError
@@ -25,9 +26,9 @@ from bdmm.files.worker_pool import run_jobs
 from bdmm.media.pixels import to_pictures
 from bdmm.metrics.detectors import Detector
 from bdmm.metrics.frame_metrics import FramePair
-from bdmm.metrics.frechet import FeatureStatistics
+from bdmm.metrics.frechet import FeatureStatistics, FrechetDistance
 from bdmm.metrics.protocols import VideoDistance
-from bdmm.metrics.video_distance import ClipSampling, VideoFeatures
+from bdmm.metrics.video_distance import VideoFeatures
 
 TRAIN, TEST = "train", "test"
 """Real frames are those of the training set, or the true frames of the scored clips."""
@@ -41,14 +42,7 @@ _AT_ONCE = 24
 def feature_files(
     folder: Path, stem: str, item: EvalItem, config: EvalConfig
 ) -> FeatureFiles | None:
-    """Return the files of a clip's features; None where there is no detector.
-
-    Args:
-        folder: of features.
-        stem: of the clip's other files.
-        item: the clip.
-        config: says which detectors.
-    """
+    """Return the files of a clip's features; None where there is no detector."""
     detectors = open_set_detectors(config)
     if not detectors.any:
         return None
@@ -68,8 +62,6 @@ def compare_distributions(
 
     Args:
         scored: clips that all systems finished.
-        config: says which detectors, and where the training set is.
-        folder: of features.
 
     Raises:
         InputError: the training set or a file of features is damaged.
@@ -99,7 +91,6 @@ def distribution_distances(
     Args:
         generated: of each system.
         real: of `TEST`, and of `TRAIN` if that is known.
-        detectors: that made the features.
 
     Returns:
         (distances, distance -> why it is not computed).
@@ -110,20 +101,14 @@ def distribution_distances(
     found: list[DistributionDistance] = []
     missing: dict[str, str] = {}
     for split, files in real.items():
-        for detector in detectors.frames:
-            name = detector.distance if split == TRAIN else f"{detector.distance}-Test"
-            truth = _statistics(files, detector)
+        for name, needed, gather in _sets(split, detectors):
+            truth = gather(files)
             for system, own in generated.items():
-                ours = _statistics(own, detector)
+                ours = gather(own)
                 if min(ours.count, truth.count) < 2:
-                    missing[name] = "not computed: needs at least two frames in each set"
+                    missing[name] = f"not computed: needs {needed}"
                     continue
-                one = ours.distance(truth)
-                counts = one.count_generated, one.count_real, one.rank_deficient
-                found.append(DistributionDistance(system, name, one.value, 0.0, *counts))
-        for row in detectors.video_distances if detectors.clips else ():
-            if row.real == split:
-                found += _of_videos(row, generated, files, detectors.clips[0], missing)
+                found.append(_named(system, name, ours, truth))
     if TRAIN not in real:
         names = [one.distance for one in detectors.frames]
         names += ["FVD-Train"] if detectors.clips else []
@@ -131,7 +116,26 @@ def distribution_distances(
     return found, missing
 
 
-def _statistics(files: Files, detector: Detector) -> FeatureStatistics:
+def _sets(
+    split: str, detectors: SetDetectors
+) -> Iterator[tuple[str, str, Callable[[Files], FeatureStatistics | VideoFeatures]]]:
+    """Yield (distance, what it needs, what gathers a set) for the real frames of a split."""
+    for detector in detectors.frames:
+        name = detector.distance if split == TRAIN else f"{detector.distance}-Test"
+        yield name, "at least two frames in each set", partial(_statistics, detector)
+    for row in detectors.video_distances if detectors.clips else ():
+        if row.real == split:
+            needed = f"two videos of at least {row.reach} frames"
+            yield row.name, needed, partial(_videos, row, detectors.clips[0])
+
+
+def _named(system: str, name: str, ours: Any, real: Any) -> DistributionDistance:
+    one: FrechetDistance = ours.distance(real)
+    counts = one.count_generated, one.count_real, one.rank_deficient
+    return DistributionDistance(system, name, one.mean, one.deviation, *counts)
+
+
+def _statistics(detector: Detector, files: Files) -> FeatureStatistics:
     """Gather the features of all clips, one file at a time."""
     statistics = FeatureStatistics(detector.dimension, detector.settings)
     for clip in sorted(files):
@@ -141,33 +145,10 @@ def _statistics(files: Files, detector: Detector) -> FeatureStatistics:
     return statistics
 
 
-def _of_videos(
-    row: VideoDistance,
-    generated: Mapping[str, Files],
-    real: Files,
-    detector: Detector,
-    missing: dict[str, str],
-) -> list[DistributionDistance]:
-    found = []
-    truth = _videos(row, real, detector)
-    for system, own in generated.items():
-        ours = _videos(row, own, detector)
-        if min(len(ours), len(truth)) < 2:
-            reach = ClipSampling.of(row).reach
-            missing[row.name] = f"not computed: needs two videos of at least {reach} frames"
-            continue
-        one = ours.distance(truth)
-        counts = one.count_generated, one.count_real, one.rank_deficient
-        mean, deviation = one.value.mean, one.value.deviation
-        found.append(DistributionDistance(system, row.name, mean, deviation, *counts))
-    return found
-
-
-def _videos(row: VideoDistance, files: Files, detector: Detector) -> VideoFeatures:
-    sampling = ClipSampling.of(row)
-    videos = VideoFeatures(sampling, detector.settings)
+def _videos(row: VideoDistance, detector: Detector, files: Files) -> VideoFeatures:
+    videos = VideoFeatures(row, detector.settings)
     for clip, path in files.items():
-        rows = read_features(path).get(sampling_key(sampling))
+        rows = read_features(path).get(sampling_key(row))
         if rows is not None:
             videos.add(clip, rows.numpy())
     return videos

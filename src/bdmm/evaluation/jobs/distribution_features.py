@@ -6,7 +6,7 @@ share it.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -23,7 +23,7 @@ from bdmm.media.image import Picture
 from bdmm.media.pixels import to_frames
 from bdmm.metrics.detectors import KINDS, Detector, open_detector
 from bdmm.metrics.protocols import VideoDistance
-from bdmm.metrics.video_distance import ClipSampling, VideoClips
+from bdmm.metrics.video_distance import VideoClips
 from bdmm.metrics.weight_files import MissingDetector
 
 _BATCH = 8
@@ -37,7 +37,6 @@ class SetDetectors:
     Attributes:
         frames: of frames.
         clips: of clips; I3D or nothing.
-        video_distances: the protocol's.
         not_computed: distance -> why.
     """
 
@@ -90,7 +89,6 @@ class FeatureFiles:
     """Files of the features of one clip.
 
     Attributes:
-        generated: of the generated frames.
         true: of the true ones; the first system to be scored writes it.
     """
 
@@ -106,9 +104,6 @@ class FeatureCollector(AbstractContextManager["FeatureCollector"]):
     """Shows the frames of one clip to detectors; use it in a ``with`` statement.
 
     Args:
-        name: of the clip.
-        files: of the features.
-        detectors: of frames and clips.
         every: only every N-th frame is shown to detectors of frames.
     """
 
@@ -189,19 +184,14 @@ class _Side(AbstractContextManager["_Side"]):
         """Return features of clips by `sampling_key`; none of clips longer than the video."""
         found: dict[str, Tensor] = {}
         video = VideoClips(self._name, len(cache), cache.frames)
-        for sampling in samplings(self._detectors.video_distances):
-            if len(cache) >= sampling.reach:
+        for sampling in self._detectors.video_distances:
+            if sampling_key(sampling) not in found and len(cache) >= sampling.reach:
                 rows = video.features(sampling, self._detectors.clips[0])
                 found[sampling_key(sampling)] = torch.from_numpy(rows)
         return found
 
 
-def samplings(rows: Sequence[VideoDistance]) -> list[ClipSampling]:
-    """Return the ways in which clips are cut for some distances, each once."""
-    return list(dict.fromkeys(ClipSampling.of(row) for row in rows))
-
-
-def sampling_key(sampling: ClipSampling) -> str:
+def sampling_key(sampling: VideoDistance) -> str:
     """Return the name of the features of clips in a file."""
     return f"i3d {sampling.frames} {sampling.stride}"
 

@@ -41,7 +41,6 @@ class FeatureMetric:
     """A distance of pictures.
 
     Attributes:
-        name: in reports.
         hashes: SHA-256 of each of its files, by a name for it.
         distances: (pictures ``b 3 h w`` in [-1, 1], target ``3 h w``) -> ``b``, 0 where equal.
     """
@@ -81,7 +80,6 @@ def feature_distances(
 
     Args:
         pair: with the person's region, if the person shall be scored.
-        metrics: any number.
     """
     if not metrics:
         return {}
@@ -103,9 +101,6 @@ def feature_distances(
 @lru_cache(maxsize=1)
 def open_feature_metrics(config: EvalConfig) -> tuple[list[FeatureMetric], dict[str, str]]:
     """Load the metrics whose weights are at hand.
-
-    Args:
-        config: says where they are and which LPIPS the protocol wants.
 
     Returns:
         (metrics, name -> why it is not computed, for the others).

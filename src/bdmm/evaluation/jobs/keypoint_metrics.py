@@ -82,12 +82,7 @@ class FrameCache(AbstractContextManager["FrameCache"]):
 
 
 class KeypointMetrics(AbstractContextManager["KeypointMetrics"]):
-    """Keeps a clip's frames on disk and detects the person in them at the end.
-
-    Args:
-        folder: of the temporary file of frames.
-        fps: frames per second.
-    """
+    """Keeps a clip's frames on disk and detects the person in them at the end."""
 
     def __init__(self, folder: Path, fps: float) -> None:
         self._cache = FrameCache(folder)

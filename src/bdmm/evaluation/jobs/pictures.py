@@ -37,7 +37,6 @@ class Pictures:
 
     Args:
         folder: exists; `SHEET`, `WORST` and `VIDEO` are written into it.
-        fps: frames per second of the video.
     """
 
     def __init__(self, folder: Path, fps: float) -> None:
@@ -89,7 +88,6 @@ def columns(pairs: Iterable[FramePair], difference: bool) -> Picture:
     """Return frames side by side: the true one, below it the generated one.
 
     Args:
-        pairs: at least one.
         difference: show the absolute difference below both.
     """
     stacks = []

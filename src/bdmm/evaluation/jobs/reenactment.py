@@ -39,14 +39,10 @@ class Reenactment:
     """A clip whose frames any renderer can make again.
 
     Attributes:
-        clip: the clip.
         source_frame: number of the frame that serves as the photo.
         inputs: that photo and the driving motion.
-        frame_count: frames that are made.
 
     Args:
-        clip: a prepared clip.
-        config: the source frame, warps, background and number of frames.
         motion: that drives the source in place of the clip's own, all its frames.
         keypoints: ``t 29 3`` that heatmaps are drawn from in place of the motion's.
 
@@ -131,8 +127,6 @@ def reenactment_items(
 
     Args:
         systems: name -> what `open_system` takes.
-        clips: folders of prepared clips.
-        config: says how frames are made.
 
     Raises:
         InputError: there is no GPU although the device is ``cuda``.

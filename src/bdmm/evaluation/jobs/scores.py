@@ -34,7 +34,6 @@ class FrameRow:
     """Scores of one frame.
 
     Attributes:
-        frame: its number in the clip.
         scores: region -> metric -> number. The warping error of the step to the next frame is in
             the row of the first one: ``warping``, and ``warping_true`` of the true video.
     """
@@ -53,8 +52,6 @@ def score_frames(
 
     Args:
         frames: of one clip, in order, `fitted`.
-        config: says the protocol, and on which frames features are compared.
-        metrics: of features.
         threads: that score; frames are made or read in the caller's.
     """
     rules = config.rules
@@ -107,9 +104,6 @@ def write_rows(
     """Write rows as they come; the file appears when all are written.
 
     Args:
-        path: the file.
-        head: what it is about.
-        rows: of one clip and system.
         foot: called at the end for what is then known.
 
     Raises:
@@ -205,14 +199,9 @@ class ClipResult:
     """Numbers of one clip of one system.
 
     Attributes:
-        system: its name.
-        clip: its name.
-        group: clips of one group are averaged together.
         frames: that were scored.
-        fps: frames per second.
         scores: region -> metric -> summary of the frames.
         rows_file: name of the file with the row of each frame.
-        notes: sentences for the user, such as frames that were left out.
     """
 
     system: str
@@ -250,13 +239,7 @@ class GroupMean:
 
 @dataclass(frozen=True)
 class Failure:
-    """A clip of a system that could not be scored.
-
-    Attributes:
-        system: its name.
-        clip: its name.
-        reason: one sentence.
-    """
+    """A clip of a system that could not be scored."""
 
     system: str
     clip: str
@@ -268,9 +251,6 @@ class DistributionDistance:
     """A Fréchet distance between a system's frames or clips and real ones.
 
     Attributes:
-        system: its name.
-        name: of the distance.
-        mean: the distance.
         deviation: over repeats; 0 where nothing is drawn at random.
         count_generated: frames or videos of the system.
         count_real: real frames or videos.
@@ -292,13 +272,10 @@ class Results:
     """All clips of all systems.
 
     Attributes:
-        clips: that were scored.
-        failures: that were not.
         left_out: names of the clips that some system failed at: they count in no mean, so that
             systems are compared on the same frames.
         groups: system -> group -> region -> metric -> mean; the group `ALL` is there if there is
             more than one.
-        sets: distribution distances of the systems.
         sets_missing: such distance -> why it is not computed.
     """
 

@@ -46,7 +46,6 @@ class StoredClip:
     """One clip of a system's output.
 
     Attributes:
-        name: of the clip.
         kind: ``pair`` of two places, or one place that holds the truth as well.
         generated: a video or a folder.
         target: a video or a folder; of ``strips`` and ``gfla`` the same as ``generated``.
@@ -73,13 +72,7 @@ class StoredClip:
 
 
 def stored_items(system: str, clips: Sequence[StoredClip], config: EvalConfig) -> list[EvalItem]:
-    """Return the clips of a system as items of an evaluation.
-
-    Args:
-        system: its name.
-        clips: see `find_stored`.
-        config: says the frames' size and whether bad ones are left out.
-    """
+    """Return the clips of a system as items of an evaluation."""
     return [
         EvalItem(
             system,

@@ -36,7 +36,6 @@ class Entry:
 
     Attributes:
         name: in the table.
-        report: with its numbers.
         system: its name in the report.
     """
 

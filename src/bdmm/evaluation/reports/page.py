@@ -45,8 +45,6 @@ def save_page(folder: Path, report: Report, embedded: int = EMBEDDED_BYTES) -> P
     """Write ``report.html`` into the folder of a report and return its path.
 
     Args:
-        folder: with the report's rows and pictures.
-        report: what was measured.
         embedded: bytes of videos that the page may embed.
 
     Raises:

@@ -29,10 +29,8 @@ class Report:
         protocol: the rules, as JSON.
         settings: of this evaluation, as JSON.
         systems: name, place and SHA-256 of each.
-        results: per clip and averaged.
         detectors: SHA-256 of every file of weights behind a metric, by a name for it.
         not_computed: metric -> why.
-        versions: of the programs.
     """
 
     kind: str

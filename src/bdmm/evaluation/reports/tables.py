@@ -34,10 +34,7 @@ class Column:
     """A column, or a metric that gets one.
 
     Attributes:
-        label: its heading.
-        better: which way is better.
         digits: after the point.
-        meaning: for a legend.
     """
 
     label: str
@@ -79,7 +76,6 @@ class Value:
     """The content of a cell.
 
     Attributes:
-        mean: the number.
         deviation: None or NaN where there is none.
     """
 
@@ -92,7 +88,6 @@ class Row:
     """A row.
 
     Attributes:
-        name: of the system.
         values: one for each column, None where there is none.
     """
 
@@ -105,12 +100,9 @@ class Table:
     """A table of measured numbers, with published ones under a heading of their own if wanted.
 
     Attributes:
-        title: above it.
-        columns: of numbers.
         rows: measured; the best of each column is in bold.
         published: printed by others, never in bold.
         published_heading: says where they are printed.
-        notes: sentences below it.
     """
 
     title: str
@@ -131,10 +123,7 @@ def table_of(
     """Return the table of some systems' means.
 
     Args:
-        title: above it.
-        means: of the systems.
         regions: that get columns; all if None.
-        notes: sentences below it.
         sets: distribution distances, in columns of their own.
     """
     found: dict[str, set[str]] = {}
