@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Ablate:
     """Train the network without each of its parts, and without each loss, and compare.
 
-    bdmm ablate --preset paper --data clips/ --test held_out/ -o ablations/
+    $ bdmm ablate --preset paper --data clips/ --test held_out/ -o ablations/
 
     Every row is trained on the same samples for the same steps. Rerun to resume: finished rows are
     not trained again, and more rows and seeds can be added later.

@@ -12,7 +12,10 @@ from bdmm.files.output_file import check_output
 
 @dataclass(frozen=True)
 class Convert:
-    """Turn the paper's released generator weights (.pth) into a bdmm weights file, or one back."""
+    """Turn the paper's released generator weights (.pth) into a bdmm weights file, or one back.
+
+    $ bdmm convert latest_net_G.pth -o released.safetensors
+    """
 
     weights: tyro.conf.Positional[Path]
     """The released file, mostly named latest_net_G.pth; or a bdmm weights file made from one."""

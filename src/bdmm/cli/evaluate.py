@@ -84,7 +84,7 @@ class Scoring:
 class Evaluate:
     """Evaluate networks by self-reenactment of prepared clips and write a report.
 
-    bdmm evaluate --weights layered --data clips/ -o report/
+    $ bdmm evaluate --weights layered --data clips/ -o report/
 
     One frame of each clip is the photo, the clip's own motion drives it, and its other frames are
     the truth. The baselines copy and coarse are always included. Rerun to resume.
@@ -146,9 +146,8 @@ class Evaluate:
 class Score:
     """Score any system's frames on disk against the true frames and write a report.
 
-    bdmm score generated/ true/ -o report/
-
-    bdmm score ours=strips/ -o report/
+    $ bdmm score generated/ true/ -o report/
+    $ bdmm score ours=strips/ -o report/
 
     Rerun to resume.
     """
@@ -183,7 +182,7 @@ class Score:
 class Table:
     """Put the systems of several reports into one table: Markdown, LaTeX and HTML.
 
-    bdmm table ours=report1 warp=report2:coarse -o table/
+    $ bdmm table ours=report1 warp=report2:coarse -o table/
     """
 
     reports: Annotated[

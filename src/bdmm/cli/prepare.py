@@ -16,7 +16,7 @@ from bdmm.errors import InputError
 class Prepare:
     """Turn FashionVideo, iPER or any folder of videos into prepared clips for training.
 
-    bdmm prepare fashion/ -o fashion_clips/
+    $ bdmm prepare fashion/ -o fashion_clips/
 
     Rerun the same command to resume.
     """

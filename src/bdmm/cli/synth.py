@@ -16,7 +16,7 @@ from bdmm.errors import InputError
 class Synth:
     """Render clips of random people with ground truth, ready for training.
 
-    bdmm synth -o people/ --clips 400
+    $ bdmm synth -o people/ --clips 400
 
     Rerun the same command to resume. The same seed gives the same clips for any number of
     processes.

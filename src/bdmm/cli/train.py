@@ -28,7 +28,7 @@ Loss = Literal[
 class Train:
     """Train the network on prepared clips.
 
-    bdmm train --preset paper --data fashion_clips/ -o runs/fashion
+    $ bdmm train --preset paper --data fashion_clips/ -o runs/fashion
 
     Rerun the same command to resume, after Ctrl-C too. The folder then serves as --weights of
     bdmm animate.
