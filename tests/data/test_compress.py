@@ -1,13 +1,20 @@
 """Coding of whole numbers: exact, and damage is noticed."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from bdmm.data.compress import (
     DamagedBlockError,
     join_blocks,
+    load_blocks,
+    load_header,
     pack_map,
     pack_tracks,
+    save_blocks,
     split_blocks,
     unpack_map,
     unpack_tracks,
@@ -65,3 +72,24 @@ def test_a_block_that_is_cut_off_or_of_another_shape_is_noticed() -> None:
 
 def test_blocks_are_taken_apart() -> None:
     assert split_blocks(join_blocks([b"", b"abc", b"d"])) == [b"", b"abc", b"d"]
+
+
+def test_blocks_and_header_come_back_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    save_blocks(path, {"a": b"123", "b": b""}, {"frames": 3})
+    assert load_header(path) == {"frames": 3}
+    assert load_blocks(path, ("b", "a")) == [b"", b"123"]
+    with pytest.raises(InputError, match="prepare the clip again"):
+        load_blocks(path, ("c",))
+
+
+def test_files_that_hold_no_blocks_are_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "noise").write_bytes(b"\xff" * 100)
+    save_file({"a": np.zeros(3, np.uint8)}, tmp_path / "other")
+    for name in ("pipe", "noise", "other", "absent"):
+        with pytest.raises(InputError):
+            load_header(tmp_path / name)
+    for name in ("pipe", "noise", "absent"):
+        with pytest.raises(InputError):
+            load_blocks(tmp_path / name, ("a",))

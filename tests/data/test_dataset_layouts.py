@@ -156,3 +156,11 @@ def test_a_numbered_name_that_exists_already(tmp_path: Path) -> None:
     put(tmp_path, "a b.mp4", "a_b.mp4", "a_b-2.mp4")
     names = [job.name for job in list_clips(tmp_path).jobs]
     assert names == ["a_b", "a_b-2", "a_b-2-2"]
+
+
+def test_a_list_of_absurd_size_is_not_read(tmp_path: Path) -> None:
+    put(tmp_path, "a.mp4")
+    with (tmp_path / "fashion_train.txt").open("wb") as file:
+        file.truncate(2**23)
+    with pytest.raises(InputError, match="at most 4 MiB"):
+        list_clips(tmp_path)

@@ -61,6 +61,37 @@ def test_whatever_a_parser_raises_becomes_a_sentence(error, words, tmp_path: Pat
     assert caught.value.__cause__ is error
 
 
+def _raise_in(module: str, error: type[Exception]) -> None:
+    """Raise an error in a line of the named module."""
+    exec("raise error", {"__name__": module, "error": error})
+
+
+_DEFECTS = (AssertionError, AttributeError, ImportError, NameError, TypeError)
+
+
+@pytest.mark.parametrize("error", _DEFECTS)
+@pytest.mark.parametrize("module", ["bdmm.media.image", "bdmm_synth.bvh.file"])
+def test_a_defect_of_this_package_is_not_called_a_damaged_file(error, module, tmp_path: Path):
+    path = tmp_path / "a.txt"
+    path.touch()
+    with pytest.raises(error), reading(path, SMALL):
+        _raise_in(module, error)
+
+
+@pytest.mark.parametrize(
+    ("module", "error"),
+    [
+        *(("safetensors.torch", error) for error in _DEFECTS),
+        *(("bdmm.media.image", error) for error in (ValueError, KeyError, ZeroDivisionError)),
+    ],
+)
+def test_other_errors_and_those_of_a_library_mean_a_damaged_file(module, error, tmp_path: Path):
+    path = tmp_path / "a.txt"
+    path.touch()
+    with pytest.raises(InputError, match="of another kind"), reading(path, SMALL):
+        _raise_in(module, error)
+
+
 @pytest.mark.parametrize("error", [InputError("mine"), KeyboardInterrupt()])
 def test_sentences_and_interruptions_pass_through(error, tmp_path: Path):
     path = tmp_path / "a.txt"

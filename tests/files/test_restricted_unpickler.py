@@ -167,3 +167,13 @@ def test_our_own_stand_ins_cannot_be_changed_by_a_file(tmp_path: Path):
         with pytest.raises(InputError):
             read_pickle(tmp_path / "build.pkl")
     test_plain_data_comes_back(2, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "program", [b"\x80\x02K\x01K\x02a.", b"\x80\x02K\x01)R.", b"\x80\x02K\x01}b."]
+)
+def test_a_pickle_that_calls_or_fills_a_number_is_damaged(program: bytes, tmp_path: Path):
+    path = tmp_path / "a.pkl"
+    path.write_bytes(program)
+    with pytest.raises(InputError, match="damaged or not a pickle"):
+        read_pickle(path)

@@ -9,12 +9,12 @@ from typing import Literal
 import av
 import numpy as np
 import torch
-from av.error import FFmpegError
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from jaxtyping import UInt8
 
 from bdmm.errors import InputError
 from bdmm.files.output_file import writing
+from bdmm.files.outside import VIDEO, reading
 
 Kind = Literal["colour", "grey"]
 KEY_EVERY = 12
@@ -115,10 +115,8 @@ def read_run(
     Raises:
         InputError: the file is missing or damaged, or has too few frames.
     """
-    try:
+    with reading(path, VIDEO, f"{path} is damaged or cannot be read: prepare the clip again."):
         frames = dict(_decoded(path, start, stop, fps, kind))
-    except (FFmpegError, OSError, ValueError, IndexError) as error:
-        raise InputError(f"{path} is damaged or cannot be read: prepare the clip again.") from error
     missing = next((number for number in range(start, stop) if number not in frames), None)
     if missing is not None:
         raise InputError(f"Frame {missing} of {path} cannot be read: prepare the clip again.")

@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Int, Shaped, UInt8
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.numpy import save
 
 from bdmm.errors import InputError
 from bdmm.files.output_file import writing
+from bdmm.files.outside import CLIP, reading
 
 _FILTERS = [
     {
@@ -199,13 +200,11 @@ def load_header(path: Path) -> dict[str, Any]:
     Raises:
         InputError: the file is missing or damaged.
     """
-    try:
-        with safe_open(path, "numpy") as file:
-            header = json.loads((file.metadata() or {})[_KEY])
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is damaged or missing: prepare the clip again.") from error
+    trouble = f"{path} is damaged: prepare the clip again."
+    with reading(path, CLIP, trouble), safe_open(path, "numpy") as file:
+        header = json.loads((file.metadata() or {})[_KEY])
     if not isinstance(header, dict):
-        raise InputError(f"{path} is damaged: prepare the clip again.")
+        raise InputError(trouble)
     return header
 
 
@@ -215,8 +214,6 @@ def load_blocks(path: Path, names: Iterable[str]) -> list[bytes]:
     Raises:
         InputError: the file is damaged, or has no such block.
     """
-    try:
-        with safe_open(path, "numpy") as file:
-            return [file.get_tensor(name).tobytes() for name in names]
-    except (SafetensorError, OSError, ValueError, TypeError) as error:
-        raise InputError(f"{path} is damaged or incomplete: prepare the clip again.") from error
+    trouble = f"{path} is damaged or incomplete: prepare the clip again."
+    with reading(path, CLIP, trouble), safe_open(path, "numpy") as file:
+        return [file.get_tensor(name).tobytes() for name in names]

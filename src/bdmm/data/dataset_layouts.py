@@ -21,11 +21,11 @@ from bdmm.data.clip_batch import Failure
 from bdmm.data.raw_clip import PICTURES, VIDEOS
 from bdmm.errors import InputError
 from bdmm.files.names import file_name, inner_path, is_file_name
+from bdmm.files.outside import LIST, reading
 
 _FASHION = {"train": "fashion_train.txt", "test": "fashion_test.txt"}
 _IPER = {"train": "train.txt", "val": "val.txt"}
 _IPER_LINE = re.compile(r"\d+/\d+/\d+")
-_MAX_LIST = 2**22
 
 
 @dataclass(frozen=True)
@@ -212,11 +212,7 @@ def _entries(path: Path) -> Sequence[_Entry]:
     """Return the lines of a list that are not empty; none where there is no list."""
     if not path.is_file():
         return []
-    try:
-        if path.stat().st_size > _MAX_LIST:
-            raise InputError(f"{path} is too large for a list of clips.")
+    with reading(path, LIST, f"The list {path} cannot be read as text."):
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"The list {path} cannot be read as text.") from error
     lines = enumerate((line.strip() for line in text.splitlines()), 1)
     return [_Entry(path.name, number, line) for number, line in lines if line]

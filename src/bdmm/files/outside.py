@@ -9,6 +9,7 @@ import json
 import math
 import os
 import stat
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from typing import Any
 from bdmm.errors import InputError
 
 MIB = 2**20
+_PACKAGES = ("bdmm", "bdmm_synth")
+_DEFECTS = (AssertionError, AttributeError, ImportError, NameError, TypeError)
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,11 @@ KEYPOINTS = Kind(
 )
 BVH = Kind("BVH file", 64 * MIB, {"joints": 1000, "frames times joints": 4_000_000})
 WEIGHTS = Kind("weights file", 4096 * MIB)
+CLIP = Kind("file of a prepared clip", 1024 * MIB)
+ROWS = Kind("file of scores", None, {"characters of a line": 2**20})
+LIST = Kind("list of clips", 4 * MIB)
 TEXT = Kind("text file", 64 * MIB)
-KINDS = (PICTURE, VIDEO, MOTION, SMPL, KEYPOINTS, BVH, WEIGHTS, TEXT)
+KINDS = (PICTURE, VIDEO, MOTION, SMPL, KEYPOINTS, BVH, WEIGHTS, CLIP, ROWS, LIST, TEXT)
 """All kinds of files that are read."""
 
 
@@ -84,15 +90,17 @@ def reading(path: Path, kind: Kind, trouble: str | None = None) -> Iterator[Path
         The path of a regular file within the kind's size.
 
     Raises:
-        InputError: the file is missing, no regular file, too large or unreadable, or the parser
-            raised anything.
+        InputError: the file is missing, no regular file, too large or unreadable, or its parser
+            raised something. Defects of this package keep their own error, see `is_defect`.
     """
     try:
         _check_file(path, kind)
         yield path
     except InputError:
         raise
-    except Exception as error:  # whatever a parser says of a stranger's bytes means one thing
+    except Exception as error:  # a parser may raise anything about a stranger's bytes
+        if is_defect(error):
+            raise
         if isinstance(error, MemoryError):
             trouble = f"The {kind.name} {path} takes more memory than there is."
         elif isinstance(error, OSError) and error.errno in errno.errorcode:
@@ -101,6 +109,19 @@ def reading(path: Path, kind: Kind, trouble: str | None = None) -> Iterator[Path
         raise InputError(
             trouble or f"{path} is not a usable {kind.name}: it is damaged or of another kind."
         ) from error
+
+
+def is_defect(error: BaseException) -> bool:
+    """Return whether an error shows a mistake in this package's code, not a damaged file.
+
+    True where a line of bdmm itself raised an error that only wrong code raises: one of
+    `AssertionError`, `AttributeError`, `ImportError`, `NameError`, `TypeError`. A library raises
+    the same ones about damaged bytes.
+    """
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    if not isinstance(error, _DEFECTS) or not frames:
+        return False
+    return frames[-1].f_globals.get("__name__", "").split(".")[0] in _PACKAGES
 
 
 def read_json(path: Path, kind: Kind, trouble: str | None = None) -> Any:

@@ -243,6 +243,8 @@ def read_pickle(path: Path, kind: Kind = SMPL) -> Any:
             raise InputError(
                 f"{path} is not a pickle of plain data and was not opened: {error}."
             ) from error
+        except (AttributeError, TypeError) as error:  # the file calls a number, or appends to it
+            raise ValueError("a pickle that contradicts itself") from error
 
 
 def _check_opcodes(data: bytes, most: int) -> None:

@@ -9,6 +9,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -16,6 +17,7 @@ from bdmm.errors import InputError
 from bdmm.evaluation.config import ALL, EvalConfig, EvalFrame
 from bdmm.evaluation.jobs.feature_metrics import FeatureMetric, feature_distances
 from bdmm.files.output_file import appearing, writing
+from bdmm.files.outside import ROWS, reading
 from bdmm.inference.render import with_next
 from bdmm.media.image import Picture, picture_size, resize_image
 from bdmm.metrics.frame_metrics import WHOLE, FramePair, ordered_map, score_pair
@@ -129,9 +131,8 @@ def read_ends(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """
     first: str = ""
     last: str = ""
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            first, last = first or line, line
+    for line in _lines(path):
+        first, last = first or line, line
     head, foot = _parse(path, first), _parse(path, last)
     if "rows" not in foot:
         raise InputError(f"{path} is cut off: remove it and evaluate again.")
@@ -144,20 +145,19 @@ def read_rows(path: Path) -> Iterator[FrameRow]:
     Raises:
         InputError: it is damaged.
     """
-    with path.open(encoding="utf-8") as file:
-        next(file, "")
-        for line in file:
-            row = _parse(path, line)
-            if "rows" in row:
-                return
-            try:
-                scores = {
-                    region: {metric: float(value) for metric, value in metrics.items()}
-                    for region, metrics in row["scores"].items()
-                }
-                yield FrameRow(int(row["frame"]), scores)
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
-                raise _damaged(path) from error
+    for line in islice(_lines(path), 1, None):
+        row = _parse(path, line)
+        if "rows" in row:
+            return
+        try:
+            scores = {
+                region: {metric: float(value) for metric, value in metrics.items()}
+                for region, metrics in row["scores"].items()
+            }
+            read = FrameRow(int(row["frame"]), scores)
+        except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+            raise _damaged(path) from error
+        yield read
 
 
 def dump(content: object, indent: int | None = None) -> str:
@@ -178,6 +178,15 @@ def _strict(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_strict(one) for one in value]
     return value
+
+
+def _lines(path: Path) -> Iterator[str]:
+    most = ROWS.most("characters of a line")
+    with reading(path, ROWS, str(_damaged(path))), path.open(encoding="utf-8") as file:
+        while line := file.readline(most + 1):
+            if len(line) > most:
+                raise _damaged(path)
+            yield line
 
 
 def _parse(path: Path, line: str) -> dict[str, Any]:

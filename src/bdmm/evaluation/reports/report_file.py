@@ -11,7 +11,7 @@ from bdmm.errors import InputError
 from bdmm.evaluation.jobs.clip_job import clip_result, plain
 from bdmm.evaluation.jobs.scores import DistributionDistance, Failure, Results, dump, gather
 from bdmm.files.output_file import appearing, writing
-from bdmm.files.outside import TEXT, read_json, reading
+from bdmm.files.outside import TEXT, read_json
 
 FILE_NAME = "report.json"
 FORMAT = 1
@@ -104,7 +104,7 @@ def load_report(path: str | Path) -> Report:
         raise InputError(f"{path} does not exist: give the folder of a report of bdmm evaluate.")
     trouble = f"{path} is damaged: evaluate again."
     content = read_json(path, TEXT, trouble)
-    with reading(path, TEXT, trouble):
+    try:
         if content["format"] != FORMAT:
             raise InputError(f"{path} is of another version of bdmm: evaluate again.")
         return Report(
@@ -117,6 +117,8 @@ def load_report(path: str | Path) -> Report:
             not_computed=dict(content["not_computed"]),
             versions=dict(content["versions"]),
         )
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise InputError(trouble) from error
 
 
 def _settings(values: Mapping[str, Any]) -> dict[str, Any]:
