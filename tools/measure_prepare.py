@@ -100,7 +100,7 @@ def summary(
 ) -> dict[str, str]:
     """Return the row of a clip."""
     count = len(clip)
-    sizes = clip.bytes_per_frame()
+    sizes = {name: size / len(clip) for name, (size, _) in clip.info.files.items()}
     parts = {name.partition(".")[0]: value for name, value in sizes.items()}
     row = {
         "clip": path.stem,

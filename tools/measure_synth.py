@@ -88,7 +88,7 @@ def measure_rate(options: Options) -> None:
         stored = [PreparedClip(path) for path in sorted((folder / CLIPS).iterdir())]
         parts = Counter[str]()
         for one in stored:
-            parts.update(one.bytes_per_frame())
+            parts.update({name: size / len(one) for name, (size, _) in one.info.files.items()})
     print(f"{total / wall:.1f} frames/s with {options.workers} processes, stored")
     print(f"{1000 * seconds / total:.0f} ms CPU a frame, stored")
     for part, count in parts.items():

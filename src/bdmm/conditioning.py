@@ -9,7 +9,7 @@ from torch import Tensor
 
 from bdmm.body.camera import hide_face, project
 from bdmm.body.mesh_flow import mesh_flow, plane_turns
-from bdmm.body.model import BodyModel
+from bdmm.body.model import SkinnedBody
 from bdmm.body.rasterize import Raster, rasterize
 from bdmm.body.regions import nearest_pixel
 from bdmm.body.rotations import chain
@@ -24,7 +24,7 @@ _PELVIS = BONE_NAMES.index("pelvis")
 
 
 def condition(
-    body: BodyModel, geometry: SourceGeometry, motion: Motion, joints: Sequence[int] = COCO18
+    body: SkinnedBody, geometry: SourceGeometry, motion: Motion, joints: Sequence[int] = COCO18
 ) -> Conditions:
     """Return the conditions of a run of frames, as a batch of one clip.
 
@@ -55,7 +55,7 @@ def condition(
     )
 
 
-def body_keypoints(body: BodyModel, motion: Motion) -> Keypoints:
+def body_keypoints(body: SkinnedBody, motion: Motion) -> Keypoints:
     """Return ``t 29 3`` keypoints as `condition` gives them, without a source."""
     runs = []
     for start in range(0, len(motion), _RUN):
@@ -66,7 +66,7 @@ def body_keypoints(body: BodyModel, motion: Motion) -> Keypoints:
     return torch.cat(runs)
 
 
-def _keypoints(body: BodyModel, motion: Motion, raster: Raster) -> Keypoints:
+def _keypoints(body: SkinnedBody, motion: Motion, raster: Raster) -> Keypoints:
     """Return ``t 29 3`` keypoints; points of the face that the body hides have confidence 0."""
     # Frame by frame: in one product the last bits would depend on the number of frames.
     points = torch.cat([body.keypoints(motion.shape, one[None]) for one in motion.rotations])

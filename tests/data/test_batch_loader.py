@@ -52,4 +52,4 @@ def test_workers_outlive_a_signal_to_the_whole_group(clip_folder: Path) -> None:
     for kind in (signal.SIGINT, signal.SIGTERM):
         os.kill(worker.pid, kind)
     for _ in range(4):
-        assert torch.equal(next(batches).source_grid, first.source_grid)
+        assert torch.equal(next(batches).target_frames, first.target_frames)

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from bdmm.body.camera import project
-from bdmm.body.model import BodyModel
+from bdmm.body.model import SkinnedBody
 from bdmm.body.rasterize import rasterize
 from bdmm.records import BONE_NAMES, Motion
 from bdmm.shapes import Faces, Foreground
@@ -41,7 +41,7 @@ _SILHOUETTE_COSINE = 0.4
 """Cosine between normal and view up to which a vertex can lie on the outline: 24 degrees."""
 
 
-def clothed(body: BodyModel, pose: Motion, foreground: Foreground) -> BodyModel:
+def clothed(body: SkinnedBody, pose: Motion, foreground: Foreground) -> SkinnedBody:
     """Return the body with its surface moved to the person's outline in the photo.
 
     Args:
@@ -111,7 +111,10 @@ def _outline_gaps(
 
 
 def _smooth_offsets(
-    target: Float[Tensor, "v"], known: Bool[Tensor, "v"], rest: Float[Tensor, "v"], body: BodyModel
+    target: Float[Tensor, "v"],
+    known: Bool[Tensor, "v"],
+    rest: Float[Tensor, "v"],
+    body: SkinnedBody,
 ) -> Float[Tensor, "v"]:
     """Return offsets close to the target where it is known, smooth over the mesh, small elsewhere.
 

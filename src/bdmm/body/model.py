@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -26,9 +25,8 @@ Shape = Float[Tensor, "*#b s"]
 LocalRotations = Float[Tensor, "*#b n 3 3"]
 
 
-@runtime_checkable
-class BodyModel(Protocol):
-    """What the fit, the retargeting and the renderers ask of a body.
+class SkinnedBody:
+    """A body whose rest vertices and joints are linear in its shape, posed by linear blending.
 
     Axes are the camera's (x right in the image, y down, z away), metres, the pelvis joint at the
     origin; identity rotations face the camera, so the person's left is at x > 0. Shape components
@@ -38,50 +36,6 @@ class BodyModel(Protocol):
     Attributes:
         faces: ``f 3`` int64 vertex indices, counter-clockwise seen from outside in camera axes.
         vertex_bones: ``v`` int64, the bone that moves each vertex most.
-    """
-
-    name: str
-    shape_size: int
-    faces: Int[Tensor, "f 3"]
-    vertex_bones: Int[Tensor, "v"]
-
-    @property
-    def mirrored_vertices(self) -> Int[Tensor, "v"]:
-        """Return the vertex nearest to each one's mirror image, on the body's other side."""
-        ...
-
-    @property
-    def edge_weights(self) -> csr_array:
-        """Return ``v v`` 1 where an edge joins two vertices; a half on the mesh's border."""
-        ...
-
-    def vertices(self, shape: Shape, rotations: LocalRotations) -> Float[Tensor, "*b2 v 3"]:
-        """Return the posed mesh's vertices."""
-        ...
-
-    def keypoints(self, shape: Shape, rotations: LocalRotations) -> Float[Tensor, "*b2 k 3"]:
-        """Return the 29 `records.KEYPOINT_NAMES` of the posed body."""
-        ...
-
-    def joints(self, shape: Shape) -> Float[Tensor, "*b2 n 3"]:
-        """Return the rest positions of the joints, where identity rotations leave them."""
-        ...
-
-    def rest_vertices(self, shape: Shape) -> Float[Tensor, "*b2 v 3"]:
-        """Return the vertices of the identity pose."""
-        ...
-
-    def displaced(self, offsets: Float[Tensor, "v 3"]) -> "BodyModel":
-        """Return the body with its rest vertices moved by ``offsets``, metres."""
-        ...
-
-    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> "BodyModel":
-        """Return the body on another device, in another floating type if one is given."""
-        ...
-
-
-class SkinnedBody:
-    """A body whose rest vertices and joints are linear in its shape, posed by linear blending.
 
     Args:
         tensors: ``template`` (v 3), ``shape_basis`` (s v 3), ``joints`` (24 3), ``joints_basis``
@@ -113,24 +67,16 @@ class SkinnedBody:
     def _keypoints_basis(self) -> Float[Tensor, "s k 3"]:
         return self._tensors["keypoint_weights"] @ self.shape_basis
 
-    @property
-    def mirrored_vertices(self) -> Int[Tensor, "v"]:
-        """``v`` the vertex nearest to each one's mirror image at rest, on the body's other side."""
-        return self._mirrored_vertices
-
     @cached_property
-    def _mirrored_vertices(self) -> Int[Tensor, "v"]:
+    def mirrored_vertices(self) -> Int[Tensor, "v"]:
+        """The vertex nearest to each one's mirror image at rest, on the body's other side."""
         points = self.template.cpu().double().numpy()
         nearest = KDTree(points).query(points * [-1.0, 1.0, 1.0])[1]
         return torch.from_numpy(nearest).to(self.faces)
 
-    @property
+    @cached_property
     def edge_weights(self) -> csr_array:
         """``v v`` 1 where an edge joins two vertices; a half on the mesh's border."""
-        return self._edge_weights
-
-    @cached_property
-    def _edge_weights(self) -> csr_array:
         faces = self.faces
         edges = torch.cat([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]).cpu().numpy()
         count = len(self.template)

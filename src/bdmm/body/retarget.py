@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from bdmm.body.model import BodyModel, load_body
+from bdmm.body.model import SkinnedBody, load_body
 from bdmm.errors import InputError
 from bdmm.records import BONE_NAMES, KEYPOINT_NAMES, Motion
 
@@ -27,25 +27,25 @@ _SETTLING = 0.5
 
 
 def retarget(
-    driving: Motion, source: Motion, root: Root = "relative", body: BodyModel | None = None
+    driving: Motion, source: Motion, root: Root = "relative", body: SkinnedBody | None = None
 ) -> Motion:
-    """Put the driver's motion on the source's body.
+    """Put the driving motion on the source's body.
 
-    The result has the source's shape, its size in the photo and its ground; from the driver come
-    the bones' local rotations (bone 0, how the body stands to the camera, included), and:
+    The result has the source's shape, its size in the photo and its ground. The driving motion
+    gives the bones' local rotations (bone 0, how the body stands to the camera, included), and:
 
     - ``relative``: where it goes from its first trusted frame on, in leg lengths, and how its size
       changes as it nears or leaves the camera. The start is the photo's place, feet on the photo's
-      ground however bent the driver's first frame is. Travel and growth that would take the head
-      or the feet out of the photo are held back while they would; sideways travel that would take
-      the pelvis out is compressed as a whole.
+      ground however bent the first driving frame is. Travel and growth that would take the head or
+      the feet out of the photo are limited; sideways travel that would take the pelvis out is
+      compressed as a whole.
     - ``absolute``: its place in its own frame (pelvis across, lowest point down), the frame fitted
       into the photo; the size as in ``relative``.
     - ``fixed``: nothing else. The pelvis keeps its column, the lowest point the photo's ground.
 
     Args:
         source: the fitted body of the photo, a motion of one frame.
-        root: what to do with the driver's place, as above.
+        root: where the result goes, as above.
 
     Raises:
         InputError: the two belong to different bodies.
@@ -70,7 +70,7 @@ def retarget(
     return move(driving, source, moved, body)
 
 
-def _relative(driving: Motion, source: Motion, standing: Motion, body: BodyModel) -> Motion:
+def _relative(driving: Motion, source: Motion, standing: Motion, body: SkinnedBody) -> Motion:
     start = _first_trusted(driving)
     legs = source.scale * _leg(source, body) / (driving.scale[start] * _leg(driving, body))
     travel = legs * (driving.translation - driving.translation[start])
@@ -86,11 +86,11 @@ def _relative(driving: Motion, source: Motion, standing: Motion, body: BodyModel
     return _kept_in_height(moved, replace(standing, translation=here.expand_as(travel)), body)
 
 
-def _absolute(driving: Motion, source: Motion, standing: Motion, body: BodyModel) -> Motion:
+def _absolute(driving: Motion, source: Motion, standing: Motion, body: SkinnedBody) -> Motion:
     height, width = source.size
-    driver_height, driver_width = driving.size
-    fit = min(height / driver_height, width / driver_width)
-    centre = driving.translation.new_tensor([driver_width, driver_height]) / 2
+    driving_height, driving_width = driving.size
+    fit = min(height / driving_height, width / driving_width)
+    centre = driving.translation.new_tensor([driving_width, driving_height]) / 2
     growth = driving.scale / driving.scale[_first_trusted(driving)]
     moved = replace(standing, scale=source.scale * growth)
     feet = driving.translation.clone()
@@ -100,7 +100,7 @@ def _absolute(driving: Motion, source: Motion, standing: Motion, body: BodyModel
     return replace(moved, translation=feet)
 
 
-def _fixed(driving: Motion, source: Motion, standing: Motion, body: BodyModel) -> Motion:
+def _fixed(driving: Motion, source: Motion, standing: Motion, body: SkinnedBody) -> Motion:
     place = standing.translation.clone()
     if _stands_in_photo(source, body):
         place[:, 1] = _ground(source, body) - _lowest(standing, body)
@@ -112,8 +112,8 @@ def _first_trusted(motion: Motion) -> int:
     return trusted[0] if trusted else 0
 
 
-def _leg(motion: Motion, body: BodyModel) -> Float[Tensor, ""]:
-    """Return the length of the mover's legs in metres, hip to ankle, whatever the pose."""
+def _leg(motion: Motion, body: SkinnedBody) -> Float[Tensor, ""]:
+    """Return the length of the legs in metres, hip to ankle, whatever the pose."""
     joints = body.joints(motion.shape)
     hip, knee, ankle = (
         joints[[BONE_NAMES.index(f"left_{name}"), BONE_NAMES.index(f"right_{name}")]]
@@ -122,17 +122,17 @@ def _leg(motion: Motion, body: BodyModel) -> Float[Tensor, ""]:
     return ((hip - knee).norm(dim=-1) + (knee - ankle).norm(dim=-1)).mean()
 
 
-def _lowest(motion: Motion, body: BodyModel) -> Float[Tensor, "t"]:
+def _lowest(motion: Motion, body: SkinnedBody) -> Float[Tensor, "t"]:
     """Return how many pixels below the pelvis the body's lowest keypoint is."""
     points = body.keypoints(motion.shape, motion.rotations)
     return motion.scale * points[..., 1].amax(dim=-1)
 
 
-def _ground(source: Motion, body: BodyModel) -> Float[Tensor, ""]:
+def _ground(source: Motion, body: SkinnedBody) -> Float[Tensor, ""]:
     return source.translation[0, 1] + _lowest(source, body)[0]
 
 
-def _stands_in_photo(source: Motion, body: BodyModel) -> bool:
+def _stands_in_photo(source: Motion, body: SkinnedBody) -> bool:
     """Whether the photo shows the ground that the person stands on, so that the fit knows it."""
     return bool(_ground(source, body) <= 1.02 * source.size[0])
 
@@ -149,7 +149,7 @@ def _share_across(
     return torch.minimum(share, torch.where(least > left, left / least, share))
 
 
-def _kept_in_height(moved: Motion, standing: Motion, body: BodyModel) -> Motion:
+def _kept_in_height(moved: Motion, standing: Motion, body: SkinnedBody) -> Motion:
     """Go back from ``moved`` toward ``standing`` where head or feet would leave the photo.
 
     How far is decided for each frame and changes slowly. What is out even standing is allowed.

@@ -44,7 +44,7 @@ MODEL_ARRAYS = (
 
 
 class SmplBody(SkinnedBody):
-    """SMPL, satisfying `model.BodyModel`; its identity pose is the T-pose.
+    """SMPL; its identity pose is the T-pose.
 
     Vertices have SMPL's pose correctives; keypoints don't, which is under a few millimetres.
 

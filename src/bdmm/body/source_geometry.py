@@ -11,7 +11,7 @@ from torch.nn import functional
 from bdmm.body.bones import ADJACENT, HANDS, nearest_part
 from bdmm.body.camera import project
 from bdmm.body.clothed_body import clothed
-from bdmm.body.model import BodyModel
+from bdmm.body.model import SkinnedBody
 from bdmm.body.rasterize import rasterize
 from bdmm.body.regions import nearest_pixel
 from bdmm.body.rotations import chain
@@ -88,7 +88,7 @@ class SourceGeometry:
         skirt: ``h`` rows of the photo in which cloth spans the gap between the legs.
     """
 
-    body: BodyModel
+    body: SkinnedBody
     faces: Int[Tensor, "f 3"]
     corners: Float[Tensor, "f 3 3"]
     mirrored_corners: Float[Tensor, "f 3 3"]
@@ -152,7 +152,7 @@ class SourceGeometry:
         return other & (depth > sample.foremost + self.pixels(DEPTH_SLACK))
 
 
-def prepare_geometry(body: BodyModel, pose: Motion, foreground: Foreground) -> SourceGeometry:
+def prepare_geometry(body: SkinnedBody, pose: Motion, foreground: Foreground) -> SourceGeometry:
     """Clothe and draw the source's body and map what of it the photo shows.
 
     Args:

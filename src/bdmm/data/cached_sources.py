@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from bdmm.body.model import BodyModel
+from bdmm.body.model import SkinnedBody
 from bdmm.body.source_geometry import prepare_geometry
 from bdmm.conditioning import condition
 from bdmm.data.clip_store import CachedSource
@@ -49,7 +49,7 @@ def choose_sources(motion: Motion, usable: Bool[np.ndarray, "t"], count: int) ->
 
 
 def pack_warps(
-    body: BodyModel,
+    body: SkinnedBody,
     motion: Motion,
     source: CachedSource,
     foreground: Foreground,

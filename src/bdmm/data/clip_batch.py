@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -19,7 +19,7 @@ from bdmm.errors import InputError
 from bdmm.files.names import is_file_name, remove_inside
 from bdmm.files.output_file import appearing, check_folder, locked, sweep, writing
 from bdmm.files.outside import TEXT, read_json
-from bdmm.files.worker_pool import Outcome, run_jobs
+from bdmm.files.worker_pool import run_jobs
 
 CLIPS, PREVIEWS, RECIPE, REPORT = "clips", "previews", "recipe.json", "report.json"
 
@@ -103,12 +103,18 @@ def run_batch(
         for outcome in run_jobs(work, todo, run.workers):
             done += 1
             run.progress(stage, done, total)
-            _stop_if_full(outcome)
+            if outcome.no_room:
+                raise InputError(
+                    f"{outcome.reason} Finished clips were kept; run the same command again to go "
+                    "on."
+                )
             notes += [f"{outcome.job.name}: {note}" for note in outcome.notes]
             if outcome.reason:
                 failed.append(Failure(outcome.job.name, outcome.reason))
         report = _report(run.folder, [job.name for job in jobs], failed, len(todo), notes)
-        _write_json(run.folder / REPORT, _as_json(report, recipe))
+        reasons = [asdict(one) for one in report.failed]
+        content = {"recipe": dict(recipe), "clips": list(report.clips), "failed": reasons}
+        _write_json(run.folder / REPORT, content)
     return report
 
 
@@ -179,13 +185,6 @@ def _finished(run: Run, name: str) -> bool:
     return False
 
 
-def _stop_if_full(outcome: Outcome) -> None:
-    if outcome.no_room:
-        raise InputError(
-            f"{outcome.reason} Finished clips were kept; run the same command again to go on."
-        )
-
-
 def _report(
     folder: Path, names: Sequence[str], failed: list[Failure], tried: int, notes: list[str]
 ) -> BatchReport:
@@ -206,11 +205,6 @@ def _report(
     made = tried - sum(1 for name in names if name in bad)
     ordered = tuple(sorted(failed, key=lambda one: one.name))
     return BatchReport(tuple(clips), made, ordered, tuple(sorted(notes)))
-
-
-def _as_json(report: BatchReport, recipe: Mapping[str, Any]) -> dict[str, Any]:
-    failed = [{"name": one.name, "reason": one.reason} for one in report.failed]
-    return {"recipe": dict(recipe), "clips": list(report.clips), "failed": failed}
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

@@ -152,10 +152,6 @@ class PreparedClip:
             if size_and_hash(self.folder / name) != expected:
                 raise InputError(f"{self.folder / name} was changed: prepare the clip again.")
 
-    def bytes_per_frame(self) -> dict[str, float]:
-        """Return what each file takes, divided by the number of frames."""
-        return {name: size / len(self) for name, (size, _) in self.info.files.items()}
-
     def frames(self, start: int = 0, stop: int | None = None) -> Frames:
         """Return frames in [-1, 1].
 

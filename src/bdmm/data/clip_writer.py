@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bdmm.body.model import BodyModel
+from bdmm.body.model import SkinnedBody
 from bdmm.conditioning import body_keypoints
 from bdmm.data.cached_sources import as_foreground, pack_warps
 from bdmm.data.clip_background import median_background, spread
@@ -74,7 +74,7 @@ def write_clip(
     folder: Path,
     clip: NewClip,
     frames: Iterable[Pair],
-    body: BodyModel,
+    body: SkinnedBody,
     random: np.random.Generator,
     preview: Path | None = None,
 ) -> None:

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from bdmm.body.camera import project
-from bdmm.body.model import BodyModel
+from bdmm.body.model import SkinnedBody
 from bdmm.body.rotations import axis_angle_to_matrix
 from bdmm.records import BONE_NAMES, Motion
 
@@ -24,7 +24,7 @@ _LARGEST = 8.0
 """Times that the first guess is enlarged at most."""
 
 
-def spoil_fit(pose: Motion, body: BodyModel, error: float, random: np.random.Generator) -> Motion:
+def spoil_fit(pose: Motion, body: SkinnedBody, error: float, random: np.random.Generator) -> Motion:
     """Return the pose with an error of a given mean size over the keypoints.
 
     Args:
@@ -59,6 +59,6 @@ def spoil_fit(pose: Motion, body: BodyModel, error: float, random: np.random.Gen
     return moved(least)
 
 
-def _places(pose: Motion, body: BodyModel) -> Float[Tensor, "t k 2"]:
+def _places(pose: Motion, body: SkinnedBody) -> Float[Tensor, "t k 2"]:
     points = body.keypoints(pose.shape, pose.rotations)
     return project(points, pose.scale, pose.translation)[..., :2]

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 from bdmm.errors import InputError
 from bdmm.media.image import Picture, picture_size, read_image, resize_image
@@ -14,24 +13,9 @@ PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 VIDEOS = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv", ".flv", ".gif")
 
 
-@runtime_checkable
-class RawClip(Protocol):
-    """Frames that can be read as often as needed."""
-
-    fps: Fraction
-    size: tuple[int, int]
-    path: Path
-
-    def __len__(self) -> int:
-        """Return the number of frames."""
-        ...
-
-    def __iter__(self) -> Iterator[Picture]:
-        """Read from the beginning."""
-        ...
-
-
-def open_raw_clip(path: Path, max_side: int, fps: Fraction | None, folder_fps: Fraction) -> RawClip:
+def open_raw_clip(
+    path: Path, max_side: int, fps: Fraction | None, folder_fps: Fraction
+) -> "RawClip":
     """Open a video or a folder of pictures.
 
     Args:
@@ -41,8 +25,12 @@ def open_raw_clip(path: Path, max_side: int, fps: Fraction | None, folder_fps: F
     Raises:
         InputError: it cannot be read, or a folder holds no pictures.
     """
-    frames = _Pictures(path, max_side, folder_fps) if path.is_dir() else _Video(path, max_side)
-    return frames if fps is None or fps >= frames.fps else _Thinned(frames, fps)
+    frames = (
+        PictureFolder(path, max_side, folder_fps)
+        if path.is_dir()
+        else VideoReader(path, max_side=max_side)
+    )
+    return frames if fps is None or fps >= frames.fps else ThinnedClip(frames, fps)
 
 
 def picture_files(folder: Path) -> list[Path]:
@@ -51,21 +39,11 @@ def picture_files(folder: Path) -> list[Path]:
     return sorted(found, key=lambda path: ([int(n) for n in re.findall(r"\d+", path.stem)], path))
 
 
-class _Video:
-    def __init__(self, path: Path, max_side: int) -> None:
-        self._reader = VideoReader(path, max_side=max_side)
-        self.path, self.fps, self.size = path, self._reader.fps, self._reader.size
+class PictureFolder:
+    """Frames from a folder of pictures; ``size`` is that of the frames given out."""
 
-    def __len__(self) -> int:
-        return len(self._reader)
-
-    def __iter__(self) -> Iterator[Picture]:
-        return iter(self._reader)
-
-
-class _Pictures:
     def __init__(self, path: Path, max_side: int, fps: Fraction) -> None:
-        self.path, self.fps = path, fps
+        self.fps = fps
         self._files = picture_files(path)
         if not self._files:
             raise InputError(f"The folder {path} holds no pictures.")
@@ -84,12 +62,12 @@ class _Pictures:
             yield resize_image(picture, self.size)
 
 
-class _Thinned:
+class ThinnedClip:
     """Fewer frames per second; the length in seconds stays."""
 
-    def __init__(self, frames: RawClip, fps: Fraction) -> None:
+    def __init__(self, frames: "RawClip", fps: Fraction) -> None:
         self._frames, self._step = frames, frames.fps / fps
-        self.path, self.fps, self.size = frames.path, fps, frames.size
+        self.fps, self.size = fps, frames.size
 
     def __len__(self) -> int:
         return int((len(self._frames) - 1) / self._step) + 1
@@ -100,3 +78,7 @@ class _Thinned:
             if number == int(wanted * self._step):
                 yield picture
                 wanted += 1
+
+
+RawClip = VideoReader | PictureFolder | ThinnedClip
+"""Frames that can be read as often as needed, with ``fps`` and ``size``."""

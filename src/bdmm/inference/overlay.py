@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from bdmm.body.camera import project
-from bdmm.body.model import BodyModel
+from bdmm.body.model import SkinnedBody
 from bdmm.body.rasterize import rasterize
 from bdmm.media.image import Picture
 from bdmm.records import KEYPOINT_NAMES, Motion
@@ -52,7 +52,7 @@ def draw_keypoints(frame: Picture, keypoints: Float[Tensor, "k 3"]) -> Picture:
     return picture
 
 
-def draw_body(frame: Picture, motion: Motion, body: BodyModel, opacity: float = 0.55) -> Picture:
+def draw_body(frame: Picture, motion: Motion, body: SkinnedBody, opacity: float = 0.55) -> Picture:
     """Lay the fitted body over a frame, shaded as if lit from the camera."""
     posed = body.vertices(motion.shape, motion.rotations)
     vertices = project(posed, motion.scale, motion.translation)
@@ -85,7 +85,7 @@ def mark_flagged(frame: Picture) -> Picture:
     return picture
 
 
-def _facing(vertices: Float[Tensor, "v 3"], body: BodyModel) -> Float[np.ndarray, "f"]:
+def _facing(vertices: Float[Tensor, "v 3"], body: SkinnedBody) -> Float[np.ndarray, "f"]:
     """Return how much each face is turned towards the camera, in [0, 1]."""
     corners = vertices[body.faces]
     edges = rearrange(corners[:, 1:] - corners[:, :1], "f edge xyz -> edge f xyz")

@@ -5,7 +5,7 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
-from bdmm.body.model import BodyModel
+from bdmm.body.model import SkinnedBody
 from bdmm.body.rotations import frame, interpolate, rotation_between, unchain
 from bdmm.perception.smooth import smooth_over_time
 from bdmm.records import BONE_NAMES, KEYPOINT_NAMES, Landmarks
@@ -19,7 +19,7 @@ _POINT = {name: index for index, name in enumerate(KEYPOINT_NAMES)}
 
 
 def solve_rotations(
-    points: Points, body: BodyModel, shape: Float[Tensor, "s"], trust: Float[Tensor, "t k"]
+    points: Points, body: SkinnedBody, shape: Float[Tensor, "s"], trust: Float[Tensor, "t k"]
 ) -> Rotations:
     """Turn every bone along the keypoints; lengths are ignored.
 
@@ -184,7 +184,7 @@ SCALE_MEMORY = 15.0
 """Standard deviation in frames over which a person's scale is taken to be steady."""
 
 
-def lift(landmarks: Landmarks, body: BodyModel) -> Float[Tensor, "t k 3"]:
+def lift(landmarks: Landmarks, body: SkinnedBody) -> Float[Tensor, "t k 3"]:
     """Return rough 3-D keypoints in metres around the hips, camera axes, from 2-D ones.
 
     A bone's depth follows from its true and its projected length. Its sign follows from the
@@ -230,7 +230,7 @@ def _trunk_depth(depth: Tensor, near: str, place: int) -> Float[Tensor, "t"]:
     return torch.zeros_like(depth[:, 0]) if near == "mid_hip" else depth[:, place].clone()
 
 
-def _rest_points(body: BodyModel, like: Tensor) -> Float[Tensor, "k 3"]:
+def _rest_points(body: SkinnedBody, like: Tensor) -> Float[Tensor, "k 3"]:
     eye = torch.eye(3, dtype=like.dtype, device=like.device)
     return body.keypoints(like.new_zeros(body.shape_size), eye.expand(len(BONE_NAMES), 3, 3))
 

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from bdmm.body.model import BodyModel
+from bdmm.body.model import SkinnedBody
 from bdmm.body.rotations import rotation_between
 from bdmm.records import BONE_NAMES, BONE_PARENTS
 from bdmm.shapes import Rotations
@@ -24,7 +24,7 @@ HINGE_WEIGHT = 10.0
 class PosePrior:
     """Penalises twists, knees and elbows that bend the wrong way, and needless bends elsewhere."""
 
-    def __init__(self, body: BodyModel, shape: Float[Tensor, "s"]) -> None:
+    def __init__(self, body: SkinnedBody, shape: Float[Tensor, "s"]) -> None:
         joints = body.joints(shape).detach()
         children = {parent: bone for bone, parent in enumerate(BONE_PARENTS)}
         self.stiffness = joints.new_tensor(

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from bdmm.body.camera import project
-from bdmm.body.model import BodyModel, SkinnedBody
+from bdmm.body.model import SkinnedBody
 from bdmm.body.rotations import axis_angle_to_matrix
 from bdmm.errors import InputError
 from bdmm.perception.body_fit import fit_motion
@@ -104,7 +104,7 @@ def noisy_keypoints(
 
 
 def noisy_motion(
-    motion: Motion, noise: PoseNoise, body: BodyModel, random: np.random.Generator
+    motion: Motion, noise: PoseNoise, body: SkinnedBody, random: np.random.Generator
 ) -> Motion:
     """Return a perturbed motion.
 
@@ -187,7 +187,7 @@ def held(still: Flags) -> Int[Tensor, "t"]:
     return torch.where(still, 0, places).cummax(0).values
 
 
-def joint_error(motion: Motion, other: Motion, body: BodyModel) -> float:
+def joint_error(motion: Motion, other: Motion, body: SkinnedBody) -> float:
     """Return the root mean square difference in pixels of x and y of the COCO-18 joints."""
     ours, theirs = (
         project(body.keypoints(one.shape, one.rotations), one.scale, one.translation)
@@ -198,7 +198,7 @@ def joint_error(motion: Motion, other: Motion, body: BodyModel) -> float:
 
 
 def _jittered(
-    motion: Motion, pixels: float, noise: tuple[Tensor, Tensor], body: BodyModel
+    motion: Motion, pixels: float, noise: tuple[Tensor, Tensor], body: SkinnedBody
 ) -> Motion:
     """Turn bones and move the body until the joints are off by so many pixels."""
     turns, moves = noise
