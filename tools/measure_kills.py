@@ -2,19 +2,23 @@
 
     python tools/measure_kills.py --kills 50
 
-Each command runs once undisturbed. Then, in new folders, it is killed at a random moment by
+Each command runs twice undisturbed. Then, in new folders, it is killed at a random moment by
 SIGKILL, SIGHUP (as a closed terminal sends it, to all its processes) or SIGTERM in turn, and rerun
 at once. Processes are forked from this one, which has imported all that they need: most moments
-are moments of work. "half-written" counts clips and reports that look finished and are not;
-"rerun failed" and "rerun differs" compare the rerun with the undisturbed run, file by file; "left
-behind" counts temporary files and locks after the rerun; "finished first" counts runs that ended
-before the kill.
+are moments of work. `animate` finds the person of its photo once, in the first run. "half-written"
+counts clips, reports, videos, checkpoints and weights that look finished and are not; "rerun
+failed" and "rerun differs" compare the rerun with the undisturbed run, file by file (of `train`
+without the log and its curves, which hold times); "left behind" counts temporary files and locks
+after the rerun; "finished first" counts runs that ended before the kill.
 Exits with 1 if anything but the last is found.
 """
 
+import hashlib
 import json
 import os
+import pickle
 import random
+import shutil
 import signal
 import sys
 import tempfile
@@ -24,6 +28,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import cv2
 import torch
@@ -31,17 +36,23 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from bdmm.cli import app
+from bdmm.cli import app, preview  # noqa: F401
 from bdmm.data import prepare, synth  # noqa: F401
 from bdmm.data.clip_batch import CLIPS
 from bdmm.data.clip_store import PreparedClip
 from bdmm.errors import InputError
+from bdmm.files.tensor_files import read_safetensors
+from bdmm.inference import animate, source_view  # noqa: F401
+from bdmm.media.motion_file import load_shipped, save_motion
 from bdmm.media.video_reader import VideoReader
 from bdmm.media.video_writer import create_video
+from bdmm.training import start  # noqa: F401
 
 SIGNALS = (signal.SIGKILL, signal.SIGHUP, signal.SIGTERM)
 FAULTS = ("half-written", "rerun failed", "rerun differs", "left behind")
-SAMPLE = Path("src") / "bdmm" / "assets" / "samples" / "dance.mp4"
+SAMPLES = Path("src") / "bdmm" / "assets" / "samples"
+TIMED = ("log.jsonl", "tensorboard")
+"""What `train` writes with times in it."""
 
 
 @dataclass(frozen=True)
@@ -50,23 +61,25 @@ class Subject:
 
     Attributes:
         arguments: of the command line, without the output.
-        half_written: counts what looks finished in an output and is not.
+        output: what is written in the folder of a run; empty for the folder itself.
+        batch: it has worker processes and prepared clips.
     """
 
     arguments: Sequence[str]
-    half_written: Callable[[Path], int]
+    output: str = ""
+    batch: bool = False
 
 
 @dataclass
 class Options:
     """What to kill and how often."""
 
-    commands: tuple[str, ...] = ("prepare", "synth")
+    commands: tuple[str, ...] = ("animate", "prepare", "train", "synth")
     """Commands."""
     kills: int = 50
     """Kills of each command."""
     workers: tuple[int, ...] = (0, 0, 0, 1)
-    """Numbers of worker processes, in turn."""
+    """Numbers of worker processes of `prepare` and `synth`, in turn."""
     seed: int = 0
     """Decides the moments."""
 
@@ -94,31 +107,70 @@ def prepared(folder: Path, commands: Sequence[str]) -> dict[str, Subject]:
     videos = folder / "videos"
     videos.mkdir()
     if "prepare" in commands:
-        reader = VideoReader(SAMPLE, max_side=160)
+        reader = VideoReader(SAMPLES / "dance.mp4", max_side=160)
         pictures = list(islice(reader, 6))
         for video in ("a", "b"):
             with create_video(videos / f"{video}.mp4", reader.fps) as writer:
                 for picture in pictures:
                     writer.write(picture)
-    words = {
-        "prepare": ["prepare", str(videos), "--size", "64", "--sources", "1", "--unrefined"],
-        "synth": ["synth", "--clips", "3", "--size", "64", "--frames", "4", "--sources", "1"],
+    if "animate" in commands:
+        save_motion(folder / "short.motion", load_shipped("wave")[:48])
+        for name in ("find_person", "prepare_source"):
+            setattr(source_view, name, done_once(getattr(source_view, name), folder / name))
+    small = ["--size", "64", "--sources", "1"]
+    rendered = ["synth", *small, "--frames", "4"]
+    photo = [str(SAMPLES / "person.jpg"), str(folder / "short.motion")]
+    quick = ["--steps", "3", "--save-every", "1", "--windows", "1", "--preset", "layered"]
+    clips = folder / "clips"
+    subjects = {
+        "animate": Subject(
+            ["animate", *photo, "--size", "64", "--renderer", "coarse"], "video.mp4"
+        ),
+        "prepare": Subject(["prepare", str(videos), *small, "--unrefined"], batch=True),
+        "train": Subject(
+            [
+                "train",
+                "--data",
+                str(clips),
+                *quick,
+                "--without",
+                "perceptual",
+                "style",
+                "contextual",
+            ]
+        ),
+        "synth": Subject([*rendered, "--clips", "3"], batch=True),
     }
-    return {name: Subject(words[name], half_written_clips) for name in commands}
+    if "train" in commands:
+        assert ended(begin(Subject([*rendered, "--clips", "2"]), clips, None)) == 0
+    return {name: subjects[name] for name in commands}
 
 
-def half_written_clips(output: Path) -> int:
-    """Count clips that look finished and are damaged, and JSON files that cannot be read."""
+def done_once(function: Callable[..., Any], path: Path) -> Callable[..., Any]:
+    """Return a function that keeps its first result in a file, for all processes."""
+
+    def kept(*arguments: Any) -> Any:
+        if not path.exists():
+            path.write_bytes(pickle.dumps(function(*arguments)))
+        return pickle.loads(path.read_bytes())
+
+    return kept
+
+
+def half_written(output: Path) -> int:
+    """Count files that look finished and are damaged."""
     count = 0
-    for clip in (output / CLIPS).glob("[!.]*"):
+    for path in visible(output):
         try:
-            PreparedClip(clip).verify()
-        except InputError:
-            count += 1
-    for path in output.glob("[!.]*.json"):
-        try:
-            json.loads(path.read_text())
-        except ValueError:
+            if path.name == "clip.json":
+                PreparedClip(path.parent).verify()
+            elif path.suffix == ".json":
+                json.loads(path.read_text())
+            elif path.suffix == ".safetensors":
+                read_safetensors(path)
+            elif path.suffix == ".mp4" and CLIPS not in path.parts:
+                assert sum(1 for _ in VideoReader(path)) > 0
+        except (AssertionError, InputError, ValueError):
             count += 1
     return count
 
@@ -129,14 +181,18 @@ def measured(subject: Subject, folder: Path, options: Options) -> Counter[str]:
     moments = random.Random(options.seed)
     found = Counter[str]()
     spans, straight = {}, {}
-    for workers in sorted(set(options.workers)):
-        output = folder / f"straight-{workers}"
-        start = time.monotonic()
-        assert ended(begin(subject, output, workers)) == 0, "the undisturbed run failed"
-        spans[workers] = time.monotonic() - start
-        straight[workers] = contents(output)
+    turns = options.workers if subject.batch else (None,)
+    for workers in dict.fromkeys(turns):
+        for time_of_it in range(2):
+            output = folder / f"straight-{workers}-{time_of_it}"
+            began = time.monotonic()
+            assert ended(begin(subject, output, workers)) == 0, "the undisturbed run failed"
+            spans[workers] = time.monotonic() - began
+            before, straight[workers] = straight.get(workers), contents(output)
+        assert before == straight[workers], "two undisturbed runs differ"
+    print(f"{subject.arguments[0]}: {max(spans.values()):.1f} s undisturbed", flush=True)
     for number in range(options.kills):
-        workers = options.workers[number % len(options.workers)]
+        workers = turns[number % len(turns)]
         kind = SIGNALS[number % len(SIGNALS)]
         output = folder / str(number)
         process = begin(subject, output, workers)
@@ -148,20 +204,27 @@ def measured(subject: Subject, folder: Path, options: Options) -> Counter[str]:
             ended(process)
         found["kills"] += 1
         found[signal.Signals(kind).name] += 1
-        found["half-written"] += subject.half_written(output)
+        found["half-written"] += half_written(output)
         found["rerun failed"] += ended(begin(subject, output, workers)) != 0
         after = contents(output)
         if after != straight[workers]:
             found["rerun differs"] += 1
             print(number, sorted(name for name in {*after, *straight[workers]}
                                  if after.get(name) != straight[workers].get(name)))  # fmt: skip
-        found["left behind"] += sum(1 for _ in output.rglob(".*"))
+        hidden = [str(path.relative_to(output)) for path in output.rglob(".*")]
+        found["left behind"] += len(hidden)
+        if hidden:
+            print(number, "left behind:", hidden)
+        shutil.rmtree(output)
     return found
 
 
-def begin(subject: Subject, output: Path, workers: int) -> int:
+def begin(subject: Subject, folder: Path, workers: int | None) -> int:
     """Start the command in a group of processes of its own; return its number."""
-    words = [*subject.arguments, "-o", str(output), "--workers", str(workers), "--quiet"]
+    folder.mkdir(exist_ok=True)
+    words = [*subject.arguments, "-o", str(folder / subject.output), "--quiet"]
+    if workers is not None:
+        words += ["--workers", str(workers)]
     process = os.fork()
     if process == 0:
         os.setsid()
@@ -177,10 +240,20 @@ def ended(process: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
-def contents(folder: Path) -> dict[str, bytes]:
+def visible(folder: Path) -> list[Path]:
     """Return the files of a folder that are no temporary ones."""
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+    inside = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
+    return [folder / path for path in inside if not any(one[0] == "." for one in path.parts)]
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Return the checksums of the files of a folder that hold no times."""
+    names = [path.relative_to(folder) for path in visible(folder)]
+    return {
+        str(name): hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        for name in names
+        if name.parts[0] not in TIMED
+    }
 
 
 if __name__ == "__main__":

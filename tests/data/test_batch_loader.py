@@ -53,3 +53,10 @@ def test_workers_outlive_a_signal_to_the_whole_group(clip_folder: Path) -> None:
         os.kill(worker.pid, kind)
     for _ in range(4):
         assert torch.equal(next(batches).target_frames, first.target_frames)
+
+
+def test_the_random_state_of_a_checkpoint_is_left_alone(clip_folder: Path) -> None:
+    batch = ClipDataset([clip_folder], Sampling(6))[0]
+    before = torch.get_rng_state()
+    next(load_batches(Endless(batch), 1))
+    assert torch.equal(torch.get_rng_state(), before)

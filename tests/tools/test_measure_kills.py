@@ -11,7 +11,6 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(reason="OpenCV's shift map fills backgrounds differently from run to run")
 @pytest.mark.parametrize("command", ["prepare", "synth"])
 def test_a_rerun_after_a_kill_is_the_undisturbed_run(command: str) -> None:
     program = [sys.executable, "tools/measure_kills.py", "--kills", "3", "--commands", command]

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 import numpy as np
+import torch
 from torch.utils.data import DataLoader, Sampler
 
 from bdmm.data.batch import Batch, collate
@@ -72,6 +73,7 @@ def load_batches(
         collate_fn=collate,
         pin_memory=pin,
         worker_init_fn=_leave_signals,
+        generator=torch.Generator(),  # else it draws from the random state that a checkpoint keeps
     )
     yield from loader
 

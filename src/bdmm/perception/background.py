@@ -108,7 +108,7 @@ def shift_map(
     lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
     told = np.dstack((lab, place * _PLACE))
     copied = np.zeros_like(told)
-    _seed()
+    _clear_heap()
     cv2.xphoto.inpaint(told, 255 * known, copied, cv2.xphoto.INPAINT_SHIFTMAP)
     taken = np.rint(copied[..., 3] / _PLACE).astype(np.int64)
     far = np.stack(np.divmod(taken, columns), -1) - np.stack(np.divmod(place, columns), -1)
@@ -118,12 +118,40 @@ def shift_map(
     return shifts
 
 
-def _seed() -> None:
-    """Start the random numbers of OpenCV and of the C library as in a new process."""
-    cv2.setRNGSeed(0)
-    srand = getattr(ctypes.CDLL(None), "srand", None) if os.name == "posix" else None
-    if srand is not None:
-        srand(1)
+_SHIFTS_SIZE = 60 * 8
+"""Bytes of OpenCV's list of shifts."""
+_KEPT = 7
+"""Freed blocks of one size that the GNU C library keeps for a thread and lends again first."""
+_TRIES = 1000
+
+
+def _clear_heap() -> None:
+    """Fill with zeros what OpenCV's shift map reads behind its list of shifts.
+
+    OpenCV 4.11 finds 60 shifts and reads 61. The last is meant to be 0: a known pixel may stay as
+    it is. It is read from the unused end of the list's block of memory, so the result depended on
+    what the process had done before. Here the blocks that the GNU C library lends next are
+    cleared. Other C libraries are left as they are.
+    """
+    library = ctypes.CDLL(None) if os.name == "posix" else None
+    if not hasattr(library, "malloc_usable_size"):
+        return
+    malloc, usable_size, free = library.malloc, library.malloc_usable_size, library.free
+    malloc.restype, malloc.argtypes = ctypes.c_void_p, (ctypes.c_size_t,)
+    usable_size.restype, usable_size.argtypes = ctypes.c_size_t, (ctypes.c_void_p,)
+    free.restype, free.argtypes = None, (ctypes.c_void_p,)
+    held: list[int] = []
+    for _ in range(_TRIES):
+        blocks = [malloc(_SHIFTS_SIZE) for _ in range(_KEPT)]
+        for block in blocks:
+            ctypes.memset(block, 0, usable_size(block))
+            free(block)
+        lent = [malloc(_SHIFTS_SIZE) for _ in range(_KEPT)]
+        held = lent + held
+        if set(lent) == set(blocks):
+            break
+    for block in held:  # the cleared ones first: they are kept
+        free(block)
 
 
 _REACH = 0.15

@@ -102,9 +102,9 @@ def train(
                 book.note(step, mean(recent), clock.status(step - first, settings.steps - step))
                 recent.clear()
             if fabric.is_global_zero and (ends or step % settings.save_every == 0):
-                store(run, state, step)
-                if preview is not None:
+                if preview is not None:  # first: a kill in between leaves no gap
                     preview(state.average.module, step)
+                store(run, state, step)
         fabric.barrier()
     return Outcome(step, step >= settings.steps, fabric.is_global_zero)
 
