@@ -27,8 +27,8 @@ from torch.nn import functional
 
 from bdmm.body.model import AnnyBody, SkinnedBody, load_body
 from bdmm.body.rasterize import rasterize
+from bdmm.data.cached_sources import spoil_fit
 from bdmm.data.clip_store import PreparedClip, find_clips
-from bdmm.data.fit_error import spoil_fit
 from bdmm.errors import InputError
 from bdmm.files.tensor_files import write_safetensors
 from bdmm.kernels.warp import warp

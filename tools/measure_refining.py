@@ -17,8 +17,7 @@ import tyro
 
 from bdmm.body.camera import project
 from bdmm.body.model import AnnyBody, load_body
-from bdmm.data.cached_sources import as_foreground
-from bdmm.data.fit_error import spoil_fit
+from bdmm.data.cached_sources import as_foreground, spoil_fit
 from bdmm.data.synth import FIT_ERROR
 from bdmm.errors import InputError, Notice
 from bdmm.media.pixels import to_frames

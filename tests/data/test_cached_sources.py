@@ -10,9 +10,8 @@ from bdmm.body.camera import project
 from bdmm.body.rotations import axis_angle_to_matrix
 from bdmm.body.source_geometry import prepare_geometry
 from bdmm.conditioning import body_keypoints, condition
-from bdmm.data.cached_sources import choose_sources
+from bdmm.data.cached_sources import choose_sources, spoil_fit
 from bdmm.data.clip_background import median_background
-from bdmm.data.fit_error import spoil_fit
 
 
 def test_sources_show_all_sides_of_a_person_who_turns(sliding) -> None:

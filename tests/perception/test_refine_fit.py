@@ -8,8 +8,7 @@ import torch
 
 from bdmm.body.camera import project
 from bdmm.body.model import AnnyBody, SkinnedBody, load_body
-from bdmm.data.cached_sources import as_foreground
-from bdmm.data.fit_error import spoil_fit
+from bdmm.data.cached_sources import as_foreground, spoil_fit
 from bdmm.media.pixels import to_frames
 from bdmm.perception.fit_refiner import CHANNELS, SIDE, FitRefiner, picture_fit
 from bdmm.perception.refine_fit import FrameView, refine_motion, refine_photo

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bdmm.body.model import AnnyBody, load_body
-from bdmm.data.fit_error import spoil_fit
+from bdmm.data.cached_sources import spoil_fit
 from bdmm.media.motion_file import load_shipped
 from bdmm.perception import surface_solve
 from bdmm.perception.surface_solve import DisplacementTargets, solve

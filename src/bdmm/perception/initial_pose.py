@@ -157,7 +157,6 @@ def _between(first: Tensor, second: Tensor, weight: Tensor | float) -> Turns:
     return interpolate(first, second, weight)
 
 
-_POINT = {name: index for index, name in enumerate(KEYPOINT_NAMES)}
 _LONG = (
     ("mid_hip", "neck"), ("left_hip", "left_knee"), ("right_hip", "right_knee"),
     ("left_knee", "left_ankle"), ("right_knee", "right_ankle"),
@@ -212,7 +211,8 @@ def lift(landmarks: Landmarks, body: SkinnedBody) -> Float[Tensor, "t k 3"]:
         hidden = ((0.95 * length) ** 2 - seen**2).clamp_min(0).sqrt()
         known = (trust[:, a] > 0) & (trust[:, b] > 0)
         step = torch.where(known, way * front * hidden, torch.zeros_like(hidden))
-        depth[:, b] = _trunk_depth(depth, near, a) + step
+        start = torch.zeros_like(step) if near == "mid_hip" else depth[:, a]
+        depth[:, b] = start + step
     for name in ("shoulder", "ear", "eye"):
         root = _POINT["neck" if name == "shoulder" else "nose"]
         for which in ("left", "right"):
@@ -224,10 +224,6 @@ def lift(landmarks: Landmarks, body: SkinnedBody) -> Float[Tensor, "t k 3"]:
         depth[:, _POINT[rider]] = depth[:, _POINT[carrier]]
     hips = flat[:, _POINT["mid_hip"], None]
     return torch.cat((flat - hips, depth[..., None]), dim=-1)
-
-
-def _trunk_depth(depth: Tensor, near: str, place: int) -> Float[Tensor, "t"]:
-    return torch.zeros_like(depth[:, 0]) if near == "mid_hip" else depth[:, place].clone()
 
 
 def _rest_points(body: SkinnedBody, like: Tensor) -> Float[Tensor, "k 3"]:

@@ -6,11 +6,10 @@ unrefined.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor
 
 from bdmm.body.model import BODIES, SkinnedBody
@@ -66,7 +65,7 @@ def refine_motion(
         return motion
     refine = _Refiner(body, _shipped(), free_shape=False)
     refined: list[int] = []
-    corrections: list[_Correction] = []
+    changes: list[tuple[Tensor, Tensor, Tensor]] = []
     for index, view in zip(range(len(motion)), frames, strict=False):
         wanted = index % every == 0 or index == len(motion) - 1
         if not wanted or bool(motion.flagged[index]):
@@ -76,59 +75,34 @@ def refine_motion(
             continue
         before = motion[index : index + 1]
         refined.append(index)
-        corrections.append(_Correction.between(before, refine(before, image, foreground)))
-    if not refined:
-        return motion
-    return _Correction.smoothed(corrections, torch.tensor(refined), len(motion)).applied(motion)
+        changes.append(_change(before, refine(before, image, foreground)))
+    return _corrected(motion, refined, changes) if refined else motion
 
 
-@dataclass(frozen=True)
-class _Correction:
-    """The change of ``t`` frames by the refinement.
+def _change(before: Motion, after: Motion) -> tuple[Tensor, Tensor, Tensor]:
+    """Return rotation vectors, logarithms of the growth and moves in metres from one to another."""
+    return (
+        matrix_to_axis_angle(before.rotations.mT @ after.rotations),
+        (after.scale / before.scale).log(),
+        (after.translation - before.translation) / before.scale[:, None],
+    )
 
-    Attributes:
-        turn: ``t 24 3`` rotation vectors in the joints' axes before the change.
-        growth: ``t`` logarithm of the factor on the size.
-        move: ``t 2`` metres.
-    """
 
-    turn: Float[Tensor, "t n 3"]
-    growth: Float[Tensor, "t"]
-    move: Float[Tensor, "t 2"]
-
-    @classmethod
-    def between(cls, before: Motion, after: Motion) -> "_Correction":
-        """Return what takes one motion to the other."""
-        return cls(
-            matrix_to_axis_angle(before.rotations.mT @ after.rotations),
-            (after.scale / before.scale).log(),
-            (after.translation - before.translation) / before.scale[:, None],
-        )
-
-    @classmethod
-    def smoothed(
-        cls, corrections: list["_Correction"], refined: Int[Tensor, "m"], count: int
-    ) -> "_Correction":
-        """Return the corrections of all frames: Gaussian means of those of the refined ones."""
-        distance = torch.arange(count)[:, None] - refined
-        # The softmax normalises; far from all refined frames the nearest one counts.
-        weight = torch.softmax(-0.5 * (distance / SMOOTHING).square(), dim=1)
-
-        def mean(name: str) -> Tensor:
-            values = torch.cat([getattr(one, name) for one in corrections])
-            return (weight.to(values) @ values.flatten(1)).unflatten(1, values.shape[1:])
-
-        growth = weight @ torch.cat([one.growth for one in corrections])
-        return cls(mean("turn"), growth, mean("move"))
-
-    def applied(self, motion: Motion) -> Motion:
-        """Return the corrected motion."""
-        return replace(
-            motion,
-            rotations=motion.rotations @ axis_angle_to_matrix(self.turn),
-            scale=motion.scale * self.growth.exp(),
-            translation=motion.translation + self.move * motion.scale[:, None],
-        )
+def _corrected(
+    motion: Motion, refined: list[int], changes: list[tuple[Tensor, Tensor, Tensor]]
+) -> Motion:
+    """Change all frames by Gaussian means over time of the refined frames' changes."""
+    distance = torch.arange(len(motion))[:, None] - torch.tensor(refined)
+    # The softmax normalises; far from all refined frames the nearest one counts.
+    weight = torch.softmax(-0.5 * (distance / SMOOTHING).square(), dim=1)
+    turns, growths, moves = (torch.cat(part) for part in zip(*changes, strict=True))
+    turn = (weight @ turns.flatten(1)).unflatten(1, turns.shape[1:])
+    return replace(
+        motion,
+        rotations=motion.rotations @ axis_angle_to_matrix(turn),
+        scale=motion.scale * (weight @ growths).exp(),
+        translation=motion.translation + weight @ moves * motion.scale[:, None],
+    )
 
 
 class _Refiner:
