@@ -51,7 +51,7 @@ def test_a_published_file_gives_piergiajs_logits(tensors, tmp_path) -> None:
     assert float(logits.mean()) == pytest.approx(GOLDEN_MEAN, rel=1e-3)
     assert float(logits.std()) == pytest.approx(GOLDEN_DEVIATION, rel=1e-4)
     assert sha256 == sha256_of(path)
-    with pytest.raises(InputError, match=r"is not the weights of FVD's I3D.*begin with 2609088c2e"):
+    with pytest.raises(InputError, match=r"is not the weights of FVD's I3D.*should be 2609088c2e"):
         load_i3d(path)
 
 

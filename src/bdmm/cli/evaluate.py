@@ -216,10 +216,9 @@ def publish(folder: Path, report: "Report") -> None:
     Raises:
         InputError: the report cannot be written.
     """
-    from bdmm.evaluation.config import ALL
     from bdmm.evaluation.reports.page import save_page
     from bdmm.evaluation.reports.report_file import save_report
-    from bdmm.evaluation.reports.tables import table_of, to_markdown
+    from bdmm.evaluation.reports.tables import group_tables, to_markdown
 
     save_report(folder, report)
     page = save_page(folder, report)
@@ -232,10 +231,6 @@ def publish(folder: Path, report: "Report") -> None:
     for metric, reason in (*report.not_computed.items(), *results.sets_missing.items()):
         warn(f"{metric} {reason}.")
     group = next(iter(next(iter(results.groups.values()))))
-    means = {name: of.get(group, {}) for name, of in results.groups.items()}
-    sets = results.sets
-    for region in dict.fromkeys(region for of in means.values() for region in of):
-        title = f"{'all clips' if group == ALL else group}: {region}"
-        say(to_markdown(table_of(title, means, [region], sets=sets)))
-        sets = ()
+    for table in group_tables(results, group, results.sets):
+        say(to_markdown(table))
     say(f"The report is {page}.")

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from bdmm.metrics.inception import FixedNorm
-from bdmm.metrics.weight_files import I3D, fill_module, read_checked
+from bdmm.metrics.weight_files import I3D, read_module
 
 FEATURES = 400
 """Classes of Kinetics."""
@@ -142,20 +142,5 @@ def max_pool_same(x: Float[Tensor, "n c t h w"], kernel: Size, stride: Size) -> 
 
 
 def load_i3d(path: str | Path, sha256: str | None = None) -> tuple[Inflated, str]:
-    """Read the network, on the CPU, in float32.
-
-    Args:
-        path: the published ``.pt``, or safetensors with the same names.
-        sha256: accept this hash instead of the published one.
-
-    Returns:
-        (the network, the file's SHA-256).
-
-    Raises:
-        InputError: the file is missing, another one or damaged.
-    """
-    tensors, found = read_checked(path, I3D, sha256)
-    with torch.device("meta"):
-        network = Inflated()
-    fill_module(network, Path(path), tensors)
-    return network.eval(), found
+    """Return the network and its file's SHA-256; see `weight_files.read_module`."""
+    return read_module(Inflated, I3D, path, sha256)

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from bdmm.metrics.weight_files import INCEPTION, fill_module, read_checked
+from bdmm.metrics.weight_files import INCEPTION, read_module
 
 FEATURES = 2048
 """Numbers of a picture."""
@@ -241,23 +241,8 @@ class Block(nn.Module):
 
 
 def load_inception(path: str | Path, sha256: str | None = None) -> tuple[Inception, str]:
-    """Read the network, on the CPU, in float32.
-
-    Args:
-        path: the published ``.pth``, or safetensors with the same names.
-        sha256: accept this hash instead of the published one.
-
-    Returns:
-        (the network, the file's SHA-256).
-
-    Raises:
-        InputError: the file is missing, another one or damaged.
-    """
-    tensors, found = read_checked(path, INCEPTION, sha256)
-    with torch.device("meta"):
-        network = Inception()
-    fill_module(network, Path(path), tensors, ignored=("fc.", "AuxLogits."))
-    return network.eval(), found
+    """Return the network and its file's SHA-256; see `weight_files.read_module`."""
+    return read_module(Inception, INCEPTION, path, sha256, ignored=("fc.", "AuxLogits."))
 
 
 def _pooled(x: Tensor, pool: Pool) -> Tensor:

@@ -16,12 +16,8 @@ OURS = "BDMM"
 
 
 @dataclass(frozen=True)
-class PublishedValue:
-    """A printed number.
-
-    Attributes:
-        deviation: over 50 repeats; None where none is printed.
-    """
+class Value:
+    """A number of a table; its deviation is None or NaN where there is none."""
 
     mean: float
     deviation: float | None = None
@@ -38,10 +34,10 @@ class PublishedTable:
 
     source: str
     dataset: str
-    rows: Mapping[str, Mapping[str, PublishedValue]]
+    rows: Mapping[str, Mapping[str, Value]]
 
 
-def _rows(text: str) -> dict[str, dict[str, PublishedValue]]:
+def _rows(text: str) -> dict[str, dict[str, Value]]:
     """Read lines of ``name: number number ...``, one per column of `METRICS`, - for none."""
     rows = {}
     for line in text.strip().splitlines():
@@ -50,9 +46,9 @@ def _rows(text: str) -> dict[str, dict[str, PublishedValue]]:
     return rows
 
 
-def _values(numbers: Sequence[str]) -> dict[str, PublishedValue]:
+def _values(numbers: Sequence[str]) -> dict[str, Value]:
     return {
-        metric: PublishedValue(*map(float, number.split("±")))
+        metric: Value(*map(float, number.split("±")))
         for metric, number in zip(METRICS, numbers, strict=True)
         if number != "-"
     }

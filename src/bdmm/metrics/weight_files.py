@@ -9,11 +9,12 @@ import os
 import shutil
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from http.client import HTTPResponse
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +26,7 @@ from bdmm.files.tensor_files import check_tensors, read_tensors
 
 VARIABLE = "BDMM_DETECTORS"
 """Environment variable that names the folder of weights."""
+Net = TypeVar("Net", bound=nn.Module)
 ByteProgress = Callable[[int, int | None], None]
 """Called with (bytes so far, bytes in all or None where the server does not say)."""
 _CHUNK = 2**20
@@ -173,7 +175,7 @@ def find_weights(known: WeightFile, where: str | Path | None = None) -> Path:
 def download_weights(
     known: WeightFile,
     where: str | Path | None = None,
-    progress: Callable[[int, int | None], None] | None = None,
+    progress: ByteProgress | None = None,
 ) -> Path:
     """Fetch a weights file into the folder of detectors; only ever called when a user asks.
 
@@ -229,9 +231,7 @@ def download_missing(
     return fetched
 
 
-def _copy(
-    answer: HTTPResponse, part: Path, path: Path, progress: Callable[[int, int | None], None] | None
-) -> None:
+def _copy(answer: HTTPResponse, part: Path, path: Path, progress: ByteProgress | None) -> None:
     length = answer.length
     if length is not None and length > shutil.disk_usage(part.parent).free:
         raise InputError(f"There is no room for {path}: it takes {length / 2**20:.0f} MiB.")
@@ -246,12 +246,9 @@ def _copy(
 
 
 def sha256_of(path: Path) -> str:
-    """Return a file's SHA-256 in hexadecimal digits, read piece by piece."""
-    digest = hashlib.sha256()
+    """Return a file's SHA-256 in hexadecimal digits."""
     with path.open("rb") as file:
-        while piece := file.read(_CHUNK):
-            digest.update(piece)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_checked(
@@ -298,25 +295,36 @@ def check_hash(
     return found
 
 
-def fill_module(
-    module: nn.Module, path: Path, tensors: Mapping[str, Tensor], ignored: tuple[str, ...] = ()
-) -> None:
-    """Give a module, which may be without memory, the tensors of a file in float32.
+def read_module(
+    build: Callable[[], Net],
+    known: WeightFile,
+    path: str | Path,
+    sha256: str | None = None,
+    ignored: tuple[str, ...] = (),
+) -> tuple[Net, str]:
+    """Read a network, on the CPU, in float32.
 
     Args:
-        module: its names are the file's.
-        path: of the file, for messages.
-        tensors: what the file holds; counters of training steps are passed over.
-        ignored: beginnings of names that are passed over too.
+        build: makes the network; its tensors are named as those of the file.
+        path: the published file, or safetensors with the same names.
+        sha256: accept this hash instead of the published ones.
+        ignored: beginnings of names that are passed over, as counters of training steps are.
+
+    Returns:
+        (the network, the file's SHA-256).
 
     Raises:
-        InputError: a tensor is missing, added, of another shape or not finite.
+        InputError: the file is missing, another one or damaged.
     """
+    tensors, found = read_checked(path, known, sha256)
     read = {
-        name: value
+        name: value.float()
         for name, value in tensors.items()
         if not name.startswith(ignored) and not name.endswith("num_batches_tracked")
     }
-    shapes = {name: tuple(value.shape) for name, value in module.state_dict().items()}
-    check_tensors(path, read, shapes)
-    module.load_state_dict({name: value.float() for name, value in read.items()}, assign=True)
+    with torch.device("meta"):
+        network = build()
+    shapes = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    check_tensors(Path(path), read, shapes)
+    network.load_state_dict(read, assign=True)
+    return network.eval(), found

@@ -23,7 +23,7 @@ from bdmm.evaluation.jobs.reenactment import choose_clips
 from bdmm.evaluation.reports.report_file import Report, save_report
 from bdmm.files.output_file import appearing, check_folder, writing
 from bdmm.files.outside import TEXT, read_json
-from bdmm.metrics.published import OURS, TABLE_2, TABLE_S1, PublishedTable, PublishedValue
+from bdmm.metrics.published import OURS, TABLE_2, TABLE_S1, PublishedTable, Value
 from bdmm.network.weights import FILE_NAME as WEIGHTS
 from bdmm.training.feature_extractor import load_features
 from bdmm.training.run_folder import read_settings
@@ -51,7 +51,7 @@ class Ablation:
     network: tuple[str, ...] = ()
     losses: tuple[str, ...] = ()
 
-    def published(self) -> Mapping[str, PublishedValue]:
+    def published(self) -> Mapping[str, Value]:
         """Return metric -> number that the paper prints for this row."""
         return (self.table or TABLE_2).rows[self.name if self.table else OURS]
 

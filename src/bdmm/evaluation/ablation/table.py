@@ -1,7 +1,7 @@
 """The tables of an ablation: means over seeds, and the paper's numbers in columns of their own."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean, stdev
@@ -11,11 +11,11 @@ from bdmm.evaluation.ablation.study import FULL, Ablation, Study, system_name
 from bdmm.evaluation.config import ALL
 from bdmm.evaluation.jobs.scores import GroupMean, dump
 from bdmm.evaluation.reports.report_file import Report
-from bdmm.evaluation.reports.tables import Column, Row, Table, Value, table_of, to_markdown
+from bdmm.evaluation.reports.tables import Column, Row, Table, table_of, to_markdown
 from bdmm.evaluation.systems import BASELINES
 from bdmm.files.output_file import appearing, writing
 from bdmm.metrics.frame_metrics import WHOLE
-from bdmm.metrics.published import METRICS, OURS, TABLE_2, TABLE_S1, PublishedTable
+from bdmm.metrics.published import METRICS, OURS, TABLE_2, TABLE_S1, PublishedTable, Value
 from bdmm.metrics.regions import PERSON
 
 Measured = Mapping[str, Mapping[str, GroupMean]]
@@ -115,11 +115,10 @@ def _pooled(report: Report, system: str) -> Measured:
 
 def _over(seeds: Mapping[int, Measured]) -> Measured:
     """Average over seeds; ± becomes the sample deviation between them."""
-    first = next(iter(seeds.values()))
-    return {
-        region: {metric: _spread([one[region][metric] for one in seeds.values()]) for metric in of}
-        for region, of in first.items()
-    }
+    return _each(
+        next(iter(seeds.values())),
+        lambda region, metric, _: _spread([one[region][metric] for one in seeds.values()]),
+    )
 
 
 def _spread(values: Sequence[GroupMean]) -> GroupMean:
@@ -129,22 +128,23 @@ def _spread(values: Sequence[GroupMean]) -> GroupMean:
     return replace(values[0], mean=mean(numbers), deviation=deviation)
 
 
-def _minus(ours: Measured, full: Measured) -> Measured:
+def _each(means: Measured, change: Callable[[str, str, GroupMean], Any]) -> dict[str, Any]:
+    """Return region -> metric -> change(region, metric, mean)."""
     return {
-        region: {
-            metric: replace(one, mean=one.mean - full[region][metric].mean)
-            for metric, one in metrics.items()
-        }
-        for region, metrics in ours.items()
+        region: {metric: change(region, metric, one) for metric, one in metrics.items()}
+        for region, metrics in means.items()
     }
+
+
+def _minus(ours: Measured, full: Measured) -> Measured:
+    return _each(
+        ours, lambda region, metric, one: replace(one, mean=one.mean - full[region][metric].mean)
+    )
 
 
 def _alone(means: Measured) -> Measured:
     """Take the deviation between clips away, which is none between seeds."""
-    return {
-        region: {metric: replace(one, deviation=math.nan) for metric, one in metrics.items()}
-        for region, metrics in means.items()
-    }
+    return _each(means, lambda _region, _metric, one: replace(one, deviation=math.nan))
 
 
 def _measured(title: str, means: Mapping[str, Measured]) -> Table:
@@ -175,12 +175,9 @@ def _with_published(table: Table, published: PublishedTable, less: bool = False)
         values = []
         for metric in METRICS:
             value = printed.get(metric)
-            if value is None:
-                values.append(None)
-            elif less:
-                values.append(Value(value.mean - whole[metric].mean))
-            else:
-                values.append(Value(value.mean, value.deviation))
+            if value is not None and less:
+                value = Value(value.mean - whole[metric].mean)
+            values.append(value)
         rows.append(Row(row.name, (*row.values, *values)))
     return replace(table, columns=table.columns + columns, rows=tuple(rows))
 
@@ -217,10 +214,7 @@ def _row_record(result: RowResult) -> dict[str, Any]:
 
 
 def _numbers(means: Measured, deviations: bool = False) -> dict[str, Any]:
-    def value(one: GroupMean) -> Any:
+    def value(_region: str, _metric: str, one: GroupMean) -> Any:
         return {"mean": one.mean, "deviation": one.deviation} if deviations else one.mean
 
-    return {
-        region: {metric: value(one) for metric, one in metrics.items()}
-        for region, metrics in means.items()
-    }
+    return _each(means, value)

@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from bdmm.errors import InputError
-from bdmm.evaluation.config import EvalConfig, EvalFrame, EvalItem
+from bdmm.evaluation.config import EvalConfig, EvalItem
 from bdmm.evaluation.jobs.distribution_features import (
     FeatureCollector,
     FeatureFiles,
@@ -70,28 +70,39 @@ def score_clip(job: ClipJob, config: EvalConfig, threads: int = 1) -> None:
     running, notes = RunningScores(), list[str]()
     metrics = open_feature_metrics(config)[0]
     fps, made = item.open(notes.append)
-    count = 0
+    frames = fitted(made, config.rules)
 
     def counted(rows: Iterator[FrameRow]) -> Iterator[FrameRow]:
-        nonlocal count
         for row in rows:
-            count += 1
             running.add(row.scores)
             yield row
 
-    with _Observers(job, config, fps) as observers:
-        frames = observers.watch(fitted(made, config.rules))
-        rows = counted(observers.rate(score_frames(frames, config, metrics, threads)))
+    with ExitStack() as stack:
+        pictures = features = keypoints = None
+        if job.pictures is not None:
+            part = stack.enter_context(appearing(job.pictures, folder=True))
+            pictures = stack.enter_context(Pictures(part, fps))
+            frames = pictures.watch(frames)
+        if job.features is not None:
+            detectors = open_set_detectors(config)
+            collector = FeatureCollector(item.clip, job.features, detectors, config.features_every)
+            features = stack.enter_context(collector)
+            frames = features.watch(frames)
+        if config.keypoints:
+            keypoints = stack.enter_context(KeypointMetrics(job.rows.parent, fps))
+            frames = keypoints.watch(frames)
+        rows = score_frames(frames, config, metrics, threads)
+        if pictures is not None:
+            rows = pictures.rate(rows)
 
-        def foot() -> Mapping[str, Any]:
+        def foot(count: int) -> Mapping[str, Any]:
             if count == 0:
                 raise InputError(f"The clip {item.clip} has no frame that could be scored.")
-            scores = running.summaries() | observers.finish()
-            more = [f"And {len(notes) - _NOTES} more."] if len(notes) > _NOTES else []
+            scores = running.summaries() | _finished(pictures, features, keypoints)
             return {
                 "scores": plain(scores),
                 "seconds": round(time.perf_counter() - start, 2),
-                "notes": notes[:_NOTES] + more,
+                "notes": _shortened(notes),
             }
 
         head = {
@@ -103,47 +114,22 @@ def score_clip(job: ClipJob, config: EvalConfig, threads: int = 1) -> None:
             "features_every": config.features_every,
             "of": item.identity,
         }
-        write_rows(job.rows, head, rows, foot)
+        write_rows(job.rows, head, counted(rows), foot)
 
 
-class _Observers(AbstractContextManager["_Observers"]):
-    """What else sees a clip's frames: pictures, distribution features, keypoint metrics."""
+def _finished(
+    pictures: Pictures | None, features: FeatureCollector | None, keypoints: KeypointMetrics | None
+) -> dict[str, dict[str, Summary]]:
+    """Write what was gathered and return scores of the clip as a whole."""
+    for one in (pictures, features):
+        if one is not None:
+            one.finish()
+    return {} if keypoints is None else keypoints.scores()
 
-    def __init__(self, job: ClipJob, config: EvalConfig, fps: float) -> None:
-        self._stack = ExitStack()
-        self._pictures: Pictures | None = None
-        self._features: FeatureCollector | None = None
-        self._keypoints: KeypointMetrics | None = None
-        if job.pictures is not None:
-            part = self._stack.enter_context(appearing(job.pictures, folder=True))
-            self._pictures = self._stack.enter_context(Pictures(part, fps))
-        if job.features is not None:
-            collector = FeatureCollector(
-                job.item.clip, job.features, open_set_detectors(config), config.features_every
-            )
-            self._features = self._stack.enter_context(collector)
-        if config.keypoints:
-            metrics = KeypointMetrics(job.rows.parent, fps)
-            self._keypoints = self._stack.enter_context(metrics)
 
-    def __exit__(self, *error: object) -> None:
-        self._stack.__exit__(*error)  # type: ignore[arg-type]
-
-    def watch(self, frames: Iterator[EvalFrame]) -> Iterator[EvalFrame]:
-        for one in (self._pictures, self._features, self._keypoints):
-            frames = frames if one is None else one.watch(frames)
-        return frames
-
-    def rate(self, rows: Iterator[FrameRow]) -> Iterator[FrameRow]:
-        return rows if self._pictures is None else self._pictures.rate(rows)
-
-    def finish(self) -> dict[str, dict[str, Summary]]:
-        """Write what was gathered and return scores of the clip as a whole."""
-        if self._pictures is not None:
-            self._pictures.finish()
-        if self._features is not None:
-            self._features.finish()
-        return {} if self._keypoints is None else self._keypoints.scores()
+def _shortened(notes: list[str]) -> list[str]:
+    more = [f"And {len(notes) - _NOTES} more."] if len(notes) > _NOTES else []
+    return notes[:_NOTES] + more
 
 
 def read_result(path: Path) -> ClipResult:

@@ -101,12 +101,12 @@ def write_rows(
     path: Path,
     head: Mapping[str, Any],
     rows: Iterable[FrameRow],
-    foot: Callable[[], Mapping[str, Any]] = dict,
+    foot: Callable[[int], Mapping[str, Any]] = lambda _: {},
 ) -> None:
     """Write rows as they come; the file appears when all are written.
 
     Args:
-        foot: called at the end for what is then known.
+        foot: called at the end with the number of rows, for what is then known.
 
     Raises:
         InputError: the disk is full and the like.
@@ -120,7 +120,7 @@ def write_rows(
             for row in rows:
                 _write(path, file, {"frame": row.frame, "scores": row.scores})
                 count += 1
-            _write(path, file, {"rows": count, **foot()})
+            _write(path, file, {"rows": count, **foot(count)})
 
 
 def read_ends(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:

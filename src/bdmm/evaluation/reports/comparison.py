@@ -12,7 +12,6 @@ from bdmm.evaluation.reports.report_file import Report, load_report
 from bdmm.evaluation.reports.tables import (
     Row,
     Table,
-    Value,
     table_of,
     to_html,
     to_latex,
@@ -20,7 +19,7 @@ from bdmm.evaluation.reports.tables import (
 )
 from bdmm.evaluation.systems import BASELINES
 from bdmm.files.output_file import appearing, writing
-from bdmm.metrics.published import METRICS, PUBLISHED, PublishedTable
+from bdmm.metrics.published import METRICS, PUBLISHED, PublishedTable, Value
 
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
 <style>body{{font-family:sans-serif;margin:2em}}table{{border-collapse:collapse;margin:1em 0}}
@@ -176,8 +175,7 @@ def _printed(table: PublishedTable, row: str, label: str) -> Value | None:
     words = label.split()
     if len(words) != 2 or words[0] not in METRICS:
         return None
-    value = table.rows[row].get(words[0])
-    return None if value is None else Value(value.mean, value.deviation)
+    return table.rows[row].get(words[0])
 
 
 def _check_protocols(entries: Sequence[Entry]) -> None:

@@ -3,7 +3,7 @@
 import base64
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -13,17 +13,16 @@ from typing import Any
 from jinja2 import Environment, Template
 from markupsafe import Markup
 
-from bdmm.evaluation.config import ALL
 from bdmm.evaluation.jobs.pictures import SHEET, VIDEO, WORST
-from bdmm.evaluation.jobs.scores import ClipResult, DistributionDistance, read_rows
+from bdmm.evaluation.jobs.scores import ClipResult, read_rows
 from bdmm.evaluation.reports.plots import time_plot
 from bdmm.evaluation.reports.report_file import PICTURES, ROWS, Report
 from bdmm.evaluation.reports.tables import (
     column_of,
+    group_tables,
     in_order,
     metric_of,
     number_text,
-    table_of,
     to_html,
 )
 from bdmm.evaluation.systems import BASELINES
@@ -57,12 +56,17 @@ def save_page(folder: Path, report: Report, embedded: int = EMBEDDED_BYTES) -> P
     region = PERSON if PERSON in regions else WHOLE
     ranked_by = next((one for one in report.names[::-1] if one not in BASELINES), report.names[-1])
     budget = _Budget(embedded)
+    groups = dict.fromkeys(name for of in report.results.groups.values() for name in of)
     shown = {name: _shown(folder, name, clips, region, budget) for name, clips in by_clip.items()}
     content = {
         "title": f"bdmm evaluate: {', '.join(report.names)}",
         "lead": _lead(report),
         "cautions": _cautions(report),
-        "tables": [Markup(one) for one in _tables(report)],
+        "tables": [
+            Markup(to_html(table))
+            for i, group in enumerate(groups)
+            for table in group_tables(report.results, group, () if i else report.results.sets)
+        ],
         "not_computed": dict(report.not_computed) | dict(report.results.sets_missing),
         "failures": report.results.failures,
         "systems": report.names,
@@ -169,20 +173,6 @@ def _ranking(
             }
         )
     return rows
-
-
-def _tables(report: Report) -> list[str]:
-    """Return a table of each group and region; the first one has the distribution distances too."""
-    tables = []
-    groups = report.results.groups
-    sets: Sequence[DistributionDistance] = report.results.sets
-    for group in dict.fromkeys(name for of in groups.values() for name in of):
-        means = {name: groups[name].get(group, {}) for name in report.names if name in groups}
-        for region in dict.fromkeys(name for of in means.values() for name in of):
-            said = "all clips" if group == ALL else group
-            tables.append(to_html(table_of(f"{said}: {region}", means, [region], sets=sets)))
-            sets = ()
-    return tables
 
 
 def _lead(report: Report) -> str:

@@ -6,25 +6,28 @@ from dataclasses import dataclass
 from html import escape
 from typing import Literal
 
-from bdmm.evaluation.jobs.scores import DistributionDistance, GroupMean
+from bdmm.evaluation.config import ALL
+from bdmm.evaluation.jobs.scores import DistributionDistance, GroupMean, Results
 from bdmm.metrics.frame_metrics import WHOLE
+from bdmm.metrics.published import Value
 
 Better = Literal["higher", "lower", "neither"]
 Means = Mapping[str, Mapping[str, Mapping[str, GroupMean]]]
 """System -> region -> metric -> mean."""
 
-_LATEX = {letter: f"\\{letter}" for letter in "&%_#${}"} | {
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "\\": r"\textbackslash{}",
-}
-_SYMBOLS = {
-    "↑": r"$\uparrow$",
-    "↓": r"$\downarrow$",
-    "±": r"$\pm$",
-    "…": r"\dots{}",
-    "∞": r"$\infty$",
-}
+_LATEX = str.maketrans(
+    {letter: f"\\{letter}" for letter in "&%_#${}"}
+    | {
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "\\": r"\textbackslash{}",
+        "↑": r"$\uparrow$",
+        "↓": r"$\downarrow$",
+        "±": r"$\pm$",
+        "…": r"\dots{}",
+        "∞": r"$\infty$",
+    }
+)
 _UNNAMED = (WHOLE, "pose")
 """Regions that headings do not name."""
 
@@ -69,18 +72,6 @@ METRICS = {
     "warping_true": Column("… of the truth", "neither", 5, "the true video's own such error"),
 }
 """Key in reports -> column, in the order of a table."""
-
-
-@dataclass(frozen=True)
-class Value:
-    """The content of a cell.
-
-    Attributes:
-        deviation: None or NaN where there is none.
-    """
-
-    mean: float
-    deviation: float | None = None
 
 
 @dataclass(frozen=True)
@@ -143,6 +134,19 @@ def table_of(
     columns += [Column(f"{name} ↓", "lower", 3) for name in names]
     said = (*notes, *exact_notes(means, keys), *size_notes(sets))
     return Table(title, tuple(columns), tuple(rows), notes=said)
+
+
+def group_tables(
+    results: Results, group: str, sets: Sequence[DistributionDistance] = ()
+) -> list[Table]:
+    """Return a table of each region of a group; the first one has the distribution distances."""
+    means = {name: of.get(group, {}) for name, of in results.groups.items()}
+    regions = dict.fromkeys(region for of in means.values() for region in of)
+    said = "all clips" if group == ALL else group
+    return [
+        table_of(f"{said}: {region}", means, [region], sets=() if i else sets)
+        for i, region in enumerate(regions)
+    ]
 
 
 def exact_notes(means: Means, keys: Iterable[tuple[str, str]]) -> list[str]:
@@ -318,7 +322,4 @@ def _bar(text: str) -> str:
 
 
 def _tex(text: str) -> str:
-    escaped = "".join(_LATEX.get(letter, letter) for letter in text)
-    for letter, command in _SYMBOLS.items():
-        escaped = escaped.replace(letter, command)
-    return escaped
+    return text.translate(_LATEX)
