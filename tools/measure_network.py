@@ -83,10 +83,10 @@ def plain_form(generator: Generator, image: Tensor, conditions: Conditions) -> T
 
 
 def use_reference_kernels(network: nn.Module) -> None:
-    """Switch every styled layer to the twin that is the specification."""
+    """Switch every styled layer to the reference implementation."""
     for module in network.modules():
         if isinstance(module, StyledLayer):
-            module.twin = "reference"
+            module.implementation = "reference"
 
 
 def measure(

@@ -164,7 +164,7 @@ class DiscriminatorConfig:
     """Form and size of the spatial and the temporal discriminator.
 
     Attributes:
-        paired: each frame is judged beside a partner (the paper) or alone (the release).
+        paired: each frame is seen with a partner (the paper) or alone (the release).
         width: channels after the first block, doubled from block to block.
         max_width: where the doubling stops.
         frames: frames of a window, 5 at least: the temporal discriminator is built for this count.
@@ -200,13 +200,13 @@ class LossConfig:
 
     A term is a mean over one frame's values, summed over the layers and over the window's frames;
     the adversarial terms are means over a map of logits. The weights are those that the paper's
-    authors ran with: the printed row (5, 5, 2, 500, 0.5, 0.1) holds the same numbers beside the
+    authors ran with: the printed row (5, 5, 2, 500, 0.5, 0.1) holds the same numbers at the
     wrong symbols.
 
     Attributes:
         reconstruction: weight of the L1 distance.
-        spatial_adversarial: weight of the spatial discriminator's verdict.
-        temporal_adversarial: weight of the temporal discriminator's verdict.
+        spatial_adversarial: weight of the spatial discriminator's loss.
+        temporal_adversarial: weight of the temporal discriminator's loss.
         perceptual: weight of the distance between features (equation 11).
         style: weight of the distance between Gram matrices (equation 12).
         contextual: weight of the contextual loss (equation 13).

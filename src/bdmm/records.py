@@ -14,7 +14,7 @@ from torch.nn.functional import pad
 from bdmm.errors import InputError
 from bdmm.shapes import Flags, Foreground, Image, Keypoints, Rotations
 
-# BODY-25 order, then four knuckles that tell how a hand is turned.
+# BODY-25 order, then four knuckles that show how a hand is turned.
 KEYPOINT_NAMES = (
     "nose", "neck", "right_shoulder", "right_elbow", "right_wrist",
     "left_shoulder", "left_elbow", "left_wrist", "mid_hip",

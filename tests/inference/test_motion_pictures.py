@@ -6,7 +6,6 @@ from bdmm.inference.explanation import (
     SAMPLE,
     UNIT,
     draw_units,
-    mean_mask,
     mean_offset,
     on_frame,
     sampling_points,
@@ -38,7 +37,7 @@ def test_a_tap_counts_as_much_as_its_mask():
     one.offsets[0, 0], one.offsets[0, 11] = 4.0, 2.0  # tap 0 down, tap 5 right
     flow = mean_offset(one, 2)
     assert torch.allclose(flow[:, 3, 3], torch.tensor([2 * 1.5, 2 * 1.0]))
-    assert torch.allclose(mean_mask(one), torch.tensor(2 / 9))
+    assert torch.allclose(one.mean_mask, torch.tensor(2 / 9))
 
 
 def test_a_map_is_enlarged_in_squares_and_cut_to_the_frame():

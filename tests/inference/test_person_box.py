@@ -7,7 +7,7 @@ import torch
 
 from bdmm.config import PRESETS
 from bdmm.inference.compositing import refine
-from bdmm.inference.person_box import Box, moved_state, pad_image, person_box
+from bdmm.inference.person_box import Box, moved_state, pad_frames, person_box
 from bdmm.inference.person_colours import PersonColours
 from bdmm.inference.renderers import NetworkRenderer
 from bdmm.network.generator import Generator
@@ -40,11 +40,11 @@ def test_a_state_moves_with_its_box() -> None:
         return PropagationState(structural=eighth, forward=(quarter, half))
 
     before, after = Box(8, 56, 0, 40), Box(16, 48, 8, 32)
-    smaller, expected = moved_state(seen(before), before, after, scales), seen(after)
+    smaller, expected = moved_state(seen(before), before, after), seen(after)
     assert torch.equal(smaller.structural, expected.structural)
     for ours, theirs in zip(smaller.forward, expected.forward, strict=True):
         assert torch.equal(ours, theirs)
-    larger = moved_state(seen(after), after, before, scales)
+    larger = moved_state(seen(after), after, before)
     assert larger.structural.shape == seen(before).structural.shape
     assert float(larger.structural.sum()) == pytest.approx(float(expected.structural.sum()))
 
@@ -80,9 +80,9 @@ def _whole(
     size = (-(-height // 8) * 8, -(-width // 8) * 8)
     made, state = [], None
     with torch.no_grad():
-        photo, foreground = (pad_image(p, size)[None] for p in (source.image, source.foreground))
+        photo, foreground = (pad_frames(p[None], size) for p in (source.image, source.foreground))
         prepared = generator.prepare(photo, foreground)
-        behind = pad_image(source.background, size)[None, None]
+        behind = pad_frames(source.background[None], size)[None]
         for window in windows:
             layers, state = generator(prepared, colours.inpaint(window).pad(size), state)
             frames = refine(layers, min(size)).over(behind)

@@ -6,7 +6,7 @@ import torch
 from bdmm.config import NetworkConfig
 from bdmm.errors import InputError
 from bdmm.inference.compositing import body_opacity
-from bdmm.inference.person_box import pad_image, padded_size
+from bdmm.inference.person_box import pad_frames, padded_size
 from bdmm.inference.render import window_slices
 from bdmm.inference.renderers import NetworkRenderer, load_network
 from bdmm.kernels.pose_heatmaps import window_heatmaps
@@ -32,7 +32,7 @@ def test_padding_keeps_what_every_pixel_samples():
         fallback=torch.zeros(1, 2, 20, 14, dtype=torch.bool),
     )
     padded = conditions.pad(size).source_grid[0]
-    after = warp(pad_image(image, size).expand(2, -1, -1, -1), padded)
+    after = warp(pad_frames(image[None], size).expand(2, -1, -1, -1), padded)
     inside = ((grid.abs() < 0.92).all(dim=-1)).unsqueeze(1).expand_as(before)
     assert torch.allclose(after[..., :20, :14][inside], before[inside], atol=1e-5)
     assert (padded[0, :5] == -2).all()
@@ -60,7 +60,7 @@ def test_windows_carry_their_state_and_look_ahead(source, motion, geometry, cond
     made = [one.frames for one in network.render(source, geometry, windows)]
 
     size = padded_size(source.pose.size, 8, SMALL.least_size)
-    photo, foreground = (pad_image(p, size)[None] for p in (source.image, source.foreground))
+    photo, foreground = (pad_frames(p[None], size) for p in (source.image, source.foreground))
     state = None
     with torch.inference_mode():
         prepared = network.generator.prepare(photo, foreground)
@@ -77,7 +77,7 @@ def test_windows_carry_their_state_and_look_ahead(source, motion, geometry, cond
 
 def test_opacity_covers_the_body_and_a_rim(motion, conditioned):
     conditions = conditioned(motion[:2])
-    share = body_opacity(conditions, rim=5)
+    share = body_opacity(conditions)
     on_body = conditions.state[0, :, None] > 0
     assert (share[on_body] == 1).all()
     far = torch.nn.functional.max_pool2d(on_body.float(), 11, 1, 5) == 0

@@ -103,7 +103,7 @@ def test_a_view_outside_of_the_photo_pastes_nothing():
 
 
 def test_the_persons_view_is_a_centred_square():
-    view = person_view((100.0, 40.0, 160.0, 240.0), 256, margin=1.5)
+    view = person_view((100.0, 40.0, 160.0, 240.0), 256)
     assert (view.width, view.height) == (300, 300)
     middle = view.left + view.width / 2, view.top + view.height / 2
     assert np.abs(np.array(middle) - (130, 140)).max() <= 0.5

@@ -69,7 +69,7 @@ def test_twins_agree_over_many_chunks_in_single_precision() -> None:
         value.float() for value in _inputs(batch=1, channels=64, height=45, width=41)
     )
     fast = modulated_deform_conv(features, offsets, masks, kernel)
-    reference = modulated_deform_conv(features, offsets, masks, kernel, twin="reference")
+    reference = modulated_deform_conv(features, offsets, masks, kernel, implementation="reference")
     torch.testing.assert_close(fast, reference, rtol=0, atol=3e-4)
     last = features.contiguous(memory_format=torch.channels_last)
     fast = modulated_deform_conv(last, offsets, masks, kernel)

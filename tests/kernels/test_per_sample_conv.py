@@ -10,8 +10,10 @@ def test_twins_agree_in_outputs_and_gradients(batch: int) -> None:
     kernel = torch.randn(batch, 2, 3, 3, 3, dtype=torch.float64, requires_grad=True)
     bias = torch.randn(2, dtype=torch.float64, requires_grad=True)
     for run in (
-        lambda twin: conv_per_sample(x, kernel, bias, twin),
-        lambda twin: transposed_conv_per_sample(x, kernel, twin) + bias[:, None, None],
+        lambda how: conv_per_sample(x, kernel, bias, how),
+        lambda implementation: (
+            transposed_conv_per_sample(x, kernel, implementation) + bias[:, None, None]
+        ),
     ):
         fast, reference = run("fast"), run("reference")
         torch.testing.assert_close(fast, reference)

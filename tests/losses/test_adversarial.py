@@ -13,7 +13,7 @@ FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 def test_equals_the_published_loss(name: str, verdict: bool) -> None:
     with np.load(FIXTURES / "losses.npz") as file:
         logits, expected = (torch.from_numpy(file[f"lsgan/{key}"]) for key in ("logits", name))
-    torch.testing.assert_close(least_squares(logits, verdict), expected, atol=1e-12, rtol=0)
+    torch.testing.assert_close(least_squares(logits, float(verdict)), expected, atol=1e-12, rtol=0)
 
 
 def test_the_two_sides_pull_apart() -> None:

@@ -35,12 +35,12 @@ def golden() -> dict[str, Tensor]:
         return {key: torch.from_numpy(file[key]).double() for key in file.files}
 
 
-@pytest.mark.parametrize("twin", ["fast", "reference"])
+@pytest.mark.parametrize("implementation", ["fast", "reference"])
 def test_the_block_and_its_gradients_equal_the_published_ones(
-    golden: dict[str, Tensor], twin: Literal["fast", "reference"]
+    golden: dict[str, Tensor], implementation: Literal["fast", "reference"]
 ) -> None:
     block = MotionModulation(12, 10, 20, 14, CONFIG).double()
-    block.twin = twin
+    block.implementation = implementation
     state = {name: torch.zeros_like(value) for name, value in block.state_dict().items()}
     for published, name in NAMES.items():
         state[name] = state[name] + golden[f"w/{published}"].reshape(state[name].shape)

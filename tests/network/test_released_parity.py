@@ -27,7 +27,7 @@ def _generator(joints: int, dtype: torch.dtype) -> Generator:
         else torch.from_numpy(values(name, shape)).to(dtype)
         for name, shape in released_shapes(joints).items()
     }
-    config, ours = from_released(published)
+    config, ours = from_released(Path("released.pth"), published)
     with torch.device("meta"):
         generator = Generator(config)
     generator.load_state_dict(network_tensors(ours), assign=True)

@@ -14,7 +14,7 @@ from bdmm.losses.objective import seen_frames, supervised_terms
 from bdmm.losses.vgg19 import Vgg19
 from bdmm.network.discriminators import build_discriminators
 from bdmm.network.generator import Generator
-from bdmm.training.feature_extractor import active, load_features
+from bdmm.training.feature_extractor import load_features
 from bdmm.training.settings import LAYERED, TrainSettings, weights
 from bdmm.training.step import (
     Learning,
@@ -121,9 +121,9 @@ def test_vgg_is_needed_only_by_losses_that_read_it(
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     pixels = _only(settings, "reconstruction", "spatial_adversarial")
-    assert active(pixels).layers == ()
+    assert pixels.layers == ()
     assert load_features(None, pixels) is None
-    assert active(_only(settings, "style")).layers == settings.losses.style_layers
+    assert _only(settings, "style").layers == settings.losses.style_layers
     with pytest.raises(InputError, match=r"VGG-19 weights are not at .*checkpoints/vgg19-"):
         load_features(None, settings.losses)
 

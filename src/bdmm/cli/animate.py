@@ -56,11 +56,7 @@ class Animate:
     """Show no progress."""
 
     def run(self) -> None:
-        """Check everything that can be, animate, and say what was written.
-
-        Raises:
-            InputError: a mistake of the user's.
-        """
+        """Check everything that can be, animate, and say what was written."""
         self.inputs.driving(self.driver)
         from bdmm.media.image import IMAGE_SUFFIXES
         from bdmm.media.video_writer import check_quality, check_video_output

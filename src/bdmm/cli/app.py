@@ -6,11 +6,13 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import tyro
 
+import bdmm
 from bdmm.cli.ablate import Ablate
 from bdmm.cli.animate import Animate
 from bdmm.cli.compare import Compare
@@ -21,11 +23,10 @@ from bdmm.cli.inspect import Inspect
 from bdmm.cli.motion import ExtractMotion
 from bdmm.cli.paths import check_paths
 from bdmm.cli.prepare import Prepare
-from bdmm.cli.report import unprintable, warn
+from bdmm.cli.report import say, unprintable, warn
 from bdmm.cli.resources import keep_heap_small
 from bdmm.cli.synth import Synth
 from bdmm.cli.train import Train
-from bdmm.cli.version import Version
 from bdmm.errors import InputError, Notice, TrainingDiverged
 
 USER_ERROR = 2
@@ -36,6 +37,16 @@ INTERRUPTED = 128 + signal.SIGINT
 """Exit code after Ctrl-C."""
 ENDINGS = [one for one in signal.Signals if one.name in ("SIGTERM", "SIGHUP")]
 """Requests to end; the exit code is 128 and the signal's number."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """Print the version."""
+
+    def run(self) -> None:
+        """Print it."""
+        say(f"bdmm {bdmm.__version__}")
+
 
 COMMANDS = {
     "animate": Animate,

@@ -44,11 +44,7 @@ class Compare:
     """Show no progress."""
 
     def run(self) -> None:
-        """Check everything that can be, make the frames of all, and say what was written.
-
-        Raises:
-            InputError: a mistake of the user's.
-        """
+        """Check everything that can be, make the frames of all, and say what was written."""
         keep_network_blocks()
         self.inputs.driving(self.driver)
         from bdmm.evaluation.systems import COARSE, list_systems, open_system

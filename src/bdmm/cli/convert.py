@@ -23,12 +23,7 @@ class Convert:
     """Where to write: NAME.safetensors for bdmm, or NAME.pth for the released code."""
 
     def run(self) -> None:
-        """Convert, and say what was written.
-
-        Raises:
-            InputError: the weights are not the released network's, naming what is missing or
-                added; or the output cannot be written.
-        """
+        """Convert, and say what was written."""
         check_output(self.output, (".safetensors", ".pth"))
         from bdmm.network import weights as files  # here, since torch takes seconds to import
 

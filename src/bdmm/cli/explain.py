@@ -37,11 +37,7 @@ class Explain:
     """Show no progress."""
 
     def run(self) -> None:
-        """Check everything that can be, write the explanation, and say what was written.
-
-        Raises:
-            InputError: a mistake of the user's.
-        """
+        """Check everything that can be, write the explanation, and say what was written."""
         keep_network_blocks()
         self.inputs.driving(self.driver)
         from bdmm.inference.explanation_pictures import (

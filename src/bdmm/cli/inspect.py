@@ -35,11 +35,7 @@ class Inspect:
     """Show no progress."""
 
     def run(self) -> None:
-        """Find the person, and draw what was found.
-
-        Raises:
-            InputError: a mistake of the user's.
-        """
+        """Find the person, and draw what was found."""
         if not self.input.is_file():
             raise InputError(f"The file {self.input} does not exist or is not a file.")
         use_one_thread()
@@ -66,16 +62,18 @@ class Inspect:
         output = self.output or Path(f"{self.input.stem}_seen.mp4")
         check_video_output(output, [self.input])
         from bdmm.inference.driving import DrivingOptions, VideoDriver
-        from bdmm.inference.inspect import VideoInspection
+        from bdmm.inference.inspect import inspect_video
 
         with Report(self.quiet) as report:
             options = DrivingOptions(self.person, self.smooth, max_minutes=self.max_minutes)
-            pictures = VideoInspection(VideoDriver(self.input, options, report), report)
-            with create_video(output, pictures.fps) as video:
-                for picture in pictures:
+            driver = VideoDriver(self.input, options, report)
+            detection = driver.detect()
+            motion = driver.fit(detection)
+            with create_video(output, driver.frames.fps) as video:
+                for picture in inspect_video(driver.frames, detection, motion, report):
                     video.write(picture)
-        flagged = pictures.motion.flagged.nonzero().flatten().tolist()
-        say(f"{output}: {pictures.frame_count} frames; bridged: {_runs(flagged) or 'none'}.")
+        flagged = motion.flagged.nonzero().flatten().tolist()
+        say(f"{output}: {len(motion)} frames; bridged: {_runs(flagged) or 'none'}.")
 
 
 def _runs(frames: list[int]) -> str:

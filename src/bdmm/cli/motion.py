@@ -35,11 +35,7 @@ class ExtractMotion:
     """Show no progress."""
 
     def run(self) -> None:
-        """Extract the motion and say what was found.
-
-        Raises:
-            InputError: a mistake of the user's.
-        """
+        """Extract the motion and say what was found."""
         check_output(self.output, (".motion",))
         from bdmm.inference.driving import DrivingOptions, open_driver
         from bdmm.media.motion_file import save_motion

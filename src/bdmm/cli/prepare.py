@@ -51,11 +51,7 @@ class Prepare:
     """Show no progress."""
 
     def run(self) -> None:
-        """Prepare the clips and say what failed and why.
-
-        Raises:
-            InputError: a mistake of the user's, a full disk, or not one clip could be prepared.
-        """
+        """Prepare the clips and say what failed and why."""
         workers = worker_count(self.workers)
         from bdmm.data.clip_batch import Run
         from bdmm.data.prepare import PrepareOptions, choose_clips, prepare_folder

@@ -52,11 +52,7 @@ class Synth:
     """Show no progress."""
 
     def run(self) -> None:
-        """Render the clips and say what was made.
-
-        Raises:
-            InputError: a mistake of the user's, or a full disk.
-        """
+        """Render the clips and say what was made."""
         workers = worker_count(self.workers)
         if self.bvh is not None and not self.bvh.is_dir():
             raise InputError(f"The folder of motions {self.bvh} does not exist.")

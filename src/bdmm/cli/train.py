@@ -11,17 +11,9 @@ from bdmm.cli.report import Report, say
 from bdmm.cli.resources import keep_network_blocks
 
 Loss = Literal[
-    "reconstruction",
-    "spatial_adversarial",
-    "temporal_adversarial",
-    "perceptual",
-    "style",
-    "contextual",
-    "person",
-    "alpha",
-    "synthesis",
-    "copy",
-]
+    "reconstruction", "spatial_adversarial", "temporal_adversarial", "perceptual", "style",
+    "contextual", "person", "alpha", "synthesis", "copy",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -80,12 +72,7 @@ class Train:
     """Show no progress."""
 
     def run(self) -> None:
-        """Train and report how far it came.
-
-        Raises:
-            InputError: a mistake of the user's, or a full disk.
-            TrainingDiverged: a loss is not finite.
-        """
+        """Train and report how far it came."""
         from bdmm.training.settings import check_packages
 
         check_packages()

@@ -91,8 +91,6 @@ class Animation(Iterator[Picture]):
         size: (height, width) of the frames.
         photo: the photo at the size of the frames, for comparison.
         sound: goes with the motion, if there is any.
-        motion: the motion on the photo's person, in pixels of the working resolution.
-        source: the photo as the renderer takes it.
     """
 
     def __init__(
@@ -104,8 +102,6 @@ class Animation(Iterator[Picture]):
         self.renderer = renderer.name
         self.photo = inputs.photo
         self.sound = inputs.sound
-        self.motion = inputs.motion
-        self.source = inputs.source
         self._view = inputs.source_view
         self._progress = progress
         self._frames = self._pictures(render(inputs, renderer))

@@ -91,11 +91,11 @@ def cut_halo(layers: Layers) -> Layers:
     return replace(layers, alpha=layers.alpha * kept)
 
 
-def body_opacity(conditions: Conditions, rim: int = _RIM) -> Float[Tensor, "t 1 h w"]:
+def body_opacity(conditions: Conditions) -> Float[Tensor, "t 1 h w"]:
     """Return where a frame shows the person: 1 on the body, falling to 0 over a rim around it."""
     body = (conditions.state[0] != PixelState.NONE).float()
     body = rearrange(body, "t h w -> t 1 h w")
-    half = rim // 2
+    half = _RIM // 2
     grown = functional.max_pool2d(body, 2 * half + 1, stride=1, padding=half)
     return functional.avg_pool2d(grown, 2 * half + 1, 1, half, count_include_pad=False)
 

@@ -184,18 +184,12 @@ class VideoDriver:
 
 
 class KeptFrames:
-    """The frames of a video, as often as needed; decoded once if they fit in memory.
+    """The frames of a video, as often as needed; decoded once if they take at most `KEPT_BYTES`."""
 
-    Args:
-        reader: the video.
-        most: bytes up to which the frames of the whole video are kept; a longer one is decoded
-            again each time.
-    """
-
-    def __init__(self, reader: VideoReader, most: int = KEPT_BYTES) -> None:
+    def __init__(self, reader: VideoReader) -> None:
         height, width = reader.size
         self._reader = reader
-        self._fits = 3 * height * width * len(reader) <= most
+        self._fits = 3 * height * width * len(reader) <= KEPT_BYTES
         self._kept: list[Picture] = []
         self.path, self.fps, self.size = reader.path, reader.fps, reader.size
 
@@ -224,11 +218,7 @@ def _shipped(name: str) -> Motion:
 
 
 def _own(motion: Motion, path: Path) -> Motion:
-    """Return a file's motion if our body has its shape.
-
-    Raises:
-        InputError: it belongs to another body.
-    """
+    """Return a file's motion; refuse one of another body."""
     body = load_body()
     if motion.shape.numel() != body.shape_size:
         raise InputError(
@@ -239,7 +229,7 @@ def _own(motion: Motion, path: Path) -> Motion:
 
 
 def _holds_openpose(folder: Path) -> bool:
-    """Tell OpenPose's files, which hold people, from those of SMPL parameters."""
+    """Return whether a folder's files are OpenPose's, which hold people, not SMPL parameters."""
     first = min(folder.glob("*.json"), default=None)
     if first is None:
         raise InputError(f"The folder {folder} holds no JSON files of poses.")

@@ -98,7 +98,7 @@ def ranges_of(traces: Sequence[FrameTrace]) -> Ranges:
         seen = [one.blocks[block] for one in traces]
         moved = _high([mean_offset(one, block.shrink).norm(dim=0) for one in seen])
         offset[block.shrink] = max(offset.get(block.shrink, _LEAST_REACH), round_up(moved))
-        features[block] = round_up(_high([feature_norm(one) for one in seen])) or 1.0
+        features[block] = round_up(_high([one.feature_norm for one in seen])) or 1.0
     return Ranges(offset, features)
 
 
@@ -136,16 +136,6 @@ def mean_offset(modulated: Modulated, shrink: int) -> Float[Tensor, "2 h w"]:
     masks = modulated.masks[0]
     mean = (masks * offsets).mean(dim=1) / masks.mean(dim=0).clamp(min=_NOTHING)
     return shrink * mean.flip(0).float()
-
-
-def mean_mask(modulated: Modulated) -> Float[Tensor, "h w"]:
-    """Return the mean over taps of a block's masks, in [0, 2]."""
-    return modulated.masks[0].mean(dim=0).float()
-
-
-def feature_norm(modulated: Modulated) -> Float[Tensor, "h w"]:
-    """Return the length of the propagated features at each pixel."""
-    return modulated.propagated[0].float().norm(dim=0)
 
 
 def on_frame(

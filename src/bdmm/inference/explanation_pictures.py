@@ -1,7 +1,7 @@
 """An explanation as pictures: maps by name, sheets that lay them out, and their files."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -17,14 +17,12 @@ from bdmm.inference.explanation import (
     Ranges,
     draw_units,
     explain,
-    feature_norm,
-    mean_mask,
     mean_offset,
     on_frame,
 )
 from bdmm.inference.prepare import Inputs
 from bdmm.inference.renderers import NetworkRenderer
-from bdmm.inference.trace import BRANCHES, Block, Branch, blocks_of
+from bdmm.inference.trace import BRANCHES, Block, blocks_of
 from bdmm.media.colour_code import colour_bar, flow_colours, flow_wheel, heat_colours
 from bdmm.media.image import Picture, picture_size, write_image
 from bdmm.media.panels import captioned, contain, mosaic
@@ -48,8 +46,8 @@ def block_pictures(frame: ExplainedFrame, block: Block) -> Named:
     modulated, shrink = frame.trace.blocks[block], block.shrink
     place = {"shrink": shrink, "size": picture_size(frame.generated), "corner": frame.corner}
     offset = on_frame(mean_offset(modulated, shrink), **place)
-    mask = on_frame(mean_mask(modulated), **place, nothing=math.nan)
-    features = on_frame(feature_norm(modulated), **place, nothing=math.nan)
+    mask = on_frame(modulated.mean_mask, **place, nothing=math.nan)
+    features = on_frame(modulated.feature_norm, **place, nothing=math.nan)
     return {
         "offsets": flow_colours(offset, frame.ranges.offset[shrink]),
         "masks": heat_colours(mask, 0.0, MOST_MASK, "turbo"),
@@ -96,48 +94,24 @@ def block_sheet(
     return mosaic(rows)
 
 
-def unit_sheet(shrink: int, shown: dict[Block, Named]) -> Picture:
-    """Lay out the units of one scale, a picture for each branch."""
-    captions = [
-        captioned(pictures["units"], f"{block.branch}: units green, sampling points red")
-        for block, pictures in shown.items()
-        if block.shrink == shrink
-    ]
-    return mosaic([captions])
-
-
-def layer_sheet(source: Picture, frame: ExplainedFrame, shown: Named) -> Picture:
-    """Lay out source, driver, result and the layers of a frame."""
-    first = {"source": source, "driving": frame.driving, "generated": frame.generated}
-    return mosaic([[captioned(one, name) for name, one in (first | shown).items()]])
-
-
 def legend(like: Picture, ranges: Ranges, shrink: int) -> Picture:
     """Return the meaning of one scale's colours, as large as a picture."""
     height, width = picture_size(like)
     bar = max(round(width * _BAR_SHARE), 4)
-    rows: list[Picture] = [captioned(_strip(flow_wheel(width // 2), width), _reach(ranges, shrink))]
-    rows.append(captioned(colour_bar((bar, width), "turbo"), f"mask 0 to {MOST_MASK:g}"))
+    wheel = contain(flow_wheel(width // 2), (width // 2, width))
+    rows = [
+        captioned(wheel, f"rim: {ranges.offset[shrink]:g} frame pixels"),
+        captioned(colour_bar((bar, width), "turbo"), f"mask 0 to {MOST_MASK:g}"),
+    ]
     for branch in BRANCHES:
         norm = ranges.features.get(Block(branch, shrink))
         if norm is not None:
-            rows.append(captioned(colour_bar((bar, width), "inferno"), _norm(branch, norm)))
+            caption = f"features {branch} 0 to {norm:g}"
+            rows.append(captioned(colour_bar((bar, width), "inferno"), caption))
     return contain(np.concatenate(rows), (height, width))
 
 
-def _strip(picture: Picture, width: int) -> Picture:
-    return contain(picture, (picture.shape[0], width))
-
-
-def _reach(ranges: Ranges, shrink: int) -> str:
-    return f"rim: {ranges.offset[shrink]:g} frame pixels"
-
-
-def _norm(branch: Branch, norm: float) -> str:
-    return f"features {branch} 0 to {norm:g}"
-
-
-def scales_of(blocks: Sequence[Block]) -> list[int]:
+def scales_of(blocks: Iterable[Block]) -> list[int]:
     """Return the shrinks of blocks, coarse to fine."""
     return list(dict.fromkeys(block.shrink for block in blocks))
 
@@ -160,15 +134,12 @@ def check_explanation_folder(folder: Path, every: int) -> None:
 def write_explanation(
     inputs: Inputs, renderer: NetworkRenderer, folder: Path, every: int, progress: Progress
 ) -> list[str]:
-    """Write an explanation; its folder appears whole or not at all.
+    """Write an explanation, whole or not at all; return the names of its videos.
 
     Args:
         folder: new, or empty.
         every: PNG files are kept of every N-th frame, from the first on; 0 for none.
         progress: is called with the number of frames done.
-
-    Returns:
-        The names of the videos.
 
     Raises:
         InputError: the folder cannot be written.
@@ -182,9 +153,8 @@ def write_explanation(
             layers = layer_pictures(frame)
             for name, sheet in sheets_of(photo, frame, shown, layers).items():
                 if name not in videos:
-                    videos[name] = stack.enter_context(
-                        create_video(part / f"{name}.mp4", inputs.fps)
-                    )
+                    video = create_video(part / f"{name}.mp4", inputs.fps)
+                    videos[name] = stack.enter_context(video)
                 videos[name].write(sheet)
             if every and (frame.number - 1) % every == 0:
                 _write_maps(part, frame, shown, layers)
@@ -200,11 +170,17 @@ def sheets_of(
 ) -> dict[str, Picture]:
     """Return the pictures of one frame as its videos show them, by the videos' names."""
     sheets: dict[str, Picture] = {}
-    for shrink in scales_of(list(shown)):
+    for shrink in scales_of(shown):
         sheets[f"motion_{shrink}"] = block_sheet(source, frame, shrink, shown)
-        sheets[f"units_{shrink}"] = unit_sheet(shrink, shown)
+        units = {
+            block.branch: one["units"] for block, one in shown.items() if block.shrink == shrink
+        }
+        sheets[f"units_{shrink}"] = mosaic(
+            [[captioned(u, f"{b}: units green, sampling points red") for b, u in units.items()]]
+        )
     if layers:
-        sheets["layers"] = layer_sheet(source, frame, layers)
+        row = {"source": source, "driving": frame.driving, "generated": frame.generated, **layers}
+        sheets["layers"] = mosaic([[captioned(one, name) for name, one in row.items()]])
     return sheets
 
 

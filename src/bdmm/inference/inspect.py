@@ -11,14 +11,15 @@ from torch import Tensor
 
 from bdmm.body.model import load_body
 from bdmm.errors import Progress
-from bdmm.inference.driving import VideoDriver
+from bdmm.inference.driving import KeptFrames
 from bdmm.inference.overlay import draw_body, draw_keypoints, mark_flagged, tint_foreground
 from bdmm.inference.source_view import DETAIL, SIZES, bounded, check_photo
 from bdmm.kernels.warp import warp
 from bdmm.media.image import Picture, picture_size, read_image
 from bdmm.perception.mediapipe_pose import detect_photo
-from bdmm.perception.pose import Silhouette
+from bdmm.perception.pose import Detection, Silhouette
 from bdmm.perception.source import prepare_source
+from bdmm.records import Motion
 
 SIDE = 720
 """Longer side of a picture of an inspection."""
@@ -53,44 +54,28 @@ def inspect_photo(path: str | Path, person: int | None = None) -> Picture:
     return np.concatenate(pictures, axis=1)
 
 
-class VideoInspection:
-    """What was seen in a video, as pictures: foreground and keypoints left, body right.
+def inspect_video(
+    frames: KeptFrames, detection: Detection, motion: Motion, progress: Progress
+) -> Iterator[Picture]:
+    """Yield what was seen in a video: foreground and keypoints left, the fitted body right.
 
     Frames whose pose was interpolated have a red rim.
-
-    Raises:
-        InputError: nobody is seen, or for more than a second.
     """
-
-    def __init__(self, driver: VideoDriver, progress: Progress) -> None:
-        self.fps = driver.frames.fps
-        self.frame_count = len(driver.frames)
-        self._frames = driver.frames
-        self._detection = driver.detect()
-        self.motion = driver.fit(self._detection)
-        self._progress = progress
-
-    def __iter__(self) -> Iterator[Picture]:
-        body = load_body()
-        height, width = self._frames.size
-        factor = min(SIDE / max(height, width), 1.0)
-        keypoints = self._detection.landmarks.keypoints * torch.tensor([factor, factor, 1.0])
-        motion = replace(
-            self.motion,
-            scale=self.motion.scale * factor,
-            translation=self.motion.translation * factor,
-        )
-        silhouettes = {one.frame: one for one in self._detection.silhouettes}
-        for i, frame in enumerate(self._frames):
-            frame = bounded(frame, SIDE)
-            left = frame
-            if i in silhouettes:
-                left = tint_foreground(left, on_frame(silhouettes[i], picture_size(frame), factor))
-            left = draw_keypoints(left, keypoints[i])
-            right = draw_body(frame, motion[i : i + 1], body)
-            picture = np.concatenate([left, right], axis=1)
-            yield mark_flagged(picture) if motion.flagged[i] else picture
-            self._progress("Drawing", i + 1, self.frame_count)
+    body = load_body()
+    factor = min(SIDE / max(frames.size), 1.0)
+    keypoints = detection.landmarks.keypoints * torch.tensor([factor, factor, 1.0])
+    scaled = replace(motion, scale=motion.scale * factor, translation=motion.translation * factor)
+    silhouettes = {one.frame: one for one in detection.silhouettes}
+    for i, frame in enumerate(frames):
+        frame = bounded(frame, SIDE)
+        left = frame
+        if i in silhouettes:
+            left = tint_foreground(left, on_frame(silhouettes[i], picture_size(frame), factor))
+        left = draw_keypoints(left, keypoints[i])
+        right = draw_body(frame, scaled[i : i + 1], body)
+        picture = np.concatenate([left, right], axis=1)
+        yield mark_flagged(picture) if motion.flagged[i] else picture
+        progress("Drawing", i + 1, len(frames))
 
 
 def on_frame(

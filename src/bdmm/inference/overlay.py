@@ -28,6 +28,7 @@ RIGHT, LEFT, MIDDLE = (235, 110, 40), (30, 130, 235), (245, 215, 60)
 ALARM = (220, 30, 30)
 _BODY_COLOUR = np.array([120, 200, 170], np.float32)
 _FOREGROUND_COLOUR = np.array([80, 60, 220], np.float32)
+_FOREGROUND_OPACITY = 0.45
 _LEAST_CONFIDENCE = 0.3
 
 
@@ -67,11 +68,9 @@ def draw_body(frame: Picture, motion: Motion, body: SkinnedBody, opacity: float 
     return picture.round().clip(0, 255).astype(np.uint8)
 
 
-def tint_foreground(
-    frame: Picture, foreground: Float[Tensor, "h w"], opacity: float = 0.45
-) -> Picture:
+def tint_foreground(frame: Picture, foreground: Float[Tensor, "h w"]) -> Picture:
     """Colour the person's foreground, in [0, 1]."""
-    share = opacity * foreground.numpy()[..., None]
+    share = _FOREGROUND_OPACITY * foreground.numpy()[..., None]
     picture = frame + (_FOREGROUND_COLOUR - frame) * share
     return picture.round().clip(0, 255).astype(np.uint8)
 

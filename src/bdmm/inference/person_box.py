@@ -64,48 +64,35 @@ def _span(used: Tensor, margin: int, step: int, least: int) -> tuple[int, int]:
     return start, end
 
 
-def moved_state(
-    state: PropagationState, before: Box, after: Box, scales: tuple[int, ...]
-) -> PropagationState:
+def moved_state(state: PropagationState, before: Box, after: Box) -> PropagationState:
     """Return a state in another box: cropped where it is smaller, zeros where it is larger.
 
     Args:
         state: at ``before``.
         before: the box of the window that made it.
         after: the box of the next window.
-        scales: pixels of the frame per pixel of each of the state's forward features, and last of
-            its structural ones.
     """
-    if before == after:
-        return state
+    ends = (
+        before.left - after.left,
+        after.right - before.right,
+        before.top - after.top,
+        after.bottom - before.bottom,
+    )
 
-    def moved(features: Tensor, scale: int) -> Tensor:
-        ends = (
-            before.left - after.left,
-            after.right - before.right,
-            before.top - after.top,
-            after.bottom - before.bottom,
-        )
+    def moved(features: Tensor) -> Tensor:
+        scale = (before.bottom - before.top) // features.shape[2]
         return functional.pad(features, [end // scale for end in ends])
 
-    *forward, structural = scales
-    pairs = zip(state.forward, forward, strict=True)
-    return replace(
-        state,
-        structural=moved(state.structural, structural),
-        forward=tuple(moved(features, scale) for features, scale in pairs),
-    )
+    if not any(ends):
+        return state
+    forward = tuple(moved(features) for features in state.forward)
+    return replace(state, structural=moved(state.structural), forward=forward)
 
 
 def padded_size(size: tuple[int, int], step: int, least: int) -> tuple[int, int]:
     """Return the next (height, width) that are multiples of ``step`` and at least ``least``."""
     height, width = (max(-(-side // step) * step, least) for side in size)
     return height, width
-
-
-def pad_image(image: Float[Tensor, "c h w"], size: tuple[int, int]) -> Float[Tensor, "c h1 w1"]:
-    """Grow a picture to the right and below by repeating its rim."""
-    return pad_frames(image[None], size)[0]
 
 
 def pad_frames(

@@ -17,7 +17,6 @@ from bdmm.inference.person_box import (
     Box,
     moved_state,
     pad_frames,
-    pad_image,
     padded_size,
     person_box,
 )
@@ -143,7 +142,7 @@ class NetworkRenderer:
         """Yield the frames of each window; see `Renderer.render`."""
         config = self.generator.config
         size = padded_size(source.pose.size, config.size_step, config.least_size)
-        image, foreground = (pad_image(p, size)[None] for p in (source.image, source.foreground))
+        image, foreground = (pad_frames(p[None], size) for p in (source.image, source.foreground))
         with torch.inference_mode():
             prepared = self.generator.prepare(image, foreground)
         colours = PersonColours(source, geometry) if self.composites else None
@@ -161,7 +160,7 @@ class NetworkRenderer:
         conditions = window if clip.colours is None else clip.colours.inpaint(window)
         conditions = conditions.pad(clip.size)
         box = self._box(conditions)
-        state = left and moved_state(left.state, left.box, box, self._scales())
+        state = left and moved_state(left.state, left.box, box)
         generate = partial(trace, self.generator) if self.traces else self.generator
         output, state, *traced = generate(
             clip.prepared, conditions.crop(box.rows, box.columns), state
@@ -182,12 +181,6 @@ class NetworkRenderer:
             return Box.whole(conditions.size)
         config = self.generator.config
         return person_box(conditions.state[0], config.size_step, config.least_size)
-
-    def _scales(self) -> tuple[int, ...]:
-        """Return frame pixels per pixel of the state's features; see `moved_state`."""
-        config = self.generator.config
-        levels = range(len(config.widths) - 1, 0, -1) if config.forward_branch else ()
-        return (*(2**level for level in levels), config.size_step)
 
 
 def _over(background: Frames, layers: Layers, box: Box, size: tuple[int, int]) -> Frames:

@@ -46,10 +46,7 @@ class View:
     """A rectangle of the photo, rendered at a size.
 
     Attributes:
-        left: of the rectangle, in whole pixels of the photo; it may reach over the border.
-        top: as ``left``.
-        width: of the rectangle in pixels of the photo.
-        height: as ``width``.
+        left, top, width, height: in whole pixels of the photo; it may reach over the border.
         size: (height, width) in working pixels.
     """
 
@@ -204,17 +201,14 @@ def whole_view(photo_size: tuple[int, int], size: int) -> View:
     return View(0, 0, width, height, (rows, columns))
 
 
-def person_view(
-    box: tuple[float, float, float, float], size: int, margin: float = PERSON_MARGIN
-) -> View:
+def person_view(box: tuple[float, float, float, float], size: int) -> View:
     """Show a square around the person.
 
     Args:
         box: (left, top, right, bottom) of the person in pixels of the photo.
-        margin: side of the square in longer sides of the box.
     """
     left, top, right, bottom = box
-    side = max(round(margin * max(right - left, bottom - top)), 2)
+    side = max(round(PERSON_MARGIN * max(right - left, bottom - top)), 2)
     x, y = (round((a + b - side) / 2) for a, b in ((left, right), (top, bottom)))
     return View(x, y, side, side, (size, size))
 

@@ -41,6 +41,16 @@ class Modulated:
     offsets: Float[Tensor, "b 18 h w"]
     masks: Float[Tensor, "b 9 h w"]
 
+    @property
+    def mean_mask(self) -> Float[Tensor, "h w"]:
+        """The mean over taps of the masks, of one clip."""
+        return self.masks[0].mean(dim=0).float()
+
+    @property
+    def feature_norm(self) -> Float[Tensor, "h w"]:
+        """The length of the propagated features at each pixel, of one clip."""
+        return self.propagated[0].float().norm(dim=0)
+
 
 @dataclass(frozen=True)
 class FrameTrace:
@@ -65,9 +75,6 @@ def trace(
 
     Returns:
         Output and state, as the generator returns them, and the blocks of each frame.
-
-    Raises:
-        InputError: the generator has no motion modulation.
     """
     seen: dict[Block, list[Modulated]] = {block: [] for block in blocks_of(generator)}
     with ExitStack() as stack:

@@ -1,8 +1,9 @@
 """Convolution whose taps are moved by offsets, weighted by masks, with a kernel for each sample.
 
-The fast twin never forms the four corner values of a tap: the features become a table with one row
-for each pixel, and a tap is a weighted sum of four rows (`embedding_bag`, one vectorised pass on
-CPU and on GPU, differentiable in rows and weights). One matrix product with the kernel follows.
+The fast implementation never forms the four corner values of a tap: the features become a table
+with one row for each pixel, and a tap is a weighted sum of four rows (`embedding_bag`, one
+vectorised pass on CPU and on GPU, differentiable in rows and weights). One matrix product with the
+kernel follows.
 """
 
 from typing import Literal
@@ -23,7 +24,7 @@ def modulated_deform_conv(
     offsets: Float[Tensor, "b p2 h w"],
     masks: Float[Tensor, "b p h w"],
     kernel: Float[Tensor, "b o c k k"],
-    twin: Literal["fast", "reference"] = "fast",
+    implementation: Literal["fast", "reference"] = "fast",
 ) -> Float[Tensor, "b o h w"]:
     """Convolve ``features`` at moved positions (equation 2): stride 1, output as large as input.
 
@@ -38,12 +39,12 @@ def modulated_deform_conv(
     Args:
         offsets: displacement of each tap at each output pixel; p = k * k, p2 = 2 * p.
         masks: weight of each tap at each output pixel.
-        twin: ``reference`` is the specification in plain steps, slow.
+        implementation: ``reference`` is the specification in plain steps, slow.
 
     Returns:
         The convolved features, in their number type and memory layout.
     """
-    if twin == "reference":
+    if implementation == "reference":
         return modulated_deform_conv_ref(features, offsets, masks, kernel)
     return modulated_deform_conv_fast(features, offsets, masks, kernel)
 

@@ -1,7 +1,7 @@
 """Convolutions in which every sample of a batch has a kernel of its own.
 
-The reference twins are one grouped convolution over all samples, whatever the batch. The fast ones
-know that a single sample, the usual case when a clip is made, needs no groups.
+The reference implementations are one grouped convolution over all samples, whatever the batch. The
+fast ones know that a single sample, the usual case when a clip is made, needs no groups.
 """
 
 from typing import Literal
@@ -13,25 +13,25 @@ from torch.nn import functional
 
 from bdmm.shapes import Features
 
-Twin = Literal["fast", "reference"]
+Implementation = Literal["fast", "reference"]
 Kernels = Float[Tensor, "b o i k k"]
 Out = Float[Tensor, "b o ho wo"]
 
 
 def conv_per_sample(
-    x: Features, kernel: Kernels, bias: Float[Tensor, "o"], twin: Twin = "fast"
+    x: Features, kernel: Kernels, bias: Float[Tensor, "o"], implementation: Implementation = "fast"
 ) -> Out:
     """Convolve, keeping the resolution.
 
     Args:
         kernel: one kernel per sample, k odd; zero padding k // 2.
-        twin: ``reference`` is the specification.
+        implementation: ``reference`` is the specification.
 
     Returns:
         The convolved features.
     """
     batch, padding = len(x), kernel.shape[-1] // 2
-    if twin == "fast" and batch == 1:
+    if implementation == "fast" and batch == 1:
         return functional.conv2d(x, kernel[0], bias, padding=padding)
     out = functional.conv2d(
         x.flatten(0, 1)[None],
@@ -43,14 +43,16 @@ def conv_per_sample(
     return out[0].unflatten(0, (batch, -1))
 
 
-def transposed_conv_per_sample(x: Features, kernel: Kernels, twin: Twin = "fast") -> Out:
+def transposed_conv_per_sample(
+    x: Features, kernel: Kernels, implementation: Implementation = "fast"
+) -> Out:
     """Convolve transposed with stride 2 and no padding: h -> 2h + k - 2.
 
     Returns:
         The convolved features.
     """
     batch, swapped = len(x), kernel.transpose(1, 2)
-    if twin == "fast" and batch == 1:
+    if implementation == "fast" and batch == 1:
         # On a CPU this layout is up to three times as fast for transposed convolutions.
         x = x.contiguous(memory_format=torch.channels_last)
         return functional.conv_transpose2d(x, swapped[0], stride=2)

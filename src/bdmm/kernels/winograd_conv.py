@@ -48,7 +48,7 @@ def winograd_kernel(weight: Float[Tensor, "o i 3 3"]) -> Float[Tensor, "36 i o"]
 def winograd_conv(
     x: Features, kernel: Float[Tensor, "36 c o"], bias: Float[Tensor, "o"]
 ) -> Float[Tensor, "b o h w"]:
-    """Do what ``conv2d(x, weight, bias, padding=1)`` does, of which this is the fast twin.
+    """Do what ``conv2d(x, weight, bias, padding=1)`` does, faster.
 
     Works on channels-last memory
     and is much slower on any other.

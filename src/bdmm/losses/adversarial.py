@@ -10,16 +10,16 @@ from torch import Tensor
 Logits = Float[Tensor, "b 1 hp wp"]
 
 
-def least_squares(logits: Logits, verdict: bool) -> Float[Tensor, ""]:
+def least_squares(logits: Logits, label: float) -> Float[Tensor, ""]:
     """Return the mean squared distance of a map of logits from 1 (true) or 0 (generated)."""
-    return (logits - float(verdict)).square().mean()
+    return (logits - label).square().mean()
 
 
 def discriminator_loss(true: Logits, fake: Logits) -> Float[Tensor, ""]:
     """Return what the discriminator minimises; ``fake`` comes from detached generated frames."""
-    return 0.5 * (least_squares(true, True) + least_squares(fake, False))
+    return 0.5 * (least_squares(true, 1.0) + least_squares(fake, 0.0))
 
 
 def generator_loss(fake: Logits) -> Float[Tensor, ""]:
     """Return what the generator minimises: its frames should be taken for true ones."""
-    return least_squares(fake, True)
+    return least_squares(fake, 1.0)

@@ -14,12 +14,13 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 _EPSILON = 1e-5
+_BANDWIDTH = 0.5
+"""Width of the attention: smaller is sharper."""
 
 
 def contextual_loss(
     generated: Float[Tensor, "b c h w"],
     target: Float[Tensor, "b c h2 w2"],
-    bandwidth: float = 0.5,
     pairs: int = 2**23,
 ) -> Float[Tensor, ""]:
     """Return -log of the contextual similarity, averaged over the batch.
@@ -31,7 +32,6 @@ def contextual_loss(
     Args:
         generated: features of the generated frames.
         target: features of the true frames; any size, the same channels.
-        bandwidth: width of the attention; smaller is sharper.
         pairs: pairs of positions compared at once. Changes memory and time, not the value; a
             much smaller table than the default's 32 MB stays in the C library's heap.
     """
@@ -40,20 +40,17 @@ def contextual_loss(
     theirs = F.normalize((target - centre).flatten(2), dim=1)
     chunks = theirs.split(ceil(pairs / (len(ours) * ours.shape[2])), dim=2)
     if len(chunks) == 1:
-        best = _best_attention(ours, theirs, bandwidth)
+        best = _best_attention(ours, theirs)
     else:
-        scores = [
-            checkpoint(_best_attention, ours, part, bandwidth, use_reentrant=False)
-            for part in chunks
-        ]
+        scores = [checkpoint(_best_attention, ours, part, use_reentrant=False) for part in chunks]
         best = torch.stack(scores).amax(dim=0)
     return -best.mean(dim=1).log().mean()
 
 
 def _best_attention(
-    ours: Float[Tensor, "b c n"], theirs: Float[Tensor, "b c m"], bandwidth: float
+    ours: Float[Tensor, "b c n"], theirs: Float[Tensor, "b c m"]
 ) -> Float[Tensor, "b n"]:
     """Return the most attention that each of our unit features gets from any of theirs."""
     distance = (1 - torch.einsum("bcn,bcm->bnm", ours, theirs)) / 2
     relative = distance / (distance.amin(dim=1, keepdim=True) + _EPSILON)
-    return torch.softmax(-relative / bandwidth, dim=1).amax(dim=2)
+    return torch.softmax(-relative / _BANDWIDTH, dim=1).amax(dim=2)

@@ -37,7 +37,12 @@ def supervised_terms(
     if comparisons:
         assert vgg is not None, "a loss needs VGG-19"
         chosen = seen_frames(len(pairs), drawn, config.frames_seen)
-        each = [_compare(vgg, *pairs[frame], comparisons) for frame in chosen]
+        each = []
+        for ours, theirs in (pairs[frame] for frame in chosen):
+            with torch.no_grad():
+                wanted = vgg(theirs)
+            found = vgg(ours)
+            each.append({name: compare(found, wanted) for name, compare in comparisons.items()})
         share = len(pairs) / len(chosen)
         terms |= {
             name: share * torch.stack([one[name] for one in each]).sum() for name in comparisons
@@ -71,18 +76,6 @@ def _comparisons(config: LossConfig) -> dict[str, _Compare]:
         "contextual": contextual,
     }
     return {name: compare for name, compare in every.items() if getattr(config, name)}
-
-
-def _compare(
-    vgg: Vgg19,
-    generated: Float[Tensor, "b 3 h w"],
-    target: Float[Tensor, "b 3 h w"],
-    comparisons: dict[str, _Compare],
-) -> dict[str, Scalar]:
-    with torch.no_grad():
-        theirs = vgg(target)
-    ours = vgg(generated)
-    return {name: compare(ours, theirs) for name, compare in comparisons.items()}
 
 
 def weighted_sum(terms: Mapping[str, Scalar], config: LossConfig) -> Scalar:

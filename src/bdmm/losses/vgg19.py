@@ -1,7 +1,7 @@
-"""VGG-19's convolutions, frozen: the eye of the perceptual, style and contextual losses.
+"""Frozen VGG-19 features for the perceptual, style and contextual losses.
 
-The architecture is Simonyan and Zisserman's (2014), built from our own table. The weights are the
-user's file: torchvision's ``.pth`` or the same tensors as safetensors.
+The architecture is Simonyan and Zisserman's (2014). The weights are the user's file: torchvision's
+``.pth`` or the same tensors as safetensors.
 """
 
 from pathlib import Path

@@ -108,7 +108,7 @@ class PlainModulation(StyledLayer):
     def forward(self, propagated: Features, decoded: Features, folded: Folded) -> Out:
         """Convolve the propagated features; the decoder's are not looked at."""
         del decoded
-        return styled_activation(conv_per_sample(propagated, *folded, self.twin))
+        return styled_activation(conv_per_sample(propagated, *folded, self.implementation))
 
 
 def _branch(width: int, config: NetworkConfig) -> StyledLayer:

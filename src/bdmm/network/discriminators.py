@@ -1,8 +1,8 @@
-"""The judges of the adversarial losses: supplement, figures 3 to 5, and the released pair.
+"""The discriminators of the adversarial losses: supplement, figures 3 to 5, and the released pair.
 
-The spatial discriminator sees one frame, the temporal one a whole window. Both answer with a map
-of logits, one per patch, for least squares (`bdmm.losses.adversarial`). The released pair looks at
-the frames alone; the paper's pair sees each frame beside a partner, joined by channel.
+The spatial discriminator sees one frame, the temporal one a whole window. Both return a map of
+logits, one per patch, for least squares (`bdmm.losses.adversarial`). The released pair sees the
+frames alone; the paper's pair sees each frame joined with a partner by channel.
 """
 
 import torch
@@ -20,7 +20,7 @@ Patches = Float[Tensor, "b 1 hp wp"]
 
 
 class DownBlock(nn.Module):
-    """Halve the resolution of an image: two convolutions beside an average-pooled shortcut.
+    """Halve the resolution of an image: two convolutions, and an average-pooled shortcut.
 
     It begins with the activation, on the raw input too, and has no normalisation.
     """
@@ -99,7 +99,7 @@ def _stack(
 
 
 class SpatialDiscriminator(nn.Module):
-    """Judge single frames, released form: four halvings, then a spectrally normed 1x1 head."""
+    """Discriminate frames, released form: four halvings, then a spectrally normed 1x1 head."""
 
     def __init__(self, config: DiscriminatorConfig) -> None:
         super().__init__()
@@ -113,7 +113,7 @@ class SpatialDiscriminator(nn.Module):
 
 
 class TemporalDiscriminator(nn.Module):
-    """Judge windows, released form: two halvings in space-time, two in space, a 1x1 head."""
+    """Discriminate windows, released form: two halvings in space-time, two in space, a 1x1 head."""
 
     def __init__(self, config: DiscriminatorConfig) -> None:
         super().__init__()
@@ -132,7 +132,7 @@ class TemporalDiscriminator(nn.Module):
 
 
 class PairedSpatialDiscriminator(nn.Module):
-    """Judge a frame beside its partner: supplement, figure 4, with the pair of equation 10.
+    """Discriminate a frame and its partner: supplement, figure 4, with the pair of equation 10.
 
     Equation 10 pairs each frame, true or generated, with the source; the supplement's text pairs a
     generated frame with its target. The caller chooses by what it passes.
@@ -152,7 +152,7 @@ class PairedSpatialDiscriminator(nn.Module):
 
 
 class PairedTemporalDiscriminator(nn.Module):
-    """Judge a window beside its partner window: supplement, figure 5."""
+    """Discriminate a window and its partner window: supplement, figure 5."""
 
     def __init__(self, config: DiscriminatorConfig) -> None:
         super().__init__()

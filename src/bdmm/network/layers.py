@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bdmm.kernels.per_sample_conv import (
+    Implementation,
     Out,
-    Twin,
     conv_per_sample,
     transposed_conv_per_sample,
 )
@@ -68,7 +68,7 @@ class EncoderBlock(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Norm, leaky ReLU, conv 3x3, norm, leaky ReLU, conv 3x3; beside it a conv 1x1; their sum."""
+    """Norm, leaky ReLU, conv 3x3, norm, leaky ReLU, conv 3x3; plus a conv 1x1 of the input."""
 
     def __init__(
         self, channels_in: int, channels_out: int, slope: float, norm: str = "instance"
@@ -214,7 +214,7 @@ def demodulate(kernel: Float[Tensor, "b o i k k"]) -> Float[Tensor, "b o i k k"]
 class StyledLayer(nn.Module):
     """What all styled layers share: a modulated kernel, a bias, and the folding of styles."""
 
-    twin: Twin = "fast"
+    implementation: Implementation = "fast"
     """Which implementation of its convolution runs."""
     gain = STYLED_GAIN
     """Gain of the activation. It is folded into what comes before: gain LR(x) = LR(gain x)."""
@@ -241,7 +241,7 @@ class StyledConv(StyledLayer):
 
     def forward(self, x: Features, folded: Folded) -> Out:
         """Convolve, keeping the resolution."""
-        return styled_activation(conv_per_sample(x, *folded, self.twin))
+        return styled_activation(conv_per_sample(x, *folded, self.implementation))
 
 
 class StyledUp(StyledLayer):
@@ -252,7 +252,7 @@ class StyledUp(StyledLayer):
 
     def forward(self, x: Features, folded: Folded) -> Out:
         """Convolve ``b c h w`` into ``b channels_out 2h 2w``."""
-        doubled = transposed_conv_per_sample(x, folded.kernel, self.twin)
+        doubled = transposed_conv_per_sample(x, folded.kernel, self.implementation)
         return styled_activation(blur(doubled, folded.bias))
 
 
@@ -268,7 +268,7 @@ class ToRGB(StyledLayer):
 
     def forward(self, x: Features, folded: Folded) -> Out:
         """Map features to unbounded colours."""
-        return conv_per_sample(x, *folded, self.twin)
+        return conv_per_sample(x, *folded, self.implementation)
 
 
 def styled_activation(x: Features) -> Features:

@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from bdmm.config import NetworkConfig
 from bdmm.kernels.modulated_deform_conv import modulated_deform_conv
-from bdmm.kernels.per_sample_conv import Out, Twin
+from bdmm.kernels.per_sample_conv import Implementation, Out
 from bdmm.network.layers import (
     Folded,
     ModulatedKernel,
@@ -23,8 +23,8 @@ TAPS = 9
 class MotionModulation(StyledLayer):
     """Convolve the propagated features with styled kernels, each tap moved and weighted.
 
-    Motion offsets and motion masks are regressed from the decoder's features beside the propagated
-    ones; the kernel is applied to the propagated ones.
+    Motion offsets and masks are regressed from the decoder's and the propagated features; the
+    kernel is applied to the propagated ones.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class MotionModulation(StyledLayer):
         """Modulate the propagated features by the motion between them and the decoder's."""
         context = torch.cat((decoded, propagated), dim=1) if self.concatenates else propagated
         offsets, masks = self.motion(context)
-        return self.deform(propagated, offsets, masks, folded, self.twin)
+        return self.deform(propagated, offsets, masks, folded, self.implementation)
 
     def motion(
         self, context: Features
@@ -96,10 +96,10 @@ class DeformedConv(nn.Module):
         offsets: Float[Tensor, "b 18 h w"],
         masks: Float[Tensor, "b 9 h w"],
         folded: Folded,
-        twin: Twin = "fast",
+        implementation: Implementation = "fast",
     ) -> Out:
         """Sample where the offsets point and convolve."""
-        out = modulated_deform_conv(propagated, offsets, masks, folded.kernel, twin)
+        out = modulated_deform_conv(propagated, offsets, masks, folded.kernel, implementation)
         return styled_activation(out + folded.bias[:, None, None])
 
 

@@ -2,12 +2,13 @@
 
 Nothing of a published file is lost. What our networks have no use for (an encoder block whose
 result is never read, constant blur kernels, the first of two biases that are only ever added) is
-kept beside our tensors under the prefix ``released/``; `network_tensors` leaves it out.
+kept with our tensors under the prefix ``released/``; `network_tensors` leaves it out.
 """
 
 import dataclasses
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 
 import torch
 from jaxtyping import Float
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from bdmm.config import PRESETS, NetworkConfig
 from bdmm.errors import InputError
+from bdmm.files.tensor_files import check_tensors
 from bdmm.network.generator import Generator
 from bdmm.network.layers import EncoderBlock
 
@@ -69,7 +71,7 @@ _POSE_GAIN = "x_encoder.block0.model.0.weight"
 """Has one number for each joint and each colour of the frame that is fed back."""
 
 
-def from_released(state_dict: Mapping[str, Tensor]) -> tuple[NetworkConfig, Tensors]:
+def from_released(path: Path, state_dict: Mapping[str, Tensor]) -> tuple[NetworkConfig, Tensors]:
     """Rename the published generator's tensors to ours, any number of joints.
 
     Returns:
@@ -77,18 +79,16 @@ def from_released(state_dict: Mapping[str, Tensor]) -> tuple[NetworkConfig, Tens
         kept under ``released/`` (see `network_tensors`).
 
     Raises:
-        InputError: a name is missing or added, a shape is wrong, or the blur is another one.
+        InputError: a tensor is missing, added, of a wrong shape or not finite, or the blur is
+            another one.
     """
-    _same_names(state_dict, released_shapes(1))
-    joints = state_dict[_POSE_GAIN].numel() - 3
+    joints = state_dict[_POSE_GAIN].numel() - 3 if _POSE_GAIN in state_dict else 1
     if joints < 1:
-        raise InputError(f"The released weights' {_POSE_GAIN} leaves no channel for a pose.")
-    _same_shapes(state_dict, released_shapes(joints))
+        raise InputError(f"In {path} the tensor {_POSE_GAIN!r} leaves no channel for a pose.")
+    check_tensors(path, state_dict, released_shapes(joints))
     for name in _BLURS:
         if not torch.allclose(state_dict[name].float(), _blur_kernel(), atol=1e-4):
-            raise InputError(
-                f"The released weights' {name} is not the known blur: another network."
-            )
+            raise InputError(f"In {path} the tensor {name!r} is not the known blur.")
 
     ours = {our: _to_our_shape(state_dict[name], name) for name, our in _names().items()}
     for name, our in _added_biases().items():
@@ -104,19 +104,17 @@ def to_released(config: NetworkConfig, ours: Mapping[str, Tensor]) -> Tensors:
     and the whole bias stands in the second of the two places.
 
     Raises:
-        InputError: the config is not the released network's, or a name or shape does not fit it.
+        InputError: the config is not the released network's, or a kept shape does not fit it.
     """
     if config != _config(config.joints):
         raise InputError("Only the preset 'released' has the shape of the released weights.")
     network = network_tensors(ours)
     kept = {name.removeprefix(KEPT): value for name, value in ours.items() if name not in network}
-    shapes = _our_shapes(config.joints)
-    _same_names(network, shapes)
-    _same_shapes(network, shapes)
-
     theirs: Tensors = {}
     for name, shape in released_shapes(config.joints).items():
         if name in kept:
+            if kept[name].shape != shape:
+                raise InputError(f"The kept tensor {name!r} has not the released shape {shape}.")
             theirs[name] = kept[name]
         elif name in (*_BLURS, *_UNUSED_KERNELS):
             theirs[name] = _blur_kernel()
@@ -127,7 +125,6 @@ def to_released(config: NetworkConfig, ours: Mapping[str, Tensor]) -> Tensors:
     for name, our in _added_biases().items():
         second = name.replace(".bias", ".activate.bias")
         theirs[second] = network[our] - theirs[name].flatten()
-    _same_shapes(theirs, released_shapes(config.joints))
     return theirs
 
 
@@ -214,26 +211,3 @@ def _to_their_shape(shape: tuple[int, ...], name: str) -> tuple[int, ...]:
 def _blur_kernel() -> Float[Tensor, "4 4"]:
     taps = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 4
     return torch.outer(taps, taps)
-
-
-def _same_names(given: Mapping[str, Tensor], expected: Shapes) -> None:
-    missing = [name for name in expected if name not in given]
-    added = [name for name in given if name not in expected]
-    if missing:
-        raise InputError(f"The weights lack {_some(missing)}.")
-    if added:
-        raise InputError(f"The weights hold {_some(added)}, which the network does not know.")
-
-
-def _same_shapes(given: Mapping[str, Tensor], expected: Shapes) -> None:
-    for name, shape in expected.items():
-        if tuple(given[name].shape) != shape:
-            raise InputError(
-                f"The weights' {name} has shape {tuple(given[name].shape)} where the network "
-                f"needs {shape}."
-            )
-
-
-def _some(names: list[str]) -> str:
-    more = len(names) - 3
-    return ", ".join(names[:3]) + (f" and {more} more" if more > 0 else "")

@@ -65,7 +65,7 @@ def save_weights(path: str | Path, state_dict: Mapping[str, Tensor], config: Net
 
     Args:
         path: where to write; an existing file is replaced.
-        state_dict: of a `Generator` of this config, and what a conversion keeps beside it.
+        state_dict: of a `Generator` of this config, and what a conversion keeps with it.
 
     Raises:
         InputError: the path cannot be written.
@@ -99,7 +99,7 @@ def load_weights(path: str | Path) -> tuple[NetworkConfig, dict[str, Tensor]]:
 
 
 def load_all(path: str | Path) -> tuple[NetworkConfig, dict[str, Tensor]]:
-    """Read as `load_weights` does, with what a conversion kept beside the network's tensors."""
+    """Read as `load_weights` does, with the other tensors that a conversion kept."""
     path = weights_file(path)
     metadata, tensors = read_safetensors(path)
     description = _description(path, metadata)
@@ -131,7 +131,7 @@ def read_released(path: str | Path) -> tuple[NetworkConfig, dict[str, Tensor]]:
             that multi-GPU training puts before each.
 
     Returns:
-        The settings, and our tensors with what a conversion keeps beside them; for `save_weights`.
+        The settings, and our tensors with those that a conversion keeps; for `save_weights`.
 
     Raises:
         InputError: the file is missing, damaged or hostile, or does not hold exactly the released
@@ -142,11 +142,9 @@ def read_released(path: str | Path) -> tuple[NetworkConfig, dict[str, Tensor]]:
     if all(name.startswith("module.") for name in tensors):
         tensors = {name.removeprefix("module."): value for name, value in tensors.items()}
     try:
-        config, ours = from_released(tensors)
+        return from_released(path, tensors)
     except InputError as error:
-        raise InputError(f"{path} is not the paper's released generator: {error}") from error
-    check_tensors(path, tensors, {name: tuple(value.shape) for name, value in tensors.items()})
-    return config, ours
+        raise InputError(f"This is not the paper's released generator: {error}") from error
 
 
 def write_released(path: str | Path, config: NetworkConfig, tensors: Mapping[str, Tensor]) -> None:
@@ -225,7 +223,7 @@ def _config(path: Path, settings: object) -> NetworkConfig:
 
 
 def _is_like(value: object, default: object) -> bool:
-    """Tell whether a stranger's value has the default's type and a believable size."""
+    """Return whether a stranger's value has the default's type and a believable size."""
     if isinstance(default, tuple) and isinstance(value, tuple):
         return len(value) <= _MOST_BLOCKS and all(_is_like(item, 1) for item in value)
     if type(value) is not type(default):

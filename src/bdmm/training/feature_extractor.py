@@ -16,16 +16,6 @@ from bdmm.losses.vgg19 import DOWNLOAD, Vgg19, load_vgg19, mean_activations
 _PHOTOS = 24
 
 
-def active(config: LossConfig) -> LossConfig:
-    """Return the config without the layers that only terms of weight 0 read."""
-    return replace(
-        config,
-        perceptual_layers=config.perceptual_layers if config.perceptual else (),
-        style_layers=config.style_layers if config.style else (),
-        contextual_layers=config.contextual_layers if config.contextual else (),
-    )
-
-
 def load_features(path: Path | None, config: LossConfig) -> Vgg19 | None:
     """Read VGG-19 as deep as the losses need it; None where none of them does.
 
@@ -35,7 +25,6 @@ def load_features(path: Path | None, config: LossConfig) -> Vgg19 | None:
     Raises:
         InputError: a loss needs it and it is missing or damaged, see `losses.vgg19.load_vgg19`.
     """
-    config = active(config)
     if not config.layers:
         return None
     if path is None:

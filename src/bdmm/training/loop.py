@@ -87,7 +87,7 @@ def train(
         # The steps.
         request = stack.enter_context(listening())
         book = stack.enter_context(Logbook(run, first) if fabric.is_global_zero else nullcontext())
-        clock, stopped, recent = Clock(), False, []
+        began, stopped, recent = time.monotonic(), False, []
         while step < settings.steps and not stopped:
             drawn = [next(feed).to(fabric.device) for _ in range(settings.accumulate)]
             recent.append(state.train_step(drawn, step, fabric))
@@ -99,7 +99,8 @@ def train(
             if progress is not None and fabric.is_global_zero:
                 progress("training", step, settings.steps)
             if book is not None and (ends or step % settings.log_every == 0):
-                book.note(step, mean(recent), clock.status(step - first, settings.steps - step))
+                seconds = time.monotonic() - began
+                book.note(step, mean(recent), status(seconds, step - first, settings.steps - step))
                 recent.clear()
             if fabric.is_global_zero and (ends or step % settings.save_every == 0):
                 if preview is not None:  # first: a kill in between leaves no gap
@@ -114,20 +115,13 @@ def mean(losses: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: math.fsum(one[name] for one in losses) / len(losses) for name in losses[0]}
 
 
-class StopRequest:
-    """Whether somebody asked the run to stop."""
-
-    def __init__(self) -> None:
-        self.asked: signal.Signals | None = None
-
-
 @contextmanager
-def listening() -> Iterator[StopRequest]:
-    """Note Ctrl-C and requests to end instead of being ended by them.
+def listening() -> Iterator[threading.Event]:
+    """Yield an event that Ctrl-C or a request to end sets, in place of ending the process.
 
-    Only the first is noted; a second one does what it always does.
+    Only the first does so; a second one does what it always does.
     """
-    request = StopRequest()
+    request = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
@@ -138,7 +132,7 @@ def listening() -> Iterator[StopRequest]:
             signal.signal(one, handler)
 
     def note(number: int, frame: object) -> None:
-        request.asked = signal.Signals(number)
+        request.set()
         restore()
 
     for one in _SIGNALS:
@@ -149,33 +143,27 @@ def listening() -> Iterator[StopRequest]:
         restore()
 
 
-class Clock:
-    """Measures a run from now on."""
+def status(seconds: float, done: int, left: int) -> dict[str, float]:
+    """Return seconds so far, per step and left, and the GPU's memory in MiB where there is one.
 
-    def __init__(self) -> None:
-        self._begun = time.monotonic()
-
-    def status(self, done: int, left: int) -> dict[str, float]:
-        """Return seconds so far, per step and left, and the GPU's memory in MiB where there is one.
-
-        Args:
-            done: steps since the beginning, at least one.
-            left: steps to do.
-        """
-        seconds = time.monotonic() - self._begun
-        status = {
-            "seconds": seconds,
-            "seconds_per_step": seconds / done,
-            "seconds_left": seconds / done * left,
-        }
-        if torch.cuda.is_available():
-            status["mebibytes"] = torch.cuda.max_memory_allocated() / 2**20
-        return {name: round(value, 3) for name, value in status.items()}
+    Args:
+        seconds: since the first of these steps began.
+        done: steps in that time, at least one.
+        left: steps to do.
+    """
+    status = {
+        "seconds": seconds,
+        "seconds_per_step": seconds / done,
+        "seconds_left": seconds / done * left,
+    }
+    if torch.cuda.is_available():
+        status["mebibytes"] = torch.cuda.max_memory_allocated() / 2**20
+    return {name: round(value, 3) for name, value in status.items()}
 
 
-def anyone_asked(request: StopRequest, fabric: Fabric) -> bool:
-    """Tell whether any process was asked to stop: all end after the same step."""
-    asked = request.asked is not None
+def anyone_asked(request: threading.Event, fabric: Fabric) -> bool:
+    """Return whether any process was asked to stop: all end after the same step."""
+    asked = request.is_set()
     if fabric.world_size == 1:
         return asked
     votes = fabric.all_reduce(torch.tensor(float(asked), device=fabric.device), reduce_op="sum")

@@ -164,15 +164,12 @@ class RunState:
         }
 
     def train_step(self, batches: Sequence[Batch], step: int, fabric: Fabric) -> dict[str, float]:
-        """Go through the windows of some batches; see `step.train_windows`.
+        """Go through the windows of some batches; return the mean losses of this device.
 
         Args:
             batches: whose gradients are averaged.
             step: number of the step, from 0; decides the frames that are drawn.
             fabric: averages gradients over devices.
-
-        Returns:
-            The losses' means over windows and batches of this device.
 
         Raises:
             TrainingDiverged: a loss or a gradient is not finite.
@@ -207,11 +204,6 @@ class RunState:
             raise TrainingDiverged(f"The gradient of the {name} is {float(norm)}")
         optimiser.step()
         optimiser.zero_grad()
-
-    @property
-    def device(self) -> torch.device:
-        """Where the networks lie."""
-        return next(self.networks.generator.parameters()).device
 
     def checkpoint(self, step: int) -> Checkpoint:
         """Return the state after ``step`` steps; it shares memory with the networks."""

@@ -151,7 +151,7 @@ def check_packages() -> None:
 
 
 def fits(record: Mapping[str, Any], settings: TrainSettings) -> bool:
-    """Tell whether a run of these settings can go on with what a run of a record left."""
+    """Return whether a run of these settings can resume the run of a record."""
     ours = as_record(settings)
     theirs = dict(record)
     if isinstance(theirs.get("network"), dict):

@@ -1,7 +1,7 @@
 """One training step: the windows of some clips, and an update of all networks after each window.
 
-For each window the generator makes its frames; the discriminators learn to tell them from the true
-ones; then the generator learns from every loss (equation 9). A window's losses stand in
+For each window the generator makes its frames; the discriminators learn to distinguish them from
+the true ones; then the generator learns from every loss (equation 9). A window's losses stand in
 `discriminator_terms` and `generator_terms`; `bdmm.losses` has their mathematics.
 """
 
@@ -34,7 +34,7 @@ Update = Callable[[str], None]
 """Called with the name of networks whose gradients are complete."""
 
 _CROSS_ENTROPY = 0.25
-"""Its share besides the L1 distance of alpha."""
+"""Weight of alpha's cross-entropy, with its L1 distance of weight 1."""
 _CERTAIN = 1e-4
 
 
@@ -93,7 +93,7 @@ def train_windows(
     learning: Sequence[Learning],
     update: Update,
 ) -> dict[str, float]:
-    """Go through the windows of some clips, with an update after each window.
+    """Go through the windows of some clips, update after each, and return the mean losses.
 
     Where several clips make one update, their frames are generated twice, so that memory is that
     of one.
@@ -102,9 +102,6 @@ def train_windows(
         windows: of each batch, consecutive windows, as many as ``learning``.
         learning: of each window.
         update: is called after each window with ``discriminators``, then with ``generator``.
-
-    Returns:
-        The losses' means over windows and batches.
 
     Raises:
         TrainingDiverged: a loss is not finite.
