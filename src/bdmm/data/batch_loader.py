@@ -16,8 +16,6 @@ class ShuffledIndices(Sampler[int]):
     """Endless indices of a dataset, every epoch in an order of its own, or one device's part.
 
     Args:
-        count: samples of an epoch.
-        seed: decides the orders.
         first: indices, of all devices together, that were used before a run was stopped.
         rank: number of this device.
         devices: how many share the order.
@@ -55,13 +53,9 @@ def load_batches(
     """Yield a device's batches without an end: the same ones whatever the number of workers.
 
     Args:
-        dataset: the samples.
-        size: samples of a batch.
         workers: processes that read ahead; 0 reads in this one.
         first: batches of this device to skip: those used before a run was stopped.
         pin: put batches into memory that a GPU can fetch from.
-        rank: number of this device.
-        devices: how many there are.
     """
     seed = dataset.sampling.seed
     indices = ShuffledIndices(len(dataset), seed, first * size * devices, rank, devices)

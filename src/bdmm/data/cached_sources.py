@@ -42,7 +42,6 @@ def choose_sources(motion: Motion, usable: Bool[np.ndarray, "t"], count: int) ->
     The first is the first usable one; each further one is the one least like those before it.
 
     Args:
-        motion: of the clip.
         usable: frames that may serve: the person is whole and the pose trusted.
         count: how many; fewer where there are fewer usable frames.
     """
@@ -76,9 +75,6 @@ def pack_warps(
         body: that the motion belongs to.
         motion: of the clip: the pose that the network is given in every frame.
         source: the frame, and the error that its fit is given.
-        foreground: of that frame.
-        random: decides how the fit is wrong.
-        packer: codes them, as finely as there is room for.
     """
     frame = motion[source.frame : source.frame + 1]
     pose = spoil_fit(frame, body, source.error, random)
@@ -108,10 +104,7 @@ def spoil_fit(pose: Motion, body: SkinnedBody, error: float, random: np.random.G
     """Return the pose with an error of a given mean size over the keypoints.
 
     Args:
-        pose: a motion of one frame.
-        body: that it belongs to.
         error: mean distance of the keypoints from where they were, in pixels.
-        random: decides everything else.
     """
     if error <= 0:
         return pose

@@ -112,8 +112,6 @@ def read_batch(
 
     Args:
         source: which of the clip's stored sources.
-        start: the first frame.
-        stop: one past the last.
         joints: which keypoints become heatmaps.
     """
     warps = clip.warps(source, start, stop)

@@ -38,7 +38,6 @@ def read_openpose(
 
     Args:
         folder: the files, as OpenPose's ``--write_json`` or DWPose make them.
-        fps: frames per second; the files don't tell.
         size: (height, width) of the frames; the files' own ``canvas_height`` and
             ``canvas_width``, or else the keypoints' extent, if None.
         person: which of several people, from the left from 1 on; the largest if None.

@@ -52,8 +52,6 @@ def read_smpl_motion(
 
     Args:
         path: an ``.npz`` or ``.pkl`` file of all frames, or a folder of one ``.json`` per frame.
-        body: the body that the motion shall move.
-        fps: frames per second, which such files don't tell.
         size: side of the square crop in pixels that the camera refers to.
 
     Raises:
