@@ -53,6 +53,8 @@ BONE_NAMES = (
 """The 24 bones of every body, named for the joint at which they turn."""
 BONE_PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21)
 
+_LEAST_SCALE, _MOST_PIXELS, _MOST_SHAPE = 0.01, 1e6, 100.0
+
 
 @dataclass(frozen=True)
 class Landmarks:
@@ -103,6 +105,22 @@ class Motion:
 
     def __len__(self) -> int:
         return self.rotations.shape[0]
+
+    def flaw(self) -> str | None:
+        """Return what makes a motion from outside unusable, as a clause; None where nothing does.
+
+        A scale lies between 0.01 and 1e6 pixels per metre, a translation within 1e6 pixels, a
+        shape component within 100; rotations are finite.
+        """
+        if not bool(((self.scale > _LEAST_SCALE) & (self.scale < _MOST_PIXELS)).all()):
+            return "its scale is not a usual number of pixels per metre in every frame"
+        if not bool((self.translation.abs() < _MOST_PIXELS).all()):
+            return "its translation is not a pixel position in every frame"
+        if not bool((self.shape.abs() < _MOST_SHAPE).all()):
+            return "its body shape is impossible"
+        if not bool(self.rotations.isfinite().all()):
+            return "its rotations are not finite"
+        return None
 
     def to(self, device: torch.device | str) -> "Motion":
         """Return the motion on a device."""

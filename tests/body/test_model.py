@@ -4,7 +4,7 @@ from importlib.resources import files
 import pytest
 import torch
 
-from bdmm.body.model import PART_NAMES, AnnyBody, load_body
+from bdmm.body.model import BODIES, PART_NAMES, SHAPE_SIZES, AnnyBody, load_body
 from bdmm.body.rotations import axis_angle_to_matrix, chain, pose_bones, unchain
 from bdmm.body.skinning import blend_vertices, point_features, skin
 from bdmm.errors import InputError
@@ -40,6 +40,10 @@ def mirrored_names(names: tuple[str, ...]) -> list[int]:
 
 def test_the_asset_is_small():
     assert (files("bdmm.assets") / "body.safetensors").stat().st_size <= 5_000_000  # type: ignore[attr-defined]
+
+
+def test_the_table_of_shape_sizes_is_that_of_the_assets():
+    assert {name: load_body(name).shape_size for name in BODIES} == SHAPE_SIZES
 
 
 def test_an_unknown_body_is_the_users_mistake():

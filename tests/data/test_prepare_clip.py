@@ -247,3 +247,30 @@ def test_pictures_are_sorted_pixel_by_pixel(count: int) -> None:
     expected = np.sort(table, axis=0)
     sort_pictures(table)
     assert np.array_equal(table, expected)
+
+
+@pytest.mark.slow
+def test_a_disk_that_fills_up_in_the_middle_of_a_clip(folder, tmp_path: Path, monkeypatch):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=32k", "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("only root may mount a file system")
+    monkeypatch.setattr("bdmm.files.output_file.MIN_FREE_BYTES", 0)
+    monkeypatch.setattr("bdmm.perception.body_fit.SHAPE_STEPS", 30)
+    try:
+        listing = choose_clips(folder / "good.mp4")
+        with pytest.raises(InputError, match=r"could not be written.*disk is full"):
+            prepare_folder(listing, OPTIONS, Run(disk / "out", 0))
+        left = {str(one.relative_to(disk)) for one in disk.rglob("*") if one.is_file()}
+        assert left <= {"out/.lock", "out/recipe.json", "out/report.json"}
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_long_video_is_refused_unless_allowed(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.mp4", [np.full((48, 48, 3), 90, np.uint8)] * 6, fps=1)
+    for minutes, reason in ((0.05, "lasts 0.1 minutes"), (0.2, "Nobody is seen")):
+        options = replace(OPTIONS, max_minutes=minutes)
+        report = prepare_folder(choose_clips(tmp_path), options, Run(tmp_path / "out", 0))
+        assert reason in report.failed[0].reason

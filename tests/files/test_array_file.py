@@ -1,4 +1,6 @@
+import io
 import pickle
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -60,3 +62,26 @@ def test_lists_that_share_their_parts_are_counted_before_they_are_unfolded():
         nested = [nested]
     with pytest.raises(InputError, match="no table of numbers"):
         as_numbers(nested, np.float32, "the pose")
+
+
+@pytest.mark.slow
+def test_two_megabytes_that_unpack_to_over_two_gigabytes_take_little_memory(tmp_path: Path):
+    path = tmp_path / "bomb.npz"
+    head = io.BytesIO()
+    shape = {"descr": "<f8", "fortran_order": False, "shape": (300 * 2**20,)}
+    np.lib.format.write_array_header_1_0(head, shape)
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("pose.npy", "w", force_zip64=True) as file,
+    ):
+        file.write(head.getvalue())
+        for _ in range(300):
+            file.write(bytes(2**23))
+    assert path.stat().st_size < 3 * 2**20
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match="unpacks to 2400 MiB; at most 512 MiB"):
+            read_arrays(path, ["pose"])
+        assert tracemalloc.get_traced_memory()[1] < 2**22
+    finally:
+        tracemalloc.stop()

@@ -10,7 +10,7 @@ import bdmm
 from bdmm.body.retarget import retarget
 from bdmm.conditioning import condition
 from bdmm.config import NetworkConfig
-from bdmm.errors import InputError
+from bdmm.errors import InputError, Notice
 from bdmm.inference.animate import Animation, animate
 from bdmm.inference.prepare import Inputs, open_background
 from bdmm.inference.renderers import CoarseRenderer, NetworkRenderer
@@ -155,3 +155,26 @@ def test_mistakes_are_told_before_the_work(options, words, monkeypatch):
     given = {"source": np.zeros((300, 300, 3), np.uint8), "motion": "turn", **options}
     with pytest.raises(InputError, match="(?i)" + words):
         animate(**given)
+
+
+@pytest.mark.parametrize("value", [6e4, -6e4, float("inf")])
+def test_weights_that_give_nothing_visible_are_told(source_view, motion, value):
+    generator = Generator(SMALL)
+    with torch.no_grad():
+        for weights in generator.parameters():
+            weights.fill_(value)
+    with pytest.warns(Notice, match="these weights give no pictures"):
+        next(animation(source_view, motion, NetworkRenderer(generator)))
+
+
+@pytest.mark.parametrize("scale", [0.011, 9.9e5])
+@pytest.mark.parametrize("root", ["relative", "absolute", "fixed"])
+def test_motions_at_their_bounds_give_frames(source_view, source, motion, body, scale, root):
+    count = len(motion)
+    jumps = torch.where(torch.arange(count) % 2 == 0, scale, 100.0)
+    for changes in ({"scale": torch.full((count,), scale)}, {"scale": jumps}):
+        odd = replace(motion, **changes, translation=torch.full((count, 2), 9.9e5))
+        assert odd.flaw() is None
+        moved = retarget(odd, source.pose, root, body)
+        assert bool(moved.scale.isfinite().all() & moved.translation.isfinite().all())
+        assert len(list(animation(source_view, moved[:4], CoarseRenderer()))) == 4

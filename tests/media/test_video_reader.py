@@ -1,3 +1,4 @@
+import struct
 from dataclasses import replace
 from fractions import Fraction
 
@@ -326,6 +327,26 @@ def test_pixels_of_an_absurd_shape_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(video_reader, "VIDEO", narrow)
     with pytest.raises(InputError, match="96 x 48 square pixels; at most 95 a side"):
         VideoReader(path)
+
+
+@pytest.mark.parametrize("aspect", [Fraction(60_000), Fraction(1, 60_000)])
+def test_a_pixel_aspect_of_sixty_thousand_takes_no_memory(tmp_path, aspect):
+    path = tmp_path / "a.mp4"
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("libx264", rate=10)
+        stream.width, stream.height = 64, 48
+        stream.codec_context.sample_aspect_ratio = Fraction(3, 2)
+        output.mux(stream.encode(av.VideoFrame.from_ndarray(CORNERS)))
+        output.mux(stream.encode(None))
+    data = path.read_bytes()
+    box = b"pasp" + struct.pack(">II", 3, 2)
+    assert box in data
+    path.write_bytes(data.replace(box, b"pasp" + struct.pack(">II", *aspect.as_integer_ratio())))
+    if aspect > 1:
+        with pytest.raises(InputError, match="3840000 x 48 square pixels"):
+            VideoReader(path)
+    else:
+        assert VideoReader(path).size == (48, 1)
 
 
 def test_frames_that_grow_beyond_the_bound_are_refused(make_video, tmp_path, monkeypatch):

@@ -231,3 +231,11 @@ def test_a_disk_that_fills_up_in_the_middle_of_a_video(small_disk, suffix):
     with pytest.raises(InputError, match="could not be written: the disk is full"):
         write(small_disk / f"a{suffix}", noise, Fraction(25))
     assert [path.name for path in small_disk.iterdir()] == ["before.txt"]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".webm"])
+def test_a_file_without_sound_gives_none(tmp_path, make_video, suffix, recwarn):
+    source = make_video("d.mp4", count=5)
+    write(tmp_path / f"a{suffix}", ramp(5), Fraction(25), sound_from=source)
+    assert not VideoReader(tmp_path / f"a{suffix}").has_audio
+    assert not [one for one in recwarn if one.category is Notice]

@@ -2,6 +2,7 @@ import contextlib
 import json
 import os
 import pickle
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -122,6 +123,8 @@ def test_a_setting_that_an_old_file_lacks_has_its_default(saved: Path) -> None:
         (lambda t, d: d["config"].update(joints=0), "at least one joint"),
         (lambda t, d: d["config"].update(widths=[4, 10**12]), "'widths'"),
         (lambda t, d: d["config"].update(widths=[4] * 10**5), "'widths'"),
+        (lambda t, d: d["config"].update(widths=[1] * 12), "'widths'"),
+        (lambda t, d: d["config"].update(style_widths=[1] * 12), "'style_widths'"),
         (lambda t, d: d["config"].update(slope=float("nan")), "'slope' is nan"),
         (lambda t, d: d.update(config=[1]), "it holds no settings"),
     ],
@@ -186,6 +189,21 @@ def test_a_pth_that_is_no_table_of_tensors_is_refused(content: object, tmp_path:
     torch.save(content, tmp_path / "x.pth")
     with pytest.raises(InputError, match="flat table"):
         read_pth(tmp_path / "x.pth")
+
+
+def test_a_compressed_pth_is_refused_before_it_is_unpacked(tmp_path: Path, monkeypatch) -> None:
+    torch.save({"a": torch.zeros(2**20)}, tmp_path / "plain.pth")
+    bomb = tmp_path / "bomb.pth"
+    with (
+        zipfile.ZipFile(tmp_path / "plain.pth") as plain,
+        zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as packed,
+    ):
+        for name in plain.namelist():
+            packed.writestr(name, plain.read(name))
+    assert bomb.stat().st_size < 2**15
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("it was unpacked"))
+    with pytest.raises(InputError, match="not a plain PyTorch weights file"):
+        read_tensors(bomb)
 
 
 def test_names_that_would_write_on_the_terminal_are_refused(tmp_path: Path) -> None:

@@ -171,6 +171,8 @@ PART_NAMES = (
 
 BODIES = {"anny24": "body.safetensors"}
 """Shipped bodies by name, files in ``bdmm/assets``."""
+SHAPE_SIZES = {"anny24": 20}
+"""Shape components of the shipped bodies."""
 
 
 def load_body(name: str = "anny24") -> AnnyBody:

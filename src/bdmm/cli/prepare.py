@@ -41,6 +41,8 @@ class Prepare:
     """Skip fit refinement."""
     split: Literal["train", "val", "test"] | None = None
     """Prepare this part of a data set only."""
+    max_minutes: Annotated[float, tyro.conf.arg(metavar="MINUTES")] = 60.0
+    """Refuse longer videos."""
     limit: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Prepare at most N clips."""
     workers: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
@@ -64,6 +66,7 @@ class Prepare:
             self.error,
             not self.own_poses,
             not self.unrefined,
+            self.max_minutes,
         )
         listing = choose_clips(self.input, self.split, self.limit)
         with Report(self.quiet) as report:

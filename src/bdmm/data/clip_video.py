@@ -128,6 +128,8 @@ def _decoded(
 ) -> Iterator[tuple[int, np.ndarray]]:
     with av.open(f"file:{path.absolute()}", format="mp4") as container:
         stream = container.streams.video[0]
+        if stream.codec_context is None:
+            raise ValueError("a codec that is unknown here")
         stream.codec_context.thread_count = 1
         base = stream.time_base or 1 / fps
         container.seek(round(start / fps / base), stream=stream)

@@ -18,6 +18,7 @@ from bdmm.data.dataset_layouts import Listing, PrepareJob, list_clips
 from bdmm.data.raw_clip import RawClip, open_raw_clip, picture_files
 from bdmm.errors import InputError
 from bdmm.files.fingerprint import fingerprint
+from bdmm.media.video_reader import MAX_MINUTES
 from bdmm.perception.body_fit import fit_motion
 from bdmm.perception.mediapipe_pose import detect_clip
 from bdmm.perception.openpose_json import read_openpose
@@ -49,6 +50,7 @@ class PrepareOptions:
         error: largest error in pixels at 256 that the sources' fits are given on purpose.
         given_poses: use files of OpenPose or SMPL that lie next to a clip.
         refine: refine the fits, except SMPL's, see `refine_fit`.
+        max_minutes: longer videos are refused.
     """
 
     size: int = 256
@@ -58,6 +60,7 @@ class PrepareOptions:
     error: float = 0.0
     given_poses: bool = True
     refine: bool = True
+    max_minutes: float = MAX_MINUTES
 
     def __post_init__(self) -> None:
         """Refuse numbers out of range."""
@@ -104,6 +107,7 @@ def prepare_folder(listing: Listing, options: PrepareOptions, run: Run) -> Batch
         "folder_fps": str(options.folder_fps),
         "program": version("bdmm"),
     }
+    del recipe["max_minutes"]  # what is refused changes no clip
     recipe["second_look"] = recipe.pop("refine")  # its name in folders of the first version
     work = partial(prepare_clip, options=options, folder=run.folder)
     return run_batch(run, recipe, listing.jobs, work, listing.missing)
@@ -120,7 +124,7 @@ def prepare_clip(job: PrepareJob, options: PrepareOptions, folder: Path) -> None
     """
     body = _body()
     side = max(DETAIL, 2 * options.size)
-    raw = open_raw_clip(job.media, side, options.fps, options.folder_fps)
+    raw = open_raw_clip(job.media, side, options.fps, options.folder_fps, options.max_minutes)
     if len(raw) < SHORTEST:
         raise InputError(f"{job.media} has {len(raw)} frames; a clip needs at least {SHORTEST}.")
     detection = detect_clip(raw, raw.fps)

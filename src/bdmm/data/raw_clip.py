@@ -7,28 +7,33 @@ from pathlib import Path
 
 from bdmm.errors import InputError
 from bdmm.media.image import Picture, picture_size, read_image, resize_image
-from bdmm.media.video_reader import VideoReader
+from bdmm.media.video_reader import MAX_MINUTES, VideoReader
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 VIDEOS = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv", ".flv", ".gif")
 
 
 def open_raw_clip(
-    path: Path, max_side: int, fps: Fraction | None, folder_fps: Fraction
+    path: Path,
+    max_side: int,
+    fps: Fraction | None,
+    folder_fps: Fraction,
+    max_minutes: float = MAX_MINUTES,
 ) -> "RawClip":
     """Open a video or a folder of pictures.
 
     Args:
         fps: frames per second to thin the clip out to, if it has more; None for its own.
         folder_fps: frames per second of a folder of pictures, which do not store it.
+        max_minutes: longer videos are refused.
 
     Raises:
-        InputError: it cannot be read, or a folder holds no pictures.
+        InputError: it cannot be read or is too long, or a folder holds no pictures.
     """
     frames = (
         PictureFolder(path, max_side, folder_fps)
         if path.is_dir()
-        else VideoReader(path, max_side=max_side)
+        else VideoReader(path, max_side=max_side, max_minutes=max_minutes)
     )
     return frames if fps is None or fps >= frames.fps else ThinnedClip(frames, fps)
 

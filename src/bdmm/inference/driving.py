@@ -116,7 +116,7 @@ def open_driver(
     if not path.exists():
         return _known(_shipped(str(driving)))
     if path.suffix.lower() == ".motion":
-        return _known(_own(load_motion(path), path))
+        return _known(load_motion(path))
     if path.is_dir() and _holds_openpose(path):
         landmarks = read_openpose(path, options.fps, person=options.person)
         return Driver(lambda: _fitted(Detection(landmarks), options, progress))
@@ -215,17 +215,6 @@ def _shipped(name: str) -> Motion:
         f"There is no file {name} and no shipped motion of that name; the shipped ones are "
         f"{', '.join(shipped_motions())}."
     )
-
-
-def _own(motion: Motion, path: Path) -> Motion:
-    """Return a file's motion; refuse one of another body."""
-    body = load_body()
-    if motion.shape.numel() != body.shape_size:
-        raise InputError(
-            f"{path} moves a body of {motion.shape.numel()} shape components, and ours has "
-            f"{body.shape_size}: extract the motion again."
-        )
-    return motion
 
 
 def _holds_openpose(folder: Path) -> bool:

@@ -23,13 +23,16 @@ def can_carry_sound(path: Path, start: Fraction, container: str) -> bool:
     Notifies the user where the sound has to be left out or encoded anew.
 
     Args:
-        path: a file with sound.
+        path: a file; False without a notice if it has no sound.
         start: the file's own time in seconds that becomes 0 in the output.
         container: FFmpeg's name of the output's format.
     """
     trouble = f"The sound of {path} is damaged and is left out."
     try:
         with reading(path, VIDEO, trouble), av.open(os.devnull, "w", format=container) as output:
+            with open_media(path) as source:
+                if not source.streams.audio:
+                    return False
             sound = AudioCopy(path, start, output)
             with closing(sound):
                 output.start_encoding()
@@ -69,6 +72,8 @@ class AudioCopy:
         """
         self._container = open_media(path)
         stream = self._container.streams.audio[0]
+        if stream.codec_context is None:
+            raise ValueError("a codec that is unknown here")
         self.codec, self.encoder = stream.codec_context.name, None
         try:
             self._output = output.add_stream_from_template(stream)

@@ -36,6 +36,7 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from bdmm.body.model import SHAPE_SIZES
 from bdmm.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from bdmm.errors import InputError
 from bdmm.files.outside import MOTION, reading
@@ -60,7 +61,6 @@ _TENSORS = {
 }
 _MAX_SIDE = 65_535
 _MAX_SHAPE = 1024
-_MAX_PIXELS = 1e6
 _FPS = re.compile(r"[0-9]{1,9}/[0-9]{1,9}")
 _BODY = re.compile(r"[A-Za-z0-9_.+-]{1,64}")
 
@@ -111,8 +111,8 @@ def load_motion(path: str | Path) -> Motion:
     path = Path(path)
     settings, tensors = _read(path)
     fps, size, body, frames = _checked_settings(path, settings)
-    _check_tensors(path, tensors, frames)
-    return Motion(
+    _check_tensors(path, tensors, frames, body)
+    motion = Motion(
         rotations=_unpack_rotations(path, tensors["bones"], tensors["rotations"], frames),
         scale=tensors["scale"],
         translation=tensors["translation"],
@@ -122,6 +122,10 @@ def load_motion(path: str | Path) -> Motion:
         fps=fps,
         body=body,
     )
+    flaw = motion.flaw()
+    if flaw is not None:
+        _refuse(path, flaw)
+    return motion
 
 
 def shipped_motions() -> tuple[str, ...]:
@@ -272,7 +276,7 @@ def _is_side(value: object) -> bool:
     return type(value) is int and 0 < value <= _MAX_SIDE
 
 
-def _check_tensors(path: Path, tensors: dict[str, Tensor], frames: int) -> None:
+def _check_tensors(path: Path, tensors: dict[str, Tensor], frames: int, body: str) -> None:
     bones = tensors["bones"]
     expected = {
         "bones": (bones.numel(),),
@@ -288,16 +292,8 @@ def _check_tensors(path: Path, tensors: dict[str, Tensor], frames: int) -> None:
     order = bones.long()
     if bool((order >= len(BONE_NAMES)).any()) or bool((order.diff() <= 0).any()):
         _refuse(path, "it names bones that no body has")
-    _check_values(path, tensors)
-
-
-def _check_values(path: Path, tensors: dict[str, Tensor]) -> None:
-    scale, translation, shape = tensors["scale"], tensors["translation"], tensors["shape"]
-    if not bool(((scale > 0) & (scale < _MAX_PIXELS)).all()):
-        _refuse(path, "its scale is not a positive number of pixels per metre in every frame")
-    if not bool((translation.abs() < _MAX_PIXELS).all()):
-        _refuse(path, "its translation is not a pixel position in every frame")
-    if shape.numel() > _MAX_SHAPE or not bool((shape.abs() < 100).all()):
-        _refuse(path, "its body shape is impossible")
+    shape, own = tensors["shape"].numel(), SHAPE_SIZES.get(body, _MAX_SHAPE)
+    if shape > own or (shape != own and body in SHAPE_SIZES):
+        _refuse(path, f"its body has {shape} shape components and {body} has {own}")
     if bool((tensors["flagged"] > 1).any()):
         _refuse(path, "its flags are neither 0 nor 1")

@@ -67,7 +67,7 @@ def read_smpl_motion(
     else:
         pelvis, own = torch.tensor(PELVIS), torch.zeros(body.shape_size)
     translation = scale[:, None] * (camera[:, 1:] + pelvis) + size / 2
-    return Motion(
+    motion = Motion(
         rotations=rotations,
         scale=scale,
         translation=translation,
@@ -77,6 +77,10 @@ def read_smpl_motion(
         fps=fps,
         body=body.name,
     )
+    flaw = motion.flaw()
+    if flaw is not None:
+        raise InputError(f"{path} is not usable: {flaw}.")
+    return motion
 
 
 def _rotations(pose: Float[Tensor, "t c"]) -> Rotations:
