@@ -115,7 +115,7 @@ def prepared(folder: Path, commands: Sequence[str]) -> dict[str, Subject]:
                     writer.write(picture)
     if "animate" in commands:
         save_motion(folder / "short.motion", load_shipped("wave")[:48])
-        for name in ("find_person", "prepare_source"):
+        for name in ("detect_photo", "prepare_source"):
             setattr(source_view, name, done_once(getattr(source_view, name), folder / name))
     small = ["--size", "64", "--sources", "1"]
     rendered = ["synth", *small, "--frames", "4"]
@@ -216,6 +216,7 @@ def measured(subject: Subject, folder: Path, options: Options) -> Counter[str]:
         if hidden:
             print(number, "left behind:", hidden)
         shutil.rmtree(output)
+        print(f"{subject.arguments[0]}: {dict(found)}", file=sys.stderr, flush=True)
     return found
 
 

@@ -1,6 +1,8 @@
+import ctypes
 import resource
 import subprocess
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -239,3 +241,23 @@ def test_a_file_without_sound_gives_none(tmp_path, make_video, suffix, recwarn):
     write(tmp_path / f"a{suffix}", ramp(5), Fraction(25), sound_from=source)
     assert not VideoReader(tmp_path / f"a{suffix}").has_audio
     assert not [one for one in recwarn if one.category is Notice]
+
+
+def test_the_same_frames_are_the_same_bytes_whatever_memory_held(tmp_path: Path) -> None:
+    steps = np.add.outer(np.arange(80), np.arange(64)) % 97 * 2
+    frames = [np.repeat(np.roll(steps, k, 1)[..., None], 3, 2).astype(np.uint8) for k in range(12)]
+    library = ctypes.CDLL(None)
+    library.malloc.restype, library.free.argtypes = ctypes.c_void_p, (ctypes.c_void_p,)
+    found = set()
+    for value in (0, 255):
+        blocks = [library.malloc(2**16) for _ in range(400)]
+        for block in blocks:
+            ctypes.memset(block, value, 2**16)
+        for block in blocks:
+            library.free(block)
+        path = tmp_path / f"{value}.mp4"
+        with create_video(path, Fraction(30)) as video:
+            for frame in frames:
+                video.write(frame)
+        found.add(path.read_bytes())
+    assert len(found) == 1

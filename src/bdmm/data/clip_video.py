@@ -8,13 +8,13 @@ from typing import Literal
 
 import av
 import numpy as np
-import torch
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from jaxtyping import UInt8
 
 from bdmm.errors import InputError
 from bdmm.files.output_file import writing
 from bdmm.files.outside import VIDEO, reading
+from bdmm.media.video_writer import x264_parameters
 
 Kind = Literal["colour", "grey"]
 KEY_EVERY = 12
@@ -23,8 +23,6 @@ QUALITY: dict[str, int] = {"colour": 20, "grey": 23}
 """x264's constant rate factors."""
 _FORMATS = {"colour": "yuv444p", "grey": "gray"}
 _ARRAYS = {"colour": "rgb24", "grey": "gray"}
-_NO_AVX512 = ":asm=avx2" if torch.backends.cpu.get_cpu_capability() == "AVX512" else ""
-"""With these instructions x264's B-frames depend on what memory held before."""
 _RIM = 10
 """Grey levels at both ends that become black and white: ringing around the person."""
 
@@ -43,7 +41,9 @@ class ClipVideoWriter:
             "crf": str(QUALITY[kind]),
             "preset": "medium",
             "threads": "1",
-            "x264-params": f"keyint={KEY_EVERY}:min-keyint=1:scenecut=0:open-gop=0{_NO_AVX512}",
+            "x264-params": x264_parameters(
+                f"keyint={KEY_EVERY}", "min-keyint=1", "scenecut=0", "open-gop=0"
+            ),
         }
 
     def write(self, picture: UInt8[np.ndarray, "h w *c"]) -> None:

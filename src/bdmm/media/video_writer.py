@@ -271,8 +271,19 @@ def _even(frame: Picture) -> Picture:
     return np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
 
 
+def x264_parameters(*chosen: str) -> str:
+    """Return parameters of x264 and one more, so that it writes the same bytes in every process.
+
+    With AVX-512 its choices depend on what memory held before.
+    """
+    import torch  # late, since it takes seconds
+
+    wide = torch.backends.cpu.get_cpu_capability() == "AVX512"
+    return ":".join((*chosen, "asm=avx2") if wide else chosen)
+
+
 def _h264_options(quality: int) -> dict[str, object]:
-    return {"crf": str(quality), "preset": "medium"}
+    return {"crf": str(quality), "preset": "medium", "x264-params": x264_parameters()}
 
 
 def _vp9_options(quality: int) -> dict[str, object]:
