@@ -80,7 +80,8 @@ class AudioCopy:
         except ValueError:
             self._output = _add_encoder(stream, output)
             self.encoder = self._output.codec_context.name.removeprefix("lib")
-        self._packets = self._shifted(stream, start)
+        shifted = _copied if self.encoder is None else _encoded
+        self._packets = shifted(self._container, stream, self._output, start)
         self._next = next(self._packets, None)
 
     def due(self, seconds: Fraction | None) -> Iterator[av.Packet]:
@@ -92,12 +93,6 @@ class AudioCopy:
     def close(self) -> None:
         """Close the input."""
         self._container.close()
-
-    def _shifted(self, stream: av.AudioStream, start: Fraction) -> Iterator[av.Packet]:
-        if self.encoder is None:
-            yield from _copied(self._container, stream, self._output, start)
-        else:
-            yield from _encoded(self._container, stream, self._output, start)
 
 
 def _begin(packet: av.Packet) -> Fraction:

@@ -35,12 +35,6 @@ def read_image(path: str | Path) -> Picture:
     Grey, palette, CMYK, 16-bit and floating-point files are converted. Of an animation the first
     frame is read.
 
-    Args:
-        path: the file.
-
-    Returns:
-        The picture.
-
     Raises:
         InputError: the file is missing, no picture, damaged or larger than `MAX_PIXELS`.
     """
@@ -66,7 +60,6 @@ def write_image(path: str | Path, image: Picture, *, quality: int = 95) -> None:
 
     Args:
         path: where to write; its suffix, one of `IMAGE_SUFFIXES`, says the format.
-        image: the picture.
         quality: of JPEG and WebP, 1 to 100.
 
     Raises:
@@ -92,7 +85,6 @@ def resize_image(image: Picture, size: tuple[int, int]) -> Picture:
     """Resample a picture with an anti-aliased filter.
 
     Args:
-        image: the picture.
         size: new (height, width).
 
     Returns:

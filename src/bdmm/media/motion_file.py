@@ -101,9 +101,6 @@ def load_motion(path: str | Path) -> Motion:
     Args:
         path: a file that `save_motion` wrote.
 
-    Returns:
-        The motion, on the CPU.
-
     Raises:
         InputError: the file is missing, not a motion file, of another version, damaged, or holds
             impossible values; the sentence names the file.

@@ -24,7 +24,6 @@ def contain(picture: Picture, size: tuple[int, int]) -> Picture:
     """Scale a picture so that all of it shows in the middle of a white one.
 
     Args:
-        picture: any size.
         size: (height, width) of the result.
     """
     height, width = picture_size(picture)

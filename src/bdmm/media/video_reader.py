@@ -44,7 +44,6 @@ class VideoReader:
     at the constant rate ``fps``. Only the frames between two outputs are held in memory.
 
     Attributes:
-        path: the file.
         size: (height, width) of the frames given out.
         timeline: the constant rate laid over the file's own times.
         has_audio: whether the file has sound.
@@ -61,7 +60,6 @@ class VideoReader:
         """Open a video, scan its time stamps and try its first frame.
 
         Args:
-            path: the file.
             max_side: frames whose longer side exceeds it are scaled down to it.
             max_minutes: longer videos are refused.
 
