@@ -80,8 +80,14 @@ _CONDITIONS = ("keypoints", "source_grid", "state", "fallback")
 def collate(samples: Sequence[Batch]) -> Batch:
     """Join samples of one size and length into a batch."""
     first = samples[0]
-    joined = {name: torch.cat([getattr(one, name) for one in samples]) for name in _TENSORS}
+    joined = {name: _joined([getattr(one, name) for one in samples]) for name in _TENSORS}
     conditions = {
-        name: torch.cat([getattr(one.conditions, name) for one in samples]) for name in _CONDITIONS
+        name: _joined([getattr(one.conditions, name) for one in samples]) for name in _CONDITIONS
     }
     return replace(first, conditions=replace(first.conditions, **conditions), **joined)
+
+
+def _joined(parts: Sequence[Tensor]) -> Tensor:
+    # Decoded frames are views with channels last; PyTorch 2.13 crashes in the backward pass of
+    # convolutions on small ones.
+    return torch.cat(list(parts)).clone(memory_format=torch.contiguous_format)
