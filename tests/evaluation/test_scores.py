@@ -15,7 +15,7 @@ LINE = ROWS.most("characters of a line")
 def test_rows_come_back(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     rows = [FrameRow(number, {"all": {"psnr": 20.5, "odd": float("inf")}}) for number in range(3)]
-    write_rows(path, {"clip": "a"}, rows, lambda: {"more": 1})
+    write_rows(path, {"clip": "a"}, rows, lambda _: {"more": 1})
     assert list(read_rows(path)) == rows
     assert read_ends(path) == ({"clip": "a"}, {"rows": 3, "more": 1})
 

@@ -226,7 +226,9 @@ def small_disk(tmp_path):
     subprocess.run(["umount", str(place)], check=True)
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".gif", ""])
+@pytest.mark.parametrize(
+    "suffix", [".mp4", ".mkv", pytest.param(".gif", marks=pytest.mark.slow), ""]
+)
 def test_a_disk_that_fills_up_in_the_middle_of_a_video(small_disk, suffix):
     noise = np.random.default_rng(0).integers(0, 255, (400, 160, 160, 3)).astype(np.uint8)
     (small_disk / "before.txt").write_text("old")

@@ -83,6 +83,7 @@ def _equal(ours: Tensor, published: Tensor, tolerance: float) -> None:
     torch.testing.assert_close(ours.double(), published.double(), rtol=0, atol=tolerance)
 
 
+@pytest.mark.slow
 def test_two_windows_in_double_precision(shared: Callable[[str], Path]) -> None:
     golden = _recording(shared("fixtures/official/generator_25ch_128.npz"), torch.float64)
     first, second = _two_windows(_generator(25, torch.float64), golden)
