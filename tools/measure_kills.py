@@ -183,13 +183,15 @@ def measured(subject: Subject, folder: Path, options: Options) -> Counter[str]:
     spans, straight = {}, {}
     turns = options.workers if subject.batch else (None,)
     for workers in dict.fromkeys(turns):
+        undisturbed = []
         for time_of_it in range(2):
             output = folder / f"straight-{workers}-{time_of_it}"
             began = time.monotonic()
             assert ended(begin(subject, output, workers)) == 0, "the undisturbed run failed"
             spans[workers] = time.monotonic() - began
-            before, straight[workers] = straight.get(workers), contents(output)
-        assert before == straight[workers], "two undisturbed runs differ"
+            undisturbed.append(contents(output))
+        assert undisturbed[0] == undisturbed[1], "two undisturbed runs differ"
+        straight[workers] = undisturbed[0]
     print(f"{subject.arguments[0]}: {max(spans.values()):.1f} s undisturbed", flush=True)
     for number in range(options.kills):
         workers = turns[number % len(turns)]
