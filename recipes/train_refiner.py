@@ -27,7 +27,7 @@ from torch.nn import functional
 
 from bdmm.body.model import AnnyBody, SkinnedBody, load_body
 from bdmm.body.rasterize import rasterize
-from bdmm.data.cached_sources import spoil_fit
+from bdmm.data.cached_sources import perturb_fit
 from bdmm.data.clip_store import PreparedClip, find_clips
 from bdmm.errors import InputError
 from bdmm.files.tensor_files import write_safetensors
@@ -134,9 +134,9 @@ def samples_of(
             continue
         fit: Motion = fits[frame : frame + 1]
         if not options.estimate:
-            fit = spoil_fit(fit, body, pixel * float(random.uniform(*ERRORS)), random)
+            fit = perturb_fit(fit, body, pixel * float(random.uniform(*ERRORS)), random)
         elif random.random() < 0.4:
-            fit = spoil_fit(fit, body, pixel * float(random.uniform(0, MORE)), random)
+            fit = perturb_fit(fit, body, pixel * float(random.uniform(0, MORE)), random)
         sample = make_sample(body, fit, true[frame : frame + 1], clip, frame)
         if sample is not None:
             yield sample.packed()
@@ -173,9 +173,9 @@ def estimated_motion(clip: PreparedClip, body: SkinnedBody) -> Motion:
     Raises:
         InputError: nobody is seen, or not for longer than a second.
     """
-    sighting = detect_clip(to_pictures(clip.frames()), clip.info.fps)
+    detection = detect_clip(to_pictures(clip.frames()), clip.info.fps)
     return fit_motion(
-        sighting.landmarks, body, sighting.silhouettes, point_tracks=sighting.point_tracks
+        detection.landmarks, body, detection.silhouettes, point_tracks=detection.point_tracks
     )
 
 

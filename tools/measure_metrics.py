@@ -138,9 +138,12 @@ def print_differences(pictures: list[Picture]) -> None:
     torch.set_default_dtype(torch.float64)  # torchmetrics takes its logarithm's base in it
     for protocol in PROTOCOLS.values():
         ours = [score_pair(FramePair("", picture, target), protocol)[WHOLE] for picture in shown]
-        for name, judge in (("scikit-image", by_scikit_image), ("torchmetrics", by_torchmetrics)):
+        for name, reference in (
+            ("scikit-image", by_scikit_image),
+            ("torchmetrics", by_torchmetrics),
+        ):
             cpu = time.process_time()
-            theirs = [judge(picture, target, protocol) for picture in shown]
+            theirs = [reference(picture, target, protocol) for picture in shown]
             cpu = (time.process_time() - cpu) / len(shown)
             gaps = {
                 metric: max(
@@ -149,8 +152,10 @@ def print_differences(pictures: list[Picture]) -> None:
                 )
                 for metric in ("ssim", "psnr", "l1")
             }
-            told = ", ".join(f"{metric} {gap:.1e}" for metric, gap in gaps.items())
-            print(f"{protocol.name}, largest differences from {name}: {told} ({cpu * 1e3:.0f} ms)")
+            gap_text = ", ".join(f"{metric} {gap:.1e}" for metric, gap in gaps.items())
+            print(
+                f"{protocol.name}, largest differences from {name}: {gap_text} ({cpu * 1e3:.0f} ms)"
+            )
 
 
 def ssim_range(generated: Picture, protocol: Protocol) -> float:

@@ -17,7 +17,7 @@ import tyro
 
 from bdmm.body.camera import project
 from bdmm.body.model import AnnyBody, load_body
-from bdmm.data.cached_sources import as_foreground, spoil_fit
+from bdmm.data.cached_sources import as_foreground, perturb_fit
 from bdmm.data.synth import FIT_ERROR
 from bdmm.errors import InputError, Notice
 from bdmm.media.pixels import to_frames
@@ -49,7 +49,7 @@ def main(options: Options) -> None:
         clip = render_clip(ClipRequest(seed, frames=FRAMES), body)
         random, picture = np.random.default_rng(seed), clip.frames_uint8[LOOKED_AT]
         true = clip.motion[LOOKED_AT : LOOKED_AT + 1]
-        fits = {"perturbed": spoil_fit(true, body, float(random.uniform(*FIT_ERROR)), random)}
+        fits = {"perturbed": perturb_fit(true, body, float(random.uniform(*FIT_ERROR)), random)}
         try:
             detection = detect_photo(picture)
             fits["estimated"] = fit_photo(detection.landmarks, body, detection.silhouettes)

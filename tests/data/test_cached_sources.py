@@ -10,7 +10,7 @@ from bdmm.body.camera import project
 from bdmm.body.rotations import axis_angle_to_matrix
 from bdmm.body.source_geometry import prepare_geometry
 from bdmm.conditioning import body_keypoints, condition
-from bdmm.data.cached_sources import choose_sources, spoil_fit
+from bdmm.data.cached_sources import choose_sources, perturb_fit
 from bdmm.data.clip_background import median_background
 
 
@@ -37,7 +37,7 @@ def test_sources_are_spread_over_time_and_only_usable_frames(sliding) -> None:
 @pytest.mark.parametrize("error", [0.0, 1.0, 5.0])
 def test_a_spoilt_fit_errs_by_what_was_asked(sliding, body, error: float) -> None:
     pose = sliding.motion[:1]
-    wrong = spoil_fit(pose, body, error, np.random.default_rng(3))
+    wrong = perturb_fit(pose, body, error, np.random.default_rng(3))
     places = [
         project(body.keypoints(one.shape, one.rotations), one.scale, one.translation)[..., :2]
         for one in (pose, wrong)

@@ -8,7 +8,7 @@ import torch
 
 from bdmm.body.camera import project
 from bdmm.body.model import AnnyBody, SkinnedBody, load_body
-from bdmm.data.cached_sources import as_foreground, spoil_fit
+from bdmm.data.cached_sources import as_foreground, perturb_fit
 from bdmm.media.pixels import to_frames
 from bdmm.perception.fit_refiner import CHANNELS, SIDE, FitRefiner, picture_fit
 from bdmm.perception.refine_fit import FrameView, refine_motion, refine_photo
@@ -53,7 +53,7 @@ def test_spoilt_photos_come_nearer_to_the_truth(body, people) -> None:
     before, after = [], []
     for number, clip in enumerate(people):
         true, random = clip.motion[2:3], np.random.default_rng(number)
-        spoilt = spoil_fit(true, body, 4.0, random)
+        spoilt = perturb_fit(true, body, 4.0, random)
         refined = refine_photo(body, spoilt, *looks(clip)[2])
         before.append(missed(body, spoilt, true))
         after.append(missed(body, refined, true))
@@ -70,7 +70,7 @@ def test_true_fits_stay_nearly_where_they_are(body, people) -> None:
 
 def test_clips_keep_their_shape_and_move_as_smoothly(body, people) -> None:
     clip = people[0]
-    spoilt = spoil_fit(clip.motion[:1], body, 4.0, np.random.default_rng(1))
+    spoilt = perturb_fit(clip.motion[:1], body, 4.0, np.random.default_rng(1))
     turned = clip.motion.rotations[:1].mT @ spoilt.rotations
     wrong = replace(clip.motion, rotations=clip.motion.rotations @ turned)
     refined = refine_motion(body, wrong, made(looks(clip)))

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bdmm.body.model import AnnyBody, load_body
-from bdmm.data.cached_sources import spoil_fit
+from bdmm.data.cached_sources import perturb_fit
 from bdmm.media.motion_file import load_shipped
 from bdmm.perception import surface_solve
 from bdmm.perception.surface_solve import DisplacementTargets, solve
@@ -54,14 +54,14 @@ def test_the_jacobian_is_that_of_small_steps(body: AnnyBody, pose: Motion) -> No
 
 
 def test_a_spoilt_fit_comes_back(body: AnnyBody, pose: Motion) -> None:
-    spoilt = spoil_fit(pose, body, 6.0, np.random.default_rng(3))
+    spoilt = perturb_fit(pose, body, 6.0, np.random.default_rng(3))
     mended = solve(body, spoilt, pull_to(body, spoilt, pose), free_shape=True)
     assert missed(body, spoilt, pose) > 4
     assert missed(body, mended, pose) < 0.1 * missed(body, spoilt, pose)
 
 
 def test_wild_points_hardly_matter(body: AnnyBody, pose: Motion) -> None:
-    spoilt = spoil_fit(pose, body, 5.0, np.random.default_rng(4))
+    spoilt = perturb_fit(pose, body, 5.0, np.random.default_rng(4))
     targets = pull_to(body, spoilt, pose)
     shift = targets.shift.clone()
     shift[:, ::10] += 300

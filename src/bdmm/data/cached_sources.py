@@ -77,7 +77,7 @@ def pack_warps(
         source: the frame, and the error that its fit is given.
     """
     frame = motion[source.frame : source.frame + 1]
-    pose = spoil_fit(frame, body, source.error, random)
+    pose = perturb_fit(frame, body, source.error, random)
     geometry = prepare_geometry(body, pose, foreground)
     driven = replace(motion, shape=pose.shape)
     blocks: list[bytes] = []
@@ -100,7 +100,9 @@ def plan_errors(
     return [CachedSource(frame, round(float(random.uniform(*span)), 2)) for frame in frames]
 
 
-def spoil_fit(pose: Motion, body: SkinnedBody, error: float, random: np.random.Generator) -> Motion:
+def perturb_fit(
+    pose: Motion, body: SkinnedBody, error: float, random: np.random.Generator
+) -> Motion:
     """Return the pose with an error of a given mean size over the keypoints.
 
     Args:

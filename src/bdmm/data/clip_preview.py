@@ -1,4 +1,4 @@
-"""A picture of a prepared clip, to judge its fit and its warps at a glance."""
+"""A picture of a prepared clip, that shows its fit and its warps at a glance."""
 
 from itertools import groupby
 from pathlib import Path

@@ -37,7 +37,7 @@ class _Resolver:
             raise pickle.UnpicklingError("it unpacks to more memory than is allowed")
 
     def plain(self, value: Any) -> Any:
-        """Return the value with every stand-in resolved.
+        """Return the value with every placeholder resolved.
 
         Raises:
             ValueError: something contains itself.
@@ -207,7 +207,7 @@ _OTHER = {
 
 class _InertUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        """Return our stand-in for the few names that data needs; refuse all others."""
+        """Return our placeholder for the few names that data needs; refuse all others."""
         family = module.split(".")[0]
         if family == "numpy" and name in _NUMPY:
             return _NUMPY[name]

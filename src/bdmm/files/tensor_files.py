@@ -52,7 +52,7 @@ def read_pth(path: Path) -> dict[str, Tensor]:
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Read named tensors from safetensors or ``.pth``, told apart by their first bytes.
+    """Read named tensors from safetensors or ``.pth``; their first bytes decide.
 
     Raises:
         InputError: as `read_safetensors` and `read_pth`, or a name cannot be printed.

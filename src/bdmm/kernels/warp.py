@@ -18,7 +18,7 @@ def warp(
     Convention:
         Backward: output pixel p takes the value that ``image`` has at ``grid[p]``. A position is
         (x, y), normalised so that -1 and 1 are the outer edges of the image, not the centres of
-        its border pixels (``align_corners=False``). Unless told otherwise interpolation is bilinear
+        its border pixels (``align_corners=False``). By default interpolation is bilinear
         and everything outside the image is zero, so a position of -2 or beyond yields zero.
 
     Args:

@@ -18,7 +18,7 @@ from bdmm.media.video_reader import open_media
 
 
 def can_carry_sound(path: Path, start: Fraction, container: str) -> bool:
-    """Rehearse the copy of a file's sound, so that no finished video is lost to damaged sound.
+    """Copy a file's sound to nowhere first, so that no finished video is lost to damaged sound.
 
     Notifies the user where the sound has to be left out or encoded anew.
 

@@ -39,7 +39,7 @@ def flow_colours(flow: Float[np.ndarray, "2 h w"], reach: float) -> Picture:
 
     Args:
         flow: (dx, dy) in pixels.
-        reach: length, above 0, of the flow that is painted in full colour.
+        reach: length, above 0, of the flow that has full colour.
     """
     finite = np.isfinite(flow).all(axis=0)
     dx, dy = np.where(finite, flow, 0) / reach
@@ -70,8 +70,8 @@ def heat_colours(
 
     Args:
         values: the quantity.
-        low: painted in the palette's first colour.
-        high: painted in its last one.
+        low: shown in the palette's first colour.
+        high: shown in its last colour.
         palette: ``turbo`` blue, green, red; ``inferno`` black to yellow; ``viridis`` violet to
             yellow; ``grey`` black to white.
     """

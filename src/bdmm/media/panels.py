@@ -1,4 +1,4 @@
-"""Pictures beside each other with a line of text above each: the frames of comparing videos."""
+"""Pictures side by side with a line of text above each: the frames of comparing videos."""
 
 from collections.abc import Sequence
 

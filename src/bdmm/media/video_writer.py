@@ -181,7 +181,7 @@ class _VideoWriter:
     def close(self) -> None:
         if self._sound is not None:
             self._sound.close()
-        with suppress(OSError):  # a full disk was told of already
+        with suppress(OSError):  # a full disk was reported already
             self._container.close()
 
     def _begin(self, frame: Picture) -> None:
@@ -244,7 +244,7 @@ class _GifWriter:
             self._container.close()
 
     def close(self) -> None:
-        with suppress(OSError):  # a full disk was told of already
+        with suppress(OSError):  # a full disk was reported already
             self._container.close()
 
 

@@ -21,8 +21,8 @@ _AROUND = 0.04
 _FINE = 2.0
 """Standard deviation in pixels of the blur from which detail is measured."""
 _PLAIN = 2.5
-"""Grey levels of detail below which a backdrop is plain: studios have up to 1.6, rooms with a bare
-wall 4.5 and more."""
+"""Grey levels of detail below which a background is plain: studios have up to 1.6, rooms with a
+bare wall 4.5 and more."""
 
 
 def remove_person(
@@ -30,7 +30,7 @@ def remove_person(
 ) -> UInt8[np.ndarray, "h w 3"]:
     """Return the photo with the person filled from the surroundings.
 
-    Patches from around the hole fill it, joined by screened-Poisson blending. A plain backdrop is
+    Patches from around the hole fill it, joined by screened-Poisson blending. A plain background is
     only blended: a patch would bring the picture's edge along.
 
     Args:
@@ -106,10 +106,10 @@ def shift_map(
         return shifts
     place = np.arange(rows * columns, dtype=np.float32).reshape(rows, columns)
     lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
-    told = np.dstack((lab, place * _PLACE))
-    copied = np.zeros_like(told)
+    pixels = np.dstack((lab, place * _PLACE))
+    copied = np.zeros_like(pixels)
     _clear_heap()
-    cv2.xphoto.inpaint(told, 255 * known, copied, cv2.xphoto.INPAINT_SHIFTMAP)
+    cv2.xphoto.inpaint(pixels, 255 * known, copied, cv2.xphoto.INPAINT_SHIFTMAP)
     taken = np.rint(copied[..., 3] / _PLACE).astype(np.int64)
     far = np.stack(np.divmod(taken, columns), -1) - np.stack(np.divmod(place, columns), -1)
     far = far * (height / rows, width / columns)
