@@ -21,8 +21,8 @@ import torch
 import tyro
 from matplotlib.figure import Figure
 from noise_trials import POINTS, Point, Trial, list_trials, noisy_items
+from pose_noise import FULL_STRENGTH
 
-from bdmm.evaluation.ablation.noise import FULL_STRENGTH
 from bdmm.evaluation.config import ALL, EvalConfig
 from bdmm.evaluation.evaluate import run
 from bdmm.evaluation.jobs.reenactment import choose_clips

@@ -20,17 +20,17 @@ from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
-
-from bdmm.body.model import load_body
-from bdmm.data.clip_store import PreparedClip
-from bdmm.errors import InputError
-from bdmm.evaluation.ablation.noise import (
+from pose_noise import (
     FULL_STRENGTH,
     noise_of,
     noisy_keypoints,
     noisy_motion,
     refitted_motion,
 )
+
+from bdmm.body.model import load_body
+from bdmm.data.clip_store import PreparedClip
+from bdmm.errors import InputError
 from bdmm.evaluation.config import EvalConfig, EvalFrame, EvalItem, Notify
 from bdmm.evaluation.jobs.reenactment import Reenactment, first_usable, reenactment_items
 from bdmm.evaluation.systems import BASELINES, open_system

@@ -13,18 +13,6 @@ from bdmm.body.model import load_body
 from bdmm.config import NetworkConfig
 from bdmm.data.clip_store import PreparedClip
 from bdmm.errors import InputError
-from bdmm.evaluation.ablation.noise import (
-    FULL_STRENGTH,
-    RUN,
-    PoseNoise,
-    held,
-    in_runs,
-    joint_error,
-    noise_of,
-    noisy_keypoints,
-    noisy_motion,
-    refitted_motion,
-)
 from bdmm.evaluation.config import EvalConfig
 from bdmm.evaluation.evaluate import run
 from bdmm.media.image import read_image
@@ -36,6 +24,18 @@ from bdmm.records import KEYPOINT_NAMES
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 from measure_noise import save_panels
 from noise_trials import POINTS, Trial, list_trials, noisy_items
+from pose_noise import (
+    FULL_STRENGTH,
+    RUN,
+    PoseNoise,
+    held,
+    in_runs,
+    joint_error,
+    noise_of,
+    noisy_keypoints,
+    noisy_motion,
+    refitted_motion,
+)
 
 COARSE = {"coarse": "coarse"}
 
