@@ -59,6 +59,8 @@ def seeded_tensors(module: nn.Module, seed: int = 0) -> dict[str, Tensor]:
     random = np.random.default_rng(seed)
     tensors = {}
     for name, old in sorted(module.state_dict().items()):
+        if name.endswith("num_batches_tracked"):
+            continue
         value = torch.from_numpy(random.standard_normal(old.shape, np.float32))
         if old.ndim > 1:
             value *= (2 / old[0].numel()) ** 0.5

@@ -23,7 +23,6 @@ from bdmm.metrics.weight_files import (
     MissingDetector,
     WeightFile,
     download_missing,
-    download_weights,
     find_weights,
     sha256_of,
 )
@@ -178,12 +177,11 @@ def served(tmp_path):
 
 def test_a_download_is_checked_and_tells_how_far_it_is(served, tmp_path) -> None:
     told = []
-    path = download_weights(served, tmp_path, lambda *now: told.append(now))
+    (path,) = download_missing([served], tmp_path, lambda *now: told.append(now))
     assert path == tmp_path / "file.pth"
     assert sha256_of(path) == served.sha256[0]
-    assert told[-1] == (2_304_000, 2_304_000)
+    assert told[-1] == ("Fetching file.pth", 2_304_000, 2_304_000)
     assert len(told) == 3
-    assert download_weights(replace(served, url="http://nowhere.invalid/"), tmp_path) == path
     assert [file.name for file in tmp_path.iterdir() if file.is_file()] == ["file.pth"]
 
 
@@ -199,9 +197,9 @@ def test_only_what_is_missing_is_fetched(served, tmp_path) -> None:
 
 def test_a_download_of_something_else_leaves_nothing(served, tmp_path) -> None:
     with pytest.raises(InputError, match=r"What came from http.* is not weights: its SHA-256"):
-        download_weights(replace(served, sha256=("00",)), tmp_path)
+        download_missing([replace(served, sha256=("00",))], tmp_path)
     with pytest.raises(InputError, match=r"file\.pth could not be got from .*Not Found"):
-        download_weights(replace(served, url=served.url + "x"), tmp_path)
+        download_missing([replace(served, url=served.url + "x")], tmp_path)
     with pytest.raises(InputError, match="does not exist; make it first"):
-        download_weights(served, tmp_path / "nowhere")
+        download_missing([served], tmp_path / "nowhere")
     assert not list(tmp_path.glob("*.pth"))

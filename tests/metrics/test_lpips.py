@@ -1,6 +1,9 @@
 """LPIPS against a plain NumPy reading of its paper; backbones have seeded weights."""
 
 import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +12,7 @@ from safetensors.torch import save_file
 
 from bdmm.errors import InputError
 from bdmm.metrics.lpips import BACKBONE_LAYERS, Backbone, Lpips, layer_distance, load_lpips
-from bdmm.metrics.weight_files import sha256_of
+from bdmm.metrics.weight_files import BACKBONES, HEADS, sha256_of
 
 CHANNELS = {"alex": (64, 192, 384, 256, 256), "vgg": (64, 128, 256, 512, 512)}
 # Heights of the features of a 64 x 64 picture.
@@ -38,6 +41,16 @@ def heads_file(lpips: Lpips) -> dict[str, torch.Tensor]:
         f"lin{i}.model.1.weight": head[None, :, None, None].clone()
         for i, head in enumerate(lpips.heads)
     }
+
+
+@pytest.fixture
+def accept(monkeypatch) -> Callable[[dict, str, Path], None]:
+    """Return a function that takes a file for the published one of a table."""
+
+    def take(table: dict, name: str, path: Path) -> None:
+        monkeypatch.setitem(table, name, replace(table[name], sha256=(sha256_of(path),)))
+
+    return take
 
 
 @pytest.fixture
@@ -108,54 +121,59 @@ def test_dark_features_give_no_nan() -> None:
 
 
 @pytest.mark.parametrize("ending", ["pth", "safetensors"])
-def test_files_load_with_their_hash(tmp_path, frames, ending) -> None:
+def test_files_load_with_their_hash(tmp_path, frames, ending, accept, monkeypatch) -> None:
     lpips = seeded("alex")
     backbone, heads = tmp_path / f"backbone.{ending}", tmp_path / f"heads.{ending}"
     save = torch.save if ending == "pth" else save_file
     save(backbone_file(lpips), backbone)
     save(heads_file(lpips), heads)
-    loaded = load_lpips("alex", backbone, heads, sha256_of(backbone), sha256_of(heads))
+    accept(BACKBONES, "alex", backbone)
+    accept(HEADS, "alex", heads)
+    loaded = load_lpips("alex", backbone, heads)
     assert torch.equal(loaded(*frames), lpips(*frames))
     assert loaded.hashes == {
         "backbone": hashlib.sha256(backbone.read_bytes()).hexdigest(),
         "heads": hashlib.sha256(heads.read_bytes()).hexdigest(),
     }
+    published = replace(BACKBONES["alex"], sha256=("7be5be79",))
+    monkeypatch.setitem(BACKBONES, "alex", published)
     with pytest.raises(InputError, match=r"its SHA-256 is .* should be 7be5be79"):
-        load_lpips("alex", backbone, heads, heads_sha256=sha256_of(heads))
+        load_lpips("alex", backbone, heads)
 
 
 @pytest.mark.parametrize("network", BACKBONE_LAYERS)
 def test_published_heads_are_known_and_a_missing_backbone_says_where_to_get_it(
-    shared, tmp_path, network
+    shared, tmp_path, network, accept
 ) -> None:
     heads = shared(f"weights/lpips_heads_{network}.safetensors")
     with pytest.raises(InputError, match=r"are not at .*: get .*\.pth from https://download"):
         load_lpips(network, tmp_path / "absent.pth", heads)
     lpips = seeded(network)
     save_file(backbone_file(lpips), tmp_path / "own.safetensors")
-    own = sha256_of(tmp_path / "own.safetensors")
-    loaded = load_lpips(network, tmp_path / "own.safetensors", heads, own)
+    accept(BACKBONES, network, tmp_path / "own.safetensors")
+    loaded = load_lpips(network, tmp_path / "own.safetensors", heads)
     assert all((head >= 0).all() and head.sum() > 0 for head in loaded.heads)
 
 
-def test_heads_of_another_network_or_damaged_are_refused(shared, tmp_path) -> None:
+def test_heads_of_another_network_or_damaged_are_refused(shared, tmp_path, accept) -> None:
     with pytest.raises(InputError, match="is not LPIPS's heads for AlexNet"):
         load_lpips("alex", "any.pth", shared("weights/lpips_heads_vgg.safetensors"))
     (tmp_path / "cut.pth").write_bytes(b"PK\x03\x04 nothing")
-    cut = sha256_of(tmp_path / "cut.pth")
+    accept(HEADS, "alex", tmp_path / "cut.pth")
     with pytest.raises(InputError, match="damaged"):
-        load_lpips("alex", "any.pth", tmp_path / "cut.pth", heads_sha256=cut)
+        load_lpips("alex", "any.pth", tmp_path / "cut.pth")
 
 
-def test_the_wrong_backbone_is_refused_by_its_tensors(tmp_path) -> None:
+def test_the_wrong_backbone_is_refused_by_its_tensors(tmp_path, accept) -> None:
     lpips = seeded("alex")
     tensors = backbone_file(lpips)
     del tensors["features.8.bias"]
     save_file(tensors, tmp_path / "b.safetensors")
     save_file(heads_file(lpips), tmp_path / "h.safetensors")
-    hashes = sha256_of(tmp_path / "b.safetensors"), sha256_of(tmp_path / "h.safetensors")
+    accept(BACKBONES, "alex", tmp_path / "b.safetensors")
+    accept(HEADS, "alex", tmp_path / "h.safetensors")
     with pytest.raises(InputError, match=r"lacks the tensor 'features\.8\.bias'"):
-        load_lpips("alex", tmp_path / "b.safetensors", tmp_path / "h.safetensors", *hashes)
+        load_lpips("alex", tmp_path / "b.safetensors", tmp_path / "h.safetensors")
 
 
 def test_mistakes_are_told(frames) -> None:

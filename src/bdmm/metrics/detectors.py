@@ -25,8 +25,8 @@ from bdmm.metrics.weight_files import (
     INCEPTION,
     VGG19,
     WeightFile,
-    check_hash,
     find_weights,
+    read_module,
     sha256_of,
 )
 
@@ -43,7 +43,7 @@ class Kind:
 
     Attributes:
         size: height and width of the network's input.
-        read: (path, accepted SHA-256 or None) -> (network on the CPU, the file's SHA-256).
+        read: (path) -> (network on the CPU, the file's SHA-256).
     """
 
     distance: str
@@ -51,7 +51,7 @@ class Kind:
     dimension: int
     size: int
     weights: WeightFile
-    read: Callable[[Path, str | None], tuple[nn.Module, str]]
+    read: Callable[[Path], tuple[nn.Module, str]]
 
 
 class PooledVgg19(nn.Module):
@@ -76,16 +76,17 @@ class PooledVgg19(nn.Module):
         return self.vgg(frames)[VGG_LAYER].mean((2, 3))
 
 
-def _read_vgg19(path: Path, sha256: str | None) -> tuple[nn.Module, str]:
-    found = sha256_of(path) if sha256 is None else check_hash(path, VGG19, sha256)
-    return PooledVgg19(path), found
+def _read_vgg19(path: Path) -> tuple[nn.Module, str]:
+    return PooledVgg19(path), sha256_of(path)
 
 
+_read_inception = partial(read_module, inception.Inception, INCEPTION)
+_read_i3d = partial(read_module, i3d.Inflated, I3D)
 KINDS = {
     "inception": Kind(
-        "FID", "frame", inception.FEATURES, inception.SIZE, INCEPTION, inception.load_inception
+        "FID", "frame", inception.FEATURES, inception.SIZE, INCEPTION, _read_inception
     ),
-    "i3d": Kind("FVD", "clip", i3d.FEATURES, i3d.SIZE, I3D, i3d.load_i3d),
+    "i3d": Kind("FVD", "clip", i3d.FEATURES, i3d.SIZE, I3D, _read_i3d),
     "vgg19": Kind("frechet_vgg19", "frame", VGG_FEATURES, VGG_SIZE, VGG19, _read_vgg19),
 }
 
@@ -158,7 +159,6 @@ def open_detector(
     where: str | Path | None,
     rules: Protocol,
     device: str | torch.device = "cpu",
-    sha256: str | None = None,
 ) -> Detector:
     """Load a detector.
 
@@ -166,8 +166,7 @@ def open_detector(
         name: ``inception``, ``i3d`` or ``vgg19``.
         where: its weights file, or the folder of weights; see `weight_files.find_weights`.
         rules: the protocol: says how FID's frames are resized. FVD's are always bilinear,
-            VGG-19's always antialiased.
-        sha256: accept this hash instead of the published one; VGG-19 is accepted with any if None.
+            VGG-19's always antialiased, and its weights are accepted with any hash.
 
     Raises:
         MissingDetector: it has no weights here.
@@ -176,7 +175,7 @@ def open_detector(
     if name not in KINDS:
         raise InputError(f"There is no detector {name!r}; choose one of {', '.join(KINDS)}.")
     kind = KINDS[name]
-    network, found = kind.read(find_weights(kind.weights, where), sha256)
+    network, found = kind.read(find_weights(kind.weights, where))
     how: dict[str, Resize] = {"inception": rules.fid_resize, "i3d": "bilinear"}
     resize = how.get(name, "antialiased")
     settings = {

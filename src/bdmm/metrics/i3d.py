@@ -6,16 +6,13 @@ behind. Tensors of a file are named ``Mixed_3b.b1a.conv3d.weight``, ``Mixed_3b.b
 so on. FVD (Unterthiner et al. 2019) reads the logits, averaged over time, before the softmax.
 """
 
-from pathlib import Path
-
 import torch
 import torch.nn.functional as F
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from bdmm.metrics.inception import FixedNorm
-from bdmm.metrics.weight_files import I3D, read_module
+from bdmm.metrics.inception import EPSILON
 
 FEATURES = 400
 """Classes of Kinetics."""
@@ -59,7 +56,7 @@ _LAST_POOL: Size = (2, 7, 7)
 
 
 class Inflated(nn.Module):
-    """The whole network, without weights; `load_i3d` reads them."""
+    """The whole network, without weights; `weight_files.read_module` reads them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -95,7 +92,7 @@ class ConvNorm(nn.Module):
     def __init__(self, inputs: int, channels: int, kernel: Size, stride: Size = _ONE) -> None:
         super().__init__()
         self.conv3d = nn.Conv3d(inputs, channels, kernel, stride, bias=False)
-        self.bn = FixedNorm(channels)
+        self.bn = nn.BatchNorm3d(channels, EPSILON)
         self._kernel, self._stride = kernel, stride
 
     def forward(self, x: Float[Tensor, "n c t h w"]) -> Float[Tensor, "n c2 t2 h2 w2"]:
@@ -139,8 +136,3 @@ def pad_same(x: Float[Tensor, "n c t h w"], kernel: Size, stride: Size) -> Tenso
 def max_pool_same(x: Float[Tensor, "n c t h w"], kernel: Size, stride: Size) -> Tensor:
     """Return the largest of each neighbourhood; features, never negative, are padded with 0."""
     return F.max_pool3d(pad_same(x, kernel, stride), kernel, stride)
-
-
-def load_i3d(path: str | Path, sha256: str | None = None) -> tuple[Inflated, str]:
-    """Return the network and its file's SHA-256; see `weight_files.read_module`."""
-    return read_module(Inflated, I3D, path, sha256)

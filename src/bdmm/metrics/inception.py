@@ -7,15 +7,12 @@ and the last block pools by the maximum. The classifier is not built. Tensors of
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
-
-from bdmm.metrics.weight_files import INCEPTION, read_module
 
 FEATURES = 2048
 """Numbers of a picture."""
@@ -142,7 +139,7 @@ BLOCKS = {
 
 
 class Inception(nn.Module):
-    """The network without its classifier; `load_inception` loads its weights."""
+    """The network without its classifier; `weight_files.read_module` reads its weights."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -172,28 +169,6 @@ class Inception(nn.Module):
         return x.mean((2, 3))
 
 
-class FixedNorm(nn.Module):
-    """Normalises each channel; tensors are named as `torch.nn.BatchNorm2d` names them."""
-
-    weight: Tensor
-    bias: Tensor
-    running_mean: Tensor
-    running_var: Tensor
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.register_buffer("weight", torch.ones(channels))
-        self.register_buffer("bias", torch.zeros(channels))
-        self.register_buffer("running_mean", torch.zeros(channels))
-        self.register_buffer("running_var", torch.ones(channels))
-
-    def forward(self, x: Float[Tensor, "b c *place"]) -> Float[Tensor, "b c *place"]:
-        """Return the input with mean and variance taken out, scaled and shifted."""
-        return F.batch_norm(
-            x, self.running_mean, self.running_var, self.weight, self.bias, eps=EPSILON
-        )
-
-
 class ConvNorm(nn.Module):
     """A `Unit` as a module."""
 
@@ -202,7 +177,7 @@ class ConvNorm(nn.Module):
         rows, columns = unit.kernel
         padding = (rows // 2, columns // 2) if unit.padded else (0, 0)
         self.conv = nn.Conv2d(inputs, unit.channels, unit.kernel, unit.stride, padding, bias=False)
-        self.bn = FixedNorm(unit.channels)
+        self.bn = nn.BatchNorm2d(unit.channels, EPSILON)
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c2 h2 w2"]:
         """Return features, none negative."""
@@ -238,11 +213,6 @@ class Block(nn.Module):
         if not branch.ends:
             return x
         return torch.cat([self.get_submodule(unit.name)(x) for unit in branch.ends], 1)
-
-
-def load_inception(path: str | Path, sha256: str | None = None) -> tuple[Inception, str]:
-    """Return the network and its file's SHA-256; see `weight_files.read_module`."""
-    return read_module(Inception, INCEPTION, path, sha256, ignored=("fc.", "AuxLogits."))
 
 
 def _pooled(x: Tensor, pool: Pool) -> Tensor:

@@ -7,6 +7,7 @@ over depths. Weights are the user's files: see `weight_files`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 
 from bdmm.errors import InputError
 from bdmm.files.tensor_files import check_tensors
-from bdmm.metrics.weight_files import BACKBONES, HEADS, read_checked
+from bdmm.metrics.weight_files import BACKBONES, HEADS, read_checked, read_module
 
 SHIFT = (-0.030, -0.088, -0.188)
 SCALE = (0.458, 0.448, 0.450)
@@ -168,45 +169,26 @@ def layer_distance(
     return torch.einsum("bchw,c->bhw", away, head).mean((1, 2))
 
 
-def load_lpips(
-    network: str,
-    backbone: str | Path,
-    heads: str | Path,
-    backbone_sha256: str | None = None,
-    heads_sha256: str | None = None,
-) -> Lpips:
+def load_lpips(network: str, backbone: str | Path, heads: str | Path) -> Lpips:
     """Read LPIPS, on the CPU, in float32.
 
     Args:
         backbone: torchvision's weights, ``.pth`` or safetensors with the same names.
         heads: version 0.1's heads, ``.pth`` or safetensors with the same names.
-        backbone_sha256: accept this hash instead of the published one.
-        heads_sha256: accept this hash instead of the published ones.
 
     Raises:
         InputError: a file is missing, another one or damaged; the sentence says where to get it.
     """
     lpips = Lpips(network)
-    head_tensors, head_hash = read_checked(heads, HEADS[network], heads_sha256)
-    tensors, backbone_hash = read_checked(backbone, BACKBONES[network], backbone_sha256)
-    _fill_heads(lpips, Path(heads), head_tensors)
-    _fill_backbone(lpips, Path(backbone), tensors)
-    lpips.hashes = {"backbone": backbone_hash, "heads": head_hash}
-    return lpips.eval()
-
-
-def _fill_heads(lpips: Lpips, path: Path, tensors: dict[str, Tensor]) -> None:
+    tensors, head_hash = read_checked(heads, HEADS[network])
     shapes = {f"lin{i}.model.1.weight": (1, len(head), 1, 1) for i, head in enumerate(lpips.heads)}
-    check_tensors(path, tensors, shapes)
+    check_tensors(Path(heads), tensors, shapes)
     for name, head in zip(shapes, lpips.heads, strict=True):
         head.copy_(tensors[name].flatten())
-
-
-def _fill_backbone(lpips: Lpips, path: Path, tensors: dict[str, Tensor]) -> None:
-    convolutions = {name: value for name, value in tensors.items() if name.startswith("features.")}
-    own = lpips.backbone.state_dict()
-    check_tensors(path, convolutions, {name: tuple(value.shape) for name, value in own.items()})
-    lpips.backbone.load_state_dict({name: value.float() for name, value in convolutions.items()})
+    build = partial(Backbone, BACKBONE_LAYERS[network])
+    lpips.backbone, backbone_hash = read_module(build, BACKBONES[network], backbone)
+    lpips.hashes = {"backbone": backbone_hash, "heads": head_hash}
+    return lpips.eval()
 
 
 def _standardised(frames: Tensor) -> Tensor:

@@ -6,7 +6,6 @@ that a generated one cannot win by moving wrongly but smoothly, and every system
 same pixels. The true video has an error of its own, reported too: noise, shadows, flow mistakes.
 """
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -36,17 +35,16 @@ class WarpingError:
     trusted: float
 
 
-def warping_errors(pairs: Iterable[FramePair]) -> Iterator[WarpingError]:
-    """Yield the warping error of each step of one clip, one less than its frames.
-
-    Args:
-        pairs: neighbouring frames of one clip, in order; two are held at a time.
-    """
-    before: FramePair | None = None
-    for pair in pairs:
-        if before is not None:
-            yield _step(before, pair)
-        before = pair
+def warping_error(before: FramePair, after: FramePair) -> WarpingError:
+    """Return the warping error of the step from a frame of a clip to the next."""
+    flow = dense_flow(before.target_uint8, after.target_uint8)
+    back = dense_flow(after.target_uint8, before.target_uint8)
+    trusted = trusted_pixels(flow, back)
+    return WarpingError(
+        generated=_difference(before.generated_uint8, after.generated_uint8, flow, trusted),
+        target=_difference(before.target_uint8, after.target_uint8, flow, trusted),
+        trusted=float(trusted.mean()),
+    )
 
 
 def dense_flow(start_uint8: Levels, end_uint8: Levels) -> Float[np.ndarray, "h w 2"]:
@@ -72,17 +70,6 @@ def trusted_pixels(
     x, y = x + flow[..., 0], y + flow[..., 1]
     inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
     return inside & (gap <= _CONSISTENT_SHARE * size + _CONSISTENT_LEAST)
-
-
-def _step(before: FramePair, after: FramePair) -> WarpingError:
-    flow = dense_flow(before.target_uint8, after.target_uint8)
-    back = dense_flow(after.target_uint8, before.target_uint8)
-    trusted = trusted_pixels(flow, back)
-    return WarpingError(
-        generated=_difference(before.generated_uint8, after.generated_uint8, flow, trusted),
-        target=_difference(before.target_uint8, after.target_uint8, flow, trusted),
-        trusted=float(trusted.mean()),
-    )
 
 
 def _difference(start: np.ndarray, end: np.ndarray, flow: np.ndarray, trusted: np.ndarray) -> float:

@@ -1,7 +1,7 @@
 """Weights of the networks behind the metrics: which files, where they lie, how to get them.
 
 None ships. A number from other weights than the published ones is another metric, so a file counts
-only with the published SHA-256, or with one that the user names.
+only with the published SHA-256.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from bdmm.errors import InputError, Progress
+from bdmm.errors import InputError, Progress, no_progress
 from bdmm.files.output_file import appearing, check_folder, writing
 from bdmm.files.outside import WEIGHTS, reading
 from bdmm.files.tensor_files import check_tensors, read_tensors
@@ -27,8 +27,8 @@ from bdmm.files.tensor_files import check_tensors, read_tensors
 VARIABLE = "BDMM_DETECTORS"
 """Environment variable that names the folder of weights."""
 Net = TypeVar("Net", bound=nn.Module)
-ByteProgress = Callable[[int, int | None], None]
-"""Called with (bytes so far, bytes in all or None where the server does not say)."""
+_COUNTER = "num_batches_tracked"
+"""End of the names of counters of training steps, which nothing reads."""
 _CHUNK = 2**20
 _TIMEOUT = 60
 """Seconds without an answer after which a download fails."""
@@ -42,6 +42,7 @@ class WeightFile:
         name: as it is published.
         sha256: the hashes that are accepted, of the file under its names.
         other_names: under which the same tensors are found.
+        unused: beginnings of the names of its tensors that no metric reads.
     """
 
     name: str
@@ -49,6 +50,7 @@ class WeightFile:
     url: str
     sha256: tuple[str, ...]
     other_names: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
 
 
 _TORCHVISION = "https://download.pytorch.org/models"
@@ -60,12 +62,14 @@ BACKBONES = {
         "AlexNet's weights",
         f"{_TORCHVISION}/alexnet-owt-7be5be79.pth",
         ("7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",),
+        unused=("classifier.",),
     ),
     "vgg": WeightFile(
         "vgg16-397923af.pth",
         "VGG-16's weights",
         f"{_TORCHVISION}/vgg16-397923af.pth",
         ("397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",),
+        unused=("classifier.",),
     ),
 }
 """Backbones of LPIPS: the weights that its heads were fitted to."""
@@ -101,6 +105,7 @@ INCEPTION = WeightFile(
     "pt_inception-2015-12-05-6726825d.pth",
     ("6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",),
     ("weights-inception-2015-12-05-6726825d.pth",),
+    unused=("fc.", "AuxLogits."),
 )
 """The network of 2015 that FID was defined with; newer Inception-v3 weights give other numbers."""
 I3D = WeightFile(
@@ -172,28 +177,37 @@ def find_weights(known: WeightFile, where: str | Path | None = None) -> Path:
     )
 
 
-def download_weights(
-    known: WeightFile,
+def download_missing(
+    wanted: Iterable[WeightFile],
     where: str | Path | None = None,
-    progress: ByteProgress | None = None,
-) -> Path:
-    """Fetch a weights file into the folder of detectors; only ever called when a user asks.
+    progress: Progress = no_progress,
+) -> list[Path]:
+    """Fetch those files that are not found into the folder of detectors.
 
-    The file appears whole and with the right hash, or not at all. One that is there already stays.
+    Only ever called when a user asks. A file appears whole and with the right hash, or not at all.
 
     Args:
-        progress: called with (bytes so far, bytes in all or None) after each piece.
+        wanted: what may be missing.
+        progress: called with (file, bytes so far, bytes in all or None) after each piece.
 
     Raises:
-        InputError: it cannot be fetched or written, or what came is another file.
+        InputError: one cannot be fetched or written, or what came is another file.
     """
-    folder = detectors_folder(where)
-    if folder == torch_hub_folder():
-        folder.mkdir(parents=True, exist_ok=True)
-    check_folder(folder)
-    path = folder / known.name
-    if path.exists():
-        return path
+    folder, fetched = detectors_folder(where), []
+    for known in wanted:
+        try:
+            find_weights(known, where)
+        except MissingDetector:
+            path = folder / known.name
+            _download(known, path, partial(progress, f"Fetching {known.name}"))
+            fetched.append(path)
+    return fetched
+
+
+def _download(known: WeightFile, path: Path, progress: Callable[[int, int | None], None]) -> None:
+    if path.parent == torch_hub_folder():
+        path.parent.mkdir(parents=True, exist_ok=True)
+    check_folder(path.parent)
     with appearing(path) as part:
         try:
             with urllib.request.urlopen(known.url, timeout=_TIMEOUT) as answer:
@@ -204,34 +218,11 @@ def download_weights(
                 f"{known.name} could not be got from {known.url}: {reason}."
             ) from error
         check_hash(part, known, called=f"What came from {known.url}")
-    return path
 
 
-def download_missing(
-    wanted: Iterable[WeightFile],
-    where: str | Path | None = None,
-    progress: Progress | None = None,
-) -> list[Path]:
-    """Fetch those files that are not found; only ever called when a user asks.
-
-    Args:
-        wanted: what may be missing.
-        progress: called with (file, bytes so far, bytes in all) after each piece.
-
-    Raises:
-        InputError: see `download_weights`.
-    """
-    fetched = []
-    for known in wanted:
-        try:
-            find_weights(known, where)
-        except MissingDetector:
-            notify = None if progress is None else partial(progress, f"Fetching {known.name}")
-            fetched.append(download_weights(known, where, notify))
-    return fetched
-
-
-def _copy(answer: HTTPResponse, part: Path, path: Path, progress: ByteProgress | None) -> None:
+def _copy(
+    answer: HTTPResponse, part: Path, path: Path, progress: Callable[[int, int | None], None]
+) -> None:
     length = answer.length
     if length is not None and length > shutil.disk_usage(part.parent).free:
         raise InputError(f"There is no room for {path}: it takes {length / 2**20:.0f} MiB.")
@@ -241,8 +232,7 @@ def _copy(answer: HTTPResponse, part: Path, path: Path, progress: ByteProgress |
             with writing(path):
                 file.write(piece)
             got += len(piece)
-            if progress is not None:
-                progress(got, length)
+            progress(got, length)
 
 
 def sha256_of(path: Path) -> str:
@@ -251,13 +241,8 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def read_checked(
-    path: str | Path, known: WeightFile, sha256: str | None = None
-) -> tuple[dict[str, Tensor], str]:
+def read_checked(path: str | Path, known: WeightFile) -> tuple[dict[str, Tensor], str]:
     """Read a weights file whose hash is right; nothing in it is run.
-
-    Args:
-        sha256: accept this hash instead of the published ones.
 
     Returns:
         (named tensors, the file's SHA-256).
@@ -268,17 +253,14 @@ def read_checked(
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{known.what} are not at {path}: get {known.name} from {known.url}.")
-    found = check_hash(path, known, sha256)
+    found = check_hash(path, known)
     return read_tensors(path), found
 
 
-def check_hash(
-    path: Path, known: WeightFile, sha256: str | None = None, called: str | None = None
-) -> str:
+def check_hash(path: Path, known: WeightFile, called: str | None = None) -> str:
     """Return a file's SHA-256 if it is the right one.
 
     Args:
-        sha256: accept this hash instead of the published ones.
         called: name of the file in messages, by default its path.
 
     Raises:
@@ -286,29 +268,20 @@ def check_hash(
     """
     with reading(path, WEIGHTS):
         found = sha256_of(path)
-    accepted = known.sha256 if sha256 is None else (sha256.lower(),)
-    if found not in accepted:
+    if found not in known.sha256:
         raise InputError(
             f"{called or path} is not {known.what}: its SHA-256 is {found}, and should be "
-            f"{' or '.join(accepted)}; get {known.name} from {known.url}."
+            f"{' or '.join(known.sha256)}; get {known.name} from {known.url}."
         )
     return found
 
 
-def read_module(
-    build: Callable[[], Net],
-    known: WeightFile,
-    path: str | Path,
-    sha256: str | None = None,
-    ignored: tuple[str, ...] = (),
-) -> tuple[Net, str]:
+def read_module(build: Callable[[], Net], known: WeightFile, path: str | Path) -> tuple[Net, str]:
     """Read a network, on the CPU, in float32.
 
     Args:
         build: makes the network; its tensors are named as those of the file.
         path: the published file, or safetensors with the same names.
-        sha256: accept this hash instead of the published ones.
-        ignored: beginnings of names that are passed over, as counters of training steps are.
 
     Returns:
         (the network, the file's SHA-256).
@@ -316,15 +289,17 @@ def read_module(
     Raises:
         InputError: the file is missing, another one or damaged.
     """
-    tensors, found = read_checked(path, known, sha256)
+    tensors, found = read_checked(path, known)
     read = {
         name: value.float()
         for name, value in tensors.items()
-        if not name.startswith(ignored) and not name.endswith("num_batches_tracked")
+        if not name.startswith(known.unused) and not name.endswith(_COUNTER)
     }
     with torch.device("meta"):
         network = build()
-    shapes = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    own = network.state_dict()
+    counters = {name: torch.tensor(0) for name in own if name.endswith(_COUNTER)}
+    shapes = {name: tuple(own[name].shape) for name in own if name not in counters}
     check_tensors(Path(path), read, shapes)
-    network.load_state_dict(read, assign=True)
+    network.load_state_dict(read | counters, assign=True)
     return network.eval(), found

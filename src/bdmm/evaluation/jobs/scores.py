@@ -23,7 +23,7 @@ from bdmm.media.image import Picture, picture_size, resize_image
 from bdmm.metrics.frame_metrics import WHOLE, FramePair, ordered_map, score_pair
 from bdmm.metrics.protocols import Protocol
 from bdmm.metrics.running import RunningMean, Summary
-from bdmm.metrics.temporal import warping_errors
+from bdmm.metrics.temporal import warping_error
 
 Summaries = Mapping[str, Mapping[str, Summary]]
 """Region -> metric -> summary of the frames."""
@@ -65,7 +65,7 @@ def score_frames(
             for region, distances in feature_distances(frame.pair, metrics).items():
                 scores[region] |= distances
         if rules.temporal and after is not None and after.number == frame.number + 1:
-            error = next(warping_errors([frame.pair, after.pair]))
+            error = warping_error(frame.pair, after.pair)
             scores[WHOLE] |= {"warping": error.generated, "warping_true": error.target}
         return FrameRow(frame.number, scores)
 
