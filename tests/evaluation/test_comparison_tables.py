@@ -16,9 +16,7 @@ from bdmm.evaluation.reports.tables import (
     Table,
     Value,
     best_rows,
-    to_html,
-    to_latex,
-    to_markdown,
+    to_text,
 )
 
 COLUMNS = (Column("SSIM ↑", "higher", 2), Column("L1 ↓", "lower", 2), Column("own", "neither", 2))
@@ -38,7 +36,7 @@ def test_best_is_what_is_printed_as_best() -> None:
 
 
 def test_three_forms_say_the_same() -> None:
-    markdown, latex, html = to_markdown(TABLE), to_latex(TABLE), to_html(TABLE)
+    markdown, latex, html = (to_text(TABLE, form) for form in ("md", "tex", "html"))
     assert "| a_b | **0.91 ± 0.10** | 0.20 | 1.00 |" in markdown
     assert "| none | undefined | - | 0.00 |" in markdown
     assert "| *paper* | 0.99 | - | - |" in markdown, "published numbers are never in bold"
@@ -96,7 +94,7 @@ def test_published_rows_need_the_papers_protocol(
     with pytest.raises(InputError, match="Published numbers follow the paper's protocol"):
         compare([f"coarse={saved}"], "table 1 iper")
     save_report(saved, replace(report, protocol={**report.protocol, "name": "paper"}))
-    text = to_markdown(compare([f"coarse={saved}", f"copy={saved}"], "table 1 iper")[0])
+    text = to_text(compare([f"coarse={saved}", f"copy={saved}"], "table 1 iper")[0], "md")
     assert "published, not measured here" in text
     assert "| *NTED* | 0.771 | 19.32 | 0.091 |" in text
     assert text.index("coarse") < text.index("published") < text.index("NTED")

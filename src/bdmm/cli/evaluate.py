@@ -202,12 +202,12 @@ class Table:
             InputError: a mistake of the user's, or reports that cannot be compared.
         """
         from bdmm.evaluation.reports.comparison import compare, save_tables
-        from bdmm.evaluation.reports.tables import to_markdown
+        from bdmm.evaluation.reports.tables import to_text
 
         tables = compare(self.reports, self.published)
         save_tables(self.output, tables)
         for table in tables:
-            say(to_markdown(table))
+            say(to_text(table, "md"))
 
 
 def publish(folder: Path, report: "Report") -> None:
@@ -218,7 +218,7 @@ def publish(folder: Path, report: "Report") -> None:
     """
     from bdmm.evaluation.reports.page import save_page
     from bdmm.evaluation.reports.report_file import save_report
-    from bdmm.evaluation.reports.tables import group_tables, to_markdown
+    from bdmm.evaluation.reports.tables import group_tables, to_text
 
     save_report(folder, report)
     page = save_page(folder, report)
@@ -232,5 +232,5 @@ def publish(folder: Path, report: "Report") -> None:
         warn(f"{metric} {reason}.")
     group = next(iter(next(iter(results.groups.values()))))
     for table in group_tables(results, group, results.sets):
-        say(to_markdown(table))
+        say(to_text(table, "md"))
     say(f"The report is {page}.")

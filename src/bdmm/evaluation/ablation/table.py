@@ -11,7 +11,7 @@ from bdmm.evaluation.ablation.study import FULL, Ablation, Study, system_name
 from bdmm.evaluation.config import ALL
 from bdmm.evaluation.jobs.scores import GroupMean, dump
 from bdmm.evaluation.reports.report_file import Report
-from bdmm.evaluation.reports.tables import Column, Row, Table, table_of, to_markdown
+from bdmm.evaluation.reports.tables import Column, Row, Table, table_of, to_text
 from bdmm.evaluation.systems import BASELINES
 from bdmm.files.output_file import appearing, writing
 from bdmm.metrics.frame_metrics import WHOLE
@@ -84,7 +84,7 @@ def save_study(study: Study, report: Report) -> Path:
     Raises:
         InputError: they cannot be written.
     """
-    text = "\n".join(to_markdown(one) for one in tables_of(study, report))
+    text = "\n".join(to_text(one, "md") for one in tables_of(study, report))
     content = {
         "preset": study.base.preset,
         "steps": study.base.steps,

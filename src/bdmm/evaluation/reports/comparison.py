@@ -5,28 +5,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from bdmm.errors import InputError
 from bdmm.evaluation.config import ALL
 from bdmm.evaluation.jobs.scores import ClipResult, dump, gather
 from bdmm.evaluation.reports.report_file import Report, load_report
-from bdmm.evaluation.reports.tables import (
-    Row,
-    Table,
-    table_of,
-    to_html,
-    to_latex,
-    to_markdown,
-)
+from bdmm.evaluation.reports.tables import Form, Row, Table, table_of, templates, to_text
 from bdmm.evaluation.systems import BASELINES
 from bdmm.files.output_file import appearing, writing
 from bdmm.metrics.published import METRICS, PUBLISHED, PublishedTable, Value
-
-_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
-<style>body{{font-family:sans-serif;margin:2em}}table{{border-collapse:collapse;margin:1em 0}}
-th,td{{padding:.3em .8em;border-bottom:1px solid #ccc;text-align:right}}
-th:first-child{{text-align:left}}.best{{font-weight:bold}}.published{{color:#777;font-style:italic}}caption{{text-align:left}}</style>
-{body}</html>
-"""
 
 
 @dataclass(frozen=True)
@@ -154,12 +142,10 @@ def save_tables(folder: Path, tables: Sequence[Table]) -> list[Path]:
     Raises:
         InputError: they cannot be written.
     """
-    body = "\n".join(to_html(one) for one in tables)
-    texts = {
-        "table.md": "\n".join(to_markdown(one) for one in tables),
-        "table.tex": "\n".join(to_latex(one) for one in tables),
-        "table.html": _PAGE.format(title="Comparison", body=body),
-    }
+    forms: tuple[Form, ...] = ("md", "tex", "html")
+    texts = {f"table.{form}": "\n".join(to_text(one, form) for one in tables) for form in forms}
+    page = templates().get_template("comparison.html")
+    texts["table.html"] = page.render(body=Markup(texts["table.html"]))
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     paths = []

@@ -5,12 +5,9 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, Template
 from markupsafe import Markup
 
 from bdmm.evaluation.jobs.pictures import SHEET, VIDEO, WORST
@@ -23,7 +20,8 @@ from bdmm.evaluation.reports.tables import (
     in_order,
     metric_of,
     number_text,
-    to_html,
+    templates,
+    to_text,
 )
 from bdmm.evaluation.systems import BASELINES
 from bdmm.files.output_file import appearing, writing
@@ -63,7 +61,7 @@ def save_page(folder: Path, report: Report, embedded: int = EMBEDDED_BYTES) -> P
         "lead": _lead(report),
         "cautions": _cautions(report),
         "tables": [
-            Markup(to_html(table))
+            Markup(to_text(table, "html"))
             for i, group in enumerate(groups)
             for table in group_tables(report.results, group, () if i else report.results.sets)
         ],
@@ -81,7 +79,7 @@ def save_page(folder: Path, report: Report, embedded: int = EMBEDDED_BYTES) -> P
     }
     path = folder / FILE_NAME
     with appearing(path) as part, writing(path):
-        part.write_text(_template().render(content), encoding="utf-8")
+        part.write_text(templates().get_template("page.html").render(content), encoding="utf-8")
     return path
 
 
@@ -233,9 +231,3 @@ def _texts(values: Mapping[str, Any]) -> dict[str, str]:
 
 def _anchor(name: str) -> str:
     return "clip-" + "".join(one if one.isalnum() else "-" for one in name)
-
-
-@cache
-def _template() -> Template:
-    text = (files("bdmm") / "assets" / "report" / "page.html").read_text(encoding="utf-8")
-    return Environment(autoescape=True, trim_blocks=True).from_string(text)

@@ -3,8 +3,10 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
+from functools import cache
 from typing import Literal
+
+from jinja2 import Environment, PackageLoader, select_autoescape
 
 from bdmm.evaluation.config import ALL
 from bdmm.evaluation.jobs.scores import DistributionDistance, GroupMean, Results
@@ -12,6 +14,7 @@ from bdmm.metrics.frame_metrics import WHOLE
 from bdmm.metrics.published import Value
 
 Better = Literal["higher", "lower", "neither"]
+Form = Literal["md", "tex", "html"]
 Means = Mapping[str, Mapping[str, Mapping[str, GroupMean]]]
 """System -> region -> metric -> mean."""
 
@@ -212,83 +215,24 @@ def best_rows(table: Table, column: int) -> set[int]:
     return {i for i, value in values.items() if value == best}
 
 
-def to_markdown(table: Table) -> str:
-    """Return the table as Markdown."""
-    lines = [f"## {table.title}", ""]
-    lines.append("| system | " + " | ".join(one.label for one in table.columns) + " |")
-    lines.append("|---|" + "---|" * len(table.columns))
-    for name, cells in _cells(table):
-        texts = [f"**{text}**" if best else text for text, best in cells]
-        lines.append(f"| {_bar(name)} | " + " | ".join(texts) + " |")
-    if table.published:
-        lines.append(f"| *{table.published_heading}* |" + " |" * len(table.columns))
-        for row in table.published:
-            lines.append(f"| *{_bar(row.name)}* | " + " | ".join(_printed(row)) + " |")
-    lines += ["", *table.notes] if table.notes else []
-    return "\n".join(lines) + "\n"
+@cache
+def templates() -> Environment:
+    """Return the templates of reports; HTML is escaped, filters escape names for the others."""
+    found = Environment(
+        loader=PackageLoader("bdmm", "assets/report"),
+        autoescape=select_autoescape(),
+        trim_blocks=True,
+        keep_trailing_newline=True,
+    )
+    found.filters["md"] = lambda text: text.replace("|", r"\|")
+    found.filters["tex"] = lambda text: text.translate(_LATEX)
+    return found
 
 
-def to_latex(table: Table) -> str:
-    """Return the table as LaTeX; it needs the package ``booktabs``."""
-    width = len(table.columns) + 1
-    heads = " & ".join(_tex(one.label) for one in table.columns)
-    lines = [
-        r"\begin{table}",
-        rf"\caption{{{_tex(table.title)}}}",
-        rf"\begin{{tabular}}{{l{'c' * len(table.columns)}}}",
-        r"\toprule",
-        rf"system & {heads} \\",
-        r"\midrule",
-    ]
-    for name, cells in _cells(table):
-        texts = [rf"\textbf{{{_tex(text)}}}" if best else _tex(text) for text, best in cells]
-        lines.append(rf"{_tex(name)} & {' & '.join(texts)} \\")
-    if table.published:
-        heading = _tex(table.published_heading)
-        lines += [r"\midrule", rf"\multicolumn{{{width}}}{{l}}{{\emph{{{heading}}}}} \\"]
-        for row in table.published:
-            texts = " & ".join(_tex(text) for text in _printed(row))
-            lines.append(rf"\emph{{{_tex(row.name)}}} & {texts} \\")
-    lines += [r"\bottomrule", r"\end{tabular}"]
-    lines += [rf"\par {_tex(note)}" for note in table.notes]
-    return "\n".join([*lines, r"\end{table}"]) + "\n"
-
-
-def to_html(table: Table) -> str:
-    """Return the table as a piece of HTML."""
-    heads = "".join(f"<th>{escape(one.label)}</th>" for one in table.columns)
-    lines = [f"<table><caption>{escape(table.title)}</caption>"]
-    lines.append(f"<thead><tr><th>system</th>{heads}</tr></thead><tbody>")
-    for name, cells in _cells(table):
-        texts = [
-            f"<td class='best'>{escape(text)}</td>" if best else f"<td>{escape(text)}</td>"
-            for text, best in cells
-        ]
-        lines.append(f"<tr><th>{escape(name)}</th>{''.join(texts)}</tr>")
-    if table.published:
-        heading = escape(table.published_heading)
-        lines.append(
-            f"<tr class='published'><th colspan='{len(table.columns) + 1}'>{heading}</th></tr>"
-        )
-        for row in table.published:
-            texts = "".join(f"<td>{escape(text)}</td>" for text in _printed(row))
-            lines.append(f"<tr class='published'><th>{escape(row.name)}</th>{texts}</tr>")
-    lines.append("</tbody></table>")
-    lines += [f"<p class='note'>{escape(note)}</p>" for note in table.notes]
-    return "\n".join(lines)
-
-
-def number_text(value: float, digits: int) -> str:
-    """Return a number as it is printed."""
-    if math.isnan(value):
-        return "undefined"
-    return f"{value:.{digits}f}" if math.isfinite(value) else ("∞" if value > 0 else "-∞")
-
-
-def _cells(table: Table) -> list[tuple[str, list[tuple[str, bool]]]]:
-    """Return (system, cells of text and whether it is the best) of each measured row."""
+def to_text(table: Table, form: Form) -> str:
+    """Return the table as Markdown, LaTeX (it needs ``booktabs``) or a piece of HTML."""
     best = [best_rows(table, column) for column in range(len(table.columns))]
-    return [
+    measured = [
         (
             row.name,
             [
@@ -298,6 +242,16 @@ def _cells(table: Table) -> list[tuple[str, list[tuple[str, bool]]]]:
         )
         for i, row in enumerate(table.rows)
     ]
+    printed = [(row.name, _printed(row)) for row in table.published]
+    template = templates().get_template(f"table.{form}")
+    return template.render(table=table, measured=measured, printed=printed)
+
+
+def number_text(value: float, digits: int) -> str:
+    """Return a number as it is printed."""
+    if math.isnan(value):
+        return "undefined"
+    return f"{value:.{digits}f}" if math.isfinite(value) else ("∞" if value > 0 else "-∞")
 
 
 def _printed(row: Row) -> list[str]:
@@ -315,11 +269,3 @@ def _text(value: Value, digits: int) -> str:
     if value.deviation is None or not math.isfinite(value.deviation):
         return text
     return f"{text} ± {number_text(value.deviation, digits)}"
-
-
-def _bar(text: str) -> str:
-    return text.replace("|", r"\|")
-
-
-def _tex(text: str) -> str:
-    return text.translate(_LATEX)
