@@ -63,11 +63,12 @@ def test_names_from_strangers_are_not_markup(
 
 
 def test_large_videos_stay_beside_the_page(
-    pictured: tuple[Path, Report, Path], tmp_path: Path
+    pictured: tuple[Path, Report, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, report, _ = pictured
     shutil.copytree(folder, tmp_path / "copy")
-    text = save_page(tmp_path / "copy", report, embedded=0).read_text()
+    monkeypatch.setattr("bdmm.evaluation.reports.page.EMBEDDED_BYTES", 0)
+    text = save_page(tmp_path / "copy", report).read_text()
     (first, *_) = re.findall(r"<video src=\"([^\"]*)\"", text)
     assert (tmp_path / "copy" / first).is_file()
 

@@ -1,7 +1,6 @@
 """`bdmm animate`: a photo and a motion to a video."""
 
-import dataclasses
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -25,16 +24,10 @@ class Animate:
     $ bdmm animate photo.jpg --motion turn -o out.mp4
     """
 
-    photo: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO")]
-    """Picture of one whole person."""
-    driver: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="[DRIVER]")] = None
-    """Who gives the motion: a video, a .motion file, a folder of OpenPose JSON files, or SMPL
-    parameters (.npz, .pkl)."""
-    _: dataclasses.KW_ONLY
+    inputs: InputOptions
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FILE")]
     """Video to write: .mp4, .mov, .mkv, .webm or .gif; a name without a suffix becomes a folder of
     PNG files."""
-    inputs: InputOptions = field(default_factory=InputOptions)
     renderer: Literal["network", "coarse"] = "network"
     """network runs a trained generator; coarse only warps the photo's own pixels and is several
     times as fast."""
@@ -48,16 +41,12 @@ class Animate:
     """Whether the driver's sound is carried over."""
     quality: int = 18
     """Constant rate factor of the video, 0 (best) to 51."""
-    device: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
-    """cpu, cuda, cuda:1 and so on; by default a GPU if there is one."""
     seed: int = 0
     """The same seed gives the same video."""
-    quiet: bool = False
-    """Show no progress."""
 
     def run(self) -> None:
         """Check everything that can be, animate, and say what was written."""
-        self.inputs.driving(self.driver)
+        self.inputs.driving()
         from bdmm.media.image import IMAGE_SUFFIXES
         from bdmm.media.video_writer import check_quality, check_video_output
 
@@ -71,11 +60,9 @@ class Animate:
             use_one_thread()
         else:
             keep_network_blocks()
-        renderer = choose_renderer(self.renderer, self.weights, open_device(self.device))
-        with Report(self.quiet) as report:
-            inputs = self.inputs.prepare(
-                self.photo, self.driver, report, paste_back=self.paste_back, seed=self.seed
-            )
+        renderer = choose_renderer(self.renderer, self.weights, open_device(self.inputs.device))
+        with Report(self.inputs.quiet) as report:
+            inputs = self.inputs.prepare(report, paste_back=self.paste_back, seed=self.seed)
             frames = Animation(inputs, renderer, report)
             self._write(frames)
         self._summarise(frames, report.seconds)

@@ -1,7 +1,6 @@
 """`bdmm compare`: several networks at the same photo and motion, in one video."""
 
-import dataclasses
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated
@@ -22,31 +21,22 @@ class Compare:
     The panels are source, driver, coarse warp, and each network.
     """
 
-    photo: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO")]
-    """Picture of one whole person."""
-    driver: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="[DRIVER]")] = None
-    """Who gives the motion, as for bdmm animate."""
-    _: dataclasses.KW_ONLY
+    inputs: InputOptions
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FILE")]
     """Video to write: .mp4, .mov, .mkv, .webm or .gif; a name without a suffix becomes a folder of
     PNG files."""
     weights: Annotated[tuple[str, ...], tyro.conf.arg(metavar="FILE")] = ()
     """Weights files or folders of runs, each as NAME=FILE if it shall have a name; layered is the
     network that ships."""
-    inputs: InputOptions = field(default_factory=InputOptions)
     sound: bool = False
     """Carry the driver's sound over."""
     quality: int = 18
     """Constant rate factor of the video, 0 (best) to 51."""
-    device: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
-    """cpu, cuda, cuda:1 and so on; by default a GPU if there is one."""
-    quiet: bool = False
-    """Show no progress."""
 
     def run(self) -> None:
         """Check everything that can be, make the frames of all, and say what was written."""
         keep_network_blocks()
-        self.inputs.driving(self.driver)
+        self.inputs.driving()
         from bdmm.evaluation.systems import COARSE, list_systems, open_system
         from bdmm.media.video_writer import check_quality, check_video_output, create_video
 
@@ -55,10 +45,10 @@ class Compare:
         check_quality(self.quality)
         from bdmm.inference.animate import compare, open_device
 
-        device = open_device(self.device)
+        device = open_device(self.inputs.device)
         renderers = {name: open_system(where, device) for name, where in systems.items()}
-        with Report(self.quiet) as report:
-            inputs = self.inputs.prepare(self.photo, self.driver, report, keep_video=True)
+        with Report(self.inputs.quiet) as report:
+            inputs = self.inputs.prepare(report, keep_video=True)
             sound = inputs.sound if self.sound else None
             with create_video(
                 self.output,

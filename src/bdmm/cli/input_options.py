@@ -1,6 +1,6 @@
 """The options that every command for one photo and one driver shares."""
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,8 +15,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class InputOptions:
-    """How photo and driver are read."""
+    """Photo and driver, how they are read, and where the work is done."""
 
+    photo: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO")]
+    """Picture of one whole person."""
+    driver: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="[DRIVER]")] = None
+    """Who gives the motion: a video, a .motion file, a folder of OpenPose JSON files, or SMPL
+    parameters (.npz, .pkl)."""
+    _: KW_ONLY
     motion: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """A shipped motion instead of a driver: dance, squat, star_jump, turn, walk, wave."""
     size: int = 256
@@ -36,14 +42,18 @@ class InputOptions:
     """Frames per second of a driver that does not say: OpenPose JSON or SMPL parameters."""
     max_minutes: Annotated[float, tyro.conf.arg(metavar="MINUTES")] = 60.0
     """Refuse longer driving videos."""
+    device: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
+    """cpu, cuda, cuda:1 and so on; by default a GPU if there is one."""
+    quiet: bool = False
+    """Show no progress."""
 
-    def driving(self, driver: Path | None) -> Path | str:
+    def driving(self) -> Path | str:
         """Return who gives the motion.
 
         Raises:
             InputError: nobody does, or two do.
         """
-        given = [one for one in (driver, self.motion) if one is not None]
+        given = [one for one in (self.driver, self.motion) if one is not None]
         if len(given) != 1:
             raise InputError("Give either a driver or --motion NAME.")
         if self.motion is not None:
@@ -54,8 +64,6 @@ class InputOptions:
 
     def prepare(
         self,
-        photo: Path,
-        driver: Path | None,
         progress: Progress,
         *,
         paste_back: bool = False,
@@ -79,4 +87,4 @@ class InputOptions:
             seed=seed,
             driving=DrivingOptions(self.person, self.smooth, as_rate(self.fps), self.max_minutes),
         )
-        return prepare.prepare(photo, self.driving(driver), options, progress, keep_video)
+        return prepare.prepare(self.photo, self.driving(), options, progress, keep_video)

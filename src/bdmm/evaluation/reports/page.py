@@ -38,11 +38,8 @@ _METRIC = "ssim"
 """Clips are ranked by it."""
 
 
-def save_page(folder: Path, report: Report, embedded: int = EMBEDDED_BYTES) -> Path:
+def save_page(folder: Path, report: Report) -> Path:
     """Write ``report.html`` into the folder of a report and return its path.
-
-    Args:
-        embedded: bytes of videos that the page may embed.
 
     Raises:
         InputError: rows are damaged, or nothing can be written.
@@ -53,7 +50,7 @@ def save_page(folder: Path, report: Report, embedded: int = EMBEDDED_BYTES) -> P
     regions = {region for clip in report.results.clips for region in clip.scores}
     region = PERSON if PERSON in regions else WHOLE
     ranked_by = next((one for one in report.names[::-1] if one not in BASELINES), report.names[-1])
-    budget = _Budget(embedded)
+    budget = _Budget(EMBEDDED_BYTES)
     groups = dict.fromkeys(name for of in report.results.groups.values() for name in of)
     shown = {name: _shown(folder, name, clips, region, budget) for name, clips in by_clip.items()}
     content = {
