@@ -115,7 +115,7 @@ def test_sets_that_are_too_small_are_said_so(tmp_path: Path, detectors: SetDetec
 
 
 def test_notes_tell_sizes() -> None:
-    one = DistributionDistance("x", "FID", 3.0, 0.0, 10, 10, True)
+    one = DistributionDistance(3.0, 10, 10, True, system="x", name="FID")
     assert "compare it at this size only" in size_notes([one])[0]
     other = replace(one, system="y", count_generated=20)
     assert "different sizes cannot be compared" in size_notes([one, other])[0]

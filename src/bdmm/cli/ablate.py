@@ -1,7 +1,6 @@
 """`bdmm ablate`: the paper's ablations, trained under one budget and scored on the same clips."""
 
-import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,6 +9,7 @@ import tyro
 from bdmm.cli.prepare import worker_count
 from bdmm.cli.report import Report, say, warn
 from bdmm.cli.resources import keep_network_blocks, use_one_thread
+from bdmm.cli.train import TrainingOptions
 
 if TYPE_CHECKING:
     from bdmm.evaluation.ablation.study import Study
@@ -38,28 +38,11 @@ class Ablate:
     """Such as no-dmm or no-cx; default: all of Tables 2 and S1. The full model is always there."""
     seeds: Annotated[tuple[int, ...], tyro.conf.arg(metavar="N")] = (0,)
     """Train every row once with each seed."""
-    steps: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
-    """Training steps of every run; default: the preset's."""
-    vgg: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """Weights of VGG-19, for losses and metrics; default: from PyTorch's cache."""
-    crop: Annotated[tuple[int, int] | None, tyro.conf.arg(metavar="HEIGHT WIDTH")] = None
-    """Train on crops of this size around the person."""
     window: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Frames of a window, where no temporal discriminator sets them; default: the preset's."""
-    windows: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
-    """Consecutive windows of a step; default: the preset's."""
-    batch: Annotated[int, tyro.conf.arg(metavar="N")] = 1
-    """Clips of a batch."""
-    learning_rate: Annotated[float | None, tyro.conf.arg(metavar="RATE")] = None
-    """Default: the preset's."""
-    precision: Literal["32-true", "bf16-mixed"] = "32-true"
-    """Arithmetic of the networks."""
-    accelerator: Literal["auto", "cpu", "cuda"] = "auto"
-    """Device."""
+    training: TrainingOptions = field(default_factory=TrainingOptions)
     readers: Annotated[int, tyro.conf.arg(metavar="N")] = 0
     """Processes that load training data."""
-    no_augmentation: bool = False
-    """Train without data augmentation."""
     train_only: bool = False
     """Do not score yet: for several such commands that train different rows of one folder."""
     protocol: Literal["modern", "paper"] = "modern"
@@ -95,25 +78,20 @@ class Ablate:
         from bdmm.training.start import Machine
 
         study = self._study()
-        gpu = self.accelerator != "cpu" and torch.cuda.is_available()
+        gpu = self.training.accelerator != "cpu" and torch.cuda.is_available()
         config = EvalConfig(
             protocol=self.protocol,
-            vgg19=self.vgg,
+            vgg19=self.training.vgg,
             device="cuda" if gpu else "cpu",
             features_every=self.features_every,
             cached=self.cached,
             first=self.first,
             workers=0 if gpu else workers,
         )
-        machine = Machine(self.accelerator, workers=self.readers)
+        machine = Machine(self.training.accelerator, workers=self.readers)
         check(study, config)
-        with Report(self.quiet) as report:
-
-            def show(stage: str, done: int, total: int | None) -> None:
-                # Without a bar the report says how many frames there are; these are steps.
-                report(stage, done, total if sys.stderr.isatty() else None)
-
-            if not train_rows(study, machine, show):
+        with Report(self.quiet, counts=False) as report:
+            if not train_rows(study, machine, report):
                 say(f"{self.output}: stopped; rerun to resume.")
                 return
             if self.train_only:
@@ -127,29 +105,21 @@ class Ablate:
         Raises:
             InputError: they do not fit.
         """
-        from bdmm.data.augment import Augmentation
         from bdmm.errors import InputError
         from bdmm.evaluation.ablation.study import Study, choose_rows
         from bdmm.training.feature_extractor import with_measured_divisors
-        from bdmm.training.settings import TRAIN_PRESETS
-        from bdmm.training.start import Material, open_clips
+        from bdmm.training.start import open_clips
 
         if self.limit is not None and self.limit < 1:
             raise InputError(f"The limit is {self.limit}; it must be 1 or more.")
-        given = {
-            name: getattr(self, name)
-            for name in ("steps", "window", "windows", "learning_rate", "crop")
-            if getattr(self, name) is not None
-        }
-        base = replace(
-            TRAIN_PRESETS[self.preset], batch=self.batch, precision=self.precision, **given
-        )
+        base = self.training.settings(self.preset)
+        if self.window is not None:
+            base = replace(base, window=self.window)
         rows = choose_rows(base, self.rows)
-        augmentation = None if self.no_augmentation else Augmentation()
-        material = Material(clips=self.data, vgg=self.vgg, augmentation=augmentation)
+        material = self.training.material(self.data)
         if base.network.head == "layers":
             dataset = open_clips(base, material)
-            base = replace(base, losses=with_measured_divisors(base.losses, self.vgg, dataset))
+            base = replace(base, losses=with_measured_divisors(base.losses, material.vgg, dataset))
         return Study(
             base,
             rows,

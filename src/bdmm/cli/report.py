@@ -91,10 +91,15 @@ def _print_failures(report: "BatchReport") -> None:
 
 
 class Report:
-    """Shows the progress of stages; use it in a ``with`` statement and call it as progress goes."""
+    """Shows the progress of stages; use it in a ``with`` statement and call it as progress goes.
 
-    def __init__(self, quiet: bool = False) -> None:
-        self._quiet = quiet
+    Args:
+        quiet: show nothing.
+        counts: without a bar, say of how many steps a stage consists.
+    """
+
+    def __init__(self, quiet: bool = False, counts: bool = True) -> None:
+        self._quiet, self._counts = quiet, counts
         self._bars = not quiet and sys.stderr.isatty()
         self._stack = ExitStack()
         self._stage = ""
@@ -129,7 +134,7 @@ class Report:
                 self._task = self._progress.add_task(printable(stage), total=total)
             self._progress.update(self._task, completed=done, total=total)
         elif begins and not self._quiet:
-            count = f" ({total})" if total and total > 1 else ""
+            count = f" ({total})" if self._counts and total and total > 1 else ""
             sys.stderr.write(f"{printable(stage)}{count}\n")
             sys.stderr.flush()
 

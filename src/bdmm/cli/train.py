@@ -1,19 +1,65 @@
 """`bdmm train`: prepared clips into trained weights."""
 
-import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from bdmm.cli.report import Report, say
 from bdmm.cli.resources import keep_network_blocks
 
+if TYPE_CHECKING:
+    from bdmm.training.settings import TrainSettings
+    from bdmm.training.start import Material
+
 Loss = Literal[
     "reconstruction", "spatial_adversarial", "temporal_adversarial", "perceptual", "style",
     "contextual", "person", "alpha", "synthesis", "copy",
 ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How a network is trained."""
+
+    steps: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
+    """Training steps of a run; default: the preset's."""
+    windows: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
+    """Consecutive windows of a step; default: the preset's."""
+    batch: Annotated[int, tyro.conf.arg(metavar="N")] = 1
+    """Clips of a batch on each device."""
+    learning_rate: Annotated[float | None, tyro.conf.arg(metavar="RATE")] = None
+    """Learning rate of the generator; default: the preset's."""
+    crop: Annotated[tuple[int, int] | None, tyro.conf.arg(metavar="HEIGHT WIDTH")] = None
+    """Train on crops of this size around the person; default: whole frames."""
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    """Number type of the networks."""
+    accelerator: Literal["auto", "cpu", "cuda"] = "auto"
+    """Kind of device."""
+    no_augmentation: bool = False
+    """Train without data augmentation."""
+    vgg: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Weights of VGG-19; default: from PyTorch's own cache."""
+
+    def settings(self, preset: str) -> "TrainSettings":
+        """Return a preset's settings with these options.
+
+        Raises:
+            InputError: a value is out of its range.
+        """
+        from bdmm.training.settings import TRAIN_PRESETS
+
+        names = ("steps", "windows", "learning_rate", "crop")
+        given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        return replace(TRAIN_PRESETS[preset], batch=self.batch, precision=self.precision, **given)
+
+    def material(self, clips: tuple[Path, ...], split: str | None = "train") -> "Material":
+        """Return what a run of these options learns from."""
+        from bdmm.data.augment import Augmentation
+        from bdmm.training.start import Material
+
+        return Material(clips, split, self.vgg, None if self.no_augmentation else Augmentation())
 
 
 @dataclass(frozen=True)
@@ -34,26 +80,10 @@ class Train:
     """The network: as printed, as the authors' code runs, or the one whose weights ship."""
     init_weights: Annotated[str | None, tyro.conf.arg(metavar="WEIGHTS")] = None
     """Start from weights: a file, a run's folder, or layered (the ones that ship)."""
-    vgg: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """Weights of VGG-19; from PyTorch's own cache otherwise."""
     without: tuple[Loss, ...] = ()
     """Losses to switch off."""
-    steps: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
-    """Number of steps; the default is the preset's."""
-    windows: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
-    """Consecutive windows per step; the default is the preset's."""
-    batch: Annotated[int, tyro.conf.arg(metavar="N")] = 1
-    """Clips per batch on each device."""
     accumulate: Annotated[int, tyro.conf.arg(metavar="N")] = 1
     """Batches per update; their gradients are averaged."""
-    learning_rate: Annotated[float | None, tyro.conf.arg(metavar="RATE")] = None
-    """Learning rate of the generator; the default is the preset's."""
-    crop: Annotated[tuple[int, int] | None, tyro.conf.arg(metavar="HEIGHT WIDTH")] = None
-    """Crop frames around the person; by default whole frames are used."""
-    precision: Literal["32-true", "bf16-mixed"] = "32-true"
-    """Number type of the networks."""
-    accelerator: Literal["auto", "cpu", "cuda"] = "auto"
-    """Kind of device."""
     devices: Annotated[int, tyro.conf.arg(metavar="N")] = 1
     """Devices per machine."""
     nodes: Annotated[int, tyro.conf.arg(metavar="N")] = 1
@@ -62,12 +92,11 @@ class Train:
     """Data loading processes per device."""
     split: Literal["train", "val", "test", "all"] = "train"
     """Split of the clips to train on."""
-    no_augmentation: bool = False
-    """Do not augment samples."""
     seed: Annotated[int, tyro.conf.arg(metavar="N")] = 0
     """Seed of weights and samples."""
     save_every: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Steps between checkpoints; the default is the preset's."""
+    training: TrainingOptions = field(default_factory=TrainingOptions)
     quiet: bool = False
     """Show no progress."""
 
@@ -78,45 +107,27 @@ class Train:
         check_packages()
         keep_network_blocks()
         from bdmm.cli.preview import TrainingPreview
-        from bdmm.data.augment import Augmentation
         from bdmm.data.clip_store import PreparedClip, find_clips
-        from bdmm.training.settings import TRAIN_PRESETS
-        from bdmm.training.start import Machine, Material, start
+        from bdmm.training.start import Machine, start
 
-        preset = TRAIN_PRESETS[self.preset]
+        preset = self.training.settings(self.preset)
         settings = replace(
             preset,
             losses=replace(preset.losses, **dict.fromkeys(self.without, 0.0)),
-            batch=self.batch,
             accumulate=self.accumulate,
-            precision=self.precision,
             seed=self.seed,
-            **{
-                name: getattr(self, name)
-                for name in ("steps", "windows", "learning_rate", "crop", "save_every")
-                if getattr(self, name) is not None
-            },
+            save_every=preset.save_every if self.save_every is None else self.save_every,
         )
-        material = Material(
-            clips=self.data,
-            split=None if self.split == "all" else self.split,
-            vgg=self.vgg,
-            augmentation=None if self.no_augmentation else Augmentation(),
-        )
-        machine = Machine(self.accelerator, self.devices, self.nodes, self.workers)
-        with Report(self.quiet) as report:
-
-            def notify(stage: str, done: int, total: int | None) -> None:
-                # Without a bar the report says how many frames there are; these are steps.
-                report(stage, done, total if sys.stderr.isatty() else None)
-
+        material = self.training.material(self.data, None if self.split == "all" else self.split)
+        machine = Machine(self.training.accelerator, self.devices, self.nodes, self.workers)
+        with Report(self.quiet, counts=False) as report:
             clip = PreparedClip(find_clips(self.data[0])[0])
             outcome = start(
                 settings,
                 material,
                 self.output,
                 machine,
-                notify,
+                report,
                 self.init_weights,
                 TrainingPreview(clip, self.output),
             )

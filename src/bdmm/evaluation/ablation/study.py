@@ -164,10 +164,6 @@ class Study:
         """Return the folder of a run."""
         return self.folder / row.key / str(seed)
 
-    def settings(self, row: Ablation, seed: int) -> TrainSettings:
-        """Return the settings of a run."""
-        return ablated(self.base, row, seed)
-
 
 def check(study: Study, config: EvalConfig) -> None:
     """Check all that could go wrong, without writing anything.
@@ -205,7 +201,7 @@ def train_rows(study: Study, machine: Machine, progress: Progress) -> bool:
             continue
         stage = f"{number} of {len(study.runs)}: {row.key}, seed {seed}"
         started = time.monotonic()
-        settings, material = study.settings(row, seed), study.material
+        settings, material = ablated(study.base, row, seed), study.material
         outcome = start(settings, material, run, machine, _named(stage, progress))
         if not outcome.finished:
             return False
@@ -268,7 +264,7 @@ def _check_folder(study: Study) -> None:
             "compared with these; choose another folder."
         )
     for run in study.runs:
-        _check_run(study.run_folder(*run), study.settings(*run))
+        _check_run(study.run_folder(*run), ablated(study.base, *run))
 
 
 def _check_run(run: Path, settings: TrainSettings) -> None:

@@ -26,7 +26,7 @@ from bdmm.files.worker_pool import run_jobs
 from bdmm.media.pixels import to_pictures
 from bdmm.metrics.detectors import Detector
 from bdmm.metrics.frame_metrics import FramePair
-from bdmm.metrics.frechet import FeatureStatistics, FrechetDistance
+from bdmm.metrics.frechet import FeatureStatistics
 from bdmm.metrics.protocols import VideoDistance
 from bdmm.metrics.video_distance import VideoFeatures
 
@@ -108,7 +108,8 @@ def distribution_distances(
                 if min(ours.count, truth.count) < 2:
                     missing[name] = f"not computed: needs {needed}"
                     continue
-                found.append(_named(system, name, ours, truth))
+                distance = vars(ours.distance(truth))
+                found.append(DistributionDistance(system=system, name=name, **distance))
     if TRAIN not in real:
         names = [one.distance for one in detectors.frames]
         names += ["FVD-Train"] if detectors.clips else []
@@ -116,9 +117,7 @@ def distribution_distances(
     return found, missing
 
 
-def _sets(
-    split: str, detectors: SetDetectors
-) -> Iterator[tuple[str, str, Callable[[Files], FeatureStatistics | VideoFeatures]]]:
+def _sets(split: str, detectors: SetDetectors) -> Iterator[tuple[str, str, Callable[[Files], Any]]]:
     """Yield (distance, what it needs, what gathers a set) for the real frames of a split."""
     for detector in detectors.frames:
         name = detector.distance if split == TRAIN else f"{detector.distance}-Test"
@@ -127,12 +126,6 @@ def _sets(
         if row.real == split:
             needed = f"two videos of at least {row.reach} frames"
             yield row.name, needed, partial(_videos, row, detectors.clips[0])
-
-
-def _named(system: str, name: str, ours: Any, real: Any) -> DistributionDistance:
-    one: FrechetDistance = ours.distance(real)
-    counts = one.count_generated, one.count_real, one.rank_deficient
-    return DistributionDistance(system, name, one.mean, one.deviation, *counts)
 
 
 def _statistics(detector: Detector, files: Files) -> FeatureStatistics:

@@ -21,6 +21,7 @@ from bdmm.files.outside import ROWS, reading
 from bdmm.inference.render import with_next
 from bdmm.media.image import Picture, picture_size, resize_image
 from bdmm.metrics.frame_metrics import WHOLE, FramePair, ordered_map, score_pair
+from bdmm.metrics.frechet import FrechetDistance
 from bdmm.metrics.protocols import Protocol
 from bdmm.metrics.running import RunningMean, Summary
 from bdmm.metrics.temporal import warping_error
@@ -255,25 +256,12 @@ class Failure:
     reason: str
 
 
-@dataclass(frozen=True)
-class DistributionDistance:
-    """A Fréchet distance between a system's frames or clips and real ones.
-
-    Attributes:
-        deviation: over repeats; 0 where nothing is drawn at random.
-        count_generated: frames or videos of the system.
-        count_real: real frames or videos.
-        rank_deficient: a set is no larger than the features' dimension: the distance is biased
-            and may be compared at equal counts only.
-    """
+@dataclass(frozen=True, kw_only=True)
+class DistributionDistance(FrechetDistance):
+    """A Fréchet distance between a system's frames or clips and real ones."""
 
     system: str
     name: str
-    mean: float
-    deviation: float
-    count_generated: int
-    count_real: int
-    rank_deficient: bool
 
 
 @dataclass(frozen=True)

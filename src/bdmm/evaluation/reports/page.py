@@ -47,6 +47,7 @@ def save_page(folder: Path, report: Report) -> Path:
     by_clip: dict[str, dict[str, ClipResult]] = {}
     for clip in sorted(report.results.clips, key=lambda one: one.clip):
         by_clip.setdefault(clip.clip, {})[clip.system] = clip
+    counted = by_clip.keys() - set(report.results.left_out)
     regions = {region for clip in report.results.clips for region in clip.scores}
     region = PERSON if PERSON in regions else WHOLE
     ranked_by = next((one for one in report.names[::-1] if one not in BASELINES), report.names[-1])
@@ -55,8 +56,8 @@ def save_page(folder: Path, report: Report) -> Path:
     shown = {name: _shown(folder, name, clips, region, budget) for name, clips in by_clip.items()}
     content = {
         "title": f"bdmm evaluate: {', '.join(report.names)}",
-        "lead": _lead(report),
-        "cautions": _cautions(report),
+        "report": report,
+        "frames": {one.clip: one.frames for one in report.results.clips if one.clip in counted},
         "tables": [
             Markup(to_text(table, "html"))
             for i, group in enumerate(groups)
@@ -168,38 +169,6 @@ def _ranking(
             }
         )
     return rows
-
-
-def _lead(report: Report) -> str:
-    results = report.results
-    kept = {one.clip for one in results.clips} - set(results.left_out)
-    frames = {one.clip: one.frames for one in results.clips if one.clip in kept}
-    what = {
-        "reenactment": "Self-reenactment: one frame of each clip is driven by the clip's own "
-        "motion and compared with the clip's other frames.",
-        "frames": "Frames on disk, compared with the true ones.",
-    }[report.kind]
-    return (
-        f"{what} Protocol {report.protocol['name']}, {len(kept)} clips, {sum(frames.values())} "
-        "frames. Means are over all frames; ± is the deviation between clips. The best of each "
-        "column is in bold."
-    )
-
-
-def _cautions(report: Report) -> list[str]:
-    said = []
-    if report.results.left_out:
-        names = ", ".join(report.results.left_out)
-        said.append(f"Left out of all means, since not every system was scored on them: {names}.")
-    every = report.settings.get("features_every", 1)
-    if every != 1:
-        said.append(f"Metrics of features are those of every {every}th frame only.")
-    if report.settings.get("reenactment", {}).get("background") == "clip":
-        said.append(
-            "The background is the clip's own picture of the place, to which all its frames "
-            "contributed: a single photo shows less."
-        )
-    return said
 
 
 def _settings(report: Report) -> dict[str, dict[str, str]]:
