@@ -169,12 +169,6 @@ def test_kernels_compile_where_no_cache_folder_can_be_written(tmp_path):
     assert list(tmp_path.glob("bdmm-kernels-*"))
 
 
-def test_the_torch_twin_serves_where_warp_is_missing(monkeypatch):
-    monkeypatch.setattr("bdmm.body.rasterize._has_warp", lambda: False)
-    monkeypatch.setitem(sys.modules, "bdmm.body.rasterize_warp", None)
-    assert (rasterize(TRIANGLE, FACE, (4, 4)).face >= 0).sum() == 10
-
-
 @pytest.mark.gpu
 def test_the_gpu_draws_the_same_picture():
     vertices, faces = random_mesh(1)

@@ -9,6 +9,7 @@ from bdmm.config import PRESETS
 from bdmm.inference.compositing import refine
 from bdmm.inference.person_box import Box, moved_state, pad_frames, person_box
 from bdmm.inference.person_colours import PersonColours
+from bdmm.inference.render import Scene
 from bdmm.inference.renderers import NetworkRenderer
 from bdmm.network.generator import Generator
 from bdmm.records import Conditions, PixelState, PropagationState
@@ -57,7 +58,7 @@ def test_frames_are_those_of_the_whole_picture(source, geometry, conditioned, mo
     generator = Generator(config)
     conditions = conditioned(motion[:5])
     windows = [conditions.frames(slice(0, 3)), conditions.frames(slice(3, 5))]
-    rendered = list(NetworkRenderer(generator).render(source, geometry, windows))
+    rendered = list(NetworkRenderer(generator).render(Scene(source, geometry, windows)))
     made = torch.cat([window.frames for window in rendered])
     assert made.shape == (5, *source.image.shape)
     assert made.abs().max() <= 1

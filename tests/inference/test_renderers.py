@@ -7,7 +7,7 @@ from bdmm.config import NetworkConfig
 from bdmm.errors import InputError
 from bdmm.inference.compositing import body_opacity
 from bdmm.inference.person_box import pad_frames, padded_size
-from bdmm.inference.render import window_slices
+from bdmm.inference.render import Scene, window_slices
 from bdmm.inference.renderers import NetworkRenderer, load_network
 from bdmm.kernels.pose_heatmaps import window_heatmaps
 from bdmm.kernels.warp import warp
@@ -57,7 +57,7 @@ def test_windows_carry_their_state_and_look_ahead(source, motion, geometry, cond
     network = NetworkRenderer(Generator(SMALL))
     windows = [conditioned(motion[frames], network.joints) for frames in window_slices(len(motion))]
     assert [window.frame_count for window in windows] == [6, 6, 1]
-    made = [one.frames for one in network.render(source, geometry, windows)]
+    made = [one.frames for one in network.render(Scene(source, geometry, windows))]
 
     size = padded_size(source.pose.size, 8, SMALL.least_size)
     photo, foreground = (pad_frames(p[None], size) for p in (source.image, source.foreground))
@@ -69,9 +69,9 @@ def test_windows_carry_their_state_and_look_ahead(source, motion, geometry, cond
             window = replace(window, after=after).pad(size)
             expected, state = network.generator(prepared, window, state)
             assert torch.allclose(made[i], expected[0, ..., :120, :90], atol=1e-5)
-    alone = next(network.render(source, geometry, windows[1:])).frames
+    alone = next(network.render(Scene(source, geometry, windows[1:]))).frames
     assert not torch.allclose(alone, made[1], atol=1e-4)
-    last = next(network.render(source, geometry, windows[:1])).frames
+    last = next(network.render(Scene(source, geometry, windows[:1]))).frames
     assert not torch.allclose(last, made[0], atol=1e-4)
 
 
@@ -92,8 +92,8 @@ def test_weights_from_a_file_make_the_same_frames(tmp_path, source, motion, geom
     network = load_network(tmp_path / "w.safetensors")
     assert network.joints == BODY25
     windows = [conditioned(motion[:3], network.joints)]
-    made = next(network.render(source, geometry, windows)).frames
-    expected = next(NetworkRenderer(generator).render(source, geometry, windows)).frames
+    made = next(network.render(Scene(source, geometry, windows))).frames
+    expected = next(NetworkRenderer(generator).render(Scene(source, geometry, windows))).frames
     assert torch.allclose(made, expected, atol=6e-4)
 
 

@@ -3,13 +3,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from bdmm.kernels.modulated_deform_conv import (
-    modulated_deform_conv,
-    modulated_deform_conv_fast,
-    modulated_deform_conv_ref,
-)
+from bdmm.kernels.modulated_deform_conv import modulated_deform_conv, modulated_deform_conv_ref
 
-TWINS = [modulated_deform_conv_fast, modulated_deform_conv_ref]
+TWINS = [modulated_deform_conv, modulated_deform_conv_ref]
 
 
 def _inputs(

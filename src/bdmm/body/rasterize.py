@@ -1,8 +1,8 @@
 """Which face of a mesh is seen in each pixel: a z-buffer in fixed-point arithmetic.
 
 Two implementations draw the same picture, bit for bit: a warp-lang kernel (CPU and CUDA) and the
-reference in plain PyTorch. The reference is the specification and runs where warp-lang is missing.
-They agree because integer arithmetic decides which face wins, by one rule:
+reference in plain PyTorch, its specification. They agree because integer arithmetic decides which
+face wins, by one rule:
 
 - x and y are rounded to 1/1024 pixel, z to 1/512 pixel;
 - a pixel belongs to a face if its centre lies inside or on an edge; either orientation is drawn;
@@ -12,8 +12,6 @@ They agree because integer arithmetic decides which face wins, by one rule:
   larger than 2048 pixels along any axis are not drawn.
 """
 
-import functools
-import importlib.util
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,14 +19,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from bdmm.body.fixed_point import (
-    EMPTY,
-    MAX_XY,
-    MAX_Z,
-    XY_STEPS,
-    Z_STEPS,
-    fixed_point,
-)
+from bdmm.body.fixed_point import EMPTY, MAX_XY, MAX_Z, XY_STEPS, Z_STEPS, fixed_point
 from bdmm.shapes import Faces
 
 _CANDIDATES = 2**21
@@ -54,7 +45,7 @@ def rasterize(
     vertices: Float[Tensor, "t v 3"],
     faces: Faces,
     size: tuple[int, int],
-    implementation: Literal["auto", "warp", "reference"] = "auto",
+    implementation: Literal["warp", "reference"] = "warp",
 ) -> Raster:
     """Draw a mesh into a z-buffer, on the device of ``vertices``.
 
@@ -62,25 +53,17 @@ def rasterize(
         vertices: (x, y, depth) in pixels; (0, 0) is the outer corner of the first pixel, so that
             the centre of pixel (row, column) is (column + 0.5, row + 0.5).
         faces: indices of vertices; int32 spares the kernel a conversion.
-        implementation: "warp" the warp-lang kernel, "reference" plain PyTorch, "auto" the kernel
-            where warp-lang is installed.
+        implementation: "warp" the warp-lang kernel, "reference" plain PyTorch.
 
     Returns:
         The raster; not differentiable.
     """
-    if implementation == "auto":
-        implementation = "warp" if _has_warp() else "reference"
     if implementation == "reference":
         return rasterize_ref(vertices, faces, size)
     from bdmm.body.rasterize_warp import draw
 
     points = fixed_point(vertices)
     return Raster(*draw(points, faces.to(points), size))
-
-
-@functools.cache
-def _has_warp() -> bool:
-    return importlib.util.find_spec("warp") is not None
 
 
 def rasterize_ref(vertices: Float[Tensor, "t v 3"], faces: Faces, size: tuple[int, int]) -> Raster:

@@ -1,46 +1,31 @@
 """What is evaluated: the baselines that any result must beat, and networks with their weights."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
 
-from bdmm.body.source_geometry import SourceGeometry
-from bdmm.config import WINDOW
 from bdmm.errors import InputError
 from bdmm.inference.person_box import Box
-from bdmm.inference.render import Rendered, Renderer
+from bdmm.inference.render import Rendered, Renderer, Scene
 from bdmm.inference.renderers import CoarseRenderer, load_network
 from bdmm.metrics.weight_files import sha256_of
 from bdmm.network.weights import weights_file
-from bdmm.records import COCO18, Conditions, Source
-from bdmm.shapes import Frames
 
 COPY, COARSE = "copy", "coarse"
 BASELINES = (COPY, COARSE)
 """The source frame repeated, and the coarse warp without a network."""
 
 
-class Copy:
+class Copy(CoarseRenderer):
     """The source frame for every frame: a renderer that ignores the motion."""
 
-    name: str = COPY
-    joints: tuple[int, ...] = COCO18
-    window: int = WINDOW
+    name = COPY
 
-    def __init__(self, device: torch.device | str = "cpu") -> None:
-        self.device = torch.device(device)
-
-    def render(
-        self,
-        source: Source,
-        geometry: SourceGeometry,
-        windows: Iterable[Conditions],
-        backgrounds: Iterable[Frames] | None = None,
-    ) -> Iterator[Rendered]:
-        """Yield the source as often as each window has frames; see `Renderer.render`."""
-        for conditions in windows:
-            frames = source.image.expand(conditions.frame_count, -1, -1, -1)
+    def render(self, scene: Scene) -> Iterator[Rendered]:
+        """Yield the source as often as each window has frames."""
+        for conditions in scene.windows:
+            frames = scene.source.image.expand(conditions.frame_count, -1, -1, -1)
             yield Rendered(frames, conditions, Box.whole(conditions.size))
 
 

@@ -48,6 +48,23 @@ class Rendered:
         return body_opacity(self.conditions)
 
 
+@dataclass(frozen=True)
+class Scene:
+    """What a renderer makes the frames of a clip from.
+
+    Attributes:
+        source: the photo, on the renderer's device.
+        geometry: of the same source.
+        windows: conditions of the clip's windows, in order; taken one by one.
+        backgrounds: behind the person, for each window; the photo's own if None.
+    """
+
+    source: Source
+    geometry: SourceGeometry
+    windows: Iterable[Conditions]
+    backgrounds: Iterable[Frames] | None = None
+
+
 @runtime_checkable
 class Renderer(Protocol):
     """Makes the frames of a clip, window by window.
@@ -61,21 +78,8 @@ class Renderer(Protocol):
     window: int
     device: torch.device
 
-    def render(
-        self,
-        source: Source,
-        geometry: SourceGeometry,
-        windows: Iterable[Conditions],
-        backgrounds: Iterable[Frames] | None = None,
-    ) -> Iterator[Rendered]:
-        """Yield the frames of each window.
-
-        Args:
-            source: the photo, on the renderer's device.
-            geometry: of the same source.
-            windows: conditions of the clip's windows, in order; taken one by one.
-            backgrounds: behind the person, for each window; the photo's own if None.
-        """
+    def render(self, scene: Scene) -> Iterator[Rendered]:
+        """Yield the frames of each window."""
         ...
 
 
@@ -95,7 +99,8 @@ def render(inputs: Inputs, renderer: Renderer, change: Change | None = None) -> 
             conditions = condition(body, geometry, motion[part], renderer.joints)
             yield conditions if change is None else change(conditions, part)
 
-    yield from renderer.render(source, geometry, windows(), _backgrounds(inputs, renderer))
+    backgrounds = _backgrounds(inputs, renderer)
+    yield from renderer.render(Scene(source, geometry, windows(), backgrounds))
 
 
 def _backgrounds(inputs: Inputs, renderer: Renderer) -> Iterator[Frames] | None:

@@ -1,6 +1,6 @@
 """The renderers: the coarse warp, and a trained network with either head."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
@@ -10,18 +10,11 @@ from typing import NamedTuple
 import torch
 
 from bdmm.body.regions import region_box
-from bdmm.body.source_geometry import SourceGeometry
 from bdmm.config import WINDOW
 from bdmm.inference.compositing import body_opacity, refine, replace_background
-from bdmm.inference.person_box import (
-    Box,
-    moved_state,
-    pad_frames,
-    padded_size,
-    person_box,
-)
+from bdmm.inference.person_box import Box, moved_state, pad_frames, padded_size, person_box
 from bdmm.inference.person_colours import PersonColours
-from bdmm.inference.render import Rendered, with_after
+from bdmm.inference.render import Rendered, Scene, with_after
 from bdmm.inference.trace import blocks_of, frame_traces, trace
 from bdmm.kernels.push_pull import push_pull, smoothed
 from bdmm.kernels.warp import warp
@@ -29,7 +22,7 @@ from bdmm.network.acceleration import accelerate
 from bdmm.network.generator import Generator, PreparedSource
 from bdmm.network.heads import Layers
 from bdmm.network.weights import load_weights
-from bdmm.records import COCO18, Conditions, PixelState, PropagationState, Source, joints_of
+from bdmm.records import COCO18, Conditions, PixelState, PropagationState, joints_of
 from bdmm.shapes import Foreground, Frames, Image
 
 
@@ -43,17 +36,12 @@ class CoarseRenderer:
     def __init__(self, device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device)
 
-    def render(
-        self,
-        source: Source,
-        geometry: SourceGeometry,
-        windows: Iterable[Conditions],
-        backgrounds: Iterable[Frames] | None = None,
-    ) -> Iterator[Rendered]:
-        """Yield the frames of each window; see `Renderer.render`."""
-        colours = PersonColours(source, geometry)
-        behind = repeat(source.background) if backgrounds is None else backgrounds
-        for conditions, background in zip(windows, behind, strict=False):
+    def render(self, scene: Scene) -> Iterator[Rendered]:
+        """Yield the frames of each window."""
+        source, behind = scene.source, scene.backgrounds
+        colours = PersonColours(source, scene.geometry)
+        behind = repeat(source.background) if behind is None else behind
+        for conditions, background in zip(scene.windows, behind, strict=False):
             frames = coarse_frames(colours, source.foreground, conditions, background)
             yield Rendered(frames, conditions, Box.whole(conditions.size))
 
@@ -132,23 +120,17 @@ class NetworkRenderer:
         self.device = next(generator.parameters()).device
         self.traces = traces
 
-    def render(
-        self,
-        source: Source,
-        geometry: SourceGeometry,
-        windows: Iterable[Conditions],
-        backgrounds: Iterable[Frames] | None = None,
-    ) -> Iterator[Rendered]:
-        """Yield the frames of each window; see `Renderer.render`."""
-        config = self.generator.config
+    def render(self, scene: Scene) -> Iterator[Rendered]:
+        """Yield the frames of each window."""
+        source, config = scene.source, self.generator.config
         size = padded_size(source.pose.size, config.size_step, config.least_size)
         image, foreground = (pad_frames(p[None], size) for p in (source.image, source.foreground))
         with torch.inference_mode():
             prepared = self.generator.prepare(image, foreground)
-        colours = PersonColours(source, geometry) if self.composites else None
+        colours = PersonColours(source, scene.geometry) if self.composites else None
         clip, left = _Clip(prepared, source.background, colours), None
-        behind = repeat(None) if backgrounds is None else backgrounds
-        for window, background in zip(with_after(windows), behind, strict=False):
+        behind = repeat(None) if scene.backgrounds is None else scene.backgrounds
+        for window, background in zip(with_after(scene.windows), behind, strict=False):
             with torch.inference_mode():
                 rendered, left = self._window(clip, window, background, left)
             yield rendered

@@ -46,7 +46,31 @@ def modulated_deform_conv(
     """
     if implementation == "reference":
         return modulated_deform_conv_ref(features, offsets, masks, kernel)
-    return modulated_deform_conv_fast(features, offsets, masks, kernel)
+    batch, channels, height, width = features.shape
+    taps = masks.shape[1]
+    indices, weights = _corners(offsets, masks, height, width)
+    indices = indices.view(batch, -1, 4 * taps)
+    weights = weights.to(features.dtype).view(batch, -1, 4 * taps)
+    # Two empty rows and columns after the image and one before: no position needs a border test.
+    table = functional.pad(features.permute(0, 2, 3, 1), (0, 0, 1, 2, 1, 2)).reshape(-1, channels)
+    flat_kernel = kernel.to(features.dtype).permute(0, 1, 3, 4, 2).flatten(2)
+    pixels = height * width
+    at_once = max(1, _CHUNK // (taps * channels)) if features.device.type == "cpu" else pixels
+    channels_last = features.is_contiguous(memory_format=torch.channels_last)
+    parts = []
+    for start in range(0, pixels, at_once):
+        part = slice(start, start + at_once)
+        sampled = functional.embedding_bag(
+            indices[:, part].reshape(-1, 4),
+            table,
+            per_sample_weights=weights[:, part].reshape(-1, 4),
+            mode="sum",
+        )
+        sampled = sampled.view(batch, -1, taps * channels)
+        parts.append(sampled @ flat_kernel.mT if channels_last else flat_kernel @ sampled.mT)
+    if channels_last:
+        return torch.cat(parts, dim=1).unflatten(1, (height, width)).permute(0, 3, 1, 2)
+    return torch.cat(parts, dim=2).unflatten(2, (height, width))
 
 
 def modulated_deform_conv_ref(
@@ -86,40 +110,6 @@ def _bilinear(
             value = features.flatten(2).gather(2, index).view_as(out)
             out = out + (weight * inside)[:, None] * value
     return out
-
-
-def modulated_deform_conv_fast(
-    features: Features,
-    offsets: Float[Tensor, "b p2 h w"],
-    masks: Float[Tensor, "b p h w"],
-    kernel: Float[Tensor, "b o c k k"],
-) -> Float[Tensor, "b o h w"]:
-    """Do what `modulated_deform_conv_ref` specifies, by row sums and one matrix product."""
-    batch, channels, height, width = features.shape
-    taps = masks.shape[1]
-    indices, weights = _corners(offsets, masks, height, width)
-    indices = indices.view(batch, -1, 4 * taps)
-    weights = weights.to(features.dtype).view(batch, -1, 4 * taps)
-    # Two empty rows and columns after the image and one before: no position needs a border test.
-    table = functional.pad(features.permute(0, 2, 3, 1), (0, 0, 1, 2, 1, 2)).reshape(-1, channels)
-    flat_kernel = kernel.to(features.dtype).permute(0, 1, 3, 4, 2).flatten(2)
-    pixels = height * width
-    at_once = max(1, _CHUNK // (taps * channels)) if features.device.type == "cpu" else pixels
-    channels_last = features.is_contiguous(memory_format=torch.channels_last)
-    parts = []
-    for start in range(0, pixels, at_once):
-        part = slice(start, start + at_once)
-        sampled = functional.embedding_bag(
-            indices[:, part].reshape(-1, 4),
-            table,
-            per_sample_weights=weights[:, part].reshape(-1, 4),
-            mode="sum",
-        )
-        sampled = sampled.view(batch, -1, taps * channels)
-        parts.append(sampled @ flat_kernel.mT if channels_last else flat_kernel @ sampled.mT)
-    if channels_last:
-        return torch.cat(parts, dim=1).unflatten(1, (height, width)).permute(0, 3, 1, 2)
-    return torch.cat(parts, dim=2).unflatten(2, (height, width))
 
 
 def _corners(
