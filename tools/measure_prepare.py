@@ -35,7 +35,7 @@ from bdmm.records import PixelState
 
 STAGES = ((prepare, "detect_clip"), (prepare, "fit_motion"), (prepare, "refine_motion"),
           (clip_writer, "pack_warps"), (clip_writer, "body_keypoints"),
-          (clip_writer, "median_background"), (person_crop, "cut_square"),
+          (clip_writer, "median_background"), (person_crop, "cut_out"),
           (person_crop, "refine_foreground"), (clip_writer, "write_preview"))  # fmt: skip
 KINDS = {"visible": PixelState.VISIBLE, "extended": PixelState.EXTENDED}
 

@@ -23,13 +23,11 @@ from bdmm.data.dataset_layouts import PrepareJob
 from bdmm.data.prepare import PrepareOptions, choose_clips, prepare_folder
 from bdmm.data.raw_clip import open_raw_clip
 from bdmm.errors import InputError
-from bdmm.media.image import read_image, resize_image, write_image
+from bdmm.media.image import cut_out, read_image, resize_image, write_image
 from bdmm.media.video_reader import VideoReader
 from bdmm.media.video_writer import create_video
 from bdmm.perception.person_crop import (
     crop_motion,
-    crop_silhouette,
-    cut_square,
     person_crop,
 )
 from bdmm.perception.pose import Silhouette
@@ -164,7 +162,7 @@ def test_raw_clips_of_pictures_and_thinned(tmp_path: Path) -> None:
 
 def test_a_crop_over_the_border_repeats_the_rim(sliding) -> None:
     picture = np.arange(36, dtype=np.uint8).reshape(6, 6, 1).repeat(3, 2)
-    cut = cut_square(picture, Square(-2, 3, 6), 6)[..., 0]
+    cut = cut_out(picture, (-2, 3), (6, 6), (6, 6))[..., 0]
     assert cut[0].tolist() == [18, 18, 18, 19, 20, 21]
     assert cut[:, 2].tolist() == [18, 24, 30, 30, 30, 30]
     motion = crop_motion(sliding.motion, Square(10, -6, 48), 96)
@@ -185,7 +183,7 @@ def test_the_square_holds_keypoints_and_silhouettes() -> None:
     assert side == pytest.approx(1.15 * 140, abs=2)
     assert (left + side / 2, top + side / 2) == pytest.approx((220, 150), abs=1)
     assert person_crop(replace(marks, size=(150, 100)), [outline]) == whole_frame((150, 100))
-    laid = crop_silhouette(outline, Square(190, 60, 80), 80)
+    laid = outline.on((190, 60), 1.0, (80, 80))
     rows, columns = np.nonzero(laid > 0.5)
     assert (rows.min(), rows.max() + 1, columns.min(), columns.max() + 1) == (20, 60, 10, 20)
 

@@ -6,7 +6,6 @@ from bdmm.inference.source_view import (
     View,
     check_photo,
     check_size,
-    cut,
     feather,
     paste,
     person_view,
@@ -56,7 +55,7 @@ def photo_place(view, row, column):
 )
 def test_cutting_follows_the_mapping(view):
     """A pixel of the frame shows what lies at its place in the photo, to a tenth of a pixel."""
-    frame = cut(ramp(100, 120), view)
+    frame = view.cut(ramp(100, 120))
     assert frame.shape[:2] == view.size
     rows, columns = view.size
     for row, column in ((rows // 2, columns // 2), (rows // 4, 3 * columns // 4)):
@@ -66,7 +65,7 @@ def test_cutting_follows_the_mapping(view):
 
 
 def test_beyond_the_photo_the_rim_is_repeated():
-    frame = cut(ramp(20, 20), View(-4, -4, 28, 28, (28, 28)))
+    frame = View(-4, -4, 28, 28, (28, 28)).cut(ramp(20, 20))
     assert np.array_equal(frame[4:24, 4:24], ramp(20, 20))
     assert np.array_equal(frame[0, 4:24], ramp(20, 20)[0])
     assert (frame[:4, :4] == ramp(20, 20)[0, 0]).all()
@@ -75,8 +74,8 @@ def test_beyond_the_photo_the_rim_is_repeated():
 @pytest.mark.parametrize("view", [View(10, 20, 40, 30, (60, 80)), View(-15, 70, 40, 40, (20, 20))])
 def test_pasting_what_was_cut_changes_next_to_nothing(view):
     photo = ramp(100, 120)
-    back = paste(photo, cut(photo, view), np.ones(view.size, np.float32), view)
-    inner = paste(photo, cut(photo, view) * 0, np.ones(view.size, np.float32), view)
+    back = paste(photo, view.cut(photo), np.ones(view.size, np.float32), view)
+    inner = paste(photo, view.cut(photo) * 0, np.ones(view.size, np.float32), view)
     touched = (inner != photo).any(axis=2)
     assert touched.any()
     assert np.abs(back.astype(int) - photo)[2:-2, 2:-2].max() <= 4
@@ -99,7 +98,7 @@ def test_under_zero_opacity_the_photo_stays_and_under_one_the_frame_shows():
 
 def test_a_view_outside_of_the_photo_pastes_nothing():
     photo, view = ramp(20, 20), View(50, 50, 10, 10, (10, 10))
-    assert np.array_equal(paste(photo, cut(ramp(70, 70), view), np.ones((10, 10)), view), photo)
+    assert np.array_equal(paste(photo, view.cut(ramp(70, 70)), np.ones((10, 10)), view), photo)
 
 
 def test_the_persons_view_is_a_centred_square():

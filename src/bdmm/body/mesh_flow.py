@@ -1,6 +1,6 @@
 """Mesh flow: for each pixel of a target frame, where the source shows the same body point."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -16,20 +16,48 @@ from bdmm.records import NOWHERE, PixelState
 
 @dataclass(frozen=True)
 class MeshFlow:
-    """Correspondence from target pixels to the source.
+    """Correspondence from target pixels to the source; the steps of `mesh_flow` write into it.
+
+    ``*p`` is ``t h w``, or one dimension in `flat`.
 
     Attributes:
-        source_grid: ``t h w 2`` normalised (x, y) positions in the source, `NOWHERE` where nothing
-            is known.
-        state: ``t h w`` values of `PixelState`.
-        fallback: ``t h w`` hidden pixels whose fallback correspondence may be copied.
-        segment: ``t h w`` bone of the body at each pixel, -1 off the body.
+        source_xy: ``*p 2`` positions (x, y) in pixels of the source, +inf where none is known.
+        state: ``*p`` values of `PixelState`.
+        fallback: ``*p`` hidden pixels whose fallback correspondence may be copied.
+        segment: ``*p`` bone of the body at each pixel, -1 off the body.
     """
 
-    source_grid: Float[Tensor, "t h w 2"]
-    state: Int[Tensor, "t h w"]
-    fallback: Bool[Tensor, "t h w"]
-    segment: Int[Tensor, "t h w"]
+    source_xy: Float[Tensor, "*p 2"]
+    state: Int[Tensor, "*p"]
+    fallback: Bool[Tensor, "*p"]
+    segment: Int[Tensor, "*p"]
+
+    @classmethod
+    def empty(cls, shape: torch.Size, device: torch.device) -> "MeshFlow":
+        """Return a flow that knows nothing yet."""
+        return cls(
+            source_xy=torch.full((*shape, 2), torch.inf, device=device),
+            state=torch.full(shape, int(PixelState.NONE), device=device),
+            fallback=torch.zeros(shape, dtype=torch.bool, device=device),
+            segment=torch.full(shape, -1, device=device),
+        )
+
+    @property
+    def flat(self) -> "MeshFlow":
+        """The same maps as views of one dimension."""
+        return MeshFlow(
+            self.source_xy.view(-1, 2),
+            self.state.view(-1),
+            self.fallback.view(-1),
+            self.segment.view(-1),
+        )
+
+    @property
+    def source_grid(self) -> Float[Tensor, "t h w 2"]:
+        """Positions normalised by the frames' size, which is the source's; else `NOWHERE`."""
+        height, width = self.state.shape[1:]
+        grid = self.source_xy * (2 / self.source_xy.new_tensor([width, height])) - 1
+        return torch.where(self.source_xy.isinf(), NOWHERE, grid)
 
 
 def mesh_flow(
@@ -61,18 +89,9 @@ def mesh_flow(
     _extend(flow, geometry, turns)
     if geometry.skirt.any():
         _hang_skirt(flow, geometry)
-    height, width = geometry.size
-    grid = flow.source_xy * (2 / flow.source_xy.new_tensor([width, height])) - 1
-    grid = torch.where(flow.source_xy.isinf(), NOWHERE, grid)
-    shape, device = raster.face.shape, grid.device
-    whole = MeshFlow(
-        source_grid=torch.full((*shape, 2), NOWHERE, device=device),
-        state=torch.full(shape, int(PixelState.NONE), device=device),
-        fallback=torch.zeros(shape, dtype=torch.bool, device=device),
-        segment=torch.full(shape, -1, device=device),
-    )
-    whole.source_grid[box], whole.state[box] = grid, flow.state
-    whole.fallback[box], whole.segment[box] = flow.fallback, flow.segment
+    whole = MeshFlow.empty(raster.face.shape, raster.face.device)
+    for part in fields(MeshFlow):
+        getattr(whole, part.name)[box] = getattr(flow, part.name)
     return whole
 
 
@@ -94,47 +113,9 @@ def plane_turns(
     return shrink[:, None, None, None] * (left @ right)
 
 
-@dataclass(frozen=True)
-class _PixelFlow:
-    """The flow in pixels inside a box around the body; the steps of `mesh_flow` write into it.
-
-    ``*p`` is ``t h w``, or one dimension in `flat`.
-
-    Attributes:
-        source_xy: ``*p 2`` positions (x, y) in pixels of the source, +inf where none is known.
-        state: ``*p`` values of `PixelState`.
-        fallback: ``*p`` hidden pixels with a fallback correspondence.
-        segment: ``*p`` bone of the body at each pixel, -1 off the body.
-    """
-
-    source_xy: Float[Tensor, "*p 2"]
-    state: Int[Tensor, "*p"]
-    fallback: Bool[Tensor, "*p"]
-    segment: Int[Tensor, "*p"]
-
-    @classmethod
-    def empty(cls, shape: torch.Size, device: torch.device) -> "_PixelFlow":
-        return cls(
-            source_xy=torch.full((*shape, 2), torch.inf, device=device),
-            state=torch.full(shape, int(PixelState.NONE), device=device),
-            fallback=torch.zeros(shape, dtype=torch.bool, device=device),
-            segment=torch.full(shape, -1, device=device),
-        )
-
-    @property
-    def flat(self) -> "_PixelFlow":
-        """The same maps as views of one dimension."""
-        return _PixelFlow(
-            self.source_xy.view(-1, 2),
-            self.state.view(-1),
-            self.fallback.view(-1),
-            self.segment.view(-1),
-        )
-
-
-def _map_body(geometry: SourceGeometry, raster: Raster) -> _PixelFlow:
+def _map_body(geometry: SourceGeometry, raster: Raster) -> MeshFlow:
     """Map the body's pixels: visible, else a fallback of the same point or the mirrored one."""
-    flow = _PixelFlow.empty(raster.face.shape, raster.face.device)
+    flow = MeshFlow.empty(raster.face.shape, raster.face.device)
     flat = flow.flat
     pixel = torch.nonzero(raster.face.flatten() >= 0)[:, 0]
     face = raster.face.flatten().index_select(0, pixel)
@@ -178,7 +159,7 @@ def _interpolate(
     return point[:, :2].contiguous(), point[:, 2]
 
 
-def _extend(flow: _PixelFlow, geometry: SourceGeometry, turns: Float[Tensor, "t n 2 2"]) -> None:
+def _extend(flow: MeshFlow, geometry: SourceGeometry, turns: Float[Tensor, "t n 2 2"]) -> None:
     """Carry pixels off the body along with the nearest body pixel: hair and loose clothes."""
     flat, (height, width) = flow.flat, flow.segment.shape[1:]
     row, column = nearest_part(flow.segment, geometry.pixels(REACH), geometry.scale)
@@ -206,7 +187,7 @@ def _extend(flow: _PixelFlow, geometry: SourceGeometry, turns: Float[Tensor, "t 
     flat.state[pixel[kept]] = int(PixelState.EXTENDED)
 
 
-def _hang_skirt(flow: _PixelFlow, geometry: SourceGeometry) -> None:
+def _hang_skirt(flow: MeshFlow, geometry: SourceGeometry) -> None:
     """Map the cloth between the legs, as a part of the nearer leg.
 
     A pixel on the straight line between two points of the legs takes the source pixel on the

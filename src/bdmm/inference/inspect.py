@@ -6,18 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from bdmm.body.model import load_body
 from bdmm.errors import Progress
 from bdmm.inference.driving import KeptFrames
 from bdmm.inference.overlay import draw_body, draw_keypoints, mark_flagged, tint_foreground
 from bdmm.inference.source_view import DETAIL, SIZES, bounded, check_photo
-from bdmm.kernels.warp import warp
 from bdmm.media.image import Picture, picture_size, read_image
 from bdmm.perception.mediapipe_pose import detect_photo
-from bdmm.perception.pose import Detection, Silhouette
+from bdmm.perception.pose import Detection
 from bdmm.perception.source import prepare_source
 from bdmm.records import Motion
 
@@ -70,28 +67,10 @@ def inspect_video(
         frame = bounded(frame, SIDE)
         left = frame
         if i in silhouettes:
-            left = tint_foreground(left, on_frame(silhouettes[i], picture_size(frame), factor))
+            seen = silhouettes[i].on((0, 0), 1 / factor, picture_size(frame))
+            left = tint_foreground(left, torch.from_numpy(seen))
         left = draw_keypoints(left, keypoints[i])
         right = draw_body(frame, scaled[i : i + 1], body)
         picture = np.concatenate([left, right], axis=1)
         yield mark_flagged(picture) if motion.flagged[i] else picture
         progress("Drawing", i + 1, len(frames))
-
-
-def on_frame(
-    silhouette: Silhouette, size: tuple[int, int], factor: float = 1.0
-) -> Float[Tensor, "h w"]:
-    """Lay a silhouette's foreground onto its whole frame, 0 outside of the silhouette's part.
-
-    Args:
-        silhouette: of a part of the frame.
-        size: (height, width) of the frame as it is drawn.
-        factor: by which the drawn frame is scaled.
-    """
-    height, width = size
-    rows, columns = torch.arange(height) + 0.5, torch.arange(width) + 0.5
-    points = torch.stack(torch.meshgrid(columns, rows, indexing="xy"), dim=-1)
-    places = silhouette.to_crop(points / factor)
-    cut_height, cut_width = silhouette.foreground.shape[-2:]
-    grid = 2 * places / torch.tensor([cut_width, cut_height]) - 1
-    return warp(silhouette.foreground[None], grid[None])[0, 0]

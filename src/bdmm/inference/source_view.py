@@ -11,10 +11,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from jaxtyping import Float
-from PIL import Image as Pillow
 
 from bdmm.errors import InputError, Notice
-from bdmm.media.image import Picture, picture_size, resize_image
+from bdmm.media.image import Picture, cut_out, picture_size, resize_image
 from bdmm.media.pixels import to_pictures
 from bdmm.perception.mediapipe_pose import detect_photo
 from bdmm.perception.pose import Detection
@@ -55,6 +54,10 @@ class View:
     width: int
     height: int
     size: tuple[int, int]
+
+    def cut(self, photo: Picture) -> Picture:
+        """Return this part of the photo in working pixels."""
+        return cut_out(photo, (self.left, self.top), (self.height, self.width), self.size)
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,7 @@ def open_source(
 
 def _whole(photo: Picture, size: int, person: int | None) -> SourceView:
     view = whole_view(picture_size(photo), size)
-    working = cut(photo, view)
+    working = view.cut(photo)
     source = prepare_source(working, detect_photo(bounded(photo, DETAIL), person))
     height, width = view.size
     return SourceView(working, View(0, 0, width, height, view.size), source)
@@ -122,7 +125,7 @@ def _person_part(photo: Picture, size: int, person: int | None) -> SourceView:
             f"near {min(view.height // 2 * 2, SIZES[1])} is as sharp as the photo."
         )
     part = crop_detection(detection, view.left, view.top, (view.height, view.width))
-    source = prepare_source(cut(photo, view), part)
+    source = prepare_source(view.cut(photo), part)
     hole = _grown(source.foreground[0].numpy())
     empty = to_pictures(source.background[None])[0]
     return SourceView(photo, view, source, paste(photo, empty, hole, view))
@@ -211,26 +214,6 @@ def person_view(box: tuple[float, float, float, float], size: int) -> View:
     side = max(round(PERSON_MARGIN * max(right - left, bottom - top)), 2)
     x, y = (round((a + b - side) / 2) for a, b in ((left, right), (top, bottom)))
     return View(x, y, side, side, (size, size))
-
-
-def cut(photo: Picture, view: View) -> Picture:
-    """Return the view's part of the photo in working pixels; its rim repeated beyond the border."""
-    height, width = photo.shape[:2]
-    left, top = max(view.left, 0), max(view.top, 0)
-    right, bottom = min(view.left + view.width, width), min(view.top + view.height, height)
-    assert right > left, "the view lies left or right of the photo"
-    assert bottom > top, "the view lies above or below the photo"
-    part = photo[top:bottom, left:right]
-    around = (
-        (top - view.top, view.top + view.height - bottom),
-        (left - view.left, view.left + view.width - right),
-        (0, 0),
-    )
-    part = np.pad(part, around, mode="edge")
-    if part.shape[:2] == view.size:
-        return part
-    rows, columns = view.size
-    return np.asarray(Pillow.fromarray(part).resize((columns, rows), Pillow.Resampling.LANCZOS))
 
 
 def paste(

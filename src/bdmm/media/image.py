@@ -97,6 +97,24 @@ def resize_image(image: Picture, size: tuple[int, int]) -> Picture:
     return np.asarray(picture.resize((width, height), Pillow.Resampling.LANCZOS))
 
 
+def cut_out(
+    image: Picture, corner: tuple[int, int], part: tuple[int, int], size: tuple[int, int]
+) -> Picture:
+    """Return a part of a picture, resampled; beyond the border the picture's rim is repeated.
+
+    Args:
+        corner: (left, top) of the part; it may lie outside of the picture.
+        part: (height, width) of the part in pixels of the picture.
+        size: (height, width) of the result.
+    """
+    rows, columns = (
+        np.arange(start, start + length).clip(0, most - 1)
+        for start, length, most in zip(corner[::-1], part, image.shape, strict=False)
+    )
+    inside = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return resize_image(inside if inside.shape[:2] == part else image[rows[:, None], columns], size)
+
+
 def _known_formats() -> set[str]:
     Pillow.init()
     return set(Pillow.OPEN)

@@ -17,7 +17,7 @@ from bdmm.errors import InputError
 from bdmm.files.native_output import silent_stderr
 from bdmm.perception.facing import find_front_back_flips, mirror_depth
 from bdmm.perception.point_tracks import PointTracker
-from bdmm.perception.pose import Detection, FrameArray, PackedSilhouettes, Silhouette
+from bdmm.perception.pose import Detection, FrameArray, PackedSilhouettes, Silhouette, sample
 from bdmm.perception.silhouette import largest_piece
 from bdmm.perception.tracking import (
     DetectedPerson,
@@ -225,14 +225,8 @@ def _silhouette(index: int, one: DetectedPerson) -> Silhouette:
     side = SILHOUETTE_MARGIN * one.size
     origin = x - side / 2, y - side / 2
     scale = SILHOUETTE_SIZE / side
-    # Pixel centres: cell + 0.5 = ((pixel + 0.5) / scale + origin - square) * cells.
-    step = cells / scale
-    shift = [
-        (o - w) * cells + 0.5 * step - 0.5 for o, w in zip(origin, one.square[:2], strict=True)
-    ]
-    to_cells = np.array([[step, 0, shift[0]], [0, step, shift[1]]])
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    cropped = cv2.warpAffine(one.foreground, to_cells, (SILHOUETTE_SIZE,) * 2, flags=flags)
+    corner = (origin[0] - one.square.x) * cells, (origin[1] - one.square.y) * cells
+    cropped = sample(one.foreground, corner, cells / scale, (SILHOUETTE_SIZE, SILHOUETTE_SIZE))
     inside = largest_piece(cropped > 0.5).astype(np.float32)
     return Silhouette(index, torch.from_numpy(inside)[None], origin, scale)
 

@@ -8,10 +8,9 @@ import cv2
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from PIL import Image as Pillow
 
 from bdmm.body.model import SkinnedBody
-from bdmm.media.image import Picture
+from bdmm.media.image import Picture, cut_out
 from bdmm.media.pixels import to_frames
 from bdmm.perception.pose import Detection, Silhouette
 from bdmm.perception.refine_fit import FrameView, refine_motion
@@ -58,23 +57,6 @@ def _box(one: Silhouette) -> tuple[float, float, float, float] | None:
     )
 
 
-def cut_square(picture: Picture, crop: Square, size: int) -> Picture:
-    """Return the crop at ``size`` pixels; beyond the frame's border its rim is repeated."""
-    left, top, side = crop
-    height, width = picture.shape[:2]
-    rows = np.arange(top, top + side).clip(0, height - 1)
-    columns = np.arange(left, left + side).clip(0, width - 1)
-    square = picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    before = int((rows == rows[0]).sum()) - 1, int((columns == columns[0]).sum()) - 1
-    after = int((rows == rows[-1]).sum()) - 1, int((columns == columns[-1]).sum()) - 1
-    if side > min(square.shape[:2]):
-        rim = before[0], after[0], before[1], after[1]
-        square = cv2.copyMakeBorder(square, *rim, cv2.BORDER_REPLICATE)
-    if side == size:
-        return square
-    return np.asarray(Pillow.fromarray(square).resize((size, size), Pillow.Resampling.LANCZOS))
-
-
 def crop_motion(motion: Motion, crop: Square, size: int) -> Motion:
     """Return the motion in pixels of the crop."""
     left, top, side = crop
@@ -86,21 +68,6 @@ def crop_motion(motion: Motion, crop: Square, size: int) -> Motion:
         translation=(motion.translation - corner) * factor,
         size=(size, size),
     )
-
-
-def crop_silhouette(one: Silhouette, crop: Square, size: int) -> Float[np.ndarray, "h w"]:
-    """Lay a silhouette onto the crop, in [0, 1]."""
-    left, top, side = crop
-    pixel = side / size
-    # Pixel centres: cutting + 0.5 = ((crop + 0.5) * pixel + corner - origin) * scale.
-    step = pixel * one.scale
-    shift = [
-        (corner - start) * one.scale + 0.5 * step - 0.5
-        for corner, start in zip((left, top), one.origin, strict=True)
-    ]
-    to_cutting = np.array([[step, 0, shift[0]], [0, step, shift[1]]])
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(one.foreground[0].numpy(), to_cutting, (size, size), flags=flags)
 
 
 def refine_foreground(
@@ -137,10 +104,11 @@ class CroppedClip:
         return to_frames([square])[0], torch.from_numpy(grey.astype(np.float32) / 255)[None]
 
     def _pair(self, number: int, picture: Picture) -> Pair:
-        square = cut_square(picture, self.crop, self.size)
+        (left, top, side), size = self.crop, (self.size, self.size)
+        square = cut_out(picture, (left, top), (side, side), size)
         if number not in self._silhouettes:
-            return square, np.zeros((self.size, self.size), np.uint8)
-        rough = crop_silhouette(self._silhouettes[number], self.crop, self.size)
+            return square, np.zeros(size, np.uint8)
+        rough = self._silhouettes[number].on((left, top), side / self.size, size)
         return square, refine_foreground(rough, square)
 
 

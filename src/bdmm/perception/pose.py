@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import overload
 
+import cv2
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
@@ -37,6 +38,38 @@ class Silhouette:
         """Map (x, y) positions in pixels of the frame to pixels of the crop."""
         origin = torch.tensor(self.origin, dtype=points.dtype, device=points.device)
         return (points - origin) * self.scale
+
+    def on(
+        self, corner: tuple[float, float], step: float, size: tuple[int, int]
+    ) -> Float[np.ndarray, "h w"]:
+        """Lay the foreground onto a rectangle of the frame, 0 outside of the crop.
+
+        Args:
+            corner: (x, y) of the rectangle's outer corner, pixels of the frame.
+            step: pixels of the frame per pixel of the rectangle.
+            size: (height, width) of the rectangle in its own pixels.
+        """
+        x, y = (
+            (place - start) * self.scale for place, start in zip(corner, self.origin, strict=True)
+        )
+        return sample(self.foreground[0].numpy(), (x, y), step * self.scale, size)
+
+
+def sample(
+    picture: np.ndarray, corner: tuple[float, float], step: float, size: tuple[int, int]
+) -> np.ndarray:
+    """Sample a rectangle of a picture bilinearly, 0 outside of the picture.
+
+    Args:
+        corner: (x, y) of the rectangle's outer corner, pixels of the picture.
+        step: pixels of the picture per pixel of the rectangle.
+        size: (height, width) of the rectangle in its own pixels.
+    """
+    # OpenCV counts from pixels' centres: x + 0.5 = (column + 0.5) * step + corner.
+    x, y = (start + 0.5 * step - 0.5 for start in corner)
+    to_picture = np.array([[step, 0, x], [0, step, y]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(picture, to_picture, size[::-1], flags=flags)
 
 
 class PackedSilhouettes(Sequence[Silhouette]):
