@@ -1,20 +1,18 @@
 """The videos of a prepared clip: the same bytes on every run, any run of frames read at once."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
 import av
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from jaxtyping import UInt8
 
 from bdmm.errors import InputError
-from bdmm.files.output_file import writing
 from bdmm.files.outside import VIDEO, reading
-from bdmm.media.video_writer import x264_parameters
+from bdmm.media.video_writer import EncodedVideo, x264_parameters
 
 Kind = Literal["colour", "grey"]
 KEY_EVERY = 12
@@ -22,86 +20,32 @@ KEY_EVERY = 12
 QUALITY: dict[str, int] = {"colour": 20, "grey": 23}
 """x264's constant rate factors."""
 _FORMATS = {"colour": "yuv444p", "grey": "gray"}
-_ARRAYS = {"colour": "rgb24", "grey": "gray"}
 _RIM = 10
 """Grey levels at both ends that become black and white: ringing around the person."""
 
 
-class ClipVideoWriter:
-    """Takes frames one after the other; see `create_clip_video`."""
-
-    def __init__(self, path: Path, fps: Fraction, kind: Kind) -> None:
-        self._path, self._fps, self._kind = path, fps, kind
-        self._converter = VideoReformatter()
-        self.count = 0
-        with writing(path):
-            self.container = av.open(str(path), "w", format="mp4")
-        self._stream = self.container.add_stream("libx264", rate=fps)
-        self._stream.options = {
-            "crf": str(QUALITY[kind]),
-            "preset": "medium",
-            "threads": "1",
-            "x264-params": x264_parameters(
-                f"keyint={KEY_EVERY}", "min-keyint=1", "scenecut=0", "open-gop=0"
-            ),
-        }
-
-    def write(self, picture: UInt8[np.ndarray, "h w *c"]) -> None:
-        """Append a frame: ``h w 3``, or ``h w`` for grey; even sides, all of one size."""
-        if self.count == 0:
-            self._begin(picture)
-        frame = av.VideoFrame.from_ndarray(
-            np.ascontiguousarray(picture), format=_ARRAYS[self._kind]
-        )
-        frame = self._converter.reformat(
-            frame,
-            format=_FORMATS[self._kind],
-            dst_colorspace=Colorspace.ITU709 if self._kind == "colour" else None,
-            dst_color_range=ColorRange.MPEG if self._kind == "colour" else None,
-        )
-        frame.pts, frame.time_base = self.count, 1 / self._fps
-        with writing(self._path):
-            self.container.mux(self._stream.encode(frame))
-        self.count += 1
-
-    def finish(self) -> None:
-        """Write what is still held back."""
-        assert self.count > 0, "a clip has at least one frame"
-        with writing(self._path):
-            self.container.mux(self._stream.encode(None))
-            self.container.close()
-
-    def _begin(self, picture: np.ndarray) -> None:
-        height, width = picture.shape[:2]
-        assert height % 2 == 0, "H.264 knows even sides only"
-        assert width % 2 == 0, "H.264 knows even sides only"
-        self._stream.height, self._stream.width = height, width
-        self._stream.pix_fmt = _FORMATS[self._kind]
-        context = self._stream.codec_context
-        context.time_base = 1 / self._fps
-        if self._kind == "colour":
-            context.colorspace = context.color_primaries = context.color_trc = 1
-            context.color_range = ColorRange.MPEG
-
-
 @contextmanager
-def create_clip_video(path: Path, fps: Fraction, kind: Kind) -> Iterator[ClipVideoWriter]:
+def create_clip_video(path: Path, fps: Fraction, kind: Kind) -> Iterator[EncodedVideo]:
     """Write a video in a ``with`` statement.
 
     Args:
         path: the file, which is left cut off if anything fails.
-        kind: RGB pictures, or grey ones such as foregrounds.
+        kind: RGB pictures, or grey ones such as foregrounds; even sides, all of one size.
 
     Raises:
         InputError: the disk is full and the like.
     """
-    writer = ClipVideoWriter(path, fps, kind)
-    try:
+    keys = (f"keyint={KEY_EVERY}", "min-keyint=1", "scenecut=0", "open-gop=0")
+    options = {
+        "crf": str(QUALITY[kind]),
+        "preset": "medium",
+        "threads": "1",
+        "x264-params": x264_parameters(*keys),
+    }
+    writer = EncodedVideo(path, path, fps, "libx264", options, _FORMATS[kind], format="mp4")
+    with closing(writer):
         yield writer
         writer.finish()
-    finally:
-        with suppress(OSError):
-            writer.container.close()
 
 
 def read_run(

@@ -5,12 +5,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import av
 import numpy as np
 from av.filter import Graph
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+from jaxtyping import UInt8
 
 from bdmm.errors import InputError, Notice
 from bdmm.files.output_file import appearing, check_folder, check_output, writing
@@ -134,64 +135,106 @@ def _give_sound(writer: FrameWriter, path: Path, source: Path, start: Fraction) 
         warnings.warn(f"{path} is of a type that holds no sound.", Notice, stacklevel=4)
 
 
-class _VideoWriter:
-    """H.264 or VP9 with sound."""
+class EncodedVideo:
+    """A stream of pictures at a constant rate; the first frame gives its size.
 
-    def __init__(self, path: Path, part: Path, fps: Fraction, quality: int) -> None:
-        self._path = path
-        self._fps = fps
-        self._count = 0
+    An odd height or width is made even by repeating the last row or column.
+
+    Attributes:
+        count: frames written.
+
+    Args:
+        path: the file as messages name it.
+        part: where it is written.
+        encoder: FFmpeg's name of the encoder.
+        coding: options of the encoder.
+        pixels: FFmpeg's name of the pixel format; ``gray`` takes frames of ``h w``.
+        opening: further arguments of `av.open`.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        part: Path,
+        fps: Fraction,
+        encoder: str,
+        coding: dict[str, str],
+        pixels: str = "yuv420p",
+        **opening: Any,
+    ) -> None:
+        self._path, self._fps, self._pixels = path, fps, pixels
         self._converter = VideoReformatter()
-        self._sound: AudioCopy | None = None
-        webm = path.suffix.lower() == ".webm"
-        options = {} if webm or path.suffix.lower() == ".mkv" else {"movflags": "+faststart"}
+        self.count = 0
         with writing(path):
-            self._container = av.open(str(part), "w", options=options)
-        self._stream = self._container.add_stream("libvpx-vp9" if webm else "libx264", rate=fps)
-        self._stream.options = _vp9_options(quality) if webm else _h264_options(quality)
+            self._container = av.open(str(part), "w", **opening)
+        self._stream = self._container.add_stream(encoder, rate=fps)
+        self._stream.options = coding
 
-    def take_sound(self, source: Path, start: Fraction) -> None:
-        if can_carry_sound(source, start, self._container.format.name):
-            self._sound = AudioCopy(source, start, self._container)
-
-    def write(self, frame: Picture) -> None:
+    def write(self, frame: UInt8[np.ndarray, "h w *c"]) -> None:
+        """Append a frame."""
+        frame, colour = _even(frame), self._pixels != "gray"
+        if self.count == 0:
+            self._begin(frame, colour)
+        picture = av.VideoFrame.from_ndarray(frame, format="rgb24" if colour else "gray")
+        picture = self._converter.reformat(
+            picture,
+            format=self._pixels,
+            dst_colorspace=Colorspace.ITU709 if colour else None,
+            dst_color_range=ColorRange.MPEG if colour else None,
+        )
+        picture.pts, picture.time_base = self.count, 1 / self._fps
         with writing(self._path):
-            if self._count == 0:
-                self._begin(frame)
-            picture = av.VideoFrame.from_ndarray(_even(frame))
-            picture = self._converter.reformat(
-                picture,
-                format="yuv420p",
-                dst_colorspace=Colorspace.ITU709,
-                dst_color_range=ColorRange.MPEG,
-            )
-            picture.pts = self._count
-            picture.time_base = 1 / self._fps
             self._container.mux(self._stream.encode(picture))
-            self._count += 1
-            self._write_sound(self._count / self._fps)
+            self.count += 1
+            self._write_sound(self.count / self._fps)
 
     def finish(self) -> None:
-        assert self._count > 0, "a video has at least one frame"
+        """Write what is still held back."""
+        assert self.count > 0, "a video has at least one frame"
         with writing(self._path):
             self._container.mux(self._stream.encode(None))
             self._write_sound(None)
             self._container.close()
 
     def close(self) -> None:
-        if self._sound is not None:
-            self._sound.close()
+        """Let go of the file, finished or not."""
         with suppress(OSError):  # a full disk was reported already
             self._container.close()
 
-    def _begin(self, frame: Picture) -> None:
-        height, width = frame.shape[:2]
-        self._stream.height, self._stream.width = height + height % 2, width + width % 2
-        self._stream.pix_fmt = "yuv420p"
+    def _begin(self, frame: np.ndarray, colour: bool) -> None:
+        self._stream.height, self._stream.width = frame.shape[:2]
+        self._stream.pix_fmt = self._pixels
         context = self._stream.codec_context
         context.time_base = 1 / self._fps
-        context.colorspace = context.color_primaries = context.color_trc = _BT709
-        context.color_range = ColorRange.MPEG
+        if colour:
+            context.colorspace = context.color_primaries = context.color_trc = _BT709
+            context.color_range = ColorRange.MPEG
+
+    def _write_sound(self, until: Fraction | None) -> None:
+        """Write what goes with the frames so far, or all of it."""
+
+
+class _VideoWriter(EncodedVideo):
+    """H.264 or VP9 with sound."""
+
+    def __init__(self, path: Path, part: Path, fps: Fraction, quality: int) -> None:
+        kind = path.suffix.lower()
+        options = {} if kind in (".webm", ".mkv") else {"movflags": "+faststart"}
+        if kind == ".webm":
+            encoder = "libvpx-vp9", _vp9_options(quality)
+        else:
+            encoder = "libx264", _h264_options(quality)
+        super().__init__(path, part, fps, *encoder, options=options)
+        self._sound: AudioCopy | None = None
+
+    def take_sound(self, source: Path, start: Fraction) -> None:
+        if can_carry_sound(source, start, self._container.format.name):
+            self._sound = AudioCopy(source, start, self._container)
+
+    def close(self) -> None:
+        if self._sound is not None:
+            self._sound.close()
+        super().close()
 
     def _write_sound(self, until: Fraction | None) -> None:
         if self._sound is not None:
@@ -199,13 +242,10 @@ class _VideoWriter:
                 self._container.mux(packet)
 
 
-class _GifWriter:
+class _GifWriter(EncodedVideo):
     """One palette per frame, so that frames can be let go at once; at most 100 frames a second."""
 
     def __init__(self, path: Path, part: Path, fps: Fraction) -> None:
-        self._path = path
-        self._fps = fps
-        self._count = 0
         self._shown = -1
         self._graph: Graph | None = None
         if fps > 1 / _GIF_TICK:
@@ -214,13 +254,11 @@ class _GifWriter:
                 Notice,
                 stacklevel=6,
             )
-        with writing(path):
-            self._container = av.open(str(part), "w")
-        self._stream = self._container.add_stream("gif", rate=fps)
+        super().__init__(path, part, fps, "gif", {})
 
     def write(self, frame: Picture) -> None:
-        tick = round(self._count / self._fps / _GIF_TICK)
-        self._count += 1
+        tick = round(self.count / self._fps / _GIF_TICK)
+        self.count += 1
         if tick == self._shown:
             return
         self._shown = tick
@@ -236,16 +274,6 @@ class _GifWriter:
         assert isinstance(with_palette, av.VideoFrame)
         with writing(self._path):
             self._container.mux(self._stream.encode(with_palette))
-
-    def finish(self) -> None:
-        assert self._count > 0, "a video has at least one frame"
-        with writing(self._path):
-            self._container.mux(self._stream.encode(None))
-            self._container.close()
-
-    def close(self) -> None:
-        with suppress(OSError):  # a full disk was reported already
-            self._container.close()
 
 
 class _FolderWriter:
@@ -266,9 +294,9 @@ class _FolderWriter:
         pass
 
 
-def _even(frame: Picture) -> Picture:
-    height, width = frame.shape[:2]
-    return np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+def _even(frame: np.ndarray) -> np.ndarray:
+    odd = [(0, side % 2) for side in frame.shape[:2]]
+    return np.pad(frame, [*odd, (0, 0)][: frame.ndim], mode="edge")
 
 
 def x264_parameters(*chosen: str) -> str:
@@ -282,11 +310,11 @@ def x264_parameters(*chosen: str) -> str:
     return ":".join((*chosen, "asm=avx2") if wide else chosen)
 
 
-def _h264_options(quality: int) -> dict[str, object]:
+def _h264_options(quality: int) -> dict[str, str]:
     return {"crf": str(quality), "preset": "medium", "x264-params": x264_parameters()}
 
 
-def _vp9_options(quality: int) -> dict[str, object]:
+def _vp9_options(quality: int) -> dict[str, str]:
     """VP9's scale reaches to 63; about 12 more looks alike."""
     return {"crf": str(quality + 12), "b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"}
 
