@@ -11,6 +11,7 @@ thread.
 
 import itertools
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +20,8 @@ import cv2
 import numpy as np
 import torch
 import tyro
+from jaxtyping import Bool, Float
+from torch import Tensor
 
 from bdmm.body.camera import project
 from bdmm.body.model import SkinnedBody, load_body
@@ -26,9 +29,9 @@ from bdmm.body.rasterize import rasterize
 from bdmm.media.video_reader import VideoReader
 from bdmm.perception import body_fit
 from bdmm.perception.mediapipe_pose import detect_clip
-from bdmm.perception.pose import Detection
-from bdmm.perception.silhouette import overlap
+from bdmm.perception.pose import Detection, Silhouette
 from bdmm.records import Motion
+from bdmm.shapes import Faces
 
 SHEET_FRAMES = 8
 SHEET_HEIGHT = 320
@@ -101,6 +104,28 @@ def silhouette_iou(motion: Motion, detection: Detection, body: SkinnedBody) -> f
     vertices = body.vertices(motion.shape, motion.rotations[frames])
     vertices = project(vertices, motion.scale[frames], motion.translation[frames])
     return float(overlap(vertices, body.faces, chosen).mean())
+
+
+def overlap(
+    vertices: Float[Tensor, "m v 3"], faces: Faces, silhouettes: Sequence[Silhouette]
+) -> Float[Tensor, "m"]:
+    """Return intersection over union of the drawn body and each silhouette.
+
+    Args:
+        vertices: projected vertices (x, y, depth) in pixels of the frame.
+    """
+    scores = []
+    for points, one in zip(vertices, silhouettes, strict=True):
+        flat = one.to_crop(points[:, :2])
+        there = torch.cat((flat, points[:, 2:] * one.scale), dim=-1)[None]
+        height, width = one.foreground.shape[1:]
+        drawn = rasterize(there, faces, (height, width)).face[0] >= 0
+        scores.append(_intersection_over_union(drawn, one.foreground[0] > 0.5))
+    return torch.stack(scores)
+
+
+def _intersection_over_union(one: Bool[Tensor, "h w"], other: Bool[Tensor, "h w"]) -> Tensor:
+    return (one & other).sum() / (one | other).sum().clamp_min(1)
 
 
 def jitter(motion: Motion, body: SkinnedBody) -> float:

@@ -19,6 +19,7 @@ garment, a place and a move.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -36,7 +37,7 @@ from bdmm_synth.people.random_person import random_person
 from bdmm_synth.people.shoes import SOLE
 from bdmm_synth.places.place import random_place
 from bdmm_synth.render.renderer import Renderer
-from bdmm_synth.render.truth import BodyTruth, Trace, TrueFlow, find_body, trace, true_flow
+from bdmm_synth.render.truth import BodyTruth, TrueFlow, find_body, trace, true_flow
 
 Moves = Callable[[Rig, np.random.Generator, int, Fraction], tuple[np.ndarray, np.ndarray]]
 """(rig, random, frames, fps) -> local rotations and pelvis as `moves.rig.perform` gives them."""
@@ -82,23 +83,15 @@ class RenderedClip:
             pinhole camera best.
         keypoints: ``t 29 3`` `records.KEYPOINT_NAMES`: x and y in pixels as the pinhole camera
             sees them, and 1 where the point is in the frame and not occluded, else 0.
+        flow: returns the exact flow of all rendered surfaces from every frame to a source frame,
+            which is given by its index; negative ones count from the end.
     """
 
     frames_uint8: np.ndarray
     foregrounds: np.ndarray
     motion: Motion
     keypoints: Tensor
-    _renderer: Renderer = field(repr=False)
-    _traces: list[Trace] = field(repr=False)
-
-    def flow(self, source: int) -> TrueFlow:
-        """Return the exact flow of all rendered surfaces from every frame to a source frame.
-
-        Args:
-            source: index of the source frame; negative ones count from the end.
-        """
-        model = self._renderer.model
-        return true_flow(model, self._traces, self.motion.size, source)
+    flow: Callable[[int], TrueFlow] = field(repr=False)
 
 
 def render_clip(request: ClipRequest, body: AnnyBody) -> RenderedClip:
@@ -170,7 +163,8 @@ def render_motion(
     truth = find_body(figure.body, figure.shape, rotations, pelvis, renderer.camera, drawn)
     motion = _motion(person, rotations, truth, size, request.fps)
     keypoints = torch.from_numpy(truth.keypoints).float()
-    return RenderedClip(frames, foregrounds, motion, keypoints, renderer, traces)
+    flow = partial(true_flow, renderer.model, traces, size)
+    return RenderedClip(frames, foregrounds, motion, keypoints, flow)
 
 
 def _motion(

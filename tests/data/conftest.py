@@ -1,7 +1,7 @@
 """A small made-up rendered clip, and the prepared clip made of it."""
 
-from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,27 +15,19 @@ from bdmm.conditioning import body_keypoints
 from bdmm.data.clip_store import PreparedClip
 from bdmm.data.synth import SynthOptions, store_rendered
 from bdmm.records import BONE_NAMES, Motion
+from bdmm_synth.clip import RenderedClip
 from bdmm_synth.render.truth import TrueFlow
 
 SIDE, COUNT = 96, 20
 
 
-@dataclass(frozen=True)
-class SlidingPerson:
-    """A person, each bone of another colour, who slides a pixel to the right in every frame."""
-
-    frames_uint8: np.ndarray
-    foregrounds: np.ndarray
-    motion: Motion
-    keypoints: torch.Tensor
-
-    def flow(self, source: int) -> TrueFlow:
-        person = torch.from_numpy(self.foregrounds > 127)
-        shift = source - torch.arange(float(len(person)))
-        flow = torch.full((*person.shape, 2), torch.nan)
-        flow[..., 0] = torch.where(person, shift[:, None, None], torch.nan)
-        flow[..., 1] = torch.where(person, 0.0, torch.nan)
-        return TrueFlow(flow, person)
+def sliding_flow(foregrounds: np.ndarray, source: int) -> TrueFlow:
+    person = torch.from_numpy(foregrounds > 127)
+    shift = source - torch.arange(float(len(person)))
+    flow = torch.full((*person.shape, 2), torch.nan)
+    flow[..., 0] = torch.where(person, shift[:, None, None], torch.nan)
+    flow[..., 1] = torch.where(person, 0.0, torch.nan)
+    return TrueFlow(flow, person)
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +36,8 @@ def body() -> AnnyBody:
 
 
 @pytest.fixture(scope="session")
-def sliding(body: AnnyBody) -> SlidingPerson:
+def sliding(body: AnnyBody) -> RenderedClip:
+    """A person, each bone of another colour, who slides a pixel to the right in every frame."""
     motion = Motion(
         rotations=torch.eye(3).expand(COUNT, len(BONE_NAMES), 3, 3).clone(),
         scale=torch.full((COUNT,), 42.0),
@@ -63,9 +56,9 @@ def sliding(body: AnnyBody) -> SlidingPerson:
     ramp = np.linspace(90, 160, SIDE)[None, None, :, None].repeat(3, 3)
     person = (face >= 0).numpy()
     frames = np.where(person[..., None], colours[bones.numpy()], ramp).astype(np.uint8)
-    return SlidingPerson(
-        frames, person.astype(np.uint8) * 255, motion, body_keypoints(body, motion)
-    )
+    foregrounds = person.astype(np.uint8) * 255
+    flow = partial(sliding_flow, foregrounds)
+    return RenderedClip(frames, foregrounds, motion, body_keypoints(body, motion), flow)
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +69,7 @@ def options() -> SynthOptions:
 @pytest.fixture(scope="session")
 def clip_folder(
     tmp_path_factory: pytest.TempPathFactory,
-    sliding: SlidingPerson,
+    sliding: RenderedClip,
     body: AnnyBody,
     options: SynthOptions,
 ) -> Path:

@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 import torch
 
-from bdmm.data.clip_background import sort_pictures
 from bdmm.data.clip_batch import Run
 from bdmm.data.clip_store import PreparedClip
 from bdmm.data.dataset_layouts import PrepareJob
@@ -183,7 +182,7 @@ def test_the_square_holds_keypoints_and_silhouettes() -> None:
     assert side == pytest.approx(1.15 * 140, abs=2)
     assert (left + side / 2, top + side / 2) == pytest.approx((220, 150), abs=1)
     assert person_crop(replace(marks, size=(150, 100)), [outline]) == whole_frame((150, 100))
-    laid = outline.on((190, 60), 1.0, (80, 80))
+    laid = outline.on((190.0, 60.0), 1.0, (80, 80))
     rows, columns = np.nonzero(laid > 0.5)
     assert (rows.min(), rows.max() + 1, columns.min(), columns.max() + 1) == (20, 60, 10, 20)
 
@@ -237,14 +236,6 @@ def test_killed_in_the_middle_and_started_again(dance, tmp_path: Path) -> None:
 
 def test_a_job_knows_its_name() -> None:
     assert PrepareJob("a", "videos", "train", Path("a.mp4")).name == "a"
-
-
-@pytest.mark.parametrize("count", [1, 2, 3, 5, 8, 11, 16])
-def test_pictures_are_sorted_pixel_by_pixel(count: int) -> None:
-    table = np.random.default_rng(count).integers(0, 257, (count, 6, 5, 3)).astype(np.int16)
-    expected = np.sort(table, axis=0)
-    sort_pictures(table)
-    assert np.array_equal(table, expected)
 
 
 @pytest.mark.slow

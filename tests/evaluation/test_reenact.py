@@ -1,6 +1,6 @@
 """A clip plays photo, driver and truth; every renderer is asked for the same frames."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,18 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from bdmm.body.source_geometry import SourceGeometry
 from bdmm.data.clip_store import PreparedClip
 from bdmm.errors import InputError
 from bdmm.evaluation.config import EvalConfig
 from bdmm.evaluation.jobs.reenactment import Reenactment
 from bdmm.evaluation.systems import Copy, list_systems, open_system, split_name, weights_hash
 from bdmm.inference.person_box import Box
-from bdmm.inference.render import Rendered
+from bdmm.inference.render import Rendered, Scene
 from bdmm.media.pixels import to_pictures
 from bdmm.network.weights import FILE_NAME
-from bdmm.records import Conditions, PixelState, Source
-from bdmm.shapes import Frames
+from bdmm.records import Conditions, PixelState
 
 
 class Watching(Copy):
@@ -30,16 +28,10 @@ class Watching(Copy):
         self.seen: list[Conditions] = []
         self.value = value
 
-    def render(
-        self,
-        source: Source,
-        geometry: SourceGeometry,
-        windows: Iterable[Conditions],
-        backgrounds: Iterable[Frames] | None = None,
-    ) -> Iterator[Rendered]:
-        for conditions in windows:
+    def render(self, scene: Scene) -> Iterator[Rendered]:
+        for conditions in scene.windows:
             self.seen.append(conditions)
-            frames = source.image.expand(conditions.frame_count, -1, -1, -1) + self.value
+            frames = scene.source.image.expand(conditions.frame_count, -1, -1, -1) + self.value
             yield Rendered(frames, conditions, Box.whole(conditions.size))
 
 

@@ -132,7 +132,7 @@ def test_a_folder_that_does_not_exist_is_said(tmp_path: Path) -> None:
 
 def test_a_path_below_a_file_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(InputError, match="cannot be written"):
+    with pytest.raises(InputError, match="could not be written"):
         save_motion(tmp_path / "file" / "a.motion", _motion())
 
 

@@ -1,7 +1,9 @@
 """People of known pose, as an estimator would see them."""
 
+import sys
 from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 import torch
@@ -21,6 +23,19 @@ RATE = Fraction(25)
 @pytest.fixture(scope="session")
 def body() -> AnnyBody:
     return load_body()
+
+
+@pytest.fixture(scope="session")
+def overlap() -> Callable[..., Tensor]:
+    """Return the measuring tool's intersection over union of bodies and silhouettes."""
+    tools = str(Path(__file__).resolve().parents[2] / "tools")
+    sys.path.insert(0, tools)
+    try:
+        from measure_fit import overlap
+
+        return overlap
+    finally:
+        sys.path.remove(tools)
 
 
 @pytest.fixture

@@ -10,8 +10,17 @@ from bdmm.errors import InputError
 from bdmm.perception import body_fit
 from bdmm.perception.body_fit import chunk_bounds, fit_motion, fit_photo, keypoint_errors
 from bdmm.perception.pose import PointTrack
-from bdmm.perception.silhouette import overlap
 from bdmm.records import Motion
+
+
+@pytest.fixture
+def cover(overlap):
+    def mean(body, motion, silhouettes) -> float:
+        points = body.vertices(motion.shape, motion.rotations)
+        vertices = project(points, motion.scale, motion.translation)
+        return float(overlap(vertices, body.faces, silhouettes).mean())
+
+    return mean
 
 
 def _mean_error(body, fitted: Motion, true: Motion) -> float:
@@ -44,13 +53,13 @@ def test_a_clean_motion_is_recovered(body, make_motion, see, turn):
 
 
 @pytest.mark.slow
-def test_silhouettes_tell_the_shape(body, make_motion, see, outline):
+def test_silhouettes_tell_the_shape(body, make_motion, see, outline, cover):
     true = make_motion(frames=12)
     true = dataclasses.replace(true, shape=1.2 * torch.randn(body.shape_size))
     without = fit_motion(see(true, noise=1.0), body)
     fitted = fit_motion(see(true, noise=1.0), body, outline(true))
-    assert _overlap(body, fitted, outline(true)) > 0.9
-    assert _overlap(body, fitted, outline(true)) > _overlap(body, without, outline(true))
+    assert cover(body, fitted, outline(true)) > 0.9
+    assert cover(body, fitted, outline(true)) > cover(body, without, outline(true))
 
 
 def test_noise_is_calmed(body, make_motion, see):
@@ -100,12 +109,12 @@ def test_a_person_without_depth_is_lifted(body, make_motion, see):
     assert _mean_angle(fitted, true, LARGE_BONES) < 25
 
 
-def test_a_photo_is_fitted_to_its_outline(body, make_motion, see, outline):
+def test_a_photo_is_fitted_to_its_outline(body, make_motion, see, outline, cover):
     true = make_motion(frames=1, turn=0.4)
     fitted = fit_photo(see(true, noise=0.5), body, outline(true))
     assert len(fitted) == 1
     assert keypoint_errors(fitted, see(true), body).nanmean() < 1.5
-    assert _overlap(body, fitted, outline(true)) > 0.93
+    assert cover(body, fitted, outline(true)) > 0.93
 
 
 @pytest.mark.slow
@@ -145,12 +154,6 @@ def test_chunks_cover_every_frame(count):
 def test_one_frame_is_a_clip(body, make_motion, see):
     true = make_motion(frames=1)
     assert _mean_error(body, fit_motion(see(true), body), true) < 4
-
-
-def _overlap(body, motion, silhouettes) -> float:
-    points = body.vertices(motion.shape, motion.rotations)
-    vertices = project(points, motion.scale, motion.translation)
-    return float(overlap(vertices, body.faces, silhouettes).mean())
 
 
 def _acceleration(body, motion) -> float:

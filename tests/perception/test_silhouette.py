@@ -4,7 +4,7 @@ import torch
 from bdmm.body.camera import project
 from bdmm.body.rotations import axis_angle_to_matrix
 from bdmm.perception.pose import PackedSilhouettes, Silhouette
-from bdmm.perception.silhouette import SilhouetteTerm, geman_mcclure, overlap, spread_vertices
+from bdmm.perception.silhouette import SilhouetteTerm, geman_mcclure, spread_vertices
 
 
 def _flat(body, motion, watched):
@@ -53,7 +53,7 @@ def test_fade_is_square_near_and_flat_far():
     assert far == pytest.approx(100, rel=1e-3)
 
 
-def test_a_body_fills_its_own_drawing(body, make_motion, outline):
+def test_a_body_fills_its_own_drawing(body, make_motion, outline, overlap):
     motion = make_motion(frames=2)
     points = body.vertices(motion.shape, motion.rotations)
     vertices = project(points, motion.scale, motion.translation)
@@ -64,7 +64,7 @@ def test_a_body_fills_its_own_drawing(body, make_motion, outline):
     assert (overlap(away, body.faces, outline(motion)) < 0.05).all()
 
 
-def test_overlap_sees_a_cutting_as_the_whole(body, make_motion, outline):
+def test_overlap_sees_a_cutting_as_the_whole(body, make_motion, outline, overlap):
     motion = make_motion(frames=1)
     points = body.vertices(motion.shape, motion.rotations)
     vertices = project(points, motion.scale, motion.translation)

@@ -86,7 +86,7 @@ def test_a_full_disk_leaves_the_previous_one(tmp_path: Path) -> None:
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
     try:
-        with pytest.raises(InputError, match=r"00000003.safetensors cannot be written"):
+        with pytest.raises(InputError, match=r"00000003.safetensors could not be written"):
             save_checkpoint(tmp_path, _checkpoint(3, size=100_000))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

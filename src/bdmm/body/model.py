@@ -1,7 +1,7 @@
 """The person as geometry: a mesh on 24 bones that shape components and rotations move."""
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
 
@@ -175,8 +175,9 @@ SHAPE_SIZES = {"anny24": 20}
 """Shape components of the shipped bodies."""
 
 
+@cache
 def load_body(name: str = "anny24") -> AnnyBody:
-    """Return a shipped body, on the CPU in float32.
+    """Return a shipped body, on the CPU in float32; it is read once and shared.
 
     Raises:
         InputError: there is no such body.

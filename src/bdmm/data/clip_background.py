@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from jaxtyping import Int16, UInt8
+from jaxtyping import UInt8
 
 from bdmm.media.image import Picture
 from bdmm.perception.background import remove_person
@@ -31,28 +31,9 @@ def median_background(
     person = np.stack([cv2.dilate(one, disc) > 40 for one in foregrounds])
     table = np.stack(pictures).astype(np.int16)
     table[person] = _GONE
-    sort_pictures(table)
+    table.sort(axis=0)
     seen = (~person).sum(axis=0)
     middle = np.maximum(seen - 1, 0)[None, :, :, None] // 2
     median = np.take_along_axis(table, middle, axis=0)[0].clip(0, 255).astype(np.uint8)
     hole = (seen == 0).astype(np.float32)
     return remove_person(median, hole, rim=1 / side)
-
-
-def sort_pictures(table: Int16[np.ndarray, "n h w 3"]) -> None:
-    """Sort each pixel's values over pictures, in place: Batcher's network on whole pictures.
-
-    Fifty times as fast as sorting pixel by pixel.
-    """
-    count, run = len(table), 1
-    while run < count:
-        step = run
-        while step:
-            for start in range(step % run, count - step, 2 * step):
-                for low in range(start, min(start + step, count - step)):
-                    if low // (2 * run) == (low + step) // (2 * run):
-                        least = np.minimum(table[low], table[low + step])
-                        np.maximum(table[low], table[low + step], out=table[low + step])
-                        table[low] = least
-            step //= 2
-        run *= 2

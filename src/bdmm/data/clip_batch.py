@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from bdmm.data.clip_store import PreparedClip
 from bdmm.errors import InputError
 from bdmm.files.names import is_file_name, remove_inside
-from bdmm.files.output_file import appearing, check_folder, locked, sweep, writing
+from bdmm.files.output_file import check_folder, locked, sweep, write_whole, writing
 from bdmm.files.outside import TEXT, read_json
 from bdmm.files.worker_pool import run_jobs
 
@@ -208,5 +208,4 @@ def _report(
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
-    with appearing(path) as part, writing(path):
-        part.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    write_whole(path, json.dumps(content, indent=1, sort_keys=True) + "\n")

@@ -3,13 +3,13 @@
 import hashlib
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
-from functools import cache, partial
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
-from bdmm.body.model import AnnyBody, load_body
+from bdmm.body.model import load_body
 from bdmm.data.cached_sources import MAX_SOURCES, choose_sources, plan_errors
 from bdmm.data.clip_batch import CLIPS, PREVIEWS, BatchReport, Run, run_batch
 from bdmm.data.clip_store import Origin
@@ -122,7 +122,7 @@ def prepare_clip(job: PrepareJob, options: PrepareOptions, folder: Path) -> None
     Raises:
         InputError: the video is damaged, too short, or shows nobody; or the disk is full.
     """
-    body = _body()
+    body = load_body()
     side = max(DETAIL, 2 * options.size)
     raw = open_raw_clip(job.media, side, options.fps, options.folder_fps, options.max_minutes)
     if len(raw) < SHORTEST:
@@ -147,7 +147,7 @@ def prepare_clip(job: PrepareJob, options: PrepareOptions, folder: Path) -> None
 
 def _fitted(job: PrepareJob, raw: RawClip, detection: Detection, options: PrepareOptions) -> Motion:
     """Return the motion in pixels of the raw clip: fitted, or from files next to it."""
-    body = _body()
+    body = load_body()
     if options.given_poses and job.smpl is not None:
         motion = read_smpl_motion(job.smpl, body, raw.fps)
         _require_as_many(job, job.smpl, len(motion), len(raw))
@@ -175,8 +175,3 @@ def _require_trust(job: PrepareJob, motion: Motion) -> None:
             f"In {flagged} of the {len(motion)} frames of {job.media} no pose can be trusted: "
             "leave the video out or cut it."
         )
-
-
-@cache
-def _body() -> AnnyBody:
-    return load_body()

@@ -6,14 +6,13 @@ The only module that knows `bdmm_synth`.
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
-from functools import cache, partial
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from bdmm.body.model import AnnyBody, load_body
 from bdmm.data.cached_sources import MAX_SOURCES, choose_sources, plan_errors
@@ -23,10 +22,10 @@ from bdmm.data.clip_writer import NewClip, Truth, write_clip
 from bdmm.data.quantisation import Quantisation
 from bdmm.data.warp_codec import RUN, Warps, pack_run, to_grid
 from bdmm.errors import InputError
-from bdmm.records import Motion, PixelState
+from bdmm.records import PixelState
 from bdmm_synth.bvh.recording import load_bvh
 from bdmm_synth.bvh.retarget import excerpt
-from bdmm_synth.clip import ClipRequest, Moves, render_clip
+from bdmm_synth.clip import ClipRequest, Moves, RenderedClip, render_clip
 from bdmm_synth.motion.rig import Rig
 from bdmm_synth.render.truth import TrueFlow
 
@@ -84,35 +83,6 @@ class SynthJob:
     number: int
 
 
-@runtime_checkable
-class Rendered(Protocol):
-    """A rendered clip; see `bdmm_synth.clip.RenderedClip`."""
-
-    @property
-    def frames_uint8(self) -> np.ndarray:
-        """``t h w 3``."""
-        ...
-
-    @property
-    def foregrounds(self) -> np.ndarray:
-        """``t h w`` 0..255."""
-        ...
-
-    @property
-    def motion(self) -> Motion:
-        """The true motion."""
-        ...
-
-    @property
-    def keypoints(self) -> Tensor:
-        """``t 29 3`` keypoints as the camera sees them."""
-        ...
-
-    def flow(self, source: int) -> TrueFlow:
-        """Return the exact flow onto a source frame."""
-        ...
-
-
 def synthesise(options: SynthOptions, run: Run) -> BatchReport:
     """Render clips in several processes into a folder; finished clips are skipped.
 
@@ -146,7 +116,7 @@ def make_clip(job: SynthJob, options: SynthOptions, folder: Path) -> None:
     if options.bvh and random.random() < 0.5:
         path = options.bvh[int(random.integers(len(options.bvh)))]
         request = replace(request, motion=recorded_moves(path))
-    body = _body()
+    body = load_body()
     preview = folder / PREVIEWS / f"{job.name}.jpg" if job.number < PREVIEWED else None
     rendered = render_clip(request, body)
     store_rendered(folder / CLIPS / job.name, rendered, body, options, random, preview)
@@ -154,7 +124,7 @@ def make_clip(job: SynthJob, options: SynthOptions, folder: Path) -> None:
 
 def store_rendered(
     folder: Path,
-    clip: Rendered,
+    clip: RenderedClip,
     body: AnnyBody,
     options: SynthOptions,
     random: np.random.Generator,
@@ -180,7 +150,7 @@ def store_rendered(
     write_clip(folder, stored, zip(clip.frames_uint8, people, strict=True), body, random, preview)
 
 
-def _exact_blocks(clip: Rendered, source: int) -> list[bytes]:
+def _exact_blocks(clip: RenderedClip, source: int) -> list[bytes]:
     flow = clip.flow(source)
     starts = range(0, len(flow.flow), RUN)
     runs = [TrueFlow(flow.flow[i : i + RUN], flow.visible[i : i + RUN]) for i in starts]
@@ -222,11 +192,6 @@ def find_bvh(folder: Path) -> Sequence[Path]:
     if not found:
         raise InputError(f"{folder} holds no .bvh files.")
     return found
-
-
-@cache
-def _body() -> AnnyBody:
-    return load_body()
 
 
 def _within(what: str, value: int, least: int, most: int) -> None:

@@ -173,6 +173,19 @@ def locked(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
+def write_whole(path: Path, content: bytes | str) -> None:
+    """Write a file; it appears whole or not at all.
+
+    Args:
+        content: bytes, or a text that is written as UTF-8.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    with appearing(path) as part, writing(path):
+        part.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Turn the system's errors while a file is written into one sentence.

@@ -4,18 +4,18 @@ Reads safetensors, and PyTorch's ``.pth`` through its restricted unpickler, whic
 plain containers and refuses everything else.
 """
 
-import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import io
+from collections.abc import Mapping
 from pathlib import Path
 from zipfile import ZipFile
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import safe_open
+from safetensors.torch import save
 from torch import Tensor
 
 from bdmm.errors import InputError
+from bdmm.files.output_file import write_whole
 from bdmm.files.outside import WEIGHTS, reading
 
 Shape = tuple[int, ...]
@@ -72,8 +72,7 @@ def write_safetensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[
         InputError: the path cannot be written.
     """
     ready = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    with _appearing(path) as part:
-        save_file(ready, part, metadata)
+    write_whole(path, save(ready, metadata))
 
 
 def write_pth(path: Path, tensors: Mapping[str, Tensor]) -> None:
@@ -82,8 +81,9 @@ def write_pth(path: Path, tensors: Mapping[str, Tensor]) -> None:
     Raises:
         InputError: the path cannot be written.
     """
-    with _appearing(path) as part:
-        torch.save({name: value.detach().cpu() for name, value in tensors.items()}, part)
+    content = io.BytesIO()
+    torch.save({name: value.detach().cpu() for name, value in tensors.items()}, content)
+    write_whole(path, content.getvalue())
 
 
 def check_tensors(path: Path, tensors: Mapping[str, Tensor], shapes: Mapping[str, Shape]) -> None:
@@ -111,22 +111,6 @@ def check_tensors(path: Path, tensors: Mapping[str, Tensor], shapes: Mapping[str
             raise InputError(f"In {path} the tensor {name!r} does not hold real numbers.")
         if not bool(tensor.isfinite().all()):
             raise InputError(f"In {path} the tensor {name!r} holds values that are not finite.")
-
-
-@contextmanager
-def _appearing(path: Path) -> Iterator[Path]:
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        part.touch()
-        mode = part.stat().st_mode
-        yield part
-        part.chmod(mode)  # safetensors hides what it writes from everybody else
-        part.replace(path)
-    except (OSError, RuntimeError, SafetensorError) as error:  # torch says a full disk by Runtime-
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{path} cannot be written: {reason}.") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _check_archive(path: Path) -> None:

@@ -10,9 +10,9 @@ import torch
 from bdmm.body.model import load_body
 from bdmm.errors import Progress
 from bdmm.inference.driving import KeptFrames
-from bdmm.inference.overlay import draw_body, draw_keypoints, mark_flagged, tint_foreground
 from bdmm.inference.source_view import DETAIL, SIZES, bounded, check_photo
 from bdmm.media.image import Picture, picture_size, read_image
+from bdmm.media.overlay import draw_body, draw_keypoints, mark_flagged, tint_foreground
 from bdmm.perception.mediapipe_pose import detect_photo
 from bdmm.perception.pose import Detection
 from bdmm.perception.source import prepare_source
@@ -67,7 +67,7 @@ def inspect_video(
         frame = bounded(frame, SIDE)
         left = frame
         if i in silhouettes:
-            seen = silhouettes[i].on((0, 0), 1 / factor, picture_size(frame))
+            seen = silhouettes[i].on((0.0, 0.0), 1 / factor, picture_size(frame))
             left = tint_foreground(left, torch.from_numpy(seen))
         left = draw_keypoints(left, keypoints[i])
         right = draw_body(frame, scaled[i : i + 1], body)

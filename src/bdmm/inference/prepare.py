@@ -16,9 +16,9 @@ from bdmm.body.retarget import Root, retarget
 from bdmm.data.clip_store import PreparedClip
 from bdmm.errors import InputError, Progress, no_progress
 from bdmm.inference.driving import DrivingOptions, Sound, open_driver
-from bdmm.inference.overlay import draw_body
 from bdmm.inference.source_view import SourceView, View, check_size, open_source
 from bdmm.media.image import IMAGE_SUFFIXES, Picture, picture_size, read_image, resize_image
+from bdmm.media.overlay import draw_body
 from bdmm.media.panels import contain
 from bdmm.media.pixels import to_pictures
 from bdmm.media.video_reader import VideoReader

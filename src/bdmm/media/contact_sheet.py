@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bdmm.media.image import Picture, resize_image
+from bdmm.media.image import Picture
+from bdmm.media.panels import contain, mosaic
 
-_GAP = 4
 _WHITE = 255
 
 
@@ -44,22 +44,11 @@ def tile(pictures: Sequence[Picture]) -> Picture:
         pictures: at least one, of any sizes.
     """
     height = pictures[-1].shape[0]
-    scaled = [_at_height(picture, height) for picture in pictures]
-    width = max(picture.shape[1] for picture in scaled)
-    columns = _columns(len(scaled), width / height)
-    rows = math.ceil(len(scaled) / columns)
-    step_y, step_x = height + _GAP, width + _GAP
-    sheet = np.full((rows * step_y + _GAP, columns * step_x + _GAP, 3), _WHITE, np.uint8)
-    for i, picture in enumerate(scaled):
-        top, left = _GAP + i // columns * step_y, _GAP + i % columns * step_x
-        left += (width - picture.shape[1]) // 2
-        sheet[top : top + height, left : left + picture.shape[1]] = picture
-    return sheet
-
-
-def _at_height(picture: Picture, height: int) -> Picture:
-    width = max(round(picture.shape[1] * height / picture.shape[0]), 1)
-    return resize_image(picture, (height, width))
+    width = max(max(round(one.shape[1] * height / one.shape[0]), 1) for one in pictures)
+    columns = _columns(len(pictures), width / height)
+    cells = [contain(one, (height, width)) for one in pictures]
+    cells += [np.full_like(cells[0], _WHITE)] * (-len(cells) % columns)
+    return mosaic([cells[i : i + columns] for i in range(0, len(cells), columns)])
 
 
 def _columns(count: int, aspect: float) -> int:

@@ -18,11 +18,9 @@ Packed: as 16-bit integers, second differences over time (bodies accelerate gent
 small), zigzag coded, low bytes before high bytes, deflated.
 """
 
-import contextlib
 import json
 import math
 import re
-import secrets
 import zlib
 from fractions import Fraction
 from importlib.resources import as_file, files
@@ -39,6 +37,7 @@ from torch import Tensor
 from bdmm.body.model import SHAPE_SIZES
 from bdmm.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from bdmm.errors import InputError
+from bdmm.files.output_file import write_whole
 from bdmm.files.outside import MOTION, reading
 from bdmm.records import BONE_NAMES, Motion
 from bdmm.shapes import Rotations
@@ -82,17 +81,7 @@ def save_motion(path: str | Path, motion: Motion) -> None:
             f"The motion of {len(motion)} frames is too long for {path}: "
             f"a motion file holds up to {MAX_FRAMES}."
         )
-    contents = _encode(motion)
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        part.write_bytes(contents)
-        part.replace(path)
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise InputError(f"The motion cannot be written to {path}: {reason}.") from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
+    write_whole(path, _encode(motion))
 
 
 def load_motion(path: str | Path) -> Motion:

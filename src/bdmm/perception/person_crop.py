@@ -108,7 +108,7 @@ class CroppedClip:
         square = cut_out(picture, (left, top), (side, side), size)
         if number not in self._silhouettes:
             return square, np.zeros(size, np.uint8)
-        rough = self._silhouettes[number].on((left, top), side / self.size, size)
+        rough = self._silhouettes[number].on((float(left), float(top)), side / self.size, size)
         return square, refine_foreground(rough, square)
 
 

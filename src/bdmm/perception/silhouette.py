@@ -1,4 +1,4 @@
-"""The person's silhouette: a differentiable penalty on a body, overlap, a cleaned foreground."""
+"""The person's silhouette: a differentiable penalty on a body, a cleaned foreground."""
 
 from collections.abc import Sequence
 
@@ -8,10 +8,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from bdmm.body.rasterize import rasterize
 from bdmm.kernels.warp import warp
 from bdmm.perception.pose import Silhouette
-from bdmm.shapes import Faces
 
 CONTOUR_POINTS = 160
 """One for every two to three pixels of the outline of a person 160 pixels tall."""
@@ -92,28 +90,6 @@ class SilhouetteTerm:
 def geman_mcclure(squared: Float[Tensor, "*b"], sigma: float) -> Float[Tensor, "*b"]:
     """Return Geman and McClure's robust loss of squared residuals: ``r^2 s^2 / (r^2 + s^2)``."""
     return squared / (1 + squared / sigma**2)
-
-
-def overlap(
-    vertices: Float[Tensor, "m v 3"], faces: Faces, silhouettes: Sequence[Silhouette]
-) -> Float[Tensor, "m"]:
-    """Return intersection over union of the drawn body and each silhouette.
-
-    Args:
-        vertices: projected vertices (x, y, depth) in pixels of the frame.
-    """
-    scores = []
-    for points, one in zip(vertices, silhouettes, strict=True):
-        flat = one.to_crop(points[:, :2])
-        there = torch.cat((flat, points[:, 2:] * one.scale), dim=-1)[None]
-        height, width = one.foreground.shape[1:]
-        drawn = rasterize(there, faces, (height, width)).face[0] >= 0
-        scores.append(_intersection_over_union(drawn, one.foreground[0] > 0.5))
-    return torch.stack(scores)
-
-
-def _intersection_over_union(one: Bool[Tensor, "h w"], other: Bool[Tensor, "h w"]) -> Tensor:
-    return (one & other).sum() / (one | other).sum().clamp_min(1)
 
 
 def _contour(inside: np.ndarray) -> np.ndarray:

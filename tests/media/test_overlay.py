@@ -4,7 +4,7 @@ from fractions import Fraction
 import numpy as np
 import torch
 
-from bdmm.inference.overlay import (
+from bdmm.media.overlay import (
     ALARM,
     LEFT,
     RIGHT,
@@ -58,7 +58,7 @@ def test_a_silhouette_is_laid_onto_its_place():
     """A square of 40 frame pixels from (20, 10) on, kept at half the size."""
     cutting = torch.zeros(1, 20, 20)
     cutting[0, 5:15, 5:15] = 1
-    placed = Silhouette(0, cutting, (20.0, 10.0), 0.5).on((0, 0), 1.0, (100, 80))
+    placed = Silhouette(0, cutting, (20.0, 10.0), 0.5).on((0.0, 0.0), 1.0, (100, 80))
     expected = torch.zeros(100, 80)
     expected[20:40, 30:50] = 1
     assert np.array_equal(placed.round(), expected.numpy())
