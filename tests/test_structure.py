@@ -68,9 +68,6 @@ def test_public_functions_of_kernels_have_a_reference_twin() -> None:
     text = (PACKAGE / "kernels" / "modulated_deform_conv.py").read_text()
     names = {n.name for n in ast.parse(text).body if isinstance(n, ast.FunctionDef)}
     assert {"modulated_deform_conv", "modulated_deform_conv_ref"} <= names
-    text = (PACKAGE / "body" / "rasterize.py").read_text()
-    names = {n.name for n in ast.parse(text).body if isinstance(n, ast.FunctionDef)}
-    assert {"rasterize", "rasterize_ref"} <= names
 
 
 def test_readme_tree_equals_disk() -> None:

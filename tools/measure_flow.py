@@ -25,7 +25,7 @@ from torch import Tensor
 from bdmm.body.camera import project
 from bdmm.body.mesh_flow import mesh_flow, plane_turns
 from bdmm.body.model import AnnyBody, load_body
-from bdmm.body.rasterize import rasterize, rasterize_ref
+from bdmm.body.rasterize import rasterize
 from bdmm.body.rotations import axis_angle_to_matrix, chain
 from bdmm.body.source_geometry import prepare_geometry
 from bdmm.conditioning import condition
@@ -92,7 +92,6 @@ def print_speed(body: AnnyBody, frames: int = 12) -> None:
     turns = plane_turns(geometry.orientations, chain(motion.rotations), motion.scale / pose.scale)
     print(f"{motion.size[1]}x{motion.size[0]}, {len(faces)} faces, ms per frame:")
     report("rasterise, warp-lang", lambda: rasterize(vertices, faces, motion.size), frames)
-    report("rasterise, reference", lambda: rasterize_ref(vertices, faces, motion.size), frames)
     report(
         "mesh flow",
         lambda: [mesh_flow(geometry, rasters[t], turns[t : t + 1]) for t in range(frames)],

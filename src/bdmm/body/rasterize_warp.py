@@ -11,7 +11,7 @@ import warp as wp
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from bdmm.body.fixed_point import EMPTY, MAX_XY, MAX_Z, XY_STEPS, Z_STEPS
+from bdmm.body.rasterize import EMPTY, MAX_XY, MAX_Z, XY_STEPS, Z_STEPS
 from bdmm.body.warp_lang import start_warp
 
 start_warp()
