@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from bdmm.errors import InputError
+from bdmm.errors import InputError, require_within
 
 HEADS = ("rgb", "layers")
 """What a generator ends in."""
@@ -78,12 +78,9 @@ class NetworkConfig:
                 raise InputError(f"The network's {name} is one of {known}, not {value!r:.40}.")
         if self.head == "layers" and self.feeds_back:
             raise InputError("A network with a head of layers has no frame to feed back.")
-        if not 0 <= self.tap_reach <= 64:
-            raise InputError(f"The taps' reach must be 0 to 64 pixels, not {self.tap_reach}.")
-        if not 1 <= self.tap_slowdown <= 1024:
-            raise InputError(f"The taps' slowdown must be 1 to 1024, not {self.tap_slowdown}.")
-        if not 1 <= self.window <= 64:
-            raise InputError(f"A window must have 1 to 64 frames, not {self.window}.")
+        require_within("taps' reach in pixels", self.tap_reach, 0, 64)
+        require_within("taps' slowdown", self.tap_slowdown, 1, 1024)
+        require_within("number of a window's frames", self.window, 1, 64)
         if self.joints < 1:
             raise InputError(f"The network needs at least one joint, not {self.joints}.")
         if len(self.widths) < 2 or min(self.widths) < 1:

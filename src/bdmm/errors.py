@@ -18,6 +18,30 @@ class InputError(ValueError):
     """
 
 
+Number = int | float
+
+
+def require_within(what: str, value: Number, least: Number, most: Number) -> None:
+    """Refuse a number out of range, or not a number.
+
+    Raises:
+        InputError: it is.
+    """
+    if not least <= value <= most:
+        shown = f"{value:g}" if isinstance(value, float) else value
+        raise InputError(f"The {what} is {shown}; it must lie between {least:g} and {most:g}.")
+
+
+def require_size(size: int, least: int, most: int) -> None:
+    """Refuse pixels of a side that are out of range or odd.
+
+    Raises:
+        InputError: they are.
+    """
+    if not least <= size <= most or size % 2:
+        raise InputError(f"The size is {size}; it must be an even number from {least} to {most}.")
+
+
 class TrainingDiverged(RuntimeError):  # noqa: N818, the word of the field
     """A loss or a gradient is not finite: no more can be learned from here.
 

@@ -94,7 +94,7 @@ def test_what_gives_no_motion(tmp_path):
         "bad.motion": "bad.motion is not a usable motion file",
         "bad.npz": "bad.npz is damaged",
         "empty": "empty holds no JSON files",
-        "nothing.mp4": "There is no file .*nothing.mp4 and no shipped motion",
+        "nothing.mp4": "There is no file and no shipped motion .*nothing.mp4",
     }.items():
         with pytest.raises(InputError, match=words):
             open_driver(tmp_path / name)

@@ -5,7 +5,6 @@ from bdmm.errors import InputError
 from bdmm.inference.source_view import (
     View,
     check_photo,
-    check_size,
     feather,
     paste,
     person_view,
@@ -127,4 +126,4 @@ def test_photos_and_sizes_that_cannot_work():
     check_photo(np.zeros((400, 100, 3), np.uint8), 256)
     for size in (0, -2, 62, 4096, 255):
         with pytest.raises(InputError, match=f"The size is {size}"):
-            check_size(size)
+            check_photo(np.zeros((400, 100, 3), np.uint8), size)

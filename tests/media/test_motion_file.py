@@ -119,7 +119,7 @@ def test_existing_file_survives_a_failed_write_and_nothing_is_left(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full_disk)
-    with pytest.raises(InputError, match=r"keep\.motion.*No space left"):
+    with pytest.raises(InputError, match=r"keep\.motion.*the disk is full"):
         save_motion(target, _motion())
     assert [file.name for file in tmp_path.iterdir()] == ["keep.motion"]
     assert target.read_bytes() == b"old"

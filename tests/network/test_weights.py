@@ -224,12 +224,12 @@ def test_a_failed_write_leaves_the_old_file(
 ) -> None:
     before = saved.read_bytes()
 
-    def full_disk(tensors: object, path: Path, metadata: object) -> None:
-        path.write_bytes(b"half")
+    def full_disk(self: Path, data: bytes) -> None:
+        self.open("wb").write(data[:4])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("bdmm.files.tensor_files.save_file", full_disk)
-    with pytest.raises(InputError, match="No space left"):
+    monkeypatch.setattr(Path, "write_bytes", full_disk)
+    with pytest.raises(InputError, match="the disk is full"):
         save_weights(saved, generator.state_dict(), SMALL)
     assert saved.read_bytes() == before
     assert [p.name for p in saved.parent.iterdir()] == [FILE_NAME]

@@ -16,7 +16,7 @@ from bdmm.data.clip_store import Origin
 from bdmm.data.clip_writer import NewClip, write_clip
 from bdmm.data.dataset_layouts import Listing, PrepareJob, list_clips
 from bdmm.data.raw_clip import RawClip, open_raw_clip, picture_files
-from bdmm.errors import InputError
+from bdmm.errors import InputError, require_size, require_within
 from bdmm.files.fingerprint import fingerprint
 from bdmm.media.video_reader import MAX_MINUTES
 from bdmm.perception.body_fit import fit_motion
@@ -64,18 +64,9 @@ class PrepareOptions:
 
     def __post_init__(self) -> None:
         """Refuse numbers out of range."""
-        if not SIZES[0] <= self.size <= SIZES[1] or self.size % 2:
-            raise InputError(
-                f"The size is {self.size}; it must be an even number from {SIZES[0]} to {SIZES[1]}."
-            )
-        if not 0 <= self.sources <= MAX_SOURCES:
-            raise InputError(
-                f"The number of sources is {self.sources}; it must lie between 0 and {MAX_SOURCES}."
-            )
-        if not 0 <= self.error <= LARGEST_ERROR:
-            raise InputError(
-                f"The error is {self.error:g} pixels; it must lie between 0 and {LARGEST_ERROR:g}."
-            )
+        require_size(self.size, *SIZES)
+        require_within("number of sources", self.sources, 0, MAX_SOURCES)
+        require_within("error in pixels", self.error, 0, LARGEST_ERROR)
 
 
 def choose_clips(source: Path, split: str | None = None, limit: int | None = None) -> Listing:

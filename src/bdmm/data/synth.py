@@ -21,12 +21,11 @@ from bdmm.data.clip_store import Origin
 from bdmm.data.clip_writer import NewClip, Truth, write_clip
 from bdmm.data.quantisation import Quantisation
 from bdmm.data.warp_codec import RUN, Warps, pack_run, to_grid
-from bdmm.errors import InputError
+from bdmm.errors import InputError, require_size, require_within
 from bdmm.records import PixelState
 from bdmm_synth.bvh.recording import load_bvh
 from bdmm_synth.bvh.retarget import excerpt
-from bdmm_synth.clip import ClipRequest, Moves, RenderedClip, render_clip
-from bdmm_synth.motion.rig import Rig
+from bdmm_synth.clip import ClipRequest, RenderedClip, render_clip
 from bdmm_synth.render.truth import TrueFlow
 
 Background = Literal["studio", "natural", "random"]
@@ -66,13 +65,11 @@ class SynthOptions:
 
     def __post_init__(self) -> None:
         """Refuse numbers out of range."""
-        _within("number of clips", self.clips, 1, 1_000_000)
-        _within("seed", self.seed, 0, MAX_SEED)
-        _within("size", self.size, 64, 1024)
-        if self.size % 2:
-            raise InputError(f"The size is {self.size}; it must be even.")
-        _within("number of frames", self.frames, 2, 10_000)
-        _within("number of sources", self.sources, 0, min(MAX_SOURCES, self.frames))
+        require_within("number of clips", self.clips, 1, 1_000_000)
+        require_within("seed", self.seed, 0, MAX_SEED)
+        require_size(self.size, 64, 1024)
+        require_within("number of frames", self.frames, 2, 10_000)
+        require_within("number of sources", self.sources, 0, min(MAX_SOURCES, self.frames))
 
 
 @dataclass(frozen=True)
@@ -90,7 +87,7 @@ def synthesise(options: SynthOptions, run: Run) -> BatchReport:
         InputError: a BVH file is damaged, or see `clip_batch.run_batch`.
     """
     for path in options.bvh:
-        recorded_moves(path)
+        load_bvh(path)
     recipe = asdict(options) | {
         "maker": "synth",
         "fps": str(options.fps),
@@ -115,7 +112,7 @@ def make_clip(job: SynthJob, options: SynthOptions, folder: Path) -> None:
     )
     if options.bvh and random.random() < 0.5:
         path = options.bvh[int(random.integers(len(options.bvh)))]
-        request = replace(request, motion=recorded_moves(path))
+        request = replace(request, motion=partial(excerpt, load_bvh(path)))
     body = load_body()
     preview = folder / PREVIEWS / f"{job.name}.jpg" if job.number < PREVIEWED else None
     rendered = render_clip(request, body)
@@ -166,22 +163,6 @@ def true_warps(flow: TrueFlow, source: int) -> Warps:
     return Warps(source, to_grid(flow.flow, (height, width)), state, torch.zeros_like(person))
 
 
-def recorded_moves(path: Path) -> Moves:
-    """Return the motion of a BVH file for any body.
-
-    Raises:
-        InputError: the file is damaged, or its joints are not known.
-    """
-    motion = load_bvh(path)
-
-    def moves(
-        rig: Rig, random: np.random.Generator, frames: int, fps: Fraction
-    ) -> tuple[np.ndarray, np.ndarray]:
-        return excerpt(motion, rig, random, frames, float(fps))
-
-    return moves
-
-
 def find_bvh(folder: Path) -> Sequence[Path]:
     """Return the BVH files of a folder, sorted.
 
@@ -192,8 +173,3 @@ def find_bvh(folder: Path) -> Sequence[Path]:
     if not found:
         raise InputError(f"{folder} holds no .bvh files.")
     return found
-
-
-def _within(what: str, value: int, least: int, most: int) -> None:
-    if not least <= value <= most:
-        raise InputError(f"The {what} is {value}; it must lie between {least} and {most}.")

@@ -7,10 +7,11 @@ from fractions import Fraction
 from pathlib import Path
 
 from bdmm.body.model import load_body
-from bdmm.errors import InputError, Notice, Progress, no_progress
+from bdmm.errors import InputError, Notice, Progress, no_progress, require_within
+from bdmm.files.array_file import SUFFIXES
 from bdmm.files.outside import KEYPOINTS, reading
 from bdmm.media.image import Picture
-from bdmm.media.motion_file import load_motion, load_shipped, shipped_motions
+from bdmm.media.motion_file import load_motion, load_shipped
 from bdmm.media.timeline import MAX_RATE
 from bdmm.media.video_reader import MAX_MINUTES, VideoReader
 from bdmm.perception.body_fit import fit_motion
@@ -33,7 +34,6 @@ SMOOTHEST = 30.0
 """Largest smoothing, a standard deviation in frames."""
 DEFAULT_RATE = Fraction(25)
 """Frames per second of drivers without a rate: folders of poses, SMPL parameters."""
-SMPL_SUFFIXES = (".npz", ".pkl")
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,7 @@ class DrivingOptions:
     max_minutes: float = MAX_MINUTES
 
     def __post_init__(self) -> None:
-        if not 0 <= self.smooth <= SMOOTHEST:
-            raise InputError(
-                f"The smoothing is {self.smooth:g}; it must lie between 0 and {SMOOTHEST:g}."
-            )
+        require_within("smoothing", self.smooth, 0, SMOOTHEST)
         if self.person is not None and self.person < 1:
             raise InputError(f"The person is {self.person}; people are counted from 1 on.")
         if not 0 < self.fps <= MAX_RATE:
@@ -114,13 +111,13 @@ def open_driver(
         return _known(driving)
     path = Path(driving)
     if not path.exists():
-        return _known(_shipped(str(driving)))
+        return _known(load_shipped(str(driving)))
     if path.suffix.lower() == ".motion":
         return _known(load_motion(path))
     if path.is_dir() and _holds_openpose(path):
         landmarks = read_openpose(path, options.fps, person=options.person)
         return Driver(lambda: _fitted(Detection(landmarks), options, progress))
-    if path.is_dir() or path.suffix.lower() in SMPL_SUFFIXES:
+    if path.is_dir() or path.suffix.lower() in SUFFIXES:
         return _known(read_smpl_motion(path, load_body(), options.fps))
     video = VideoDriver(path, options, progress)
     return Driver(video.motion, video.sound, video.frames)
@@ -206,15 +203,6 @@ class KeptFrames:
                 frames.append(frame)
             yield frame
         self._kept = frames
-
-
-def _shipped(name: str) -> Motion:
-    if name in shipped_motions():
-        return load_shipped(name)
-    raise InputError(
-        f"There is no file {name} and no shipped motion of that name; the shipped ones are "
-        f"{', '.join(shipped_motions())}."
-    )
 
 
 def _holds_openpose(folder: Path) -> bool:

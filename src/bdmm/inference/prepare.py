@@ -14,9 +14,9 @@ from PIL import ImageColor
 from bdmm.body.model import load_body
 from bdmm.body.retarget import Root, retarget
 from bdmm.data.clip_store import PreparedClip
-from bdmm.errors import InputError, Progress, no_progress
+from bdmm.errors import InputError, Progress, no_progress, require_size
 from bdmm.inference.driving import DrivingOptions, Sound, open_driver
-from bdmm.inference.source_view import SourceView, View, check_size, open_source
+from bdmm.inference.source_view import SIZES, SourceView, View, open_source
 from bdmm.media.image import IMAGE_SUFFIXES, Picture, picture_size, read_image, resize_image
 from bdmm.media.overlay import draw_body
 from bdmm.media.panels import contain
@@ -122,7 +122,7 @@ class InputOptions:
     driving: DrivingOptions = field(default_factory=DrivingOptions)
 
     def __post_init__(self) -> None:
-        check_size(self.size)
+        require_size(self.size, *SIZES)
         if self.root not in get_args(Root):
             raise InputError(
                 f"The root is {self.root!r}; it must be one of {', '.join(get_args(Root))}."

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float
 
-from bdmm.errors import InputError, Notice
+from bdmm.errors import InputError, Notice, require_size
 from bdmm.media.image import Picture, cut_out, picture_size, resize_image
 from bdmm.media.pixels import to_pictures
 from bdmm.perception.mediapipe_pose import detect_photo
@@ -166,7 +166,7 @@ def check_photo(photo: Picture, size: int) -> None:
         InputError: the photo is tiny or a strip, or the size is out of range.
     """
     height, width = photo.shape[:2]
-    check_size(size)
+    require_size(size, *SIZES)
     if min(height, width) < LEAST_SIDE:
         raise InputError(
             f"The photo has {width} x {height} pixels; a person needs at least {LEAST_SIDE} on the "
@@ -176,18 +176,6 @@ def check_photo(photo: Picture, size: int) -> None:
         raise InputError(
             f"The photo has {width} x {height} pixels; crop it, since the longer side may be at "
             f"most {WIDEST:g} times the shorter one."
-        )
-
-
-def check_size(size: int) -> None:
-    """Refuse a working resolution out of range.
-
-    Raises:
-        InputError: it is, or it is odd.
-    """
-    if not SIZES[0] <= size <= SIZES[1] or size % 2:
-        raise InputError(
-            f"The size is {size}; it must be an even number from {SIZES[0]} to {SIZES[1]}."
         )
 
 

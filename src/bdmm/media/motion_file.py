@@ -128,7 +128,9 @@ def check_shipped(name: str) -> None:
     """
     known = shipped_motions()
     if name not in known:
-        raise InputError(f"There is no shipped motion {name!r}; there are {', '.join(known)}.")
+        raise InputError(
+            f"There is no file and no shipped motion {name!r}; there are {', '.join(known)}."
+        )
 
 
 def load_shipped(name: str) -> Motion:
