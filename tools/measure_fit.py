@@ -116,7 +116,7 @@ def overlap(
     """
     scores = []
     for points, one in zip(vertices, silhouettes, strict=True):
-        flat = one.to_crop(points[:, :2])
+        flat = (points[:, :2] - torch.tensor(one.origin)) * one.scale
         there = torch.cat((flat, points[:, 2:] * one.scale), dim=-1)[None]
         height, width = one.foreground.shape[1:]
         drawn = rasterize(there, faces, (height, width)).face[0] >= 0

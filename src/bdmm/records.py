@@ -228,11 +228,6 @@ class Conditions:
         """(height, width) of the frames."""
         return self.state.shape[2], self.state.shape[3]
 
-    @property
-    def visible(self) -> Bool[Tensor, "b t h w"]:
-        """Where the target's body point can be seen in the source."""
-        return self.state == PixelState.VISIBLE
-
     def map(self, change: Callable[[Tensor], Tensor]) -> "Conditions":
         """Return conditions whose tensors are all changed by a function."""
         names = ("keypoints", "source_grid", "state", "fallback", "segment", "inpainted")

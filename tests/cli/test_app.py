@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 import bdmm as package
-from bdmm.cli.inspect import _runs
 from bdmm.cli.rates import as_rate
 from bdmm.errors import InputError
 
@@ -81,11 +80,6 @@ def test_unknown_options_and_values_end_with_2_and_a_hint(bdmm, arguments, words
     assert outcome.code == 2
     assert words in outcome.err
     assert "Traceback" not in outcome.err
-
-
-def test_frame_numbers_are_said_as_runs():
-    assert _runs([]) == ""
-    assert _runs([3, 7, 8, 9, 12]) == "3, 7 to 9, 12"
 
 
 def test_rates_are_meant_exactly():

@@ -11,7 +11,7 @@ from bdmm.body.rotations import axis_angle_to_matrix
 from bdmm.body.source_geometry import prepare_geometry
 from bdmm.conditioning import body_keypoints, condition
 from bdmm.data.cached_sources import choose_sources, perturb_fit
-from bdmm.data.clip_background import median_background
+from bdmm.data.clip_writer import median_background
 
 
 def test_sources_show_all_sides_of_a_person_who_turns(sliding) -> None:

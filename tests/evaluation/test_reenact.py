@@ -55,7 +55,7 @@ def test_every_frame_but_the_source_is_paired_with_its_true_one(clip: PreparedCl
 
 def test_all_frames_are_driven_by_their_own_motion(clip: PreparedClip, watched: Watching) -> None:
     assert [one.frame_count for one in watched.seen] == [6, 1]
-    visible = torch.cat([one.visible[0] for one in watched.seen])
+    visible = torch.cat([one.state[0] == PixelState.VISIBLE for one in watched.seen])
     people = clip.foregrounds()[:7, 0] > 0.5
     assert visible[people].float().mean() > 0.6
     assert not visible[~people].any()

@@ -196,7 +196,7 @@ def test_a_gif_of_a_high_rate_leaves_frames_out(tmp_path, fps):
     with pytest.warns(Notice, match="at most 100 frames per second"):
         write(tmp_path / "a.gif", ramp(24), Fraction(fps))
     reader = VideoReader(tmp_path / "a.gif")
-    assert float(reader.duration) == pytest.approx(24 / fps, abs=0.02)
+    assert float(reader.timeline.duration) == pytest.approx(24 / fps, abs=0.02)
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "webm"])

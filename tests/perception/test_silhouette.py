@@ -81,6 +81,5 @@ def test_packing_keeps_every_pixel():
         assert torch.equal(packed[-1].foreground, foreground)
     assert [one.frame for one in packed] == [3, 5]
     assert [one.frame for one in packed[1:]] == [5]
-    assert packed[0].to_crop(torch.tensor([[3.5, 0.0]])).tolist() == [[1.0, 1.0]]
     with pytest.raises(IndexError):
         packed[2]

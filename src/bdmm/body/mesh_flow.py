@@ -45,12 +45,8 @@ class MeshFlow:
     @property
     def flat(self) -> "MeshFlow":
         """The same maps as views of one dimension."""
-        return MeshFlow(
-            self.source_xy.view(-1, 2),
-            self.state.view(-1),
-            self.fallback.view(-1),
-            self.segment.view(-1),
-        )
+        maps = (self.state, self.fallback, self.segment)
+        return MeshFlow(self.source_xy.view(-1, 2), *(one.view(-1) for one in maps))
 
     @property
     def source_grid(self) -> Float[Tensor, "t h w 2"]:

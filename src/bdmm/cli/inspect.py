@@ -63,6 +63,7 @@ class Inspect:
         check_video_output(output, [self.input])
         from bdmm.inference.driving import DrivingOptions, VideoDriver
         from bdmm.inference.inspect import inspect_video
+        from bdmm.perception.smooth import gaps
 
         with Report(self.quiet) as report:
             options = DrivingOptions(self.person, self.smooth, max_minutes=self.max_minutes)
@@ -72,16 +73,6 @@ class Inspect:
             with create_video(output, driver.frames.fps) as video:
                 for picture in inspect_video(driver.frames, detection, motion, report):
                     video.write(picture)
-        flagged = motion.flagged.nonzero().flatten().tolist()
-        say(f"{output}: {len(motion)} frames; bridged: {_runs(flagged) or 'none'}.")
-
-
-def _runs(frames: list[int]) -> str:
-    """Say frame numbers as runs: 3, 7 to 9."""
-    runs: list[list[int]] = []
-    for frame in frames:
-        if runs and frame == runs[-1][1] + 1:
-            runs[-1][1] = frame
-        else:
-            runs.append([frame, frame])
-    return ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in runs)
+        runs = ((first, end - 1) for first, end in gaps(~motion.flagged))
+        bridged = ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in runs) or "none"
+        say(f"{output}: {len(motion)} frames; bridged: {bridged}.")

@@ -130,7 +130,8 @@ def corrupt_keypoints(
     frames, joints = keypoints.shape[:2]
     for names in _LIMBS:
         chosen = _while(frames, how.swaps, random)
-        for place in _pairs(names):
+        for name in names:
+            place = [KEYPOINT_NAMES.index(f"{side}_{name}") for side in ("left", "right")]
             result[chosen[:, None], place] = keypoints[chosen[:, None], place[::-1]]
     for joint in range(joints):
         result[_while(frames, how.drop_outs, random), joint, 2] = 0
@@ -219,12 +220,6 @@ def _while(frames: int, probability: float, random: np.random.Generator) -> Int[
     if random.random() >= probability:
         return torch.arange(0)
     return torch.arange(start, min(start + length, frames))
-
-
-def _pairs(names: tuple[str, ...]) -> list[list[int]]:
-    return [
-        [KEYPOINT_NAMES.index(f"{side}_{name}") for side in ("left", "right")] for name in names
-    ]
 
 
 def _span(used: Bool[Tensor, "n"], length: int, random: np.random.Generator) -> slice:

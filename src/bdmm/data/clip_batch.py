@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, TypeVar
 
 from bdmm.data.clip_store import PreparedClip
 from bdmm.errors import InputError
@@ -24,17 +24,14 @@ from bdmm.files.worker_pool import run_jobs
 CLIPS, PREVIEWS, RECIPE, REPORT = "clips", "previews", "recipe.json", "report.json"
 
 
-@runtime_checkable
-class NamedJob(Protocol):
-    """A job that makes the clip of its name."""
+@dataclass(frozen=True)
+class ClipJob:
+    """A job that makes the clip of its name, which is that of the clip's folder."""
 
-    @property
-    def name(self) -> str:
-        """Name of the clip's folder."""
-        ...
+    name: str
 
 
-J = TypeVar("J", bound=NamedJob)
+J = TypeVar("J", bound=ClipJob)
 
 
 @dataclass(frozen=True)

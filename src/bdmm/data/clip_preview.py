@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 import torch
 
-from bdmm.data.clip_background import spread
 from bdmm.data.clip_store import PreparedClip
 from bdmm.data.warp_codec import RUN, Warps
 from bdmm.kernels.warp import warp
+from bdmm.media.contact_sheet import spread
 from bdmm.media.image import Picture, write_image
 from bdmm.media.overlay import draw_keypoints, mark_flagged
 from bdmm.media.pixels import to_pictures

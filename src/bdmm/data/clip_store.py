@@ -34,8 +34,7 @@ from bdmm.data.compress import (
     pack_tracks,
     unpack_tracks,
 )
-from bdmm.data.quantisation import Quantisation
-from bdmm.data.warp_codec import FINEST, RUN, Warps, unpack_run
+from bdmm.data.warp_codec import FINEST, RUN, Quantisation, Warps, unpack_run
 from bdmm.errors import InputError
 from bdmm.files.fingerprint import fingerprint
 from bdmm.files.names import is_file_name
@@ -148,8 +147,8 @@ class PreparedClip:
         Raises:
             InputError: one was changed.
         """
-        for name, expected in self.info.files.items():
-            if size_and_hash(self.folder / name) != expected:
+        for name, (_, digits) in self.info.files.items():
+            if fingerprint(self.folder / name) != digits:
                 raise InputError(f"{self.folder / name} was changed: prepare the clip again.")
 
     def frames(self, start: int = 0, stop: int | None = None) -> Frames:
@@ -310,16 +309,6 @@ def _naming(path: Path) -> Iterator[None]:
         yield
     except (DamagedBlockError, KeyError, TypeError) as error:
         raise InputError(f"{path} is damaged: prepare the clip again.") from error
-
-
-def size_and_hash(path: Path) -> tuple[int, str]:
-    """Return the bytes and the SHA-256 of a file.
-
-    Raises:
-        InputError: it cannot be read.
-    """
-    digits = fingerprint(path)
-    return path.stat().st_size, digits
 
 
 def _checked(content: dict[str, Any]) -> ClipInfo:

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+import cv2
 import numpy as np
+from jaxtyping import UInt8
 
 from bdmm.body.model import SkinnedBody
 from bdmm.conditioning import body_keypoints
 from bdmm.data.cached_sources import as_foreground, pack_warps
-from bdmm.data.clip_background import median_background, spread
 from bdmm.data.clip_preview import write_preview
 from bdmm.data.clip_store import (
     BACKGROUND,
@@ -24,20 +25,27 @@ from bdmm.data.clip_store import (
     file_of,
     pack_keypoints,
     save_info,
-    size_and_hash,
 )
 from bdmm.data.clip_video import create_clip_video
 from bdmm.data.compress import save_blocks
 from bdmm.data.warp_codec import WarpPacker, byte_budget
 from bdmm.errors import InputError
+from bdmm.files.fingerprint import fingerprint
 from bdmm.files.output_file import appearing, writing
-from bdmm.media.image import write_image
+from bdmm.media.contact_sheet import spread
+from bdmm.media.image import Picture, write_image
 from bdmm.media.motion_file import save_motion
+from bdmm.perception.background import remove_person
 from bdmm.perception.person_crop import Pair
 from bdmm.records import Motion
 from bdmm.shapes import Keypoints
 
 _BACKGROUND_QUALITY = 88
+_SAMPLES = 16
+"""Frames of a clip, evenly spread, from which the background is made."""
+_GROW = 4 / 256
+"""Share of the picture's side by which the person is grown: soft edges, hair, shadows."""
+_GONE = 256
 
 
 @dataclass(frozen=True)
@@ -88,7 +96,7 @@ def write_clip(
         InputError: the number of frames is another one than the motion's, the disk is full and the
             like.
     """
-    samples = spread(len(clip.motion))
+    samples = spread(len(clip.motion), _SAMPLES)
     wanted = {*samples, *(one.frame for one in clip.sources)}
     with appearing(folder, folder=True) as part, writing(folder):
         kept = _write_frames(part, frames, clip, wanted)
@@ -132,6 +140,24 @@ def _write_frames(
     return kept
 
 
+def median_background(
+    pictures: Sequence[Picture], foregrounds: Sequence[UInt8[np.ndarray, "h w"]]
+) -> Picture:
+    """Return the median of each background pixel over time; pixels never seen are filled in."""
+    side = max(pictures[0].shape[:2])
+    radius = max(1, round(_GROW * side))
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)
+    person = np.stack([cv2.dilate(one, disc) > 40 for one in foregrounds])
+    table = np.stack(pictures).astype(np.int16)
+    table[person] = _GONE
+    table.sort(axis=0)
+    seen = (~person).sum(axis=0)
+    middle = np.maximum(seen - 1, 0)[None, :, :, None] // 2
+    median = np.take_along_axis(table, middle, axis=0)[0].clip(0, 255).astype(np.uint8)
+    hole = (seen == 0).astype(np.float32)
+    return remove_person(median, hole, rim=1 / side)
+
+
 def _write_motion(folder: Path, motion: Motion, keypoints: Keypoints, part: str = "") -> None:
     save_motion(folder / f"{part or 'clip'}.motion", motion)
     blocks = {"0": pack_keypoints(keypoints)}
@@ -162,5 +188,7 @@ def _info(name: str, part: Path, clip: NewClip) -> ClipInfo:
         origin=clip.origin,
         truth=clip.truth is not None,
         made_by=f"bdmm {version('bdmm')}",
-        files={path.name: size_and_hash(path) for path in sorted(part.iterdir())},
+        files={
+            path.name: (path.stat().st_size, fingerprint(path)) for path in sorted(part.iterdir())
+        },
     )

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, count
 from pathlib import Path
 
-from bdmm.data.clip_batch import Failure
+from bdmm.data.clip_batch import ClipJob, Failure
 from bdmm.data.raw_clip import PICTURES, VIDEOS
 from bdmm.errors import InputError
 from bdmm.files.names import file_name, inner_path, is_file_name
@@ -29,7 +29,7 @@ _IPER_LINE = re.compile(r"\d+/\d+/\d+")
 
 
 @dataclass(frozen=True)
-class PrepareJob:
+class PrepareJob(ClipJob):
     """A clip to prepare.
 
     Attributes:
@@ -37,7 +37,6 @@ class PrepareJob:
         whole: its frames are cut around the person already.
     """
 
-    name: str
     dataset: str
     split: str
     media: Path

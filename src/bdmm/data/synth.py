@@ -16,11 +16,10 @@ import torch
 
 from bdmm.body.model import AnnyBody, load_body
 from bdmm.data.cached_sources import MAX_SOURCES, choose_sources, plan_errors
-from bdmm.data.clip_batch import CLIPS, PREVIEWS, BatchReport, Run, run_batch
+from bdmm.data.clip_batch import CLIPS, PREVIEWS, BatchReport, ClipJob, Run, run_batch
 from bdmm.data.clip_store import Origin
 from bdmm.data.clip_writer import NewClip, Truth, write_clip
-from bdmm.data.quantisation import Quantisation
-from bdmm.data.warp_codec import RUN, Warps, pack_run, to_grid
+from bdmm.data.warp_codec import RUN, Quantisation, Warps, pack_run, to_grid
 from bdmm.errors import InputError, require_size, require_within
 from bdmm.records import PixelState
 from bdmm_synth.bvh.recording import load_bvh
@@ -73,10 +72,9 @@ class SynthOptions:
 
 
 @dataclass(frozen=True)
-class SynthJob:
+class SynthJob(ClipJob):
     """One clip to render."""
 
-    name: str
     number: int
 
 

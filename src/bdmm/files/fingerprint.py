@@ -17,15 +17,11 @@ def fingerprint(path: Path, files: Iterable[Path] | None = None) -> str:
     Raises:
         InputError: something cannot be read.
     """
-    digest = hashlib.sha256()
     try:
         if files is None:
             with path.open("rb") as stream:
-                while part := stream.read(2**20):
-                    digest.update(part)
-        else:
-            for file in files:
-                digest.update(f"{file.name} {file.stat().st_size}\n".encode())
+                return hashlib.file_digest(stream, "sha256").hexdigest()
+        listed = "".join(f"{file.name} {file.stat().st_size}\n" for file in files)
+        return hashlib.sha256(listed.encode()).hexdigest()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
-    return digest.hexdigest()

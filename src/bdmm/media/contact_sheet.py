@@ -21,8 +21,7 @@ class ContactSheet:
     """
 
     def __init__(self, first: Picture, frame_count: int, shown: int = 11) -> None:
-        spread = np.linspace(0, frame_count - 1, min(shown, frame_count))
-        self._wanted = {round(place) for place in spread}
+        self._wanted = spread(frame_count, shown)
         self._pictures = [first]
         self._seen = 0
 
@@ -35,6 +34,11 @@ class ContactSheet:
     def picture(self) -> Picture:
         """Return the sheet."""
         return tile(self._pictures)
+
+
+def spread(count: int, samples: int) -> list[int]:
+    """Return the numbers of at most ``samples`` frames, evenly spread over ``count``."""
+    return sorted({round(place) for place in np.linspace(0, count - 1, min(samples, count))})
 
 
 def tile(pictures: Sequence[Picture]) -> Picture:

@@ -94,11 +94,6 @@ class VideoReader:
         """Number of frames that an iteration yields."""
         return self.timeline.frame_count
 
-    @property
-    def duration(self) -> Fraction:
-        """Length in seconds."""
-        return self.timeline.duration
-
     def __len__(self) -> int:
         """Return the number of frames."""
         return self.frame_count

@@ -35,8 +35,7 @@ def solve_rotations(
     Returns:
         ``t 24 3 3`` local rotations.
     """
-    eye = torch.eye(3, dtype=points.dtype, device=points.device)
-    rest = body.keypoints(shape, eye.expand(len(BONE_NAMES), 3, 3))[None]
+    rest = _rest_points(body, shape)[None]
     turned: dict[str, Tensor] = {}
     turned["pelvis"] = _span(points, rest, ("left_hip", "right_hip"), ("mid_hip", "neck"))
     chest = _span(points, rest, ("left_shoulder", "right_shoulder"), ("mid_hip", "neck"))
@@ -196,7 +195,7 @@ def lift(landmarks: Landmarks, body: SkinnedBody) -> Float[Tensor, "t k 3"]:
         body: whose mean shape gives the true lengths.
     """
     points, trust = landmarks.keypoints[..., :2], landmarks.keypoints[..., 2]
-    rest = _rest_points(body, points)
+    rest = _rest_points(body, points.new_zeros(body.shape_size))
     scale = _scale(points, trust, rest)
     flat = points / scale[:, None, None]
     depth = torch.zeros_like(trust)
@@ -226,9 +225,9 @@ def lift(landmarks: Landmarks, body: SkinnedBody) -> Float[Tensor, "t k 3"]:
     return torch.cat((flat - hips, depth[..., None]), dim=-1)
 
 
-def _rest_points(body: SkinnedBody, like: Tensor) -> Float[Tensor, "k 3"]:
-    eye = torch.eye(3, dtype=like.dtype, device=like.device)
-    return body.keypoints(like.new_zeros(body.shape_size), eye.expand(len(BONE_NAMES), 3, 3))
+def _rest_points(body: SkinnedBody, shape: Float[Tensor, "s"]) -> Float[Tensor, "k 3"]:
+    eye = torch.eye(3, dtype=shape.dtype, device=shape.device)
+    return body.keypoints(shape, eye.expand(len(BONE_NAMES), 3, 3))
 
 
 def _scale(points: Tensor, trust: Tensor, rest: Tensor) -> Float[Tensor, "t"]:

@@ -292,7 +292,20 @@ _TRUNK = [KEYPOINT_NAMES.index(name) for name in ("neck", "mid_hip")]
 _NOTHING = np.zeros((64, 64, 3), np.uint8)
 
 
-class PoseSolution:
+class _Solution:
+    """A graph of MediaPipe, started and ended without its messages."""
+
+    _graph: Any
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with silent_stderr():
+            self._graph.close()
+
+
+class PoseSolution(_Solution):
     """The pose network (BlazePose, complexity 1).
 
     Args:
@@ -303,7 +316,7 @@ class PoseSolution:
         with silent_stderr():
             from mediapipe.python.solutions.pose import Pose
 
-            self._pose = Pose(
+            self._graph = Pose(
                 static_image_mode=static,
                 model_complexity=1,
                 smooth_landmarks=False,
@@ -311,49 +324,35 @@ class PoseSolution:
                 enable_segmentation=True,
                 min_detection_confidence=DETECTION_CONFIDENCE,
             )
-            self._pose.process(_NOTHING)
+            self._graph.process(_NOTHING)
         self._logs_left = 2
-
-    def __enter__(self) -> "PoseSolution":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with silent_stderr():
-            self._pose.close()
 
     def process(self, picture: FrameArray) -> Any:
         """Run the network; drop what it writes to standard error at its first detections."""
         if self._logs_left <= 0:
-            return self._pose.process(picture)
+            return self._graph.process(picture)
         with silent_stderr():
-            result: Any = self._pose.process(picture)
+            result: Any = self._graph.process(picture)
         self._logs_left -= result.pose_landmarks is not None
         return result
 
     def reset(self) -> None:
         """Forget where the person was."""
         with silent_stderr():
-            self._pose.reset()
-            self._pose.process(_NOTHING)
+            self._graph.reset()
+            self._graph.process(_NOTHING)
         self._logs_left = 2
 
 
-class FaceSolution:
+class FaceSolution(_Solution):
     """The face detector (BlazeFace, short range)."""
 
     def __init__(self) -> None:
         with silent_stderr():
             from mediapipe.python.solutions.face_detection import FaceDetection
 
-            self._faces = FaceDetection(model_selection=0, min_detection_confidence=0.01)
-            self._faces.process(_NOTHING)
-
-    def __enter__(self) -> "FaceSolution":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with silent_stderr():
-            self._faces.close()
+            self._graph = FaceDetection(model_selection=0, min_detection_confidence=0.01)
+            self._graph.process(_NOTHING)
 
     def score(self, frame: FrameArray, keypoints: Float[np.ndarray, "k 3"]) -> float:
         """Return in [0, 1] how much what lies at the head looks like a face."""
@@ -363,5 +362,5 @@ class FaceSolution:
         shift = FACE_SIDE / 2 - zoom * keypoints[_HEAD, :2].mean(0)
         to_head = np.array([[zoom, 0, shift[0]], [0, zoom, shift[1]]])
         head = cv2.warpAffine(frame, to_head, (FACE_SIDE, FACE_SIDE), flags=cv2.INTER_LINEAR)
-        result: Any = self._faces.process(head)
+        result: Any = self._graph.process(head)
         return max((face.score[0] for face in result.detections or []), default=0.0)

@@ -34,11 +34,6 @@ class Silhouette:
     origin: tuple[float, float]
     scale: float
 
-    def to_crop(self, points: Float[Tensor, "*b 2"]) -> Float[Tensor, "*b 2"]:
-        """Map (x, y) positions in pixels of the frame to pixels of the crop."""
-        origin = torch.tensor(self.origin, dtype=points.dtype, device=points.device)
-        return (points - origin) * self.scale
-
     def on(
         self, corner: tuple[float, float], step: float, size: tuple[int, int]
     ) -> Float[np.ndarray, "h w"]:

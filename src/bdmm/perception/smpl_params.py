@@ -101,19 +101,13 @@ def _to_body(rotations: Rotations, body: SkinnedBody) -> Rotations:
 def _parameters(path: Path) -> tuple[Tensor, Tensor, Tensor]:
     """Return ``t 3`` cameras, ``t 72`` poses and ``t 10`` shapes of a file or folder."""
     stored = _read(path)
-    found = {part: _entry(stored, part) for part in NAMES}
-    if found["all"] is not None:
-        joined = _rows(path, "all", found["all"], sum(SIZES.values()))
-        camera, pose, shape = joined.split(list(SIZES.values()), dim=1)
+    joined = _entry(stored, "all")
+    if joined is not None:
+        rows = _rows(path, "all", joined, sum(SIZES.values()))
+        camera, pose, shape = rows.split(list(SIZES.values()), dim=1)
     else:
-        parts = []
-        for part, width in SIZES.items():
-            if found[part] is None:
-                raise InputError(
-                    f"{path} has no SMPL {part}: none of {', '.join(NAMES[part])} is in it."
-                )
-            parts.append(_rows(path, part, found[part], width))
-        camera, pose, shape = parts
+        camera, pose, shape = (_rows(path, part, _needed(path, stored, part), SIZES[part])
+                               for part in SIZES)  # fmt: skip
     if len(shape) == 1:
         shape = shape.expand(len(pose), -1)
     if not len(camera) == len(pose) == len(shape):
@@ -140,6 +134,13 @@ def _check_frames(path: Path, rows: Float[Tensor, "t c"]) -> None:
 
 def _entry(stored: Mapping[str, Any], part: str) -> Any:
     return next((stored[name] for name in NAMES[part] if name in stored), None)
+
+
+def _needed(path: Path, stored: Mapping[str, Any], part: str) -> Any:
+    value = _entry(stored, part)
+    if value is None:
+        raise InputError(f"{path} has no SMPL {part}: none of {', '.join(NAMES[part])} is in it.")
+    return value
 
 
 def _rows(path: Path, part: str, value: Any, width: int) -> Float[Tensor, "t c"]:
@@ -173,10 +174,6 @@ def _read_folder(folder: Path) -> Mapping[str, Any]:
     for file in files:
         stored = read_json(file, KEYPOINTS, f"{file} cannot be read as JSON.")
         for part, width in SIZES.items():
-            value = _entry(stored, part) if isinstance(stored, dict) else None
-            if value is None:
-                raise InputError(
-                    f"{file} has no SMPL {part}: none of {', '.join(NAMES[part])} is in it."
-                )
+            value = _needed(file, stored if isinstance(stored, dict) else {}, part)
             frames[part].append(_rows(file, part, [value], width)[0])
     return {NAMES[part][0]: torch.stack(rows).numpy() for part, rows in frames.items()}

@@ -19,6 +19,7 @@ from bdmm.perception.pose import Detection, Silhouette
 from bdmm.perception.refine_fit import refine_photo
 from bdmm.perception.silhouette import clean_foreground
 from bdmm.records import KEYPOINT_NAMES, Landmarks, Motion, Source
+from bdmm.shapes import Foreground, Keypoints
 
 Photo = UInt8[np.ndarray, "h w 3"]
 
@@ -66,12 +67,15 @@ def crop_detection(detection: Detection, left: int, top: int, size: tuple[int, i
     keypoints = landmarks.keypoints.clone()
     keypoints[..., :2] -= keypoints.new_tensor([left, top])
     around = (-left, left + size[1] - whole.shape[2], -top, top + size[0] - whole.shape[1])
-    part = functional.pad(whole, around)
-    return Detection(
-        replace(landmarks, keypoints=keypoints, size=size),
-        (Silhouette(0, part, (0.0, 0.0), 1.0),),
-        detection.notes,
-    )
+    return _moved(detection, keypoints, functional.pad(whole, around))
+
+
+def _moved(detection: Detection, keypoints: Keypoints, foreground: Foreground) -> Detection:
+    """Return the detection of a photo in another picture, which the foreground covers."""
+    size = foreground.shape[1], foreground.shape[2]
+    landmarks = replace(detection.landmarks, keypoints=keypoints, size=size)
+    silhouette = Silhouette(0, foreground, (0.0, 0.0), 1.0)
+    return replace(detection, landmarks=landmarks, silhouettes=(silhouette,))
 
 
 def faces_away(pose: Motion) -> bool:
@@ -145,9 +149,7 @@ def _at_size(detection: Detection, height: int, width: int) -> Detection:
     keypoints = detection.landmarks.keypoints.clone()
     keypoints[..., 0] *= width / old_width
     keypoints[..., 1] *= height / old_height
-    marks = detection.landmarks
-    landmarks = Landmarks(keypoints, marks.keypoints_3d, marks.found, (height, width), marks.fps)
     soft = detection.silhouettes[0].foreground[0].numpy()
     mode = cv2.INTER_AREA if height < old_height else cv2.INTER_LINEAR
     small = torch.from_numpy(cv2.resize(soft, (width, height), interpolation=mode))[None]
-    return Detection(landmarks, (Silhouette(0, small, (0.0, 0.0), 1.0),), detection.notes)
+    return _moved(detection, keypoints, small)

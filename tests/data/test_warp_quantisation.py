@@ -5,16 +5,19 @@ import pytest
 import torch
 
 from bdmm.data.compress import DamagedBlockError, join_blocks, split_blocks
-from bdmm.data.quantisation import LEVELS, Quantisation, downsample, upsample
 from bdmm.data.warp_codec import (
     BYTES,
+    LEVELS,
+    Quantisation,
     WarpPacker,
     Warps,
     byte_budget,
+    downsample,
     pack_run,
     to_flow,
     to_grid,
     unpack_run,
+    upsample,
 )
 
 SIZE = 95, 90
