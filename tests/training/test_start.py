@@ -1,6 +1,6 @@
 """A run from prepared clips: what does not fit is said before the first step."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -26,22 +26,14 @@ from bdmm.records import BONE_NAMES, Motion
 from bdmm.training.loop import Outcome
 from bdmm.training.settings import TrainSettings
 from bdmm.training.start import Machine, Material, start
+from bdmm_synth.clip import RenderedClip
 from bdmm_synth.render.truth import TrueFlow
 
 SIDE, COUNT = 32, 12
 
 
-@dataclass(frozen=True)
-class Block:
-    """A person who stands still and looks like a block."""
-
-    frames_uint8: np.ndarray
-    foregrounds: np.ndarray
-    motion: Motion
-    keypoints: torch.Tensor
-
-    def flow(self, source: int) -> TrueFlow:
-        raise NotImplementedError
+def no_truth(source: int) -> TrueFlow:
+    raise NotImplementedError
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +53,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     frames = np.where(person[..., None] > 0, [200, 60, 40], [90, 110, 90]).astype(np.uint8)
     folder = tmp_path_factory.mktemp("clips") / "block"
     options = SynthOptions(clips=1, size=64, frames=COUNT, fps=Fraction(25), sources=2, truth=False)
-    clip = Block(frames, person, motion, body_keypoints(body, motion))
+    clip = RenderedClip(frames, person, motion, body_keypoints(body, motion), no_truth)
     store_rendered(folder, clip, body, options, np.random.default_rng(1))
     return folder
 
