@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from bdmm.data.clip_batch import BatchReport
 
 
-_NEWLINE = "\n"
-
-
 def say(text: str) -> None:
     """Print a result.
 
@@ -26,8 +23,9 @@ def say(text: str) -> None:
     """
     if sys.stdout is None:
         raise InputError("The result cannot be printed: standard output is closed.")
+    text = printable(text, kept="\n")
     try:
-        sys.stdout.write(f"{printable(text, kept=_NEWLINE)}\n")
+        sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
     except OSError as error:
         raise unprintable(error) from error

@@ -1,7 +1,5 @@
 """Clips of systems in, a report out: in processes, streamed to disk, resumed where it stopped."""
 
-import hashlib
-import json
 import os
 import re
 import shutil
@@ -15,7 +13,7 @@ from typing import Any
 from bdmm.errors import InputError, Progress, no_progress
 from bdmm.evaluation.config import EvalConfig, EvalItem
 from bdmm.evaluation.jobs.clip_job import ClipJob, read_result, score_clip
-from bdmm.evaluation.jobs.distribution_distances import compare_distributions, feature_files
+from bdmm.evaluation.jobs.distribution_distances import compare_distributions, digest, feature_files
 from bdmm.evaluation.jobs.distribution_features import open_set_detectors
 from bdmm.evaluation.jobs.feature_metrics import open_feature_metrics
 from bdmm.evaluation.jobs.reenactment import choose_clips, reenactment_items
@@ -230,9 +228,8 @@ def _job(
         "detectors": dict(hashes),
         "of": item.identity,
     }
-    digest = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
     readable = "--".join(re.sub(r"[^\w.\-]+", "_", part) for part in (item.system, item.clip))
-    stem = f"{readable}-{digest[:12]}"
+    stem = f"{readable}-{digest(depends)}"
     pictures = folder / PICTURES / stem if shown else None
     features = feature_files(folder / FEATURES, stem, item, config)
     return ClipJob(item, folder / ROWS / f"{stem}.jsonl", pictures, features)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from bdmm.config import LossConfig
 from bdmm.errors import InputError
-from bdmm.losses.vgg19 import load_vgg19
+from bdmm.losses.vgg19 import Vgg19, load_vgg19
 from bdmm.metrics import i3d, inception
 from bdmm.metrics.protocols import Protocol
 from bdmm.metrics.weight_files import (
@@ -63,17 +63,19 @@ class PooledVgg19(nn.Module):
 
     def __init__(self, path: Path) -> None:
         super().__init__()
-        layers = LossConfig(
-            perceptual_layers=(VGG_LAYER,),
-            style_layers=(),
-            contextual_layers=(),
-            imagenet_input=True,
-        )
-        self.vgg = load_vgg19(path, layers)
+        self.vgg = read_vgg19(path, (VGG_LAYER,))
 
     def forward(self, frames: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n d"]:
         """Return 512 numbers of each frame in [-1, 1]."""
         return self.vgg(frames)[VGG_LAYER].mean((2, 3))
+
+
+def read_vgg19(path: Path, layers: tuple[str, ...]) -> Vgg19:
+    """Read VGG-19 with the features of some layers, shown frames as it was trained."""
+    config = LossConfig(
+        perceptual_layers=layers, style_layers=(), contextual_layers=(), imagenet_input=True
+    )
+    return load_vgg19(path, config)
 
 
 def _read_vgg19(path: Path) -> tuple[nn.Module, str]:

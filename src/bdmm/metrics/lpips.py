@@ -92,11 +92,6 @@ class Backbone(nn.Module):
             inputs = layer.channels
         self.requires_grad_(False)
 
-    @property
-    def read_channels(self) -> tuple[int, ...]:
-        """Channels of each of the features that are read."""
-        return tuple(layer.channels for layer in self.layers if layer.read)
-
     def forward(self, images: Float[Tensor, "b 3 h w"]) -> list[Float[Tensor, "_ _ _ _"]]:
         """Return the features that are read, the shallowest first."""
         x, read = images, []
@@ -128,8 +123,9 @@ class Lpips(nn.Module):
         self.hashes: dict[str, str] = {}
         self.backbone = Backbone(BACKBONE_LAYERS[network])
         self.heads = nn.ParameterList(
-            nn.Parameter(torch.zeros(channels), requires_grad=False)
-            for channels in self.backbone.read_channels
+            nn.Parameter(torch.zeros(layer.channels), requires_grad=False)
+            for layer in self.backbone.layers
+            if layer.read
         )
 
     @torch.no_grad()

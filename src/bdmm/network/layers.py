@@ -113,8 +113,12 @@ class PixelNorm(nn.Module):
 
 
 def make_norm(kind: str, channels: int) -> nn.Module:
-    """Build the norm of a config's kind."""
-    return PixelNorm(channels) if kind == "pixel" else instance_norm(channels)
+    """Build the norm of a config's kind.
+
+    An instance norm with gain and bias is a group norm of single channels: on a CPU four times as
+    fast as what PyTorch calls instance norm.
+    """
+    return PixelNorm(channels) if kind == "pixel" else nn.GroupNorm(channels, channels)
 
 
 def encoder_blocks(widths: Sequence[int], slope: float, norm: str) -> list[EncoderBlock]:
@@ -128,14 +132,6 @@ def encoder_blocks(widths: Sequence[int], slope: float, norm: str) -> list[Encod
 def bounded(x: AnyScale) -> AnyScale:
     """Hold a recurrence's state: small values stay, the mean square of a pixel is below 4."""
     return x * (1 + x.square().mean(dim=1, keepdim=True) / _MOST).rsqrt()
-
-
-def instance_norm(channels: int) -> nn.GroupNorm:
-    """Build an instance norm with gain and bias: a group norm of single channels.
-
-    On a CPU that is four times as fast as what PyTorch calls instance norm.
-    """
-    return nn.GroupNorm(channels, channels)
 
 
 def normalise(x: Features, norm: nn.Module, slope: float) -> Features:

@@ -237,7 +237,5 @@ def _shapes(path: Path, config: NetworkConfig) -> dict[str, Shape]:
     """`shapes_of` for a stranger's settings."""
     try:
         return shapes_of(config)
-    except (RuntimeError, ValueError) as error:
-        raise InputError(
-            f"{path} is not a usable bdmm weights file: no network has its settings."
-        ) from error
+    except (RuntimeError, ValueError):
+        _refuse(path, "no network has its settings")

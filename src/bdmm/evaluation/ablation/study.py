@@ -202,7 +202,9 @@ def train_rows(study: Study, machine: Machine, progress: Progress) -> bool:
         stage = f"{number} of {len(study.runs)}: {row.key}, seed {seed}"
         started = time.monotonic()
         settings, material = ablated(study.base, row, seed), study.material
-        outcome = start(settings, material, run, machine, _named(stage, progress))
+        outcome = start(
+            settings, material, run, machine, lambda _, *now, stage=stage: progress(stage, *now)
+        )
         if not outcome.finished:
             return False
         seconds = round(time.monotonic() - started, 1)
@@ -239,10 +241,6 @@ def system_name(row: Ablation, seed: int) -> str:
 def is_finished(run: Path) -> bool:
     """Return whether a run has done all its steps and its weights are there."""
     return (run / FINISHED).is_file() and (run / WEIGHTS).is_file()
-
-
-def _named(stage: str, progress: Progress) -> Progress:
-    return lambda _, done, total: progress(stage, done, total)
 
 
 def _check_folder(study: Study) -> None:

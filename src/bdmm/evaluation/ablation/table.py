@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -207,8 +207,7 @@ def _row_record(result: RowResult) -> dict[str, Any]:
         "difference_to_full": _numbers(result.differences, deviations=True),
         "by_seed": {str(seed): _numbers(one) for seed, one in result.seeds.items()},
         "published_not_measured_here": {
-            metric: {"mean": value.mean, "deviation": value.deviation}
-            for metric, value in row.published().items()
+            metric: asdict(value) for metric, value in row.published().items()
         },
     }
 

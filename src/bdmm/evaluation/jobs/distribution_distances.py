@@ -29,6 +29,7 @@ from bdmm.metrics.frame_metrics import FramePair
 from bdmm.metrics.frechet import FeatureStatistics
 from bdmm.metrics.protocols import VideoDistance
 from bdmm.metrics.video_distance import VideoFeatures
+from bdmm.metrics.weight_files import sha256_of
 
 TRAIN, TEST = "train", "test"
 """Real frames are those of the training set, or the true frames of the scored clips."""
@@ -47,8 +48,8 @@ def feature_files(
     if not detectors.any:
         return None
     own = {key: value for key, value in item.identity.items() if key not in _OF_SYSTEM}
-    made = _digest([detectors.settings, config.features_every, config.protocol])
-    true = _digest([own, made])
+    made = digest([detectors.settings, config.features_every, config.protocol])
+    true = digest([own, made])
     return FeatureFiles(
         folder / f"{stem}-{made}.safetensors",
         folder / f"true--{item.clip}-{true}.safetensors",
@@ -152,8 +153,8 @@ def _training_set(config: EvalConfig, folder: Path) -> dict[str, Path]:
     settings = [open_set_detectors(config).settings, config.features_every, config.protocol]
     clips: list[tuple[Path, Path]] = []
     for clip in (path for one in config.training_set for path in find_clips(one)):
-        described = hashlib.sha256((clip / "clip.json").read_bytes()).hexdigest()
-        name = f"train--{clip.name}-{_digest([described, settings])}.safetensors"
+        described = sha256_of(clip / "clip.json")
+        name = f"train--{clip.name}-{digest([described, settings])}.safetensors"
         clips.append((clip, folder / name))
     names = [clip.name for clip, _ in clips]
     for name in names:
@@ -185,6 +186,7 @@ def _true_frames(folder: Path, config: EvalConfig) -> Iterator[EvalFrame]:
             yield EvalFrame(number, fit_pair(pair, config.rules))
 
 
-def _digest(content: object) -> str:
+def digest(content: object) -> str:
+    """Return 12 hexadecimal digits that differ wherever the content does, for names of files."""
     text = json.dumps(content, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]

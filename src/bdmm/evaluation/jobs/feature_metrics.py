@@ -7,17 +7,17 @@ of the frame, so that it does not depend on the person's size.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from bdmm.config import LossConfig
 from bdmm.evaluation.config import EvalConfig
-from bdmm.losses.vgg19 import Vgg19, load_vgg19
+from bdmm.losses.vgg19 import Vgg19
 from bdmm.media.pixels import to_frames
+from bdmm.metrics.detectors import read_vgg19
 from bdmm.metrics.frame_metrics import WHOLE, FramePair
 from bdmm.metrics.lpips import load_lpips
 from bdmm.metrics.regions import PERSON
@@ -110,15 +110,12 @@ def open_feature_metrics(config: EvalConfig) -> tuple[list[FeatureMetric], dict[
     """
     metrics: list[FeatureMetric] = []
     missing: dict[str, str] = {}
-    for network in config.rules.lpips:
+    openers = {f"lpips_{one}": partial(_open_lpips, one) for one in config.rules.lpips}
+    for name, opener in (*openers.items(), ("vgg19", _open_vgg19)):
         try:
-            metrics.append(_open_lpips(network, config))
+            metrics.append(opener(config))
         except MissingDetector as error:
-            missing[f"lpips_{network}"] = str(error)
-    try:
-        metrics.append(_open_vgg19(config))
-    except MissingDetector as error:
-        missing["vgg19"] = str(error)
+            missing[name] = str(error)
     return metrics, missing
 
 
@@ -136,14 +133,8 @@ def _open_lpips(network: str, config: EvalConfig) -> FeatureMetric:
 
 
 def _open_vgg19(config: EvalConfig) -> FeatureMetric:
-    layers = LossConfig(
-        perceptual_layers=VGG19_LAYERS,
-        style_layers=(),
-        contextual_layers=(),
-        imagenet_input=True,
-    )
     path: Path = config.vgg19 or find_weights(VGG19, config.detectors)
-    vgg, device = load_vgg19(path, layers).to(config.device), config.device
+    vgg, device = read_vgg19(path, VGG19_LAYERS).to(config.device), config.device
 
     def distances(pictures: Tensor, target: Image) -> Tensor:
         return vgg19_distances(vgg, pictures.to(device), target.to(device))

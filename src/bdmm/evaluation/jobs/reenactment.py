@@ -4,7 +4,6 @@ The source is one frame of the clip, driven by the clip's own motion. All frames
 as recurrent networks need it; the source frame itself is not scored.
 """
 
-import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -23,6 +22,7 @@ from bdmm.inference.render import Renderer, render
 from bdmm.media.pixels import to_frames
 from bdmm.metrics.frame_metrics import Region, pair_of
 from bdmm.metrics.regions import PERSON, keypoint_regions, person_region
+from bdmm.metrics.weight_files import sha256_of
 from bdmm.perception.background import remove_person
 from bdmm.records import Conditions, Motion
 from bdmm.shapes import Image, Keypoints
@@ -136,11 +136,10 @@ def reenactment_items(
     for name, where in systems.items():
         sha256 = weights_hash(where)
         for i, folder in enumerate(clips):
-            described = hashlib.sha256((folder / FILE_NAME).read_bytes()).hexdigest()
             dataset = PreparedClip(folder).info.dataset
             identity = {
                 "clip": folder.name,
-                "clip_sha256": described,
+                "clip_sha256": sha256_of(folder / FILE_NAME),
                 "system": sha256 or where,
                 "reenactment": config.reenactment(),
             }
