@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 
 from bdmm.config import LossConfig
 from bdmm.errors import InputError
+from bdmm.files.fingerprint import fingerprint
 from bdmm.losses.vgg19 import Vgg19, file_keys
 from bdmm.metrics import weight_files
 from bdmm.metrics.detectors import KINDS, extract_features, open_detector, resized
@@ -24,7 +25,6 @@ from bdmm.metrics.weight_files import (
     WeightFile,
     download_missing,
     find_weights,
-    sha256_of,
 )
 
 PAPER, MODERN = PROTOCOLS["paper"], PROTOCOLS["modern"]
@@ -87,7 +87,7 @@ def test_vgg19_has_its_own_name_and_says_its_hash(vgg19_file) -> None:
     assert (detector.distance, detector.unit) == ("frechet_vgg19", "frame")
     assert detector.settings == {
         "detector": "vgg19",
-        "sha256": sha256_of(vgg19_file),
+        "sha256": fingerprint(vgg19_file),
         "resize": "antialiased to 224 x 224",
     }
     features = detector(torch.rand(1, 3, 48, 40) * 2 - 1)
@@ -179,7 +179,7 @@ def test_a_download_is_checked_and_tells_how_far_it_is(served, tmp_path) -> None
     told = []
     (path,) = download_missing([served], tmp_path, lambda *now: told.append(now))
     assert path == tmp_path / "file.pth"
-    assert sha256_of(path) == served.sha256[0]
+    assert fingerprint(path) == served.sha256[0]
     assert told[-1] == ("Fetching file.pth", 2_304_000, 2_304_000)
     assert len(told) == 3
     assert [file.name for file in tmp_path.iterdir() if file.is_file()] == ["file.pth"]

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from bdmm.errors import InputError
+from bdmm.files.fingerprint import fingerprint
 from bdmm.metrics.i3d import Inflated, max_pool_same, pad_same
-from bdmm.metrics.weight_files import I3D, read_module, sha256_of
+from bdmm.metrics.weight_files import I3D, read_module
 
 LOOKED_AT = [0, 100, 200, 300, 399]
 GOLDEN = [3.80792236328125, 2.4034152030944824, -1.131012201309204, 4.281624794006348, 0.7992519]
@@ -45,7 +46,7 @@ def test_a_published_file_gives_piergiajs_logits(tensors, tmp_path) -> None:
     """Eleven frames: odd lengths try the padding."""
     path = tmp_path / "rgb_imagenet.pt"
     torch.save(tensors, path)
-    known = replace(I3D, sha256=(sha256_of(path),))
+    known = replace(I3D, sha256=(fingerprint(path),))
     network, sha256 = read_module(Inflated, known, path)
     levels = np.random.default_rng(1).uniform(-1, 1, (1, 11, 3, 224, 224))
     logits = network(torch.from_numpy(levels.astype(np.float32)))[0]
@@ -53,7 +54,7 @@ def test_a_published_file_gives_piergiajs_logits(tensors, tmp_path) -> None:
     np.testing.assert_allclose(logits[LOOKED_AT], GOLDEN, rtol=1e-3)
     assert float(logits.mean()) == pytest.approx(GOLDEN_MEAN, rel=1e-3)
     assert float(logits.std()) == pytest.approx(GOLDEN_DEVIATION, rel=1e-4)
-    assert sha256 == sha256_of(path)
+    assert sha256 == fingerprint(path)
     with pytest.raises(InputError, match=r"is not the weights of FVD's I3D.*should be 2609088c2e"):
         read_module(Inflated, I3D, path)
 

@@ -8,8 +8,9 @@ import torch
 from safetensors.torch import save_file
 
 from bdmm.errors import InputError
+from bdmm.files.fingerprint import fingerprint
 from bdmm.metrics.inception import BLOCKS, FEATURES, Block, Inception
-from bdmm.metrics.weight_files import INCEPTION, read_module, sha256_of
+from bdmm.metrics.weight_files import INCEPTION, read_module
 
 LOOKED_AT = [0, 400, 900, 1500, 2047]
 GOLDEN = [0.0, 0.03017093427479267, 1.323641300201416, 0.0, 0.14768345654010773]
@@ -79,9 +80,9 @@ def test_a_file_is_read_and_its_classifier_passed_over(tensors, network, picture
     path = tmp_path / "w.safetensors"
     counter = {"Mixed_5b.branch1x1.bn.num_batches_tracked": torch.tensor(0)}
     save_file(tensors | {"fc.weight": torch.zeros(8, 4)} | counter, path)
-    known = replace(INCEPTION, sha256=(sha256_of(path),))
+    known = replace(INCEPTION, sha256=(fingerprint(path),))
     loaded, sha256 = read_module(Inception, known, path)
-    assert sha256 == sha256_of(path)
+    assert sha256 == fingerprint(path)
     assert torch.equal(loaded(pictures[:1]), network(pictures[:1]))
     with pytest.raises(InputError, match=r"is not the weights of FID's .* should be 6726825d0af5"):
         read_module(Inception, INCEPTION, path)

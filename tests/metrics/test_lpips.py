@@ -11,8 +11,9 @@ import torch
 from safetensors.torch import save_file
 
 from bdmm.errors import InputError
+from bdmm.files.fingerprint import fingerprint
 from bdmm.metrics.lpips import BACKBONE_LAYERS, Backbone, Lpips, layer_distance, load_lpips
-from bdmm.metrics.weight_files import BACKBONES, HEADS, sha256_of
+from bdmm.metrics.weight_files import BACKBONES, HEADS
 
 CHANNELS = {"alex": (64, 192, 384, 256, 256), "vgg": (64, 128, 256, 512, 512)}
 # Heights of the features of a 64 x 64 picture.
@@ -48,7 +49,7 @@ def accept(monkeypatch) -> Callable[[dict, str, Path], None]:
     """Return a function that takes a file for the published one of a table."""
 
     def take(table: dict, name: str, path: Path) -> None:
-        monkeypatch.setitem(table, name, replace(table[name], sha256=(sha256_of(path),)))
+        monkeypatch.setitem(table, name, replace(table[name], sha256=(fingerprint(path),)))
 
     return take
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import torch
 
 from bdmm.errors import InputError
+from bdmm.files.fingerprint import fingerprint
 from bdmm.inference.person_box import Box
 from bdmm.inference.render import Rendered, Renderer, Scene
 from bdmm.inference.renderers import CoarseRenderer, load_network
-from bdmm.metrics.weight_files import sha256_of
 from bdmm.network.weights import weights_file
 
 COPY, COARSE = "copy", "coarse"
@@ -70,7 +70,7 @@ def list_systems(weights: Sequence[str], baselines: Sequence[str] = BASELINES) -
 
 def weights_hash(where: str) -> str:
     """Return the SHA-256 of a system's weights; empty for baselines."""
-    return "" if where in BASELINES else sha256_of(weights_file(where))
+    return "" if where in BASELINES else fingerprint(weights_file(where))
 
 
 def split_name(text: str) -> tuple[str, Path]:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from bdmm.config import LossConfig
 from bdmm.errors import InputError
+from bdmm.files.fingerprint import fingerprint
 from bdmm.losses.vgg19 import Vgg19, load_vgg19
 from bdmm.metrics import i3d, inception
 from bdmm.metrics.protocols import Protocol
@@ -27,7 +28,6 @@ from bdmm.metrics.weight_files import (
     WeightFile,
     find_weights,
     read_module,
-    sha256_of,
 )
 
 Unit = Literal["frame", "clip"]
@@ -79,7 +79,7 @@ def read_vgg19(path: Path, layers: tuple[str, ...]) -> Vgg19:
 
 
 def _read_vgg19(path: Path) -> tuple[nn.Module, str]:
-    return PooledVgg19(path), sha256_of(path)
+    return PooledVgg19(path), fingerprint(path)
 
 
 _read_inception = partial(read_module, inception.Inception, INCEPTION)

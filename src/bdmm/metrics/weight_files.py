@@ -4,7 +4,6 @@ None ships. A number from other weights than the published ones is another metri
 only with the published SHA-256.
 """
 
-import hashlib
 import os
 import shutil
 import urllib.error
@@ -20,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from bdmm.errors import InputError, Progress, no_progress
+from bdmm.files.fingerprint import fingerprint
 from bdmm.files.output_file import appearing, check_folder, writing
 from bdmm.files.outside import WEIGHTS, reading
 from bdmm.files.tensor_files import check_tensors, read_tensors
@@ -235,12 +235,6 @@ def _copy(
             progress(got, length)
 
 
-def sha256_of(path: Path) -> str:
-    """Return a file's SHA-256 in hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def read_checked(path: str | Path, known: WeightFile) -> tuple[dict[str, Tensor], str]:
     """Read a weights file whose hash is right; nothing in it is run.
 
@@ -267,7 +261,7 @@ def check_hash(path: Path, known: WeightFile, called: str | None = None) -> str:
         InputError: it is another file or cannot be read.
     """
     with reading(path, WEIGHTS):
-        found = sha256_of(path)
+        found = fingerprint(path)
     if found not in known.sha256:
         raise InputError(
             f"{called or path} is not {known.what}: its SHA-256 is {found}, and should be "

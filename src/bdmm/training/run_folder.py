@@ -17,7 +17,7 @@ from typing import Any
 from torch.utils.tensorboard import SummaryWriter
 
 from bdmm.errors import InputError
-from bdmm.files.output_file import appearing, check_folder, locked, writing
+from bdmm.files.output_file import check_folder, locked, write_whole, writing
 from bdmm.files.outside import TEXT, read_json
 from bdmm.network.weights import FILE_NAME, save_weights
 from bdmm.training.run_state import RunState, save_checkpoint
@@ -58,8 +58,7 @@ def open_run(run: Path, settings: TrainSettings) -> None:
         )
     if ours != theirs:
         path = run / SETTINGS
-        with appearing(path) as part, writing(path):
-            part.write_text(json.dumps(ours, indent=2) + "\n")
+        write_whole(path, json.dumps(ours, indent=2) + "\n")
 
 
 def read_settings(run: Path) -> dict[str, Any] | None:
@@ -100,8 +99,7 @@ class Logbook:
     def __init__(self, run: Path, step: int = 0) -> None:
         self._path = run / LOG
         kept = [line for line in read_log(run) if line["step"] <= step]
-        with appearing(self._path) as part, writing(self._path):
-            part.write_text("".join(f"{json.dumps(line)}\n" for line in kept))
+        write_whole(self._path, "".join(f"{json.dumps(line)}\n" for line in kept))
         with writing(run / CURVES):
             self._curves = SummaryWriter(run / CURVES, purge_step=step + 1)
 

@@ -21,7 +21,7 @@ from bdmm.evaluation.config import EvalConfig
 from bdmm.evaluation.evaluate import evaluate_clips, missing_metrics
 from bdmm.evaluation.jobs.reenactment import choose_clips
 from bdmm.evaluation.reports.report_file import Report, save_report
-from bdmm.files.output_file import appearing, check_folder, writing
+from bdmm.files.output_file import check_folder, write_whole, writing
 from bdmm.files.outside import TEXT, read_json
 from bdmm.metrics.published import OURS, TABLE_2, TABLE_S1, PublishedTable, Value
 from bdmm.network.weights import FILE_NAME as WEIGHTS
@@ -298,5 +298,4 @@ def _difference(ours: dict[str, Any], theirs: Any) -> str | None:
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
-    with appearing(path) as part, writing(path):
-        part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    write_whole(path, json.dumps(content, indent=1) + "\n")

@@ -13,7 +13,7 @@ from bdmm.evaluation.jobs.scores import GroupMean, dump
 from bdmm.evaluation.reports.report_file import Report
 from bdmm.evaluation.reports.tables import Column, Row, Table, table_of, to_text
 from bdmm.evaluation.systems import BASELINES
-from bdmm.files.output_file import appearing, writing
+from bdmm.files.output_file import write_whole
 from bdmm.metrics.frame_metrics import WHOLE
 from bdmm.metrics.published import METRICS, OURS, TABLE_2, TABLE_S1, PublishedTable, Value
 from bdmm.metrics.regions import PERSON
@@ -98,8 +98,7 @@ def save_study(study: Study, report: Report) -> Path:
     }
     for name, body in (("table.json", dump(content, indent=1) + "\n"), ("table.md", text)):
         path = study.folder / name
-        with appearing(path) as part, writing(path):
-            part.write_text(body, encoding="utf-8")
+        write_whole(path, body)
     return path
 
 

@@ -22,6 +22,7 @@ from bdmm.evaluation.jobs.distribution_features import (
     sampling_key,
 )
 from bdmm.evaluation.jobs.scores import DistributionDistance, fit_pair
+from bdmm.files.fingerprint import fingerprint
 from bdmm.files.worker_pool import run_jobs
 from bdmm.media.pixels import to_pictures
 from bdmm.metrics.detectors import Detector
@@ -29,7 +30,6 @@ from bdmm.metrics.frame_metrics import FramePair
 from bdmm.metrics.frechet import FeatureStatistics
 from bdmm.metrics.protocols import VideoDistance
 from bdmm.metrics.video_distance import VideoFeatures
-from bdmm.metrics.weight_files import sha256_of
 
 TRAIN, TEST = "train", "test"
 """Real frames are those of the training set, or the true frames of the scored clips."""
@@ -153,7 +153,7 @@ def _training_set(config: EvalConfig, folder: Path) -> dict[str, Path]:
     settings = [open_set_detectors(config).settings, config.features_every, config.protocol]
     clips: list[tuple[Path, Path]] = []
     for clip in (path for one in config.training_set for path in find_clips(one)):
-        described = sha256_of(clip / "clip.json")
+        described = fingerprint(clip / "clip.json")
         name = f"train--{clip.name}-{digest([described, settings])}.safetensors"
         clips.append((clip, folder / name))
     names = [clip.name for clip, _ in clips]

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from bdmm.evaluation.config import EvalConfig
+from bdmm.files.fingerprint import fingerprint
 from bdmm.losses.vgg19 import Vgg19
 from bdmm.media.pixels import to_frames
 from bdmm.metrics.detectors import read_vgg19
@@ -27,7 +28,6 @@ from bdmm.metrics.weight_files import (
     VGG19,
     MissingDetector,
     find_weights,
-    sha256_of,
 )
 from bdmm.shapes import Image
 
@@ -139,4 +139,4 @@ def _open_vgg19(config: EvalConfig) -> FeatureMetric:
     def distances(pictures: Tensor, target: Image) -> Tensor:
         return vgg19_distances(vgg, pictures.to(device), target.to(device))
 
-    return FeatureMetric("vgg19", {"VGG-19": sha256_of(path)}, distances)
+    return FeatureMetric("vgg19", {"VGG-19": fingerprint(path)}, distances)

@@ -17,12 +17,12 @@ from bdmm.data.clip_store import FILE_NAME, PreparedClip, find_clips
 from bdmm.errors import InputError
 from bdmm.evaluation.config import EvalConfig, EvalFrame, EvalItem, Notify
 from bdmm.evaluation.systems import open_system, weights_hash
+from bdmm.files.fingerprint import fingerprint
 from bdmm.inference.prepare import Inputs, clip_inputs
 from bdmm.inference.render import Renderer, render
 from bdmm.media.pixels import to_frames
 from bdmm.metrics.frame_metrics import Region, pair_of
 from bdmm.metrics.regions import PERSON, keypoint_regions, person_region
-from bdmm.metrics.weight_files import sha256_of
 from bdmm.perception.background import remove_person
 from bdmm.records import Conditions, Motion
 from bdmm.shapes import Image, Keypoints
@@ -139,7 +139,7 @@ def reenactment_items(
             dataset = PreparedClip(folder).info.dataset
             identity = {
                 "clip": folder.name,
-                "clip_sha256": sha256_of(folder / FILE_NAME),
+                "clip_sha256": fingerprint(folder / FILE_NAME),
                 "system": sha256 or where,
                 "reenactment": config.reenactment(),
             }

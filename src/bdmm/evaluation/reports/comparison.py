@@ -13,7 +13,7 @@ from bdmm.evaluation.jobs.scores import ClipResult, dump, gather
 from bdmm.evaluation.reports.report_file import Report, load_report
 from bdmm.evaluation.reports.tables import Form, Row, Table, table_of, templates, to_text
 from bdmm.evaluation.systems import BASELINES
-from bdmm.files.output_file import appearing, writing
+from bdmm.files.output_file import write_whole, writing
 from bdmm.metrics.published import METRICS, PUBLISHED, PublishedTable, Value
 
 
@@ -151,8 +151,7 @@ def save_tables(folder: Path, tables: Sequence[Table]) -> list[Path]:
     paths = []
     for name, text in texts.items():
         path = folder / name
-        with appearing(path) as part, writing(path):
-            part.write_text(text, encoding="utf-8")
+        write_whole(path, text)
         paths.append(path)
     return paths
 

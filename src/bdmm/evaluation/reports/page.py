@@ -24,7 +24,7 @@ from bdmm.evaluation.reports.tables import (
     to_text,
 )
 from bdmm.evaluation.systems import BASELINES
-from bdmm.files.output_file import appearing, writing
+from bdmm.files.output_file import write_whole
 from bdmm.metrics.frame_metrics import WHOLE
 from bdmm.metrics.regions import PERSON
 
@@ -76,8 +76,7 @@ def save_page(folder: Path, report: Report) -> Path:
         "settings": _settings(report),
     }
     path = folder / FILE_NAME
-    with appearing(path) as part, writing(path):
-        part.write_text(templates().get_template("page.html").render(content), encoding="utf-8")
+    write_whole(path, templates().get_template("page.html").render(content))
     return path
 
 

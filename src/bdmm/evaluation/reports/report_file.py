@@ -10,7 +10,7 @@ from typing import Any
 from bdmm.errors import InputError
 from bdmm.evaluation.jobs.clip_job import clip_result, plain
 from bdmm.evaluation.jobs.scores import DistributionDistance, Failure, Results, dump, gather
-from bdmm.files.output_file import appearing, writing
+from bdmm.files.output_file import write_whole
 from bdmm.files.outside import TEXT, read_json
 
 FILE_NAME = "report.json"
@@ -84,8 +84,7 @@ def save_report(folder: Path, report: Report) -> Path:
         "clips": [asdict(one) for one in report.results.clips],
     }
     path = folder / FILE_NAME
-    with appearing(path) as part, writing(path):
-        part.write_text(dump(content, indent=1) + "\n", encoding="utf-8")
+    write_whole(path, dump(content, indent=1) + "\n")
     return path
 
 
