@@ -43,6 +43,7 @@ from bdmm.data.clip_store import PreparedClip
 from bdmm.errors import InputError
 from bdmm.files.tensor_files import read_safetensors
 from bdmm.inference import animate, source_view  # noqa: F401
+from bdmm.media.image import read_image
 from bdmm.media.motion_file import load_shipped, save_motion
 from bdmm.media.video_reader import VideoReader
 from bdmm.media.video_writer import create_video
@@ -63,19 +64,21 @@ class Subject:
         arguments: of the command line, without the output.
         output: what is written in the folder of a run; empty for the folder itself.
         batch: it has worker processes and prepared clips.
+        once: a finished output is refused, so that a killed run is rerun only if it wasn't.
     """
 
     arguments: Sequence[str]
     output: str = ""
     batch: bool = False
+    once: bool = False
 
 
 @dataclass
 class Options:
     """What to kill and how often."""
 
-    commands: tuple[str, ...] = ("animate", "prepare", "train", "synth")
-    """Commands."""
+    commands: tuple[str, ...] = ("animate", "frames", "prepare", "train", "synth")
+    """Commands; "frames" is `animate` into a folder of PNG files."""
     kills: int = 50
     """Kills of each command."""
     workers: tuple[int, ...] = (0, 0, 0, 1)
@@ -113,19 +116,19 @@ def prepared(folder: Path, commands: Sequence[str]) -> dict[str, Subject]:
             with create_video(videos / f"{video}.mp4", reader.fps) as writer:
                 for picture in pictures:
                     writer.write(picture)
-    if "animate" in commands:
+    if "animate" in commands or "frames" in commands:
         save_motion(folder / "short.motion", load_shipped("wave")[:48])
         for name in ("detect_photo", "prepare_source"):
             setattr(source_view, name, done_once(getattr(source_view, name), folder / name))
     small = ["--size", "64", "--sources", "1"]
     rendered = ["synth", *small, "--frames", "4"]
     photo = [str(SAMPLES / "person.jpg"), str(folder / "short.motion")]
+    moving = ["animate", *photo, "--size", "64", "--renderer", "coarse"]
     quick = ["--steps", "3", "--save-every", "1", "--windows", "1", "--preset", "layered"]
     clips = folder / "clips"
     subjects = {
-        "animate": Subject(
-            ["animate", *photo, "--size", "64", "--renderer", "coarse"], "video.mp4"
-        ),
+        "animate": Subject(moving, "video.mp4"),
+        "frames": Subject(moving, "pictures", once=True),
         "prepare": Subject(["prepare", str(videos), *small, "--unrefined"], batch=True),
         "train": Subject(
             [
@@ -170,6 +173,8 @@ def half_written(output: Path) -> int:
                 read_safetensors(path)
             elif path.suffix == ".mp4" and CLIPS not in path.parts:
                 assert sum(1 for _ in VideoReader(path)) > 0
+            elif path.suffix == ".png":
+                read_image(path)
         except (AssertionError, InputError, ValueError):
             count += 1
     return count
@@ -207,7 +212,8 @@ def measured(subject: Subject, folder: Path, options: Options) -> Counter[str]:
         found["kills"] += 1
         found[signal.Signals(kind).name] += 1
         found["half-written"] += half_written(output)
-        found["rerun failed"] += ended(begin(subject, output, workers)) != 0
+        if not (subject.once and (output / subject.output).exists()):
+            found["rerun failed"] += ended(begin(subject, output, workers)) != 0
         after = contents(output)
         if after != straight[workers]:
             found["rerun differs"] += 1

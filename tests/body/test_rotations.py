@@ -96,6 +96,14 @@ def test_rotation_between_opposite_directions_is_a_half_turn():
         assert torch.linalg.det(rotation) == pytest.approx(1, abs=1e-5)
 
 
+def test_frame_of_directions_without_length_or_along_each_other_is_a_rotation():
+    x, nothing = torch.tensor([2.0, 0.0, 0.0]), torch.zeros(3)
+    for first, second in ((x, x), (x, nothing), (nothing, x), (nothing, nothing), (x, -3 * x)):
+        axes = frame(first, second)
+        torch.testing.assert_close(axes @ axes.mT, torch.eye(3))
+        torch.testing.assert_close(torch.linalg.det(axes), torch.tensor(1.0))
+
+
 def test_frame_is_right_handed_and_keeps_the_first_direction():
     first, second = torch.randn(2, 20, 3, dtype=torch.float64)
     axes = frame(first, second)

@@ -8,8 +8,9 @@ from bdmm.body.camera import project
 from bdmm.body.rotations import angle_between, chain
 from bdmm.errors import InputError
 from bdmm.perception import body_fit
-from bdmm.perception.body_fit import chunk_bounds, fit_motion, fit_photo, keypoint_errors
+from bdmm.perception.body_fit import chunk_bounds, fit_motion, fit_photo, join, keypoint_errors
 from bdmm.perception.pose import PointTrack
+from bdmm.perception.pose_optimiser import Pose
 from bdmm.records import Motion
 
 
@@ -151,9 +152,93 @@ def test_chunks_cover_every_frame(count):
     assert max(end - start for start, end in bounds) <= body_fit.CHUNK
 
 
+def test_a_long_clip_looks_at_each_silhouette_and_track_once_or_twice(
+    body, make_motion, see, outline, monkeypatch
+):
+    monkeypatch.setattr(body_fit, "CHUNK", 40)
+    monkeypatch.setattr(body_fit, "OVERLAP", 4)
+    monkeypatch.setattr(body_fit, "CLIP_STEPS", 1)
+    monkeypatch.setattr(body_fit, "SHAPE_STEPS", 1)
+    true = make_motion(frames=400)
+    (silhouette,) = outline(true[:1])
+    points, moved = torch.full((8, 2), 128.0), torch.ones(8, 2)
+    silhouettes = _Counted([dataclasses.replace(silhouette, frame=i) for i in range(400)])
+    tracks = _Counted([PointTrack(end - 2, end, points, moved) for end in range(2, 400)])
+    fit_motion(see(true), body, silhouettes, point_tracks=tracks)
+    assert silhouettes.taken < 2 * len(silhouettes)
+    assert tracks.taken < 2 * len(tracks)
+
+
+class _Counted(list):
+    """A list that counts how many of its items are asked for."""
+
+    taken = 0
+
+    def __getitem__(self, index):
+        found = super().__getitem__(index)
+        self.taken += len(found) if isinstance(index, slice) else 1
+        return found
+
+    def __iter__(self):
+        raise AssertionError("all items at once")
+
+
+def test_joined_chunks_cross_fade_and_keep_what_is_theirs_alone(make_motion):
+    long = make_motion(frames=50)
+    pieces = []
+    for number, (start, end) in enumerate(((0, 20), (15, 35), (30, 50))):
+        scale = torch.full((end - start,), float(number))
+        pieces.append((start, Pose(long.rotations[start:end], scale, long.translation[start:end])))
+    pose = join(pieces)
+    torch.testing.assert_close(pose.rotations, long.rotations)
+    torch.testing.assert_close(pose.translation, long.translation)
+    fade = (torch.arange(5) + 1) / 6
+    expected = [torch.zeros(15), fade, torch.ones(10), 1 + fade, torch.full((15,), 2.0)]
+    torch.testing.assert_close(pose.scale, torch.cat(expected))
+
+
 def test_one_frame_is_a_clip(body, make_motion, see):
     true = make_motion(frames=1)
     assert _mean_error(body, fit_motion(see(true), body), true) < 4
+
+
+def _few_steps(monkeypatch) -> None:
+    monkeypatch.setattr(body_fit, "CLIP_STEPS", 3)
+    monkeypatch.setattr(body_fit, "SHAPE_STEPS", 3)
+
+
+def test_keypoints_on_one_spot_are_nobodys(body, make_motion, see, monkeypatch):
+    _few_steps(monkeypatch)
+    seen = see(make_motion(frames=4))
+    seen.keypoints[..., :2] = 100.0
+    for flat in (None, seen.keypoints_3d):
+        with pytest.raises(InputError, match="No body can be fitted to the keypoints: its scale"):
+            fit_motion(dataclasses.replace(seen, keypoints_3d=flat), body)
+
+
+@pytest.mark.parametrize("alone", [0, 1, 8, 28])
+def test_all_keypoints_but_one_on_one_spot_give_rotations(
+    body, make_motion, see, monkeypatch, alone
+):
+    _few_steps(monkeypatch)
+    seen = see(make_motion(frames=4), flat=True)
+    seen.keypoints[..., :2] = 100.0
+    seen.keypoints[:, alone, :2] = 200.0
+    motion = fit_motion(seen, body)
+    assert motion.flaw() is None
+    identity = torch.eye(3).expand_as(motion.rotations)
+    assert torch.allclose(motion.rotations @ motion.rotations.mT, identity, atol=1e-4)
+
+
+def test_a_frame_on_one_spot_among_good_ones_is_bridged(body, make_motion, see):
+    true = make_motion(frames=12)
+    seen = see(true)
+    seen.keypoints[6, :, :2] = 100.0
+    seen.keypoints[6, 0, :2] = 110.0
+    fitted = fit_motion(seen, body)
+    assert fitted.flagged[6]
+    assert fitted.flagged.sum() <= 3
+    assert _mean_error(body, fitted[:3], true[:3]) < 4
 
 
 def _acceleration(body, motion) -> float:

@@ -1,6 +1,8 @@
 """Refinement corrects perturbed fits of people that it never saw, and leaves good ones alone."""
 
 from dataclasses import replace
+from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pytest
@@ -8,10 +10,17 @@ import torch
 
 from bdmm.body.camera import project
 from bdmm.body.model import AnnyBody, SkinnedBody, load_body
+from bdmm.body.rotations import axis_angle_to_matrix
 from bdmm.data.cached_sources import as_foreground, perturb_fit
 from bdmm.media.pixels import to_frames
 from bdmm.perception.fit_refiner import CHANNELS, SIDE, FitRefiner, picture_fit
-from bdmm.perception.refine_fit import FrameView, refine_motion, refine_photo
+from bdmm.perception.refine_fit import (
+    SMOOTHING,
+    FrameView,
+    _corrected,
+    refine_motion,
+    refine_photo,
+)
 from bdmm.records import Motion
 from bdmm_synth.clip import ClipRequest, RenderedClip, render_clip
 
@@ -85,6 +94,27 @@ def test_frames_without_a_person_or_a_trusted_pose_are_not_looked_at(body, peopl
     assert refine_motion(body, clip.motion, made(nobody)) is clip.motion
     flagged = replace(clip.motion, flagged=torch.ones(len(clip.motion), dtype=torch.bool))
     assert refine_motion(body, flagged, made(looks(clip))) is flagged
+
+
+def test_corrections_of_a_long_clip_are_those_of_all_refined_frames(monkeypatch) -> None:
+    monkeypatch.setattr("bdmm.perception.refine_fit._AT_ONCE", 64)
+    count = 900
+    motion = Motion(
+        torch.eye(3).expand(count, 24, 3, 3), torch.full((count,), 90.0), torch.zeros(count, 2),
+        torch.zeros(20), torch.zeros(count, dtype=torch.bool), (256, 256), Fraction(25),
+    )  # fmt: skip
+    refined = [*range(0, 300, 4), *range(601, 900, 2)]  # with a long gap
+    changes = [(0.1 * torch.randn(1, 24, 3), 0.1 * torch.randn(1), torch.randn(1, 2))
+               for _ in refined]  # fmt: skip
+    corrected = _corrected(motion, refined, changes)
+    distance = torch.arange(count)[:, None] - torch.tensor(refined)
+    weight = torch.softmax(-0.5 * (distance / SMOOTHING).square(), dim=1)
+    turns, growths, moves = (torch.cat(part) for part in zip(*changes, strict=True))
+    turn = (weight @ turns.flatten(1)).unflatten(1, (24, 3))
+    close = partial(torch.testing.assert_close, rtol=1e-5, atol=1e-5)
+    close(corrected.rotations, axis_angle_to_matrix(turn))
+    close(corrected.scale, motion.scale * (weight @ growths).exp())
+    close(corrected.translation, weight @ moves * 90, atol=1e-3)
 
 
 def test_an_untrained_network_changes_nothing(body, people, monkeypatch) -> None:

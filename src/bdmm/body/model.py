@@ -25,6 +25,10 @@ Shape = Float[Tensor, "*#b s"]
 LocalRotations = Float[Tensor, "*#b n 3 3"]
 
 
+_AT_ONCE = 2048
+"""Poses of a long clip whose keypoints are computed at once, in some megabytes."""
+
+
 class SkinnedBody:
     """A body whose rest vertices and joints are linear in its shape, posed by linear blending.
 
@@ -114,6 +118,8 @@ class SkinnedBody:
 
     def keypoints(self, shape: Shape, rotations: LocalRotations) -> Float[Tensor, "*b2 k 3"]:
         """Return ``*b 29 3`` `records.KEYPOINT_NAMES` in metres, without skinning the mesh."""
+        if shape.ndim == 1 and rotations.ndim == 4 and len(rotations) > _AT_ONCE:
+            return torch.cat([self.keypoints(shape, one) for one in rotations.split(_AT_ONCE)])
         joints = self.joints(shape)
         features = point_features(self.rest_keypoints(shape), self._carriers, joints)
         mixed = (self._midpoints @ features.flatten(-2)).unflatten(-1, features.shape[-2:])

@@ -104,10 +104,14 @@ def frame(primary: Float[Tensor, "*#b 3"], secondary: Float[Tensor, "*#b 3"]) ->
     """Return right-handed orthonormal axes as the columns of ``*b 3 3``.
 
     The first column is ``primary``'s direction, the second is the part of ``secondary`` that is
-    perpendicular to it (Gram-Schmidt), the third their cross product.
+    perpendicular to it (Gram-Schmidt), the third their cross product. Some direction is taken for
+    a ``primary`` of no length and for a ``secondary`` along it.
     """
     first, secondary = torch.broadcast_tensors(_unit(primary), secondary)
+    first = torch.where(_vanishes(first), _unlike(first), first)
     second = _unit(secondary - (secondary * first).sum(-1, keepdim=True) * first)
+    other = _unit(torch.linalg.cross(first, _unlike(first)))
+    second = torch.where(_vanishes(second), other, second)
     return torch.stack((first, second, torch.linalg.cross(first, second)), dim=-1)
 
 
@@ -171,6 +175,11 @@ def _parents_of(joints: Tensor) -> Tensor:
 
 def _unit(vector: Tensor) -> Tensor:
     return vector / vector.norm(dim=-1, keepdim=True).clamp_min(1e-12)
+
+
+def _vanishes(unit: Tensor) -> Tensor:
+    """Tell which of `_unit`'s results come from vectors of no length."""
+    return unit.norm(dim=-1, keepdim=True) < 0.5
 
 
 def _unlike(vector: Tensor) -> Tensor:

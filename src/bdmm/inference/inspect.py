@@ -62,12 +62,13 @@ def inspect_video(
     factor = min(SIDE / max(frames.size), 1.0)
     keypoints = detection.landmarks.keypoints * torch.tensor([factor, factor, 1.0])
     scaled = replace(motion, scale=motion.scale * factor, translation=motion.translation * factor)
-    silhouettes = {one.frame: one for one in detection.silhouettes}
+    places = {one.frame: place for place, one in enumerate(detection.silhouettes)}
     for i, frame in enumerate(frames):
         frame = bounded(frame, SIDE)
         left = frame
-        if i in silhouettes:
-            seen = silhouettes[i].on((0.0, 0.0), 1 / factor, picture_size(frame))
+        if i in places:
+            silhouette = detection.silhouettes[places[i]]
+            seen = silhouette.on((0.0, 0.0), 1 / factor, picture_size(frame))
             left = tint_foreground(left, torch.from_numpy(seen))
         left = draw_keypoints(left, keypoints[i])
         right = draw_body(frame, scaled[i : i + 1], body)

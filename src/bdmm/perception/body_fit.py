@@ -1,5 +1,6 @@
 """Fits the body to landmarks and silhouettes: shape once per clip, then the pose of every frame."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor
 
 from bdmm.body.model import SkinnedBody
 from bdmm.body.rotations import interpolate
+from bdmm.errors import InputError
 from bdmm.perception.initial_pose import lift, solve_rotations
 from bdmm.perception.pose import PointTrack, Silhouette
 from bdmm.perception.pose_optimiser import (
@@ -47,14 +49,16 @@ def fit_motion(
     neighbours and flagged.
 
     Args:
-        silhouettes: of all, some or none of the frames.
+        silhouettes: of all, some or none of the frames, in their order.
         smoothing: standard deviation in frames of the smoothing over time; 0 for none.
+        point_tracks: in the order of their ends.
 
     Returns:
         The motion, in pixels of the frames.
 
     Raises:
-        InputError: nobody is seen for longer than a second, or ``smoothing`` is negative.
+        InputError: nobody is seen for longer than a second, the keypoints are nobody's, or
+            ``smoothing`` is negative.
     """
     require_short_gaps(landmarks.found, landmarks.fps)
     smooth = smooth_landmarks(fill_missing(landmarks), smoothing)
@@ -63,8 +67,11 @@ def fit_motion(
     weights = TermWeights() if smoothing > 0 else TermWeights(smooth=0.0)
     pieces = []
     for start, end in chunk_bounds(len(smooth.found)):
-        within = [one for one in silhouettes if start <= one.frame < end]
-        part = observations.part(range(start, end), within, point_tracks)
+        first, last = (bisect_left(silhouettes, at, key=_frame) for at in (start, end))
+        begin, stop = (bisect_left(point_tracks, at, key=_end) for at in (start, end))
+        part = observations.part(
+            range(start, end), silhouettes[first:last], point_tracks[begin:stop]
+        )
         start_pose = analytic_start(part, body, shape)
         pieces.append(
             (start, PoseOptimiser(part, body, shape, weights).run(start_pose, CLIP_STEPS))
@@ -79,7 +86,11 @@ def fit_photo(
     body: SkinnedBody,
     silhouettes: Sequence[Silhouette] = (),
 ) -> Motion:
-    """Fit the body's shape and pose to a photo; see `fit_motion`."""
+    """Fit the body's shape and pose to a photo; see `fit_motion`.
+
+    Raises:
+        InputError: the keypoints are nobody's.
+    """
     observations = gather(landmarks, body)
     part = observations.part([0], silhouettes)
     zero = landmarks.keypoints.new_zeros(body.shape_size)
@@ -117,7 +128,8 @@ def analytic_start(
         (observations.points * weight).sum(1) / total,
     )
     centred, target = model - middle[:, None], observations.points - observed[:, None]
-    scale = (weight * centred * target).sum((1, 2)) / (weight * centred**2).sum((1, 2))
+    extent = (weight * centred**2).sum((1, 2)).clamp_min(1e-9)
+    scale = (weight * centred * target).sum((1, 2)) / extent
     # Keypoints that nearly coincide give no scale: keep it around the typical one.
     typical = UNIT_HEIGHT / BODY_HEIGHT
     scale = scale.clamp(0.6 * typical, 1.7 * typical)
@@ -148,23 +160,30 @@ def chunk_bounds(count: int) -> list[tuple[int, int]]:
 
 def join(pieces: Sequence[tuple[int, Pose]]) -> Pose:
     """Join chunks of (first frame, pose), cross-fading where they overlap."""
-    pose = pieces[0][1]
+    parts: list[Pose] = []
+    done, pose = 0, pieces[0][1]  # the frames before `pose`
     for start, piece in pieces[1:]:
-        shared = len(pose.scale) - start
+        alone, shared = start - done, done + len(pose.scale) - start
         weight = torch.linspace(0, 1, shared + 2)[1:-1]
         turned = interpolate(
-            pose.rotations[start:], piece.rotations[:shared], weight[:, None].expand(-1, 24)
+            pose.rotations[alone:], piece.rotations[:shared], weight[:, None].expand(-1, 24)
         )
-        scale = torch.lerp(pose.scale[start:], piece.scale[:shared], weight)
+        scale = torch.lerp(pose.scale[alone:], piece.scale[:shared], weight)
         translation = torch.lerp(
-            pose.translation[start:], piece.translation[:shared], weight[:, None]
+            pose.translation[alone:], piece.translation[:shared], weight[:, None]
         )
-        pose = Pose(
-            torch.cat((pose.rotations[:start], turned, piece.rotations[shared:])),
-            torch.cat((pose.scale[:start], scale, piece.scale[shared:])),
-            torch.cat((pose.translation[:start], translation, piece.translation[shared:])),
-        )
-    return pose
+        parts += [_frames(pose, slice(alone)), Pose(turned, scale, translation)]
+        done, pose = start + shared, _frames(piece, slice(shared, None))
+    parts.append(pose)
+    return Pose(
+        torch.cat([one.rotations for one in parts]),
+        torch.cat([one.scale for one in parts]),
+        torch.cat([one.translation for one in parts]),
+    )
+
+
+def _frames(pose: Pose, frames: slice) -> Pose:
+    return Pose(pose.rotations[frames], pose.scale[frames], pose.translation[frames])
 
 
 def to_motion(
@@ -174,8 +193,12 @@ def to_motion(
     landmarks: Landmarks,
     body: SkinnedBody,
 ) -> Motion:
-    """Bring a pose back to pixels of the frame."""
-    return Motion(
+    """Bring a pose back to pixels of the frame.
+
+    Raises:
+        InputError: it is no usable motion, as from keypoints that lie on one spot.
+    """
+    motion = Motion(
         rotations=pose.rotations,
         scale=pose.scale * observations.unit,
         translation=pose.translation * observations.unit + observations.origin,
@@ -185,6 +208,10 @@ def to_motion(
         fps=landmarks.fps,
         body=body.name,
     )
+    flaw = motion.flaw()
+    if flaw is not None:
+        raise InputError(f"No body can be fitted to the keypoints: {flaw}.")
+    return motion
 
 
 def keypoint_errors(
@@ -207,6 +234,14 @@ def trusted_frames(motion: Motion, landmarks: Landmarks, body: SkinnedBody) -> F
     errors = keypoint_errors(motion, landmarks, body)
     enough = errors.isfinite().sum(dim=1) >= 6
     return landmarks.found & enough & (errors.nanmean(dim=1).nan_to_num(torch.inf) < WRONG)
+
+
+def _frame(one: Silhouette) -> int:
+    return one.frame
+
+
+def _end(one: PointTrack) -> int:
+    return one.end
 
 
 def _camera_scale(points: Tensor, points_3d: Tensor, trust: Tensor) -> Float[Tensor, "t"]:

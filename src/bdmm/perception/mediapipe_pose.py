@@ -4,7 +4,6 @@ The model (BlazePose, complexity 1) lies inside MediaPipe's wheel: nothing is do
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -64,10 +63,9 @@ def detect_clip(
     Raises:
         InputError: there are no frames, or nobody is seen, or fewer people than ``person``.
     """
-    seen: list[DetectedPerson | None] = []
+    seen = _Seen()
     silhouettes = PackedSilhouettes()
     size = (0, 0)
-    faces: list[float] = []
     points = PointTracker()
     with (
         PoseSolution(static=False) as track,
@@ -83,18 +81,13 @@ def detect_clip(
                 silhouette = _silhouette(index, one)
                 silhouettes.append(silhouette)
                 points.step(frame, silhouette)
-                one = replace(one, foreground=one.foreground[:1, :1].copy())
-            if one is not None and index % FACE_EVERY == 0:
-                faces.append(face.score(frame, one.keypoints))
-            else:
-                faces.append(np.nan)
-            seen.append(one)
-    if not seen:
+            unasked = one is None or index % FACE_EVERY > 0
+            seen.append(one, np.nan if unasked else face.score(frame, one.keypoints))
+    if not seen.found:
         raise InputError("The driving clip has no frames.")
-    if all(one is None for one in seen):
-        raise InputError(f"Nobody is seen in any of the {len(seen)} frames.")
-    landmarks = _landmarks(seen, size, fps, faces)
-    return Detection(landmarks, silhouettes, tracker.notes, points.point_tracks)
+    if not any(seen.found):
+        raise InputError(f"Nobody is seen in any of the {len(seen.found)} frames.")
+    return Detection(seen.landmarks(size, fps), silhouettes, tracker.notes, points.point_tracks)
 
 
 def detect_photo(photo: FrameArray, person: int | None = None) -> Detection:
@@ -113,9 +106,11 @@ def detect_photo(photo: FrameArray, person: int | None = None) -> Detection:
     if not people:
         raise InputError("Nobody is seen in the photo: use one that shows a whole person.")
     one = choose(people, person, "the photo")
-    landmarks = _landmarks([one], photo.shape[:2], Fraction(1))
+    seen = _Seen()
+    seen.append(one)
     foreground = torch.from_numpy(foreground_in(one, photo.shape[:2]).clip(0, 1))[None]
     silhouette = Silhouette(0, foreground, (0.0, 0.0), 1.0)
+    landmarks = seen.landmarks(photo.shape[:2], Fraction(1))
     return Detection(landmarks, (silhouette,), describe_choice(people, person))
 
 
@@ -201,21 +196,34 @@ def _convert(
     return keypoints, to_keypoints(world)
 
 
-def _landmarks(
-    people: list[DetectedPerson | None],
-    size: tuple[int, ...],
-    fps: Fraction,
-    faces: list[float] | None = None,
-) -> Landmarks:
-    nobody = np.zeros((len(KEYPOINT_NAMES), 3), np.float32)
-    flat = np.stack([nobody if one is None else one.keypoints for one in people])
-    world = np.stack([nobody if one is None else one.keypoints_3d for one in people])
-    if faces is not None:
-        mixed = find_front_back_flips(world, np.array(faces))
-        flat[mixed], world[mixed] = mirror_depth(flat[mixed], world[mixed])
-    found = torch.tensor([one is not None for one in people])
-    height, width = size[:2]
-    return Landmarks(torch.from_numpy(flat), torch.from_numpy(world), found, (height, width), fps)
+class _Seen:
+    """The keypoints of one frame after the other, in 0.7 kB a frame."""
+
+    def __init__(self) -> None:
+        self.found: list[bool] = []
+        self._faces: list[float] = []
+        self._flat, self._world = bytearray(), bytearray()
+
+    def append(self, one: DetectedPerson | None, face: float = np.nan) -> None:
+        """Add a frame, with the face detector's score at the head if it was asked."""
+        nobody = np.zeros((len(KEYPOINT_NAMES), 3), np.float32)
+        self.found.append(one is not None)
+        self._faces.append(face)
+        self._flat += (nobody if one is None else one.keypoints).tobytes()
+        self._world += (nobody if one is None else one.keypoints_3d).tobytes()
+
+    def landmarks(self, size: tuple[int, ...], fps: Fraction) -> Landmarks:
+        """Return all frames, front and back told apart."""
+        shape = len(self.found), len(KEYPOINT_NAMES), 3
+        flat, world = (np.frombuffer(one, np.float32).reshape(shape)
+                       for one in (self._flat, self._world))  # fmt: skip
+        flipped = find_front_back_flips(world, np.array(self._faces))
+        flat[flipped], world[flipped] = mirror_depth(flat[flipped], world[flipped])
+        height, width = size[:2]
+        found = torch.tensor(self.found)
+        return Landmarks(
+            torch.from_numpy(flat), torch.from_numpy(world), found, (height, width), fps
+        )
 
 
 def _silhouette(index: int, one: DetectedPerson) -> Silhouette:

@@ -87,7 +87,8 @@ class CroppedClip:
         self, frames: Iterable[Picture], detection: Detection, crop: Square, size: int
     ) -> None:
         self.frames, self.crop, self.size = frames, crop, size
-        self._silhouettes = {one.frame: one for one in detection.silhouettes}
+        self._silhouettes = detection.silhouettes
+        self._places = {one.frame: place for place, one in enumerate(detection.silhouettes)}
 
     def __iter__(self) -> Iterator[Pair]:
         """Yield all frames with their foregrounds."""
@@ -106,9 +107,10 @@ class CroppedClip:
     def _pair(self, number: int, picture: Picture) -> Pair:
         (left, top, side), size = self.crop, (self.size, self.size)
         square = cut_out(picture, (left, top), (side, side), size)
-        if number not in self._silhouettes:
+        if number not in self._places:
             return square, np.zeros(size, np.uint8)
-        rough = self._silhouettes[number].on((float(left), float(top)), side / self.size, size)
+        silhouette = self._silhouettes[self._places[number]]
+        rough = silhouette.on((float(left), float(top)), side / self.size, size)
         return square, refine_foreground(rough, square)
 
 

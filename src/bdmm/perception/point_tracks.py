@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
-from bdmm.perception.pose import FrameArray, PointTrack, Silhouette
+from bdmm.perception.pose import FrameArray, PackedTracks, PointTrack, Silhouette
 from bdmm.perception.silhouette import geman_mcclure
 from bdmm.perception.tracking import Square, crop
 
@@ -51,9 +51,14 @@ class _View:
 
 @dataclass
 class _Group:
-    """Points that started in one frame, where they are now, and which are still tracked."""
+    """Points that started in one frame, where they are now, and which are still tracked.
+
+    Attributes:
+        stored: ``start`` as its tracks store it.
+    """
 
     frame: int
+    stored: Float[np.ndarray, "n 2"]
     start: Float[np.ndarray, "n 2"]
     now: Float[np.ndarray, "n 2"]
     held: Bool[np.ndarray, "n"]
@@ -63,7 +68,7 @@ class PointTracker:
     """Tracks points through a clip, given frame by frame, in memory for two frames."""
 
     def __init__(self) -> None:
-        self.point_tracks: list[PointTrack] = []
+        self.point_tracks = PackedTracks()
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._last: _View | None = None
         self._groups: list[_Group] = []
@@ -78,7 +83,9 @@ class PointTracker:
         if view.frame % EVERY == 0:
             points = _new_points(view)
             held = np.ones(len(points), bool)
-            self._groups.append(_Group(view.frame, points, points.copy(), held))
+            self._groups.append(
+                _Group(view.frame, points.astype(np.float32), points, points.copy(), held)
+            )
         self._last = view
 
     def _advance(self, before: _View, view: _View) -> None:
@@ -97,9 +104,8 @@ class PointTracker:
 
     def _record(self, group: _Group, frame: int) -> None:
         if frame - group.frame in REACHES and group.held.sum() >= FEWEST:
-            start = torch.from_numpy(group.start[group.held]).float()
-            moved = torch.from_numpy((group.now - group.start)[group.held]).float()
-            self.point_tracks.append(PointTrack(group.frame, frame, start, moved))
+            moved = (group.now - group.start)[group.held]
+            self.point_tracks.append((group.frame, frame), group.stored, group.held, moved)
 
 
 def _square_view(frame: FrameArray, silhouette: Silhouette) -> _View:

@@ -1,5 +1,6 @@
 """What pose estimation returns: keypoints, silhouettes and tracked points of one person."""
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import overload
@@ -7,7 +8,7 @@ from typing import overload
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from bdmm.records import Landmarks
@@ -68,16 +69,17 @@ def sample(
 
 
 class PackedSilhouettes(Sequence[Silhouette]):
-    """Silhouettes of many frames, one bit per pixel: 3 KB a frame at 160 x 160."""
+    """Silhouettes of many frames, compressed: half a kilobyte a frame at 160 x 160."""
 
     def __init__(self) -> None:
-        self._items: list[tuple[int, np.ndarray, tuple[int, int], tuple[float, float], float]] = []
+        self._items: list[tuple[int, bytes, tuple[int, int], tuple[float, float], float]] = []
 
     def append(self, one: Silhouette) -> None:
         """Add a silhouette; its foreground is cut at a half."""
         inside = one.foreground[0].numpy() > 0.5
         size = inside.shape[0], inside.shape[1]
-        self._items.append((one.frame, np.packbits(inside), size, one.origin, one.scale))
+        bits = zlib.compress(np.packbits(inside).tobytes())
+        self._items.append((one.frame, bits, size, one.origin, one.scale))
 
     def __len__(self) -> int:
         return len(self._items)
@@ -90,7 +92,8 @@ class PackedSilhouettes(Sequence[Silhouette]):
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         frame, bits, (height, width), origin, scale = self._items[index]
-        inside = np.unpackbits(bits, count=height * width).reshape(1, height, width)
+        packed = np.frombuffer(zlib.decompress(bits), np.uint8)
+        inside = np.unpackbits(packed, count=height * width).reshape(1, height, width)
         return Silhouette(frame, torch.from_numpy(inside.astype(np.float32)), origin, scale)
 
 
@@ -109,6 +112,44 @@ class PointTrack:
     moved: Float[Tensor, "n 2"]
 
 
+class PackedTracks(Sequence[PointTrack]):
+    """Point tracks of a long clip: tracks from one start share its points, a kilobyte a frame."""
+
+    def __init__(self) -> None:
+        self._items: list[tuple[int, int, np.ndarray, np.ndarray, np.ndarray]] = []
+
+    def append(
+        self,
+        frames: tuple[int, int],
+        points: Float[np.ndarray, "p 2"],
+        held: Bool[np.ndarray, "p"],
+        moved: Float[np.ndarray, "n 2"],
+    ) -> None:
+        """Add a track.
+
+        Args:
+            frames: (start, end).
+            points: all that started, float32; kept, and shared by the tracks given the same.
+            held: the ``n`` of them that are still tracked.
+            moved: their displacements.
+        """
+        self._items.append((*frames, points, np.packbits(held), moved.astype(np.float32)))
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @overload
+    def __getitem__(self, index: int) -> PointTrack: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[PointTrack]: ...
+    def __getitem__(self, index: int | slice) -> PointTrack | list[PointTrack]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        start, end, points, bits, moved = self._items[index]
+        held = np.unpackbits(bits, count=len(points)).astype(bool)
+        return PointTrack(start, end, torch.from_numpy(points[held]), torch.from_numpy(moved))
+
+
 @dataclass(frozen=True)
 class Detection:
     """What an estimator detected in a photo or in a whole clip.
@@ -116,6 +157,7 @@ class Detection:
     Attributes:
         silhouettes: the person's foreground, in the order of frames; frames may be missing, and
             all are where the estimator makes none.
+        point_tracks: in the order of the frames where they end.
         notes: sentences for the user, such as which of several people was taken.
     """
 

@@ -5,6 +5,7 @@ torso is turned. The network knows the points of the shipped body only; fits of 
 unrefined.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cache
@@ -32,6 +33,10 @@ SMOOTHING = 2.0
 """Standard deviation in frames of the smoothing of corrections over time."""
 SMALLEST_PERSON = 0.005
 """Share of a clip's frame that the person must fill to be refined: 18 pixels square at 256."""
+_AT_ONCE = 1024
+"""Frames that are corrected at once: memory doesn't grow with the square of a clip's length."""
+_REACH = round(30 * SMOOTHING)
+"""Frames beyond which a correction's weight vanishes in float32 beside a nearer one's."""
 _SPACING = 0.05
 """Metres between the displaced points of the surface: 4 to 5 pixels at the fit's 160."""
 
@@ -92,16 +97,31 @@ def _corrected(
     motion: Motion, refined: list[int], changes: list[tuple[Tensor, Tensor, Tensor]]
 ) -> Motion:
     """Change all frames by Gaussian means over time of the refined frames' changes."""
-    distance = torch.arange(len(motion))[:, None] - torch.tensor(refined)
-    # The softmax normalises; far from all refined frames the nearest one counts.
-    weight = torch.softmax(-0.5 * (distance / SMOOTHING).square(), dim=1)
-    turns, growths, moves = (torch.cat(part) for part in zip(*changes, strict=True))
-    turn = (weight @ turns.flatten(1)).unflatten(1, turns.shape[1:])
+    parts = []
+    for start in range(0, len(motion), _AT_ONCE):
+        part = motion[start : start + _AT_ONCE]
+        # One refined frame beyond the reach on each side, which counts where none is nearer.
+        first = max(bisect_left(refined, start - _REACH) - 1, 0)
+        last = bisect_left(refined, start + len(part) + _REACH) + 1
+        near = torch.tensor(refined[first:last]) - start
+        turns, growths, moves = (torch.cat(one) for one in zip(*changes[first:last], strict=True))
+        distance = torch.arange(len(part))[:, None] - near
+        # The softmax normalises; far from all refined frames the nearest one counts.
+        weight = torch.softmax(-0.5 * (distance / SMOOTHING).square(), dim=1)
+        turn = (weight @ turns.flatten(1)).unflatten(1, turns.shape[1:])
+        parts.append(
+            replace(
+                part,
+                rotations=part.rotations @ axis_angle_to_matrix(turn),
+                scale=part.scale * (weight @ growths).exp(),
+                translation=part.translation + weight @ moves * part.scale[:, None],
+            )
+        )
     return replace(
         motion,
-        rotations=motion.rotations @ axis_angle_to_matrix(turn),
-        scale=motion.scale * (weight @ growths).exp(),
-        translation=motion.translation + weight @ moves * motion.scale[:, None],
+        rotations=torch.cat([one.rotations for one in parts]),
+        scale=torch.cat([one.scale for one in parts]),
+        translation=torch.cat([one.translation for one in parts]),
     )
 
 

@@ -115,18 +115,21 @@ def bridge(motion: Motion, trusted: Flags) -> Motion:
         trusted: ``t``, at least one of them true.
     """
     before, after, weight = _neighbours(trusted)
-    rotations = interpolate(
-        motion.rotations[before], motion.rotations[after], weight[:, None].expand(-1, 24)
+    gap = ~trusted
+    rotations = motion.rotations.clone()
+    rotations[gap] = interpolate(
+        motion.rotations[before[gap]],
+        motion.rotations[after[gap]],
+        weight[gap, None].expand(-1, 24),
     )
-    keep = trusted[:, None]
     return replace(
         motion,
-        rotations=torch.where(keep[..., None, None], motion.rotations, rotations),
+        rotations=rotations,
         scale=torch.lerp(motion.scale[before], motion.scale[after], weight),
         translation=torch.lerp(
             motion.translation[before], motion.translation[after], weight[:, None]
         ),
-        flagged=motion.flagged | ~trusted,
+        flagged=motion.flagged | gap,
     )
 
 
