@@ -3,6 +3,8 @@
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 from itertools import islice
 from pathlib import Path
 
@@ -53,6 +55,31 @@ def test_workers_outlive_a_signal_to_the_whole_group(clip_folder: Path) -> None:
         os.kill(worker.pid, kind)
     for _ in range(4):
         assert torch.equal(next(batches).target_frames, first.target_frames)
+
+
+OPEN = """
+import torch
+from bdmm.data import batch_loader
+from bdmm.data.clip_dataset import Sampling
+
+class Numbers:
+    sampling = Sampling()
+    def __len__(self): return 10
+    def __getitem__(self, index): return torch.tensor([index])
+
+batch_loader.collate = torch.stack
+batches = batch_loader.load_batches(Numbers(), 1, workers=2)
+next(batches)
+raise RuntimeError("with batches still open")
+"""
+
+
+def test_a_process_that_fails_with_open_batches_ends() -> None:
+    failed = subprocess.run(
+        [sys.executable, "-c", OPEN], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert failed.returncode == 1
+    assert failed.stderr.strip().endswith("RuntimeError: with batches still open")
 
 
 def test_the_random_state_of_a_checkpoint_is_left_alone(clip_folder: Path) -> None:

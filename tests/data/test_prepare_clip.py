@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 from dataclasses import replace
 from fractions import Fraction
 from importlib.resources import as_file, files
@@ -26,10 +27,11 @@ from bdmm.media.image import cut_out, read_image, resize_image, write_image
 from bdmm.media.video_reader import VideoReader
 from bdmm.media.video_writer import create_video
 from bdmm.perception.person_crop import (
+    CroppedClip,
     crop_motion,
     person_crop,
 )
-from bdmm.perception.pose import Silhouette
+from bdmm.perception.pose import Detection, PackedSilhouettes, Silhouette
 from bdmm.perception.tracking import Square, whole_frame
 from bdmm.records import KEYPOINT_NAMES, Landmarks
 
@@ -185,6 +187,26 @@ def test_the_square_holds_keypoints_and_silhouettes() -> None:
     laid = outline.on((190.0, 60.0), 1.0, (80, 80))
     rows, columns = np.nonzero(laid > 0.5)
     assert (rows.min(), rows.max() + 1, columns.min(), columns.max() + 1) == (20, 60, 10, 20)
+
+
+def test_silhouettes_of_a_long_clip_stay_packed() -> None:
+    inside = torch.zeros(1, 160, 160)
+    inside[0, 20:140, 60:100] = 1
+    packed = PackedSilhouettes()
+    for frame in range(1000):
+        packed.append(Silhouette(frame, inside, (0.0, 0.0), 1.0))
+    found = torch.ones(1000, dtype=torch.bool)
+    marks = Landmarks(torch.ones(1000, 29, 3), None, found, (160, 160), Fraction(25))
+    pictures = itertools.repeat(np.zeros((160, 160, 3), np.uint8), 1000)
+    tracemalloc.start()
+    clip = CroppedClip(pictures, Detection(marks, packed), Square(0, 0, 160), 64)
+    *_, last = clip.frame_views()
+    image, foreground = last()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert image.shape[1:] == foreground.shape[1:] == (64, 64)
+    assert foreground[0, 32, 32] == 1
+    assert peak < 1000 * 160 * 160 / 2, "unpacked they are eight times as large"
 
 
 @pytest.mark.parametrize(

@@ -88,9 +88,11 @@ def test_report_is_strict_json_and_comes_back(report: Report, tmp_path: Path) ->
     assert back.versions == dict(report.versions)
     (tmp_path / "copy").mkdir()
     assert save_report(tmp_path / "copy", back).read_text() == path.read_text()
-    path.write_text(path.read_text()[:-9])
-    with pytest.raises(InputError, match=r"report\.json is damaged"):
-        load_report(tmp_path)
+    whole = path.read_text()
+    for damaged in (whole[:-9], whole.replace("25.0", "Infinity"), whole.replace("25.0", "1e999")):
+        path.write_text(damaged)
+        with pytest.raises(InputError, match=r"report\.json is damaged"):
+            load_report(tmp_path)
     with pytest.raises(InputError, match="does not exist"):
         load_report(tmp_path / "none")
 

@@ -180,6 +180,7 @@ def test_smpl_itself_takes_everything_verbatim(smpl_like: SmplBody, tmp_path: Pa
         ({name: value[:0] for name, value in upright().items()}, "no frames"),
         ({"cam": np.array(["a", "b", "c"])}, "no table of numbers"),
         ({"cam": np.float32(1)}, "1 numbers"),
+        ({"pose_theta": np.full((FRAMES, 72), 1e30)}, "Frame 0"),
     ],
 )  # fmt: skip
 def test_bad_tables_are_named(change: dict, complaint: str, body: AnnyBody, tmp_path: Path):
@@ -193,7 +194,9 @@ def test_bad_tables_are_named(change: dict, complaint: str, body: AnnyBody, tmp_
 def test_bad_folders_are_named_by_their_frame(body: AnnyBody, tmp_path: Path):
     folder = save(tmp_path / "folder", upright())
     frame = folder / "frame_00001.json"
-    for content in ('{"cam": [1, 0, 0]}', "{", "[1]", '{"cam": {}}', '{"cam": [[1], [2, 3]]}'):
+    huge = json.dumps({name: [10**400] * 72 for name in upright()})
+    for content in ('{"cam": [1, 0, 0]}', "{", "[1]", '{"cam": {}}', '{"cam": [[1], [2, 3]]}',
+                    "[" * 100_000, huge):  # fmt: skip
         frame.write_text(content)
         with pytest.raises(InputError, match="frame_00001"):
             read_smpl_motion(folder, body)

@@ -17,6 +17,7 @@ from bdmm.cli.ablate import Ablate
 from bdmm.cli.animate import Animate
 from bdmm.cli.compare import Compare
 from bdmm.cli.convert import Convert
+from bdmm.cli.ending import Terminated, orderly_end
 from bdmm.cli.evaluate import Evaluate, Score, Table
 from bdmm.cli.explain import Explain
 from bdmm.cli.inspect import Inspect
@@ -35,8 +36,6 @@ DIVERGED = 1
 """Exit code where training cannot go on."""
 INTERRUPTED = 128 + signal.SIGINT
 """Exit code after Ctrl-C."""
-ENDINGS = [one for one in signal.Signals if one.name in ("SIGTERM", "SIGHUP")]
-"""Requests to end; the exit code is 128 and the signal's number."""
 
 
 @dataclass(frozen=True)
@@ -79,14 +78,6 @@ class Command(Protocol):
         ...
 
 
-class _Terminated(BaseException):
-    """The process was asked to end; raised so that temporary files are removed."""
-
-    def __init__(self, signum: int) -> None:
-        super().__init__(signum)
-        self.signum = signum
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
@@ -103,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         warn(str(unprintable(error)))
         return USER_ERROR
     try:
-        with _orderly_end(), _notices():
+        with orderly_end(), _notices():
             check_paths(command)
             command.run()
     except InputError as error:
@@ -115,8 +106,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         warn("Stopped; nothing half-written is left.")
         return INTERRUPTED
-    except _Terminated as end:
-        return 128 + end.signum
+    except Terminated as end:
+        return end.code
     return 0
 
 
@@ -129,22 +120,6 @@ def parse(arguments: Sequence[str]) -> Command:
         args=list(arguments),
         config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes),
     )
-
-
-@contextmanager
-def _orderly_end() -> Iterator[None]:
-    """Turn a request to end the process into an exception; one that is ignored stays ignored."""
-
-    def end(signum: int, frame: object) -> None:
-        raise _Terminated(signum)
-
-    heeded = [one for one in ENDINGS if signal.getsignal(one) != signal.SIG_IGN]
-    before = {one: signal.signal(one, end) for one in heeded}
-    try:
-        yield
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
 
 
 @contextmanager

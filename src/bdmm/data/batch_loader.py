@@ -1,7 +1,9 @@
 """Endless batches of prepared clips, from the batch on at which a run goes on."""
 
+import atexit
 import signal
-from collections.abc import Iterator
+import weakref
+from collections.abc import Generator, Iterator
 from itertools import islice
 
 import numpy as np
@@ -50,7 +52,7 @@ def load_batches(
     rank: int = 0,
     devices: int = 1,
 ) -> Iterator[Batch]:
-    """Yield a device's batches without an end: the same ones whatever the number of workers.
+    """Return a device's batches without an end: the same ones whatever the number of workers.
 
     Args:
         workers: processes that read ahead; 0 reads in this one.
@@ -69,7 +71,20 @@ def load_batches(
         worker_init_fn=_leave_signals,
         generator=torch.Generator(),  # else it draws from the random state that a checkpoint keeps
     )
+    batches = _endless(loader)
+    atexit.register(_close, weakref.ref(batches))
+    return batches
+
+
+def _endless(loader: DataLoader) -> Generator[Batch, None, None]:
     yield from loader
+
+
+def _close(batches: weakref.ref[Generator[Batch, None, None]]) -> None:
+    """End the workers of batches that are still open when the process ends; it waits for them."""
+    still_open = batches()
+    if still_open is not None:
+        still_open.close()
 
 
 def _leave_signals(number: int) -> None:
