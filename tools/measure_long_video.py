@@ -113,7 +113,10 @@ def measured(video: Path, options: Options, output: Path) -> Peaks:
     peaks = Peaks(len(VideoReader(video)))
     started = time.monotonic()
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *words], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", PROGRAM, *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     stages = ["Starting"]
     listener = Thread(target=_listen, args=(process, stages), daemon=True)

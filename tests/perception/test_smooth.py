@@ -6,6 +6,7 @@ import torch
 
 from bdmm.body.rotations import axis_angle_to_matrix
 from bdmm.errors import InputError
+from bdmm.perception import smooth
 from bdmm.perception.smooth import (
     bridge,
     fill_missing,
@@ -38,6 +39,13 @@ def test_smoothing_has_no_lag():
     there = smooth_over_time(values, weights, 1.5)
     back = smooth_over_time(values.flip(0), weights.flip(0), 1.5).flip(0)
     assert torch.allclose(there, back, atol=1e-5)
+
+
+def test_pieces_of_a_long_clip_join_as_if_smoothed_at_once(monkeypatch):
+    values, weights = torch.randn(100, 3, 2), torch.rand(100, 3, 1) * (torch.rand(100, 1, 1) > 0.3)
+    whole = smooth_over_time(values, weights, 2.0)
+    monkeypatch.setattr(smooth, "_AT_ONCE", 16)
+    torch.testing.assert_close(smooth_over_time(values, weights, 2.0), whole)
 
 
 def test_a_hand_computed_case():

@@ -13,6 +13,8 @@ from bdmm.errors import InputError
 from bdmm.records import Landmarks, Motion
 from bdmm.shapes import Flags
 
+_AT_ONCE = 4096
+"""Frames that are smoothed at once, for bounded memory."""
 LONGEST_GAP = 1.0
 """Seconds without a person, or without a trusted pose, that may be interpolated."""
 
@@ -40,9 +42,14 @@ def smooth_over_time(
         return flat.permute(2, 1, 0).reshape(signal.shape)
 
     weights = weights.expand_as(values)
-    total = blur(weights)
-    mean = blur(values * weights) / total.clamp_min(1e-6)
-    return torch.where(total > 1e-6, mean, values)
+    parts = []
+    for start in range(0, len(values), _AT_ONCE):
+        near = slice(max(start - reach, 0), start + _AT_ONCE + reach)
+        total = blur(weights[near])
+        mean = blur(values[near] * weights[near]) / total.clamp_min(1e-6)
+        mean = torch.where(total > 1e-6, mean, values[near])
+        parts.append(mean[start - near.start :][:_AT_ONCE])
+    return torch.cat(parts)
 
 
 def smooth_landmarks(landmarks: Landmarks, sigma: float = 1.0) -> Landmarks:
