@@ -4,17 +4,20 @@
     python tools/measure_long_video.py --clip dance.mp4 --photo person.jpg --minutes 1 10
 
 A short clip is scaled to ``--rows`` once and then repeated packet for packet, which costs next to
-nothing. Each length is animated in a process of its own (coarse, 64 pixels), whose memory and that
-of its children is read from ``/proc`` (Linux only) while it works: RSS counts shared pages in each
-process, PSS shares them out. The last table holds each stage's growth from the shortest to the
-longest video, for 1000 frames, and what an hour would take by it.
+nothing. Each length is animated in a process of its own (coarse, 64 pixels), whose memory is read
+from ``/proc`` (Linux only) while it works. RSS is the kernel's own peak; PSS, which counts pages
+shared with other processes in part, is looked at every few seconds. The last table holds each
+stage's growth from the shortest to the longest video, for 1000 frames, and what an hour would take
+by it.
 """
 
+import re
 import subprocess
 import sys
 import tempfile
 import time
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -51,8 +54,8 @@ class Options:
     """Frames of the clip that are used."""
     size: int = 64
     """Rows of the frames that are made."""
-    interval: float = 0.25
-    """Seconds between two looks at the memory."""
+    interval: float = 5.0
+    """Seconds between two looks at PSS."""
     folder: Path | None = None
     """Keeps the videos."""
 
@@ -121,16 +124,20 @@ def measured(video: Path, options: Options, output: Path) -> Peaks:
     stages = ["Starting"]
     listener = Thread(target=_listen, args=(process, stages), daemon=True)
     listener.start()
+    looked = 0.0
     while process.poll() is None:
-        stage = stages[-1]
-        rss, pss = memory(process.pid)
-        peaks.rss[stage] = max(peaks.rss[stage], rss)
-        peaks.pss[stage] = max(peaks.pss[stage], pss)
-        time.sleep(options.interval)
+        stage, now = stages[-1], time.monotonic()
+        if stage not in peaks.rss:
+            reset_peak(process.pid)
+        peaks.rss[stage] = max(peaks.rss[stage], memory(process.pid, "status", "VmHWM"))
+        if now - looked > options.interval or stage not in peaks.pss:
+            looked = now
+            peaks.pss[stage] = max(peaks.pss[stage], memory(process.pid, "smaps_rollup", "Pss"))
+        time.sleep(0.2)
     listener.join()
     peaks.seconds = time.monotonic() - started
     if process.returncode != 0:
-        raise SystemExit(f"bdmm animate failed on {video}: {stages[-1]}")
+        raise SystemExit(f"bdmm animate failed on {video}")
     made = len(VideoReader(output))
     if made != peaks.frames:
         raise SystemExit(f"{output} has {made} frames, the driver {peaks.frames}")
@@ -141,26 +148,26 @@ def _listen(process: subprocess.Popen, stages: list[str]) -> None:
     """Note what the child says on standard error: a line for each stage that starts."""
     assert process.stderr is not None
     for line in process.stderr:
-        stages.append(line.rpartition(" (")[0] or line.strip())
+        if line.startswith("bdmm: "):
+            sys.stderr.write(line)
+        else:
+            stages.append(line.rpartition(" (")[0] or line.strip())
 
 
-def memory(process: int) -> tuple[int, int]:
-    """Return (RSS, PSS) in bytes of a process and its children; zeros for one that has ended."""
-    rss = pss = 0
-    try:
-        text = Path(f"/proc/{process}/smaps_rollup").read_text()
-        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
-    except OSError:
-        return 0, 0
-    for line in text.splitlines():
-        kind, _, value = line.partition(":")
-        if kind in ("Rss", "Pss"):
-            size = 1024 * int(value.split()[0])
-            rss, pss = (rss + size, pss) if kind == "Rss" else (rss, pss + size)
-    for child in children:
-        more = memory(int(child))
-        rss, pss = rss + more[0], pss + more[1]
-    return rss, pss
+def memory(process: int, file: str, name: str) -> int:
+    """Return a number of bytes from a file of ``/proc``; 0 for a process that has ended."""
+    with suppress(OSError):
+        found = re.search(
+            rf"^{name}:\s+(\d+) kB", Path(f"/proc/{process}/{file}").read_text(), re.M
+        )
+        return 1024 * int(found[1]) if found else 0
+    return 0
+
+
+def reset_peak(process: int) -> None:
+    """Let the kernel measure the peak of a process from now on."""
+    with suppress(OSError):
+        Path(f"/proc/{process}/clear_refs").write_text("5")
 
 
 def print_stages(peaks: Peaks) -> None:
