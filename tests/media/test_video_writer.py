@@ -150,6 +150,13 @@ def test_gif_and_a_folder_of_pngs(tmp_path):
         check_video_output(tmp_path / "pngs")
 
 
+def test_a_long_folder_of_pngs_is_not_listed_for_each_of_them(tmp_path, monkeypatch):
+    listed = []
+    monkeypatch.setattr("bdmm.files.output_file.sweep", listed.append)
+    write(tmp_path / "pngs", ramp(5))
+    assert listed == [tmp_path]
+
+
 @pytest.mark.parametrize("suffix", [".mp4", ".gif", ""])
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
 def test_nothing_is_left_after_an_error(tmp_path, suffix, error):

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", ["prepare", "synth", "train"])
+@pytest.mark.parametrize("command", ["frames", "prepare", "synth", "train"])
 def test_a_rerun_after_a_kill_is_the_undisturbed_run(command: str) -> None:
     program = [sys.executable, "tools/measure_kills.py", "--kills", "3", "--commands", command]
     path = {**os.environ, "PYTHONPATH": str(ROOT / "src")}

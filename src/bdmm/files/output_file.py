@@ -126,7 +126,8 @@ def appearing(path: Path, *, folder: bool = False) -> Iterator[Path]:
     Raises:
         InputError: the temporary cannot be made or renamed.
     """
-    sweep(path.parent)
+    if not any(_PART.fullmatch(name) for name in path.parent.parts):  # else all in it is our own
+        sweep(path.parent)
     with writing(path):
         part, handle = _new_part(path, folder)
     try:
