@@ -51,6 +51,7 @@ def test_workers_outlive_a_signal_to_the_whole_group(clip_folder: Path) -> None:
     batches = load_batches(Endless(batch), 1, workers=1)
     first = next(batches)
     (worker,) = multiprocessing.active_children()
+    assert worker.pid is not None
     for kind in (signal.SIGINT, signal.SIGTERM):
         os.kill(worker.pid, kind)
     for _ in range(4):

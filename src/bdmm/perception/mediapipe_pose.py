@@ -76,13 +76,14 @@ def detect_clip(
         for index, frame in enumerate(frames):
             frame = np.ascontiguousarray(frame)
             size = frame.shape[:2]
-            one = tracker.step(frame)
+            one, score = tracker.step(frame), np.nan
             if one is not None:
                 silhouette = _silhouette(index, one)
                 silhouettes.append(silhouette)
                 points.step(frame, silhouette)
-            unasked = one is None or index % FACE_EVERY > 0
-            seen.append(one, np.nan if unasked else face.score(frame, one.keypoints))
+                if index % FACE_EVERY == 0:
+                    score = face.score(frame, one.keypoints)
+            seen.append(one, score)
     if not seen.found:
         raise InputError("The driving clip has no frames.")
     if not any(seen.found):
