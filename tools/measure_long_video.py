@@ -3,12 +3,12 @@
     python tools/measure_long_video.py --minutes 1 6
     python tools/measure_long_video.py --clip dance.mp4 --photo person.jpg --minutes 1 10
 
-A short clip is scaled to ``--rows`` once and then repeated packet for packet, which costs next to
-nothing. Each length is animated in a process of its own (coarse, 64 pixels), whose memory is read
-from ``/proc`` (Linux only) while it works. RSS is the kernel's own peak; PSS, which counts pages
-shared with other processes in part, is looked at every few seconds. The last table holds each
-stage's growth from the shortest to the longest video, for 1000 frames, and what an hour would take
-by it.
+A short clip is scaled to ``--rows`` once, if it has other ones, and then repeated packet for
+packet, which costs next to nothing. Each length is animated in a process of its own (coarse, 64
+pixels), whose memory is read from ``/proc`` (Linux only) while it works. RSS is the kernel's own
+peak; PSS, which counts pages shared with other processes in part, is looked at every few seconds.
+The last table holds each stage's growth from the shortest to the longest video, for 1000 frames,
+and what an hour would take by it.
 """
 
 import re
@@ -34,6 +34,8 @@ from bdmm.media.video_writer import create_video
 
 SAMPLES = Path(__file__).resolve().parents[1] / "src" / "bdmm" / "assets" / "samples"
 PROGRAM = "from bdmm.cli.app import main; raise SystemExit(main())"
+SHOWN = 240
+"""Frames of a clip that is scaled."""
 HOUR = 108_000
 """Frames of an hour at 30 frames per second."""
 
@@ -50,8 +52,6 @@ class Options:
     """Lengths, the shortest first."""
     rows: int = 1080
     """Rows of the video."""
-    shown: int = 240
-    """Frames of the clip that are used."""
     size: int = 64
     """Rows of the frames that are made."""
     interval: float = 5.0
@@ -81,8 +81,7 @@ def main(options: Options) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = options.folder or Path(name)
         folder.mkdir(parents=True, exist_ok=True)
-        short = folder / "short.mp4"
-        scaled(options.clip, short, options.rows, options.shown)
+        short = scaled(options.clip, folder / "short.mp4", options.rows)
         clip = VideoReader(short)
         found = []
         for minutes in options.minutes:
@@ -95,14 +94,17 @@ def main(options: Options) -> None:
             print_growth(found[0], found[-1])
 
 
-def scaled(clip: Path, output: Path, rows: int, count: int) -> None:
-    """Write the first frames of a clip at a number of rows."""
+def scaled(clip: Path, output: Path, rows: int) -> Path:
+    """Return a clip of a number of rows: the given one, or a new one of its first frames."""
     reader = VideoReader(clip)
     height, width = reader.size
+    if height == rows:
+        return clip
     size = rows, 2 * round(rows * width / height / 2)
     with create_video(output, reader.fps, quality=23) as video:
-        for frame in islice(reader, count):
+        for frame in islice(reader, SHOWN):
             video.write(resize_image(frame, size))
+    return output
 
 
 def measured(video: Path, options: Options, output: Path) -> Peaks:
