@@ -1,6 +1,8 @@
 """Checkpoints are whole or not there, and the one before is always a way back."""
 
+import os
 import resource
+import signal
 import warnings
 from pathlib import Path
 
@@ -40,6 +42,20 @@ def test_the_last_two_are_kept(tmp_path: Path) -> None:
         save_checkpoint(tmp_path, _checkpoint(step))
     assert [path.stem for path in checkpoints(tmp_path)] == ["00000010", "00000200"]
     assert len(list((tmp_path / "checkpoints").iterdir())) == 2
+
+
+def test_what_a_killed_writing_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoints"
+    process = os.fork()
+    if process == 0:
+        Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+        save_checkpoint(tmp_path, _checkpoint(1))
+    os.waitpid(process, 0)
+    (left,) = folder.iterdir()
+    assert left.name.startswith(".")
+    assert load_latest(tmp_path) is None
+    save_checkpoint(tmp_path, _checkpoint(1))
+    assert [path.name for path in folder.iterdir()] == ["00000001.safetensors"]
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
