@@ -48,7 +48,7 @@ def test_what_a_killed_writing_left_is_removed_by_the_next(tmp_path: Path) -> No
     folder = tmp_path / "checkpoints"
     process = os.fork()
     if process == 0:
-        Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+        setattr(Path, "replace", lambda *_: os.kill(os.getpid(), signal.SIGKILL))  # noqa: B010
         save_checkpoint(tmp_path, _checkpoint(1))
     os.waitpid(process, 0)
     (left,) = folder.iterdir()
