@@ -284,8 +284,9 @@ def test_a_disk_that_runs_full_half_way(bdmm, quick_photo, short_motion):
 def test_stopping_leaves_no_half_file(quick_photo, tmp_path, ending, code, words):
     command = (
         f"import signal, sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        # Whoever starts the tests in a shell's background has the signal ignored.
+        # Whoever starts the tests in a shell's background or by nohup has signals ignored.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
         "from bdmm.inference import source_view\n"
         "from quick_source import find_quickly, prepare_quickly\n"
         "source_view.detect_photo, source_view.prepare_source = find_quickly, prepare_quickly\n"

@@ -12,9 +12,10 @@ from bdmm.cli import ending
 from bdmm.cli.ending import Terminated, orderly_end
 
 STUCK = """
-import ctypes, threading
+import ctypes, signal, threading
 from bdmm.cli import ending
 ending.GRACE = 1.0
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # else ignored where the tests run by nohup
 with ending.orderly_end():
     c, mutex = ctypes.CDLL(None), ctypes.create_string_buffer(64)
     c.pthread_mutex_lock(mutex)
