@@ -6,7 +6,8 @@ import torch
 from bdmm.body.model import AnnyBody, load_body
 from bdmm.body.rotations import angle_between
 from bdmm.errors import InputError
-from bdmm.media.motion_file import load_shipped, shipped_motions
+from bdmm.media.motion_file import load_shipped
+from bdmm.media.shipped_motions import shipped_motions
 from bdmm.records import BONE_NAMES, Motion
 
 NAMES = ("dance", "squat", "star_jump", "turn", "walk", "wave")

@@ -6,7 +6,8 @@ import torch
 
 from bdmm.body.model import load_body
 from bdmm.body.rotations import angle_between
-from bdmm.media.motion_file import load_shipped, shipped_motions
+from bdmm.media.motion_file import load_shipped
+from bdmm.media.shipped_motions import shipped_motions
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
 

@@ -26,6 +26,7 @@ from bdmm.cli.paths import check_paths
 from bdmm.cli.prepare import Prepare
 from bdmm.cli.report import say, unprintable, warn
 from bdmm.cli.resources import keep_heap_small
+from bdmm.cli.serve import Serve
 from bdmm.cli.synth import Synth
 from bdmm.cli.train import Train
 from bdmm.errors import InputError, Notice, TrainingDiverged
@@ -61,6 +62,7 @@ COMMANDS = {
     "ablate": Ablate,
     "explain": Explain,
     "compare": Compare,
+    "serve": Serve,
     "version": Version,
 }
 

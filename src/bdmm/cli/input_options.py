@@ -42,6 +42,8 @@ class InputOptions:
     """Frames per second of a driver that does not say: OpenPose JSON or SMPL parameters."""
     max_minutes: Annotated[float, tyro.conf.arg(metavar="MINUTES")] = 60.0
     """Refuse longer driving videos."""
+    max_frames: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
+    """Refuse drivers of more frames."""
     device: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """cpu, cuda, cuda:1 and so on; by default a GPU if there is one."""
     quiet: bool = False
@@ -57,7 +59,7 @@ class InputOptions:
         if len(given) != 1:
             raise InputError("Give either a driver or --motion NAME.")
         if self.motion is not None:
-            from bdmm.media.motion_file import check_shipped
+            from bdmm.media.shipped_motions import check_shipped
 
             check_shipped(self.motion)
         return given[0]
@@ -85,6 +87,8 @@ class InputOptions:
             root=self.root,
             paste_back=paste_back,
             seed=seed,
-            driving=DrivingOptions(self.person, self.smooth, as_rate(self.fps), self.max_minutes),
+            driving=DrivingOptions(
+                self.person, self.smooth, as_rate(self.fps), self.max_minutes, self.max_frames
+            ),
         )
         return prepare.prepare(self.photo, self.driving(), options, progress, keep_video)

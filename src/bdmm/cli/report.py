@@ -1,5 +1,10 @@
-"""What the command line says while it works: a bar on a terminal, else one line per stage."""
+"""What the command line says while it works: a bar on a terminal, else one line per stage.
 
+With ``BDMM_PROGRESS=json`` in the environment progress is one JSON object per line of standard
+error, ``{"stage": "Rendering", "done": 3, "total": 8}``, for programs that run bdmm.
+"""
+
+import json
 import os
 import sys
 import time
@@ -13,6 +18,12 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from bdmm.data.clip_batch import BatchReport
+
+
+PROGRESS_VARIABLE = "BDMM_PROGRESS"
+"""Environment variable that asks for progress as JSON."""
+_JSON_SECONDS = 0.25
+"""Progress as JSON comes no oftener, but for the first and last step of a stage."""
 
 
 def say(text: str) -> None:
@@ -98,7 +109,9 @@ class Report:
 
     def __init__(self, quiet: bool = False, counts: bool = True) -> None:
         self._quiet, self._counts = quiet, counts
-        self._bars = not quiet and sys.stderr.isatty()
+        self._json = os.environ.get(PROGRESS_VARIABLE) == "json"
+        self._bars = not quiet and not self._json and sys.stderr.isatty()
+        self._said = 0.0
         self._stack = ExitStack()
         self._stage = ""
         self._begun = time.monotonic()
@@ -127,7 +140,9 @@ class Report:
         """
         begins = stage != self._stage
         self._stage = stage
-        if self._bars:
+        if self._json:
+            self._say_json(stage, done, total, begins)
+        elif self._bars:
             if begins:
                 self._task = self._progress.add_task(printable(stage), total=total)
             self._progress.update(self._task, completed=done, total=total)
@@ -135,6 +150,14 @@ class Report:
             count = f" ({total})" if self._counts and total and total > 1 else ""
             sys.stderr.write(f"{printable(stage)}{count}\n")
             sys.stderr.flush()
+
+    def _say_json(self, stage: str, done: int, total: int | None, begins: bool) -> None:
+        now = time.monotonic()
+        if not begins and done != total and now - self._said < _JSON_SECONDS:
+            return
+        self._said = now
+        sys.stderr.write(json.dumps({"stage": stage, "done": done, "total": total}) + "\n")
+        sys.stderr.flush()
 
 
 def _bars() -> "Progress":

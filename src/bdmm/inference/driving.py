@@ -45,12 +45,25 @@ class DrivingOptions:
         smooth: standard deviation in frames of the smoothing over time, 0 for none.
         fps: frames per second of folders of poses and SMPL parameters, which have no rate.
         max_minutes: longer videos are refused.
+        max_frames: drivers of more frames are refused, at the output's rate.
     """
 
     person: int | None = None
     smooth: float = 1.0
     fps: Fraction = DEFAULT_RATE
     max_minutes: float = MAX_MINUTES
+    max_frames: int | None = None
+
+    def check_length(self, driving: str | Path, frames: int) -> None:
+        """Refuse a driver of too many frames.
+
+        Raises:
+            InputError: it has them.
+        """
+        if self.max_frames is not None and frames > self.max_frames:
+            raise InputError(
+                f"The driver {driving} has {frames} frames; at most {self.max_frames} are taken."
+            )
 
     def __post_init__(self) -> None:
         require_within("smoothing", self.smooth, 0, SMOOTHEST)
@@ -108,23 +121,29 @@ def open_driver(
     """
     options = options or DrivingOptions()
     if isinstance(driving, Motion):
-        return _known(driving)
+        return Driver(lambda: driving)
     path = Path(driving)
-    if not path.exists():
-        return _known(load_shipped(str(driving)))
-    if path.suffix.lower() == ".motion":
-        return _known(load_motion(path))
     if path.is_dir() and _holds_openpose(path):
         landmarks = read_openpose(path, options.fps, person=options.person)
+        options.check_length(path, len(landmarks.found))
         return Driver(lambda: _fitted(Detection(landmarks), options, progress))
-    if path.is_dir() or path.suffix.lower() in SUFFIXES:
-        return _known(read_smpl_motion(path, load_body(), options.fps))
+    motion = _stored(path, str(driving), options)
+    if motion is not None:
+        options.check_length(driving, len(motion))
+        return Driver(lambda: motion)
     video = VideoDriver(path, options, progress)
     return Driver(video.motion, video.sound, video.frames)
 
 
-def _known(motion: Motion) -> Driver:
-    return Driver(lambda: motion)
+def _stored(path: Path, name: str, options: DrivingOptions) -> Motion | None:
+    """Return the motion that a file or a name means as it is, None for a video."""
+    if not path.exists():
+        return load_shipped(name)
+    if path.suffix.lower() == ".motion":
+        return load_motion(path)
+    if path.is_dir() or path.suffix.lower() in SUFFIXES:
+        return read_smpl_motion(path, load_body(), options.fps)
+    return None
 
 
 class VideoDriver:
@@ -142,6 +161,7 @@ class VideoDriver:
     ) -> None:
         options = options or DrivingOptions()
         reader = VideoReader(path, max_side=MAX_SIDE, max_minutes=options.max_minutes)
+        options.check_length(path, reader.frame_count)
         self.frames = KeptFrames(reader)
         self.sound = Sound(reader.path, reader.timeline.start_seconds) if reader.has_audio else None
         self._options = options

@@ -23,8 +23,7 @@ import math
 import re
 import zlib
 from fractions import Fraction
-from importlib.resources import as_file, files
-from importlib.resources.abc import Traversable
+from importlib.resources import as_file
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -39,6 +38,7 @@ from bdmm.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from bdmm.errors import InputError
 from bdmm.files.output_file import write_whole
 from bdmm.files.outside import MOTION, reading
+from bdmm.media.shipped_motions import check_shipped, motions_folder
 from bdmm.records import BONE_NAMES, Motion
 from bdmm.shapes import Rotations
 
@@ -114,25 +114,6 @@ def load_motion(path: str | Path) -> Motion:
     return motion
 
 
-def shipped_motions() -> tuple[str, ...]:
-    """Return the names of the shipped motions, in alphabetical order."""
-    names = (file.name for file in _shipped_folder().iterdir())
-    return tuple(sorted(name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX)))
-
-
-def check_shipped(name: str) -> None:
-    """Check the name of a shipped motion.
-
-    Raises:
-        InputError: there is no motion of that name; the sentence lists those there are.
-    """
-    known = shipped_motions()
-    if name not in known:
-        raise InputError(
-            f"There is no file and no shipped motion {name!r}; there are {', '.join(known)}."
-        )
-
-
 def load_shipped(name: str) -> Motion:
     """Return a shipped motion: a seamless loop at 30 frames per second of the mean body.
 
@@ -143,7 +124,7 @@ def load_shipped(name: str) -> Motion:
         InputError: there is no motion of that name; the sentence lists those there are.
     """
     check_shipped(name)
-    with as_file(_shipped_folder() / f"{name}{_SUFFIX}") as path:
+    with as_file(motions_folder() / f"{name}{_SUFFIX}") as path:
         return load_motion(path)
 
 
@@ -203,10 +184,6 @@ def _unpack_rotations(path: Path, bones: Tensor, packed: Tensor, frames: int) ->
         axis_angle[:, bones.long()] = torch.from_numpy(own) * _QUANTUM
         rotations[some] = axis_angle_to_matrix(axis_angle)
     return rotations
-
-
-def _shipped_folder() -> Traversable:
-    return files("bdmm.assets") / "motions"
 
 
 def _refuse(path: Path, reason: str) -> NoReturn:

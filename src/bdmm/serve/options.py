@@ -1,0 +1,105 @@
+"""The options of a request, and the command line that they become."""
+
+import re
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bdmm.errors import InputError
+from bdmm.serve.crew import RESULT
+from bdmm.serve.settings import Limits
+
+SMALLEST = 64
+_COLOUR = re.compile(r"[a-zA-Z]{3,20}|#[0-9a-fA-F]{6}")
+
+PRESETS = {"fast": ["--renderer", "coarse"], "standard": [], "fine": ["--size", "512"]}
+"""Options of the command line by preset."""
+
+
+class AnimationOptions(BaseModel):
+    """How an animation is made; the options of `bdmm animate` have the same names."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    preset: Annotated[
+        Literal["fast", "standard", "fine"],
+        Field(description="fast only warps the photo; fine is larger and slower than standard."),
+    ] = "standard"
+    size: Annotated[
+        int | None,
+        Field(description="Pixels of the shorter side, an even number; the preset's otherwise."),
+    ] = None
+    background: Annotated[
+        str | None,
+        Field(description="A colour such as white or #20a040; the photo's own otherwise."),
+    ] = None
+    person: Annotated[
+        int | None,
+        Field(description="Which of several people of the driving video, from the left."),
+    ] = None
+    photo_person: Annotated[
+        int | None, Field(description="Which of several people of the photo, from the left.")
+    ] = None
+    smooth: Annotated[
+        float, Field(description="Temporal smoothing of a driving video's motion, in frames.")
+    ] = 1.0
+    root: Annotated[
+        Literal["relative", "absolute", "fixed"],
+        Field(description="How the driving person's path is used."),
+    ] = "relative"
+    paste_back: Annotated[
+        bool, Field(description="Put the person back into the full-size photo.")
+    ] = False
+    sound: Annotated[
+        Literal["keep", "none"], Field(description="Whether the driving video's sound is kept.")
+    ] = "keep"
+    format: Annotated[
+        Literal["mp4", "mov", "webm", "gif"], Field(description="File type of the video.")
+    ] = "mp4"
+    seed: Annotated[int, Field(description="The same seed gives the same video.")] = 0
+
+    def check(self, limits: Limits) -> None:
+        """Check what the command line would refuse.
+
+        Raises:
+            InputError: a value is out of range; the sentence names it.
+        """
+        if self.size is not None and (not SMALLEST <= self.size <= limits.size or self.size % 2):
+            raise InputError(
+                f"The size is {self.size}; it must be an even number from {SMALLEST} to "
+                f"{limits.size}."
+            )
+        for label, person in (("person", self.person), ("photo's person", self.photo_person)):
+            if person is not None and not 1 <= person <= 100:
+                raise InputError(f"The {label} is {person}; people are counted from 1 on.")
+        if not 0 <= self.smooth <= 30:
+            raise InputError(f"The smoothing is {self.smooth:g}; it must lie between 0 and 30.")
+        if not -(2**63) <= self.seed < 2**64:
+            raise InputError(f"The seed is {self.seed}; it must fit into 64 bits.")
+        if self.background is not None and not _COLOUR.fullmatch(self.background):
+            raise InputError(
+                f"The background {self.background} is no colour such as white or #20a040."
+            )
+        if self.paste_back and self.background is not None:
+            raise InputError("Putting the person back into the photo excludes another background.")
+
+    def words(self, photos: Sequence[str], driving: str | None, motion: str | None) -> list[str]:
+        """Return the command line, for a job's folder that holds the files.
+
+        Args:
+            photos: names of the photos, the main one first.
+            driving: name of the driving file, None for a shipped motion.
+            motion: name of the shipped motion.
+        """
+        words = ["animate", photos[0]]
+        words += [] if driving is None else [driving]
+        words += [] if motion is None else ["--motion", motion]
+        words += ["-o", f"{RESULT}/video.{self.format}", "--sheet", f"{RESULT}/sheet.jpg"]
+        words += PRESETS[self.preset]
+        for option in ("size", "background", "person", "photo_person", "smooth", "root", "sound"):
+            value = getattr(self, option)
+            if value is not None:
+                words += [f"--{option.replace('_', '-')}", str(value)]
+        words += ["--paste-back"] if self.paste_back else []
+        return [*words, "--seed", str(self.seed)]

@@ -1,0 +1,65 @@
+"""A server from its settings: the page and the API at an address, until it is told to end."""
+
+import errno
+import logging
+import os
+import socket
+import tempfile
+from collections.abc import Callable
+
+import uvicorn
+
+from bdmm.errors import InputError
+from bdmm.files.output_file import check_folder, locked, writing
+from bdmm.serve.api import create_api
+from bdmm.serve.crew import ARRIVING, Crew
+from bdmm.serve.guard import Guard
+from bdmm.serve.settings import Settings
+
+_LAST_ANSWERS_SECONDS = 3
+_BACKLOG = 256
+
+
+def serve(settings: Settings, host: str, port: int, say: Callable[[str], None]) -> None:
+    """Serve until the process is asked to end.
+
+    Args:
+        port: 0 for any free one.
+        say: is called with the address, as soon as it can be used.
+
+    Raises:
+        InputError: another server works in the folder, or the address cannot be used.
+    """
+    with writing(settings.folder):
+        settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    check_folder(settings.folder)
+    with locked(settings.folder), _listening(host, port) as listener:
+        crew = Crew(settings)
+        arriving = str(settings.folder / ARRIVING)
+        tempfile.tempdir = os.environ["GRADIO_TEMP_DIR"] = arriving
+        from bdmm.serve.page import add_page  # late: it reads the environment
+
+        api = add_page(create_api(crew), crew)
+        application = Guard(api, settings.token, settings.limits.upload_bytes)
+        logging.basicConfig(format="bdmm: %(message)s")
+        config = uvicorn.Config(
+            application,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            ws="none",
+            timeout_graceful_shutdown=_LAST_ANSWERS_SECONDS,
+        )
+        name = f"[{host}]" if ":" in host else host
+        say(f"http://{name}:{listener.getsockname()[1]}")
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except (OSError, OverflowError) as error:
+        known = isinstance(error, OSError) and error.errno in errno.errorcode
+        reason = (os.strerror(error.errno) if known else str(error)).lower()
+        raise InputError(f"The address {host}:{port} cannot be used: {reason}.") from error
