@@ -7,11 +7,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import FastAPI, File, Form, HTTPException, Request, Response, UploadFile
+from fastapi import FastAPI, Form, HTTPException, Request, Response, UploadFile
 from fastapi.exception_handlers import http_exception_handler
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from pydantic import BaseModel, Field, Json
+from starlette.datastructures import UploadFile as ReceivedFile
 from starlette.formparsers import MultiPartParser
 
 import bdmm
@@ -39,6 +40,7 @@ RESULTS = {Kind.ANIMATION: ("video", "sheet"), Kind.INSPECTION: ("seen",)}
 """What jobs make, by the names of the files without suffixes."""
 _SPOOLED = 2**16
 """Bytes of an upload that are held in memory before a file holds it."""
+_MULTIPART = "multipart/form-data"
 _TYPES = {
     ".mp4": "video/mp4",
     ".m4v": "video/mp4",
@@ -48,6 +50,30 @@ _TYPES = {
     ".gif": "image/gif",
     ".jpg": "image/jpeg",
 }
+
+
+class AnimationForm(BaseModel):
+    """What is sent for an animation."""
+
+    photos: Annotated[list[UploadFile], Field(description="Photos of one person.")]
+    driving: Annotated[
+        UploadFile | None, Field(description="A driving video or a .motion file.")
+    ] = None
+    motion: Annotated[
+        str | None, Field(description="The name of a shipped motion, instead of a file.")
+    ] = None
+    options: Annotated[Json[AnimationOptions], Field(description="AnimationOptions as JSON.")] = (
+        AnimationOptions()
+    )
+
+
+class InspectionForm(BaseModel):
+    """What is sent for an inspection."""
+
+    photo: Annotated[UploadFile, Field(description="A photo of a person.")]
+    person: Annotated[
+        int | None, Field(ge=1, le=100, description="Which of several people, from the left.")
+    ] = None
 
 
 class Problem(BaseModel):
@@ -138,21 +164,12 @@ def create_api(crew: Crew) -> FastAPI:
 def _add_animations(api: FastAPI, crew: Crew) -> None:
     @api.post(ANIMATIONS, status_code=202, responses=_SENT, tags=["animations"])
     def send_animation(
-        response: Response,
-        photos: Annotated[list[UploadFile], File(description="Photos of one person.")],
-        driving: Annotated[
-            UploadFile | None, File(description="A driving video or a .motion file.")
-        ] = None,
-        motion: Annotated[
-            str | None, Form(description="The name of a shipped motion, instead of a file.")
-        ] = None,
-        options: Annotated[
-            Json[AnimationOptions], Form(description="AnimationOptions as JSON.")
-        ] = AnimationOptions(),  # noqa: B008, never changed
+        response: Response, form: Annotated[AnimationForm, Form(media_type=_MULTIPART)]
     ) -> JobView:
         """Send photos and a motion; what comes back says where to ask after the video."""
-        driver = None if driving is None else _upload(driving)
-        job = request_animation(crew, [_upload(one) for one in photos], driver, motion, options)
+        photos = [_upload(one) for one in form.photos]
+        driving = None if form.driving is None else _upload(form.driving)
+        job = request_animation(crew, photos, driving, form.motion, form.options)
         return _accepted(crew, job, response)
 
     _add_job_routes(api, crew, ANIMATIONS, Kind.ANIMATION)
@@ -161,14 +178,11 @@ def _add_animations(api: FastAPI, crew: Crew) -> None:
 def _add_inspections(api: FastAPI, crew: Crew) -> None:
     @api.post(INSPECTIONS, status_code=202, responses=_SENT, tags=["inspections"])
     def send_inspection(
-        response: Response,
-        photo: Annotated[UploadFile, File(description="A photo of a person.")],
-        person: Annotated[
-            int | None, Form(ge=1, le=100, description="Which of several people, from the left.")
-        ] = None,
+        response: Response, form: Annotated[InspectionForm, Form(media_type=_MULTIPART)]
     ) -> JobView:
         """Ask what the system sees in a photo: the person, their outline, their pose."""
-        return _accepted(crew, request_inspection(crew, _upload(photo), person), response)
+        job = request_inspection(crew, _upload(form.photo), form.person)
+        return _accepted(crew, job, response)
 
     _add_job_routes(api, crew, INSPECTIONS, Kind.INSPECTION)
 
@@ -319,7 +333,7 @@ def _accepted(crew: Crew, job: Job, response: Response) -> JobView:
     return seen
 
 
-def _upload(sent: UploadFile) -> Upload:
+def _upload(sent: ReceivedFile) -> Upload:
     return Upload(sent.filename or "", sent.file)
 
 

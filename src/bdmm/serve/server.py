@@ -33,7 +33,7 @@ def serve(settings: Settings, host: str, port: int, say: Callable[[str], None]) 
     with writing(settings.folder):
         settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     check_folder(settings.folder)
-    with locked(settings.folder), _listening(host, port) as listener:
+    with locked(settings.folder), listening(host, port) as listener:
         crew = Crew(settings)
         arriving = str(settings.folder / ARRIVING)
         tempfile.tempdir = os.environ["GRADIO_TEMP_DIR"] = arriving
@@ -55,7 +55,12 @@ def serve(settings: Settings, host: str, port: int, say: Callable[[str], None]) 
         uvicorn.Server(config).run(sockets=[listener])
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def listening(host: str, port: int) -> socket.socket:
+    """Return a socket that listens at an address.
+
+    Raises:
+        InputError: the address cannot be used.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)

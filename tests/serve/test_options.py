@@ -1,0 +1,66 @@
+import pytest
+
+pytest.importorskip("pydantic", reason="needs the extra serve")
+
+from bdmm.cli.animate import Animate
+from bdmm.cli.app import parse
+from bdmm.errors import InputError
+from bdmm.inference.source_view import SIZES, check_size
+from bdmm.serve.options import PRESETS, SMALLEST, AnimationOptions
+from bdmm.serve.settings import Limits
+
+LIMITS = Limits()
+ALL = AnimationOptions(
+    size=128, background="#20a040", person=2, photo_person=1, smooth=0.5, root="fixed",
+    sound="none", format="webm", seed=7,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize(("driving", "motion"), [("d.mp4", None), (None, "wave")])
+def test_the_command_line_understands_every_option(preset, driving, motion):
+    chosen = ALL.model_copy(update={"preset": preset})
+    command = parse(chosen.words(["a.jpg"], driving, motion))
+    assert isinstance(command, Animate)
+    inputs = command.inputs
+    assert (inputs.size, inputs.background, inputs.person) == (128, "#20a040", 2)
+    assert (inputs.photo_person, inputs.smooth, inputs.root) == (1, 0.5, "fixed")
+    assert (inputs.motion, command.sound, command.seed) == (motion, "none", 7)
+    assert str(command.driver or "") == (driving or "")
+    assert command.output.suffix == ".webm"
+
+
+def test_defaults_are_those_of_the_command_line():
+    command = parse(AnimationOptions().words(["a.jpg"], None, "wave"))
+    outputs = ("-o", "result/video.mp4", "--sheet", "result/sheet.jpg")
+    assert command == parse(["animate", "a.jpg", "--motion", "wave", *outputs])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"size": 65}, "The size is 65; it must be an even number from 64 to 512."),
+        ({"size": 1024}, "The size is 1024;"),
+        ({"person": 0}, "The person is 0; people are counted from 1 on."),
+        ({"photo_person": -1}, "The photo's person is -1;"),
+        ({"smooth": 31}, "The smoothing is 31; it must lie between 0 and 30."),
+        ({"smooth": float("nan")}, "The smoothing is nan;"),
+        ({"seed": 2**64}, "The seed is"),
+        ({"background": "/etc/passwd"}, "is no colour"),
+        ({"background": "photo.jpg"}, "is no colour"),
+        ({"background": "white", "paste_back": True}, "excludes another background"),
+    ],
+)
+def test_what_cannot_be_is_refused_at_once(wrong, said):
+    with pytest.raises(InputError) as error:
+        AnimationOptions(**wrong).check(LIMITS)
+    assert said in str(error.value)
+
+
+def test_the_smallest_size_is_that_of_the_command_line():
+    assert SIZES[0] == SMALLEST
+    with pytest.raises(InputError) as ours:
+        AnimationOptions(size=63).check(Limits(size=SIZES[1]))
+    with pytest.raises(InputError) as theirs:
+        check_size(63)
+    assert str(ours.value) == str(theirs.value)
