@@ -1,3 +1,4 @@
+import json
 from fractions import Fraction
 from importlib.resources import as_file, files
 
@@ -36,6 +37,22 @@ def test_progress_is_a_line_per_stage_where_nobody_watches(bdmm, quick_photo, sh
     assert outcome.err.splitlines()[0] == "Finding the person in photo.png"
     assert outcome.err.splitlines()[1] == "Rendering (8)"
     assert len(outcome.err.splitlines()) == 2
+
+
+def test_progress_as_json_is_a_line_per_step_or_less(bdmm, quick_photo, short_motion, monkeypatch):
+    monkeypatch.setenv("BDMM_PROGRESS", "json")
+    outcome = bdmm("animate", quick_photo, short_motion, "-o", "out.mp4", "--size", "96")
+    lines = [json.loads(line) for line in outcome.err.splitlines()]
+    assert lines[0] == {"stage": "Finding the person in photo.png", "done": 0, "total": 1}
+    assert lines[-1] == {"stage": "Rendering", "done": 8, "total": 8}
+    rendered = [one["done"] for one in lines if one["stage"] == "Rendering"]
+    assert rendered == sorted(set(rendered))
+
+
+def test_a_driver_of_too_many_frames_is_refused(bdmm, quick_photo, short_motion):
+    outcome = bdmm("animate", quick_photo, short_motion, "-o", "o.mp4", "--max-frames", "7")
+    assert outcome.code == 2
+    assert outcome.sentence.endswith("short.motion has 8 frames; at most 7 are taken.")
 
 
 def test_put_back_into_the_full_photo(bdmm, quick_photo, short_motion):

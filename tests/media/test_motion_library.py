@@ -8,6 +8,7 @@ from bdmm.body.rotations import angle_between
 from bdmm.errors import InputError
 from bdmm.media.motion_file import load_shipped
 from bdmm.media.shipped_motions import shipped_motions
+from bdmm.media.video_reader import VideoReader
 from bdmm.records import BONE_NAMES, Motion
 
 NAMES = ("dance", "squat", "star_jump", "turn", "walk", "wave")
@@ -46,6 +47,11 @@ def feet(motion: Motion, body: AnnyBody) -> torch.Tensor:
 
 def test_the_library_is_what_the_docs_say() -> None:
     assert shipped_motions() == NAMES
+
+
+def test_each_has_a_small_video_of_as_many_frames(name: str, motion: Motion) -> None:
+    video = VideoReader(FOLDER / f"{name}.mp4")
+    assert (video.frame_count, video.fps) == (len(motion), motion.fps)
 
 
 def test_an_unknown_name_gets_the_list() -> None:

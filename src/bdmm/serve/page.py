@@ -25,7 +25,7 @@ from bdmm.serve.requests import (
     request_animation,
     request_inspection,
 )
-from bdmm.serve.uploads import DRIVING, PHOTO
+from bdmm.serve.uploads import DRIVING, PHOTO, UnsupportedTypeError
 
 _TICK_SECONDS = 1.0
 _CACHE_SECONDS = 3600
@@ -52,7 +52,7 @@ def add_page(api: FastAPI, crew: Crew) -> FastAPI:
         enable_monitoring=False,
         pwa=False,
         mcp_server=False,
-        show_error=False,
+        show_error=True,
         theme=gr.themes.Base(
             primary_hue="teal",
             font=["system-ui", "sans-serif"],
@@ -104,7 +104,7 @@ class _Page:
                 gr.HTML("<h2>2. A motion</h2><p>One person, seen whole, by a camera that "
                         "stands still; or one of the shipped motions.</p>")  # fmt: skip
                 self.driving = gr.File(
-                    label="Driving video, or a .motion file",
+                    label="Video or .motion file",
                     file_types=list(DRIVING.suffixes),
                     height=130,
                     elem_id="driving",
@@ -134,7 +134,7 @@ class _Page:
                 )
                 self.size = gr.Number(
                     label="Size: pixels of the shorter side",
-                    info="Empty for the preset's.",
+                    info="0 for the preset's.",
                     value=None,
                     precision=0,
                 )
@@ -142,20 +142,20 @@ class _Page:
             with gr.Row():
                 self.photo_person = gr.Number(
                     label="Person of the photo, from the left",
-                    info="Empty for the largest.",
+                    info="0 for the largest.",
                     value=None,
                     precision=0,
                 )
                 self.person = gr.Number(
                     label="Person of the video, from the left",
-                    info="Empty for the largest.",
+                    info="0 for the largest.",
                     value=None,
                     precision=0,
                 )
                 self.root = gr.Dropdown(
                     [
-                        ("moves as the driver does", "relative"),
-                        ("takes the driver's place", "absolute"),
+                        ("follows the driver", "relative"),
+                        ("takes its place", "absolute"),
                         ("stays in place", "fixed"),
                     ],
                     value="relative",
@@ -207,7 +207,7 @@ class _Page:
         self.start.click(
             self._start,
             (self.photos, self.sample, self.driving, self.motion, *self.options),
-            shown,
+            (*shown, self.seen),
             **quiet,
         )
         self.cancel.click(self._cancel, self.job, shown[1:], **quiet)
@@ -242,9 +242,9 @@ class _Page:
         """Send the job."""
         paths = _photo_paths(photos, sample)
         if not paths:
-            return self._refused("Choose a photo first.")
+            return _told_at(photo="Choose a photo first.")
         if driving is None and not motion:
-            return self._refused("Choose a motion first.")
+            return _told_at(motion="Choose a motion first.")
         files = [*paths, *([] if driving is None else [Path(driving)])]
         opened = [path.open("rb") for path in files]
         try:
@@ -256,16 +256,15 @@ class _Page:
                 None if driving is not None else motion,
                 _read_options(*options),
             )
+        except UnsupportedTypeError as error:
+            at_photo = error.accepted is PHOTO
+            return _told_at(photo=str(error)) if at_photo else _told_at(motion=str(error))
         except _REFUSALS as error:
-            return self._refused(_sentence(error))
+            return _told_at(start=_sentence(error))
         finally:
             for file in opened:
                 file.close()
-        return job.id, *self._shown(job)
-
-    def _refused(self, sentence: str) -> Sequence[Any]:
-        told = parts.mistake(sentence)
-        return gr.skip(), told, gr.skip(), gr.skip(), gr.skip(), gr.skip()
+        return job.id, *self._shown(job), gr.skip()
 
     def _cancel(self, identity: str) -> Sequence[Any]:
         """Cancel the job."""
@@ -316,6 +315,13 @@ class _Page:
 _REFUSALS = (InputError, QueueFullError, DiskFullError)
 
 
+def _told_at(photo: str = "", motion: str = "", start: str = "") -> Sequence[Any]:
+    """Return the outputs of the start button that tell a mistake where it was made."""
+    places = [parts.mistake(one) if one else gr.skip() for one in (start, motion, photo)]
+    status, note, seen = places
+    return gr.skip(), status, gr.skip(), note, gr.skip(), gr.skip(), seen
+
+
 def _sentence(error: Exception) -> str:
     if isinstance(error, QueueFullError):
         return FULL_QUEUE
@@ -340,7 +346,7 @@ def _number(value: float | None) -> int | None:
 
 def _read_options(
     preset: str,
-    background: str,
+    background: str | None,
     form: str,
     size: float | None,
     *others: Any,
@@ -348,7 +354,7 @@ def _read_options(
     smooth, photo_person, person, root, sound, paste_back = others
     return AnimationOptions(
         preset=preset,  # pyright: ignore[reportArgumentType]
-        background=background.strip() or None,
+        background=(background or "").strip() or None,
         format=form,  # pyright: ignore[reportArgumentType]
         size=_number(size),
         smooth=1.0 if smooth is None else smooth,

@@ -38,11 +38,21 @@ h1, h2 {margin: .3em 0 .1em}
 .mistake {border-left: 4px solid #c62828; padding: .5em .8em; margin: .4em 0;
   background: color-mix(in srgb, #c62828 12%, transparent)}
 .notice {border-left: 4px solid #b26a00; padding: .5em .8em; margin: .4em 0}
-.busy progress {width: 100%; height: 12px; accent-color: var(--primary-600)}
+.busy progress {appearance: none; display: block; width: 100%; height: 10px; margin: .4em 0;
+  border: 0; border-radius: 5px; overflow: hidden; background: #8884}
+.busy progress::-webkit-progress-bar {background: transparent}
+.busy progress::-webkit-progress-value {background: var(--primary-600)}
+.busy progress::-moz-progress-bar {background: var(--primary-600)}
+.busy progress:indeterminate::-moz-progress-bar {background: transparent}
+.busy progress:indeterminate {background: linear-gradient(90deg, #8884 40%,
+  var(--primary-600) 50%, #8884 60%) 0 0 / 300% 100%; animation: busy 2s linear infinite}
+@keyframes busy {from {background-position: 100% 0} to {background-position: 0 0}}
+@media (prefers-reduced-motion: reduce) {.busy progress:indeterminate {animation: none}}
+#result h2 {font-size: 1.4em; font-weight: 600}
 .pair {display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 260px), 1fr));
   gap: 12px}
 .pair figure, .sheet {margin: 0}
-.pair video, .pair img {width: 100%; max-height: 70vh; object-fit: contain; background: #8883;
+.pair video, .pair img {width: 100%; max-height: 60vh; object-fit: contain; background: #8883;
   border-radius: 8px}
 .sheet img, #seen img {width: 100%; border-radius: 8px}
 .downloads a {display: inline-block; padding: .5em 1em; margin: .4em .4em .4em 0;
@@ -76,6 +86,12 @@ function follow() {
   if (made.paused !== driving.paused) made.paused ? driving.pause() : driving.play();
   driving.playbackRate = made.playbackRate;
 }
+element.addEventListener('loadeddata', event => {
+  if (!event.target.classList.contains('made')) return;
+  if (matchMedia('(prefers-reduced-motion: reduce)').matches) return;
+  event.target.muted = true;
+  event.target.play().catch(() => {});
+}, true);
 ['play', 'pause', 'seeked', 'timeupdate', 'ratechange'].forEach(name =>
   element.addEventListener(name, event => {
     if (event.target.classList.contains('made')) follow();
@@ -183,12 +199,14 @@ def result(job: JobView) -> str:
     if job.format == "gif":
         made = f'<img src="{video}" alt="The result">'
     else:
-        made = f'<video class="made" src="{video}" controls loop playsinline></video>'
-    panels = f"<figure>{made}<figcaption>Result</figcaption></figure>"
+        made = (
+            f'<video class="made" src="{video}" controls loop playsinline preload="auto"></video>'
+        )
+    panels = f"<figure>{made}<figcaption>The video</figcaption></figure>"
     if driving is not None:
         panels += (
             f'<figure><video class="driving" src="{driving}" muted loop playsinline '
-            'preload="auto"></video><figcaption>Driving motion, in step</figcaption></figure>'
+            'preload="auto"></video><figcaption>What drives it, in step</figcaption></figure>'
         )
     links = "".join(
         f'<a href="{job.links[name]}" download>{label}</a>'

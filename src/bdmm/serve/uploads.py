@@ -51,7 +51,16 @@ DRIVING = Accepted("driving file", {**_VIDEOS, ".motion": ((8, b"{"),)})
 
 
 class UnsupportedTypeError(InputError):
-    """A file is of a type that is not accepted, or not of the type that it says."""
+    """A file is of a type that is not accepted, or not of the type that it says.
+
+    Args:
+        sentence: for the user.
+        accepted: what the file was sent as.
+    """
+
+    def __init__(self, sentence: str, accepted: Accepted) -> None:
+        super().__init__(sentence)
+        self.accepted = accepted
 
 
 def checked_name(name: str, first: bytes, accepted: Accepted) -> str:
@@ -71,7 +80,8 @@ def checked_name(name: str, first: bytes, accepted: Accepted) -> str:
     if suffix not in accepted.beginnings:
         raise UnsupportedTypeError(
             f"The {accepted.name} {safe} has no known file type; send a file whose name ends in "
-            f"{listing}."
+            f"{listing}.",
+            accepted,
         )
     family = _PICTURES if suffix in _PICTURES else _VIDEOS if suffix in _VIDEOS else None
     allowed = family or {suffix: accepted.beginnings[suffix]}
@@ -82,6 +92,7 @@ def checked_name(name: str, first: bytes, accepted: Accepted) -> str:
     ):
         raise UnsupportedTypeError(
             f"The {accepted.name} {safe} is not what its name says: it does not begin as a "
-            f"{suffix} file does."
+            f"{suffix} file does.",
+            accepted,
         )
     return safe
