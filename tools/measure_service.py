@@ -124,7 +124,8 @@ def main(options: Options) -> int:
         save_motion(folder / "two.motion", load_shipped("wave")[:2])
         driving = ("driving", ("two.motion", (folder / "two.motion").read_bytes()))
         real = [("photos", ("person.jpg", SAMPLE.read_bytes())), driving]
-        broken = [("photos", ("broken.jpg", BROKEN)), driving]
+        size = SAMPLE.stat().st_size  # equal sizes arrive at equal chances
+        broken = [("photos", ("broken.jpg", BROKEN.ljust(size))), driving]
         faults += load(folder / "load", options, real, broken)
         faults += killed(folder / "kills", options, real, broken)
         faults += bomb(folder / "bomb", folder / "bomb.png", driving)

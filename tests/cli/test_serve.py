@@ -11,6 +11,7 @@ import pytest
 @pytest.mark.parametrize(
     ("options", "said"),
     [
+        (["--port", "65536"], "The port is 65536; it must lie between 0 and 65535."),
         (["--queue", "0"], "--queue is 0; it must be above 0."),
         (["--memory-gib", "-1"], "--memory-gib is -1; it must be above 0."),
         (["--job-minutes", "nan"], "--job-minutes is nan; it must be above 0."),

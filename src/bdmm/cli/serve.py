@@ -83,6 +83,8 @@ class Serve:
         serve(settings, self.host, self.port, lambda address: say(f"{address}: page and API."))
 
     def _check(self) -> None:
+        if self.port not in range(2**16):
+            raise InputError(f"The port is {self.port}; it must lie between 0 and 65535.")
         for name in (
             "queue", "jobs", "keep_hours", "upload_mib", "memory_gib", "job_minutes", "max_frames",
         ):  # fmt: skip

@@ -39,4 +39,5 @@ def main(parent: int, memory: int, file: int, command: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(*(int(word) for word in sys.argv[1:4]), sys.argv[4:])
+    numbers = [int(word) for word in sys.argv[1:4]]
+    main(numbers[0], numbers[1], numbers[2], sys.argv[4:])

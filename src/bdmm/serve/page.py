@@ -11,6 +11,7 @@ from typing import Any
 import gradio as gr
 from fastapi import FastAPI, HTTPException
 from fastapi.responses import FileResponse
+from gradio.themes import Base
 
 from bdmm.errors import InputError
 from bdmm.serve import page_parts as parts
@@ -29,6 +30,7 @@ from bdmm.serve.uploads import DRIVING, PHOTO, UnsupportedTypeError
 
 _TICK_SECONDS = 1.0
 _CACHE_SECONDS = 3600
+_EVENTS_AT_ONCE = 8
 _ENDED = (State.DONE, State.FAILED, State.CANCELLED)
 
 
@@ -53,7 +55,7 @@ def add_page(api: FastAPI, crew: Crew) -> FastAPI:
         pwa=False,
         mcp_server=False,
         show_error=True,
-        theme=gr.themes.Base(
+        theme=Base(
             primary_hue="teal",
             font=["system-ui", "sans-serif"],
             font_mono=["ui-monospace", "monospace"],
@@ -85,6 +87,7 @@ class _Page:
             self._add_options()
             self._add_outputs()
             self._connect()
+        self.blocks.queue(default_concurrency_limit=_EVENTS_AT_ONCE)
 
     def _add_inputs(self) -> None:
         with gr.Row(equal_height=False):
@@ -189,7 +192,7 @@ class _Page:
         self.timer = gr.Timer(_TICK_SECONDS, active=False)
 
     def _connect(self) -> None:
-        quiet = {"show_progress": "hidden", "api_visibility": "private"}
+        quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         photo = (self.photos, self.sample, self.photo_person)
         looked = (self.inspection, self.seen, self.timer)
         self.photos.upload(lambda: "", outputs=self.sample, **quiet).then(

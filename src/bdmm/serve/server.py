@@ -64,7 +64,7 @@ def listening(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
-    except (OSError, OverflowError) as error:
-        known = isinstance(error, OSError) and error.errno in errno.errorcode
-        reason = (os.strerror(error.errno) if known else str(error)).lower()
+    except OSError as error:
+        known = error.errno in errno.errorcode  # names of hosts have codes of their own
+        reason = (os.strerror(error.errno or 0) if known else str(error)).lower()
         raise InputError(f"The address {host}:{port} cannot be used: {reason}.") from error
