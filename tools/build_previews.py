@@ -14,9 +14,9 @@ import numpy as np
 import torch
 
 from bdmm.body.model import load_body
-from bdmm.inference.overlay import draw_body
 from bdmm.media.image import resize_image
 from bdmm.media.motion_file import load_shipped
+from bdmm.media.overlay import draw_body
 from bdmm.media.shipped_motions import shipped_motions
 from bdmm.media.video_writer import create_video
 

@@ -55,6 +55,13 @@ def test_a_driver_of_too_many_frames_is_refused(bdmm, quick_photo, short_motion)
     assert outcome.sentence.endswith("short.motion has 8 frames; at most 7 are taken.")
 
 
+def test_the_motion_is_saved_and_drives_again(bdmm, quick_photo, short_motion, tmp_path):
+    saving = ["-o", "a.mp4", "--save-motion", "saved.motion", *SMALL]
+    assert bdmm("animate", quick_photo, short_motion, *saving).code == 0
+    assert bdmm("animate", quick_photo, "saved.motion", "-o", "b.mp4", *SMALL).code == 0
+    assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
+
+
 def test_put_back_into_the_full_photo(bdmm, quick_photo, short_motion):
     options = [short_motion, "-o", "frames", "--paste-back"]
     assert bdmm("animate", quick_photo, *options, *SMALL).code == 0

@@ -45,7 +45,7 @@ def test_a_picture_that_is_none_fails_its_job_in_one_sentence(serving):
 @pytest.mark.parametrize(
     ("parts", "status", "said"),
     [
-        ({"motion": "fly"}, 422, "There is no shipped motion 'fly'; there are dance,"),
+        ({"motion": "fly"}, 422, "no shipped motion 'fly'; there are dance,"),
         ({"options": '{"size": 65}'}, 422, "The size is 65; it must be an even number"),
         ({"options": '{"sizes": 64}'}, 422, "The field options.sizes is wrong: Extra inputs"),
         ({"options": '{"size": "x"}'}, 422, "The field options.size is wrong: Input should be"),
@@ -197,6 +197,7 @@ def test_the_description_names_what_can_happen(serving):
         "/v1/animations",
         "/v1/animations/{identity}",
         "/v1/animations/{identity}/driving",
+        "/v1/animations/{identity}/motion",
         "/v1/animations/{identity}/sheet",
         "/v1/animations/{identity}/video",
         "/v1/inspections",

@@ -37,6 +37,8 @@ class Animate:
     """Put the person back into the full-size photo."""
     sheet: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """Also write a contact sheet: the photo and some frames in one picture."""
+    save_motion: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Also write the driver's motion, a .motion file that can drive other photos."""
     sound: Literal["keep", "none"] = "keep"
     """Whether the driver's sound is carried over."""
     quality: int = 18
@@ -54,6 +56,8 @@ class Animate:
         check_quality(self.quality)
         if self.sheet is not None:
             check_output(self.sheet, IMAGE_SUFFIXES)
+        if self.save_motion is not None:
+            check_output(self.save_motion, (".motion",))
         from bdmm.inference.animate import Animation, choose_renderer, open_device
 
         if self.renderer == "coarse":
@@ -63,6 +67,10 @@ class Animate:
         renderer = choose_renderer(self.renderer, self.weights, open_device(self.inputs.device))
         with Report(self.inputs.quiet) as report:
             inputs = self.inputs.prepare(report, paste_back=self.paste_back, seed=self.seed)
+            if self.save_motion is not None:
+                from bdmm.media.motion_file import save_motion
+
+                save_motion(self.save_motion, inputs.driving)
             frames = Animation(inputs, renderer, report)
             self._write(frames)
         self._summarise(frames, report.seconds)
@@ -98,3 +106,5 @@ class Animate:
         )
         if self.sheet is not None:
             say(f"{self.sheet}: the contact sheet.")
+        if self.save_motion is not None:
+            say(f"{self.save_motion}: the driver's motion.")

@@ -6,11 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bdmm.errors import InputError
+from bdmm.errors import InputError, require_size, require_within
 from bdmm.serve.crew import RESULT
 from bdmm.serve.settings import Limits
 
 SMALLEST = 64
+SMOOTHEST = 30.0
+SEEDS = range(-(2**63), 2**64)
+MOST_PEOPLE = 100
 _COLOUR = re.compile(r"[a-zA-Z]{3,20}|#[0-9a-fA-F]{6}")
 
 PRESETS = {"fast": ["--renderer", "coarse"], "standard": [], "fine": ["--size", "512"]}
@@ -65,18 +68,13 @@ class AnimationOptions(BaseModel):
         Raises:
             InputError: a value is out of range; the sentence names it.
         """
-        if self.size is not None and (not SMALLEST <= self.size <= limits.size or self.size % 2):
-            raise InputError(
-                f"The size is {self.size}; it must be an even number from {SMALLEST} to "
-                f"{limits.size}."
-            )
+        if self.size is not None:
+            require_size(self.size, SMALLEST, limits.size)
+        require_within("smoothing", self.smooth, 0, SMOOTHEST)
+        require_within("seed", self.seed, SEEDS.start, SEEDS.stop - 1)
         for label, person in (("person", self.person), ("photo's person", self.photo_person)):
-            if person is not None and not 1 <= person <= 100:
+            if person is not None and not 1 <= person <= MOST_PEOPLE:
                 raise InputError(f"The {label} is {person}; people are counted from 1 on.")
-        if not 0 <= self.smooth <= 30:
-            raise InputError(f"The smoothing is {self.smooth:g}; it must lie between 0 and 30.")
-        if not -(2**63) <= self.seed < 2**64:
-            raise InputError(f"The seed is {self.seed}; it must fit into 64 bits.")
         if self.background is not None and not _COLOUR.fullmatch(self.background):
             raise InputError(
                 f"The background {self.background} is no colour such as white or #20a040."
@@ -95,6 +93,7 @@ class AnimationOptions(BaseModel):
         words = ["animate", photos[0]]
         words += [] if driving is None else [driving]
         words += [] if motion is None else ["--motion", motion]
+        words += [] if driving is None else ["--save-motion", f"{RESULT}/motion.motion"]
         words += ["-o", f"{RESULT}/video.{self.format}", "--sheet", f"{RESULT}/sheet.jpg"]
         words += PRESETS[self.preset]
         for option in ("size", "background", "person", "photo_person", "smooth", "root", "sound"):

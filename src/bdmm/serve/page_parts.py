@@ -210,7 +210,11 @@ def result(job: JobView) -> str:
         )
     links = "".join(
         f'<a href="{job.links[name]}" download>{label}</a>'
-        for name, label in (("video", f"Video (.{job.format})"), ("sheet", "Contact sheet"))
+        for name, label in (
+            ("video", f"Video (.{job.format})"),
+            ("sheet", "Contact sheet"),
+            ("motion", "Motion (.motion)"),
+        )
         if name in job.links
     )
     return (
