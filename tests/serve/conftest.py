@@ -26,6 +26,7 @@ class Server:
     crew: "Crew"
     address: str
     client: "httpx.Client"
+    stop: Callable[[], None] = lambda: None
 
     def send(self, **parts: Any) -> "httpx.Response":
         """Send an animation of a file that is no picture, changed by the parts given."""
@@ -81,7 +82,9 @@ def serving(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """
     with ExitStack() as stack:
 
-        def start(works: bool = True, **settings: Any) -> Server:
-            return stack.enter_context(running(tmp_path, works, settings))
+        def start(works: bool = True, folder: Path = tmp_path, **settings: Any) -> Server:
+            server = stack.enter_context(running(folder, works, settings))
+            server.stop = stack.close
+            return server
 
         yield start

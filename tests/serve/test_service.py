@@ -1,0 +1,113 @@
+"""The whole service: a process of its own, real jobs, kills and full disks."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("gradio", reason="needs the extra serve")
+import httpx
+
+from bdmm.media.motion_file import load_motion, load_shipped, save_motion
+from bdmm.media.video_reader import VideoReader
+
+SAMPLE = Path(__file__).resolve().parents[2] / "src/bdmm/assets/samples/person.jpg"
+SMALL = json.dumps({"preset": "fast", "size": 64})
+ENDED = ("done", "failed", "cancelled")
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., tuple[subprocess.Popen, str]]]:
+    """Return a function that starts `bdmm serve` and returns its process and address."""
+    servers = []
+
+    def begin(*options: str) -> tuple[subprocess.Popen, str]:
+        command = [sys.executable, "-m", "bdmm", "serve", "--port", "0"]
+        command += ["--folder", str(tmp_path / "jobs"), *options]
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        servers.append(server)
+        assert server.stdout is not None
+        return server, server.stdout.readline().split(": ")[0]
+
+    yield begin
+    for server in servers:
+        server.kill()
+        server.wait()
+
+
+def fill(path: Path) -> None:
+    with path.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(2**16))
+
+
+def ended(address: str, identity: str) -> dict:
+    until = time.monotonic() + 280
+    while time.monotonic() < until:
+        job = httpx.get(f"{address}/v1/animations/{identity}", timeout=60).json()
+        if job["state"] in ENDED:
+            return job
+        time.sleep(0.3)
+    raise TimeoutError(job)
+
+
+@pytest.mark.slow
+def test_a_job_outlives_a_server_that_is_killed(start, tmp_path):
+    save_motion(tmp_path / "short.motion", load_shipped("wave")[:6])
+    files = [
+        ("photos", ("me.jpg", SAMPLE.read_bytes())),
+        ("driving", ("short.motion", (tmp_path / "short.motion").read_bytes())),
+    ]
+    server, address = start()
+    sent = httpx.post(f"{address}/v1/animations", files=files, data={"options": SMALL}, timeout=60)
+    identity = sent.json()["id"]
+    time.sleep(2)
+    server.send_signal(signal.SIGKILL)
+    server.wait()
+    again, address = start()
+    job = ended(address, identity)
+    assert (job["state"], job["message"]) == ("done", None)
+    for name in ("video", "sheet", "motion"):
+        (tmp_path / name).write_bytes(httpx.get(f"{address}{job['links'][name]}").content)
+    video = VideoReader(tmp_path / "video")
+    assert (video.frame_count, min(video.size)) == (6, 64)
+    (tmp_path / "motion").rename(tmp_path / "again.motion")
+    assert len(load_motion(tmp_path / "again.motion")) == 6
+    peak = Path(f"/proc/{again.pid}/status").read_text().split("VmHWM:")[1].split()[0]
+    assert int(peak) < 400 * 1024
+
+
+@pytest.mark.slow
+def test_two_servers_cannot_share_a_folder(start):
+    start()
+    second, address = start()
+    assert (address, second.wait()) == ("", 2)
+
+
+def test_a_full_disk_stops_nothing_but_what_needs_room(tmp_path, serving):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no file system may be mounted here")
+    try:
+        server = serving(folder=disk)
+        inspected = {"photo": ("me.jpg", b"\xff\xd8\xff and no more")}
+        sent = server.client.post("/v1/inspections", files=inspected)
+        filler = disk / "filler"
+        with pytest.raises(OSError, match="No space left"):
+            fill(filler)
+        full = server.client.post("/v1/inspections", files=inspected)
+        assert full.status_code == 507
+        assert server.client.get("/healthz").status_code == 200
+        filler.unlink()
+        assert server.ended(sent.json()["id"], "inspections")["state"] == "failed"
+        assert server.client.post("/v1/inspections", files=inspected).status_code == 202
+        server.stop()
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
