@@ -112,6 +112,13 @@ PRESETS: Mapping[str, NetworkConfig] = MappingProxyType(
     {
         "released": NetworkConfig(),
         "paper": NetworkConfig(joints=18, feeds_back=False, slope=0.2),
+        "paper-small": NetworkConfig(
+            joints=18,
+            feeds_back=False,
+            slope=0.2,
+            widths=(16, 32, 64),
+            style_widths=(16, 32, 64, 128, 128),
+        ),
         "layered": NetworkConfig(
             joints=18,
             feeds_back=False,
@@ -128,7 +135,8 @@ PRESETS: Mapping[str, NetworkConfig] = MappingProxyType(
         ),
     }
 )
-"""``paper``: as printed. ``released``: as the authors' published code runs. ``layered``: ours."""
+"""``paper``: as printed. ``paper-small``: the same machinery a quarter as wide, for frames of 64
+pixels. ``released``: as the authors' published code runs. ``layered``: ours."""
 
 
 def present_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -186,6 +194,7 @@ DISCRIMINATOR_PRESETS: Mapping[str, DiscriminatorConfig] = MappingProxyType(
     {
         "released": DiscriminatorConfig(),
         "paper": DiscriminatorConfig(paired=True, slope=0.2),
+        "paper-small": DiscriminatorConfig(paired=True, slope=0.2, width=16, max_width=64),
         "layered": DiscriminatorConfig(slope=0.2, max_width=64),
     }
 )
@@ -260,6 +269,13 @@ LOSS_PRESETS: Mapping[str, LossConfig] = MappingProxyType(
             style_layers=("relu1_2",),
             contextual_layers=("relu3_2", "relu4_2"),
             imagenet_input=True,
+        ),
+        "paper-small": LossConfig(
+            perceptual_layers=("conv1_2",),
+            style_layers=("relu1_2",),
+            contextual_layers=("relu3_2", "relu4_2"),
+            imagenet_input=True,
+            frames_seen=2,
         ),
         "layered": LossConfig(
             reconstruction=1 / 6,

@@ -32,7 +32,7 @@ class Ablate:
     """Folder of all runs and of the tables."""
     test: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FOLDER")] = ()
     """Clips to score on; default: the test clips of --data."""
-    preset: Literal["paper", "released", "layered"] = "paper"
+    preset: Literal["paper", "paper-small", "released", "layered"] = "paper"
     """The full model."""
     rows: Annotated[tuple[str, ...], tyro.conf.arg(metavar="ROW")] = ()
     """Such as no-dmm or no-cx; default: all of Tables 2 and S1. The full model is always there."""

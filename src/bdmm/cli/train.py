@@ -76,7 +76,7 @@ class Train:
     """Folders that bdmm prepare or bdmm synth made."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")]
     """Folder of the run."""
-    preset: Literal["paper", "released", "layered"] = "paper"
+    preset: Literal["paper", "paper-small", "released", "layered"] = "paper"
     """The network: as printed, as the authors' code runs, or the one whose weights ship."""
     init_weights: Annotated[str | None, tyro.conf.arg(metavar="WEIGHTS")] = None
     """Start from weights: a file, a run's folder, or layered (the ones that ship)."""

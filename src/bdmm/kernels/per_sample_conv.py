@@ -1,7 +1,8 @@
 """Convolutions in which every sample of a batch has a kernel of its own.
 
 The reference implementations are one grouped convolution over all samples, whatever the batch. The
-fast ones know that a single sample, the usual case when a clip is made, needs no groups.
+fast ones know that a single kernel, the usual case when a clip is made, needs no groups; all samples
+may share it.
 """
 
 from typing import Literal
@@ -31,7 +32,7 @@ def conv_per_sample(
         The convolved features.
     """
     batch, padding = len(x), kernel.shape[-1] // 2
-    if implementation == "fast" and batch == 1:
+    if implementation == "fast" and len(kernel) == 1:
         return functional.conv2d(x, kernel[0], bias, padding=padding)
     out = functional.conv2d(
         x.flatten(0, 1)[None],
@@ -52,7 +53,7 @@ def transposed_conv_per_sample(
         The convolved features.
     """
     batch, swapped = len(x), kernel.transpose(1, 2)
-    if implementation == "fast" and batch == 1:
+    if implementation == "fast" and len(kernel) == 1:
         # On a CPU this layout is up to three times as fast for transposed convolutions.
         x = x.contiguous(memory_format=torch.channels_last)
         return functional.conv_transpose2d(x, swapped[0], stride=2)

@@ -18,6 +18,9 @@ from bdmm.network.propagation import Propagation, Scales
 from bdmm.records import Conditions, PropagationState
 from bdmm.shapes import Clips, PoseHeatmaps
 
+_TOGETHER = 2**15
+"""Pixels of a window that are decoded at once: larger frames do better one by one, in cache."""
+
 
 @dataclass(frozen=True)
 class PreparedSource:
@@ -186,6 +189,8 @@ class Generator(nn.Module):
         structural = state.structural if state else None
         previous = state.last_generated if state else source.image
         encoded = None if self.config.feeds_back else self._encode_poses(pose_heatmaps)
+        if encoded is not None and self._small(pose_heatmaps):
+            return self._decode_together(source, encoded, (forward, backward), structural)
         frames = []
         for i, pose in enumerate(pose_heatmaps.unbind(1)):
             if encoded is None:
@@ -205,10 +210,32 @@ class Generator(nn.Module):
         assert structural is not None, "a window has at least one frame"
         return torch.stack(frames, dim=1), structural
 
+    def _decode_together(
+        self,
+        source: PreparedSource,
+        encoded: Sequence[AnyScale],
+        propagated: tuple[Scales, Scales],
+        structural: AnyScale | None,
+    ) -> tuple[WindowFeatures, AnyScale]:
+        """Decode all frames of one clip's window at once: only the structural state waits."""
+        states = []
+        for features in encoded:
+            structural = self.structural_encoder.next_state(features, structural)
+            states.append(structural)
+        forward, backward = ([torch.cat(tuple(scale)) for scale in one] for one in propagated)
+        decoded = self.decoder(torch.cat(states), forward, backward, source.kernels)
+        return self.head.frame(decoded, source.head_kernel)[None], states[-1]
+
     def _encode_poses(self, pose_heatmaps: PoseHeatmaps) -> Sequence[AnyScale]:
         """Encode the poses of all frames at once, as nothing generated is fed back."""
         encoded = self.structural_encoder(rearrange(pose_heatmaps, "b t k h w -> (b t) k h w"))
         return rearrange(encoded, "(b t) c h w -> t b c h w", b=len(pose_heatmaps)).unbind(0)
+
+    @staticmethod
+    def _small(pose_heatmaps: PoseHeatmaps) -> bool:
+        """Return whether a window of one clip is so small that a CPU decodes it best at once."""
+        batch, frames, _, height, width = pose_heatmaps.shape
+        return batch == 1 and frames * height * width <= _TOGETHER
 
     def _check(self, conditions: Conditions) -> None:
         config = self.config

@@ -174,6 +174,18 @@ TRAIN_PRESETS: Mapping[str, TrainSettings] = MappingProxyType(
         for name in ("paper", "released")
     }
     | {
+        "paper-small": TrainSettings(
+            preset="paper-small",
+            network=PRESETS["paper-small"],
+            discriminators=DISCRIMINATOR_PRESETS["paper-small"],
+            losses=LOSS_PRESETS["paper-small"],
+            steps=2000,
+            windows=2,
+            learning_rate=1e-3,
+            final_rate=1e-4,
+            warm_up=50,
+            gradient_limit=5.0,
+        ),
         "layered": TrainSettings(
             preset="layered",
             network=PRESETS["layered"],
