@@ -275,7 +275,7 @@ LOSS_PRESETS: Mapping[str, LossConfig] = MappingProxyType(
             style_layers=("relu1_2",),
             contextual_layers=("relu3_2", "relu4_2"),
             imagenet_input=True,
-            frames_seen=2,
+            frames_seen=1,
         ),
         "layered": LossConfig(
             reconstruction=1 / 6,

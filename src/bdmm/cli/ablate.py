@@ -107,8 +107,7 @@ class Ablate:
         """
         from bdmm.errors import InputError
         from bdmm.evaluation.ablation.study import Study, choose_rows
-        from bdmm.training.feature_extractor import with_measured_divisors
-        from bdmm.training.start import open_clips
+        from bdmm.training.start import with_unit_features
 
         if self.limit is not None and self.limit < 1:
             raise InputError(f"The limit is {self.limit}; it must be 1 or more.")
@@ -117,11 +116,8 @@ class Ablate:
             base = replace(base, window=self.window)
         rows = choose_rows(base, self.rows)
         material = self.training.material(self.data)
-        if base.network.head == "layers":
-            dataset = open_clips(base, material)
-            base = replace(base, losses=with_measured_divisors(base.losses, material.vgg, dataset))
         return Study(
-            base,
+            with_unit_features(base, material),
             rows,
             self.seeds,
             material,

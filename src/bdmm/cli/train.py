@@ -108,7 +108,7 @@ class Train:
         keep_network_blocks()
         from bdmm.cli.preview import TrainingPreview
         from bdmm.data.clip_store import PreparedClip, find_clips
-        from bdmm.training.start import Machine, start
+        from bdmm.training.start import Machine, start, with_unit_features
 
         preset = self.training.settings(self.preset)
         settings = replace(
@@ -123,7 +123,7 @@ class Train:
         with Report(self.quiet, counts=False) as report:
             clip = PreparedClip(find_clips(self.data[0])[0])
             outcome = start(
-                settings,
+                with_unit_features(settings, material),
                 material,
                 self.output,
                 machine,

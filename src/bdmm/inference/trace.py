@@ -115,8 +115,9 @@ def blocks_of(generator: Generator) -> dict[Block, MotionModulation]:
 
 
 def _keep(seen: list[Modulated], module: nn.Module, arguments: Any) -> None:
-    propagated, offsets, masks, *_ = arguments
-    seen.append(Modulated(propagated.detach(), offsets.detach(), masks.detach()))
+    """Keep the inputs of one frame, or of all frames of a small window, decoded at once."""
+    propagated, offsets, masks = (one.detach().split(1) for one in arguments[:3])
+    seen += map(Modulated, propagated, offsets, masks)
 
 
 def _frame_of(layers: Layers, number: int) -> Layers:

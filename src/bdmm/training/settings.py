@@ -23,6 +23,8 @@ from bdmm.errors import InputError
 Precision = Literal["32-true", "bf16-mixed"]
 FIXED = ("preset", "network", "discriminators")
 """What a resumed run cannot change: these decide the tensors of its checkpoints."""
+UNIT_FEATURES = ("layered", "paper-small")
+"""Presets whose weights of losses are for VGG-19 features of size one, whoever's weights it has."""
 LAYERED = ("person", "alpha", "synthesis", "copy")
 """Losses of the layers of a compositing head."""
 _COUNTS = ("steps", "windows", "batch", "accumulate", "save_every", "log_every")
@@ -179,7 +181,7 @@ TRAIN_PRESETS: Mapping[str, TrainSettings] = MappingProxyType(
             network=PRESETS["paper-small"],
             discriminators=DISCRIMINATOR_PRESETS["paper-small"],
             losses=LOSS_PRESETS["paper-small"],
-            steps=2000,
+            steps=1200,
             windows=2,
             learning_rate=1e-3,
             final_rate=1e-4,
@@ -197,6 +199,6 @@ TRAIN_PRESETS: Mapping[str, TrainSettings] = MappingProxyType(
             final_rate=1e-4,
             warm_up=50,
             gradient_limit=5.0,
-        )
+        ),
     }
 )

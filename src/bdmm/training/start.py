@@ -1,7 +1,7 @@
 """From folders of prepared clips to a run: devices, samples and losses put together."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -16,9 +16,9 @@ from bdmm.data.clip_dataset import ClipDataset, Sampling
 from bdmm.errors import InputError, Progress
 from bdmm.network.weights import load_weights, shapes_of
 from bdmm.records import joints_of
-from bdmm.training.feature_extractor import load_features
+from bdmm.training.feature_extractor import load_features, with_measured_divisors
 from bdmm.training.loop import Outcome, Preview, train
-from bdmm.training.settings import TrainSettings
+from bdmm.training.settings import UNIT_FEATURES, TrainSettings
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,19 @@ def start(
         )
 
     return train(settings, batches, run, fabric, vgg, progress, preview, tensors)
+
+
+def with_unit_features(settings: TrainSettings, material: Material) -> TrainSettings:
+    """Return settings whose VGG-19 layers are divided by their mean size, where the preset asks so.
+
+    Raises:
+        InputError: there are no clips, or VGG-19 is missing or damaged.
+    """
+    if settings.preset not in UNIT_FEATURES:
+        return settings
+    dataset = open_clips(settings, material)
+    losses = with_measured_divisors(settings.losses, material.vgg, dataset)
+    return replace(settings, losses=losses)
 
 
 def initial_weights(weights: str | Path, network: NetworkConfig) -> dict[str, Tensor]:

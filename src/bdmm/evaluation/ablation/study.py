@@ -8,7 +8,7 @@ STUDY/table.md, .json  the tables
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -26,6 +26,7 @@ from bdmm.files.outside import TEXT, read_json
 from bdmm.metrics.published import OURS, TABLE_2, TABLE_S1, PublishedTable, Value
 from bdmm.network.weights import FILE_NAME as WEIGHTS
 from bdmm.training.feature_extractor import load_features
+from bdmm.training.loop import Preview
 from bdmm.training.run_folder import read_settings
 from bdmm.training.settings import TrainSettings, as_record
 from bdmm.training.start import Machine, Material, open_clips, start
@@ -185,8 +186,19 @@ def check(study: Study, config: EvalConfig) -> None:
     _check_folder(study)
 
 
-def train_rows(study: Study, machine: Machine, progress: Progress) -> bool:
+def train_rows(
+    study: Study,
+    machine: Machine,
+    progress: Progress,
+    previews: Callable[[Path], Preview | None] = lambda run: None,
+) -> bool:
     """Train what is not finished; return False if that was stopped by a signal.
+
+    Args:
+        study: what is trained.
+        machine: on what.
+        progress: is called after every step.
+        previews: folder of a run -> what is called with each of its checkpoints.
 
     Raises:
         InputError: see `training.start.start`.
@@ -202,9 +214,11 @@ def train_rows(study: Study, machine: Machine, progress: Progress) -> bool:
         stage = f"{number} of {len(study.runs)}: {row.key}, seed {seed}"
         started = time.monotonic()
         settings, material = ablated(study.base, row, seed), study.material
-        outcome = start(
-            settings, material, run, machine, lambda _, *now, stage=stage: progress(stage, *now)
-        )
+
+        def show(_: str, done: int, total: int | None, stage: str = stage) -> None:
+            progress(stage, done, total)
+
+        outcome = start(settings, material, run, machine, show, preview=previews(run))
         if not outcome.finished:
             return False
         seconds = round(time.monotonic() - started, 1)

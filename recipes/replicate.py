@@ -1,0 +1,231 @@
+"""The paper's claims, put to the test in the small: data, training, judging and the page.
+
+    python recipes/replicate.py -o replication/ --vgg VGG19
+
+Renders 200 people to learn from and 40 others to judge on, 64x64 pixels; makes twins of their clips
+whose warps and heatmaps come from noisy poses; trains the preset ``paper-small`` whole, without each
+part of the paper's Table 2 and without each loss of its Table S1, with two or three seeds; judges
+all on the held-out people, clean and under graded noise; writes replication/replication.md with its
+pictures. One process of one thread for each run, ``--processes`` at a time.
+
+Everything can be killed at any moment: rerun the same command to resume. ``--stages`` does a part:
+the page can be written at any time, of what is there. About 6 hours on two cores of 2026.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal
+
+import torch
+import tyro
+from torch import nn
+
+from bdmm.cli.app import main as bdmm
+from bdmm.data.clip_store import PreparedClip, find_clips
+from bdmm.errors import InputError, no_progress
+from bdmm.evaluation.ablation.study import ROWS, Study, check, is_finished, train_rows
+from bdmm.evaluation.config import EvalConfig
+from bdmm.files.worker_pool import run_jobs
+from bdmm.network.generator import Generator
+from bdmm.network.weights import save_weights
+from bdmm.training.settings import TRAIN_PRESETS
+from bdmm.training.start import Machine, Material, with_unit_features
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+
+PRESET, SIZE, FRAMES = "paper-small", 64, 24
+PEOPLE, HELD = 200, 40
+PEOPLE_SEED, HELD_SEED = 2100, 9700
+REPEATED = ("full", "no-backward", "no-dmm", "no-forward")
+"""Rows with three seeds; ``no-backward`` is forward propagation alone. The others have two."""
+CURVE = "curve"
+"""Folder of a full run's weights at each checkpoint."""
+Stage = Literal["data", "train", "judge", "page"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to do."""
+
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")]
+    """Folder of clips, runs, numbers and the page."""
+    vgg: Annotated[Path, tyro.conf.arg(metavar="FILE")]
+    """Weights of VGG-19, for losses and metrics."""
+    steps: int = TRAIN_PRESETS[PRESET].steps
+    """Of every run."""
+    processes: int = 2
+    """At once."""
+    people: int = PEOPLE
+    """To learn from."""
+    held: int = HELD
+    """To judge on."""
+    stages: tuple[Stage, ...] = ("data", "train", "judge", "page")
+    """Parts of the work."""
+    most: int | None = None
+    """Train at most so many runs, in the order of what they tell."""
+
+
+@dataclass(frozen=True)
+class RunJob:
+    """One run: a row with a seed."""
+
+    key: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Return its name in the log and in reports."""
+        return f"{self.key}-{self.seed}"
+
+
+def main(options: Options) -> int:
+    """Do the stages one after the other; return the exit code."""
+    torch.set_num_threads(1)
+    try:
+        if "data" in options.stages and (code := make_data(options)):
+            return code
+        if "train" in options.stages and not train(options):
+            return 1
+        if "judge" in options.stages or "page" in options.stages:
+            from replication_judging import judge
+            from replication_page import write_page
+
+            if "judge" in options.stages:
+                judge(options, finished(options))
+            if "page" in options.stages:
+                print(write_page(options, finished(options)))
+    except InputError as error:
+        print(f"replicate: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def clips_of(options: Options, what: str) -> Path:
+    """Return a folder of clips: ``people64``, ``held64``, or with ``-clean`` their true twins."""
+    return options.output / what
+
+
+def make_data(options: Options) -> int:
+    """Render the people and make their noisy twins; return the exit code."""
+    import noisy_clips
+
+    for what, count, seed, split in (
+        ("people64", options.people, PEOPLE_SEED, "train"),
+        ("held64", options.held, HELD_SEED, "test"),
+    ):
+        clean, noisy = clips_of(options, f"{what}-clean"), clips_of(options, what)
+        if len(list(clean.glob("clips/[!.]*"))) < count:
+            code = bdmm(
+                [
+                    *("synth", "-o", str(clean), "--clips", str(count), "--seed", str(seed)),
+                    *("--size", str(SIZE), "--frames", str(FRAMES), "--sources", "3"),
+                    *("--split", split, "--no-truth", "--quiet"),
+                    *("--workers", str(options.processes)),
+                ]
+            )
+            if code:
+                return code
+        parts = range(options.processes)
+        twins = noisy_clips.Options(clean, noisy)
+        work = [replace(twins, part=(i, options.processes)) for i in parts]
+        for outcome in run_jobs(noisy_clips.main, work, options.processes):
+            if outcome.reason:
+                raise InputError(outcome.reason)
+    return 0
+
+
+def run_order() -> list[RunJob]:
+    """Return all runs, the most telling first."""
+    others = [key for key in ROWS if key not in REPEATED]
+    first = [RunJob(key, seed) for seed in (0, 1) for key in REPEATED]
+    rest = [RunJob(key, 0) for key in others] + [RunJob(key, 2) for key in REPEATED]
+    return [*first, *rest, *(RunJob(key, 1) for key in others)]
+
+
+def study_of(options: Options, job: RunJob) -> Study:
+    """Return the study of one run; all lie in one folder, as `bdmm ablate` keeps them.
+
+    Raises:
+        InputError: clips are missing or of another size than the preset's, or VGG-19 is missing.
+    """
+    people, held = (clips_of(options, what) for what in ("people64", "held64"))
+    for folder in (people, held):
+        for path in find_clips(folder):
+            if (size := PreparedClip(path).info.size) != (SIZE, SIZE):
+                raise InputError(
+                    f"The clip {path} has frames of {size[1]}x{size[0]} pixels; the study is made "
+                    f"for {SIZE}x{SIZE}: make the clips with --size {SIZE}."
+                )
+    base = replace(TRAIN_PRESETS[PRESET], steps=options.steps, save_every=100)
+    material = Material(clips=(people,), vgg=options.vgg)
+    base = with_unit_features(base, material)
+    folder = options.output / "ablations"
+    return Study(base, (ROWS[job.key],), (job.seed,), material, (held,), folder)
+
+
+def train(options: Options) -> bool:
+    """Train all runs, some at a time; return whether all are finished.
+
+    Raises:
+        InputError: see `study_of`; or the folder holds runs of another budget.
+    """
+    jobs = run_order()[: options.most]
+    check(study_of(options, jobs[0]), EvalConfig(vgg19=options.vgg, distribution_metrics=False))
+    waiting = [job for job in jobs if not is_finished(run_folder(options, job))]
+    print(f"{len(jobs) - len(waiting)} of {len(jobs)} runs are finished.", flush=True)
+    whole = True
+    for outcome in run_jobs(partial(train_one, options=options), waiting, options.processes):
+        whole = whole and outcome.result is True
+        print(f"{outcome.job.name}: {outcome.reason or 'trained'}", flush=True)
+    return whole
+
+
+def train_one(job: RunJob, options: Options) -> bool:
+    """Train one run, in a process of its own; return whether it is finished.
+
+    Raises:
+        InputError: see `bdmm.evaluation.ablation.study.train_rows`.
+    """
+
+    def keep(run: Path) -> "KeepWeights | None":
+        return KeepWeights(run / CURVE) if job.key == "full" else None
+
+    return train_rows(study_of(options, job), Machine("cpu"), no_progress, keep)
+
+
+@dataclass(frozen=True)
+class KeepWeights:
+    """Keeps the averaged weights of each checkpoint, for the curve over steps."""
+
+    folder: Path
+
+    def __call__(self, generator: nn.Module, step: int) -> None:
+        """Write the weights of a step."""
+        assert isinstance(generator, Generator)
+        self.folder.mkdir(exist_ok=True)
+        file = self.folder / f"{step:06d}.safetensors"
+        save_weights(file, generator.state_dict(), generator.config)
+
+
+def run_folder(options: Options, job: RunJob) -> Path:
+    """Return the folder of a run."""
+    return options.output / "ablations" / job.key / str(job.seed)
+
+
+def finished(options: Options) -> list[RunJob]:
+    """Return the runs that are finished."""
+    return [job for job in run_order() if is_finished(run_folder(options, job))]
+
+
+def keys_of(jobs: Sequence[RunJob]) -> Iterator[tuple[str, list[int]]]:
+    """Yield each row with its seeds, in the paper's order."""
+    for key in ROWS:
+        if seeds := sorted(job.seed for job in jobs if job.key == key):
+            yield key, seeds
+
+
+if __name__ == "__main__":
+    sys.exit(main(tyro.cli(Options)))
