@@ -2,11 +2,12 @@
 
     python recipes/replicate.py -o replication/ --vgg VGG19
 
-Renders 200 people to learn from and 40 others to judge on, 64x64 pixels; makes twins of their clips
-whose warps and heatmaps come from noisy poses; trains the preset ``paper-small`` whole, without each
-part of the paper's Table 2 and without each loss of its Table S1, with two or three seeds; judges
-all on the held-out people, clean and under graded noise; writes replication/replication.md with its
-pictures. One process of one thread for each run, ``--processes`` at a time.
+Renders 200 people to learn from and 40 others to judge on, 64x64 pixels; makes twins of their
+clips whose warps and heatmaps come from noisy poses; trains the preset ``paper-small`` whole,
+without each part of the paper's Table 2 and without each loss of its Table S1, with two or three
+seeds; judges all on the held-out people, clean and under graded noise; writes
+replication/replication.md with its pictures. One process of one thread for each run,
+``--processes`` at a time.
 
 Everything can be killed at any moment: rerun the same command to resume. ``--stages`` does a part:
 the page can be written at any time, of what is there. About 6 hours on two cores of 2026.
