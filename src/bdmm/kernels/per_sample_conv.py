@@ -1,8 +1,7 @@
 """Convolutions in which every sample of a batch has a kernel of its own.
 
 The reference implementations are one grouped convolution over all samples, whatever the batch. The
-fast ones know that a single kernel, the usual case when a clip is made, needs no groups: all samples
-share it.
+fast ones know that a single kernel, as a clip has, needs no groups: all samples share it.
 """
 
 from typing import Literal
