@@ -14,7 +14,6 @@ the page can be written at any time, of what is there. About 6 hours on two core
 """
 
 import sys
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -90,14 +89,10 @@ def main(options: Options) -> int:
             return code
         if "train" in options.stages and not train(options):
             return 1
-        if "judge" in options.stages or "page" in options.stages:
-            from replication_judging import judge
-            from replication_page import write_page
-
-            if "judge" in options.stages:
-                judge(options, finished(options))
-            if "page" in options.stages:
-                print(write_page(options, finished(options)))
+        if "judge" in options.stages:
+            judge(options)
+        if "page" in options.stages:
+            page(options)
     except InputError as error:
         print(f"replicate: {error}", file=sys.stderr)
         return 2
@@ -221,11 +216,28 @@ def finished(options: Options) -> list[RunJob]:
     return [job for job in run_order() if is_finished(run_folder(options, job))]
 
 
-def keys_of(jobs: Sequence[RunJob]) -> Iterator[tuple[str, list[int]]]:
-    """Yield each row with its seeds, in the paper's order."""
-    for key in ROWS:
-        if seeds := sorted(job.seed for job in jobs if job.key == key):
-            yield key, seeds
+def judge(options: Options) -> None:
+    """Judge the runs that are finished."""
+    import replication_judging
+
+    jobs = finished(options)
+    runs = {job.name: run_folder(options, job) for job in jobs}
+    curves = {
+        f"{name} {int(file.stem)}": file
+        for name, run in runs.items()
+        for file in sorted((run / CURVE).glob("*.safetensors"))
+    }
+    replication_judging.judge(options.output, runs, curves, options.vgg, options.processes)
+
+
+def page(options: Options) -> None:
+    """Write the page of what was judged."""
+    import replication_judging
+    import replication_page
+
+    results = replication_judging.read_results(options.output)
+    done = [job.name for job in finished(options)]
+    print(replication_page.write_page(options.output, results, len(run_order()), done))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,139 @@
+"""Judge the runs of `replicate.py`: held-out people, clean and under graded noise, and the curve.
+
+Writes judged/results.json under the study's folder. Judged clips are kept and not judged again.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import noise_trials
+
+from bdmm.data.clip_store import PreparedClip
+from bdmm.evaluation.config import EvalConfig, EvalFrame, EvalItem, Notify
+from bdmm.evaluation.evaluate import run
+from bdmm.evaluation.jobs.reenactment import Reenactment, choose_clips, reenactment_items
+from bdmm.evaluation.jobs.scores import Results, dump
+from bdmm.evaluation.systems import list_systems, open_system
+from bdmm.files.output_file import appearing, writing
+from bdmm.inference.render import Renderer
+
+RESULTS = Path("judged") / "results.json"
+PAIR = ("full", "no-backward")
+"""Rows that are judged under graded noise: both directions, and forward alone."""
+KINDS = ("drop", "jitter", "swap", "freeze")
+STRENGTHS = (1 / 3, 2 / 3, 1.0)
+NOISE_CLIPS, NOISE_FRAMES, CURVE_CLIPS = 16, 18, 16
+_NO_PICTURES = 10**6
+"""Frames from one whose features are compared to the next: the first frame's alone."""
+
+Numbers = dict[str, dict[str, dict[str, float]]]
+"""System -> clip -> ``region.metric`` -> mean over the clip's frames."""
+
+
+def judge(
+    folder: Path, runs: Mapping[str, Path], curves: Mapping[str, Path], vgg: Path, processes: int
+) -> None:
+    """Judge whatever runs are finished.
+
+    Args:
+        folder: of the study.
+        runs: such as ``full-0`` -> a run's folder.
+        curves: such as ``full-0 100`` -> weights of a checkpoint.
+        vgg: weights of VGG-19.
+        processes: that judge.
+
+    Raises:
+        InputError: clips are missing or damaged, or see `evaluate.run`.
+    """
+    systems = list_systems([f"{name}={path}" for name, path in runs.items()])
+    config = EvalConfig(vgg19=vgg, features_every=6, workers=processes)
+    plain = replace(config, features_every=_NO_PICTURES, distribution_metrics=False)
+    held, clean = folder / "held64", folder / "held64-clean"
+    found: dict[str, Any] = {}
+    for name, data, how in (
+        ("noisy", held, replace(config, cached=True)),
+        ("clean", clean, config),
+    ):
+        found[name] = numbers_of(
+            _run(stored_poses(systems, choose_clips((data,)), how), how, folder, name)
+        )
+    at = {name: str(path) for name, path in curves.items()}
+    how = replace(plain, cached=True)
+    if at:
+        items = stored_poses(at, choose_clips((held,), limit=CURVE_CLIPS), how)
+        found["curve"] = numbers_of(_run(items, how, folder, "curve"))
+    pairs = {name: where for name, where in systems.items() if name.rpartition("-")[0] in PAIR}
+    if pairs:
+        trials = noise_trials.list_trials(STRENGTHS, KINDS, ("heatmaps", "body"))
+        how = replace(plain, first=NOISE_FRAMES)
+        clips = choose_clips((clean,), limit=NOISE_CLIPS)
+        items = noise_trials.noisy_items(pairs, trials, clips, how)
+        found["noise"] = numbers_of(_run(items, how, folder, "noise"))
+    path = folder / RESULTS
+    with appearing(path) as part, writing(path):
+        part.write_text(dump(found, indent=1) + "\n", encoding="utf-8")
+
+
+def read_results(folder: Path) -> dict[str, Any]:
+    """Return what was judged so far; empty where nothing was."""
+    path = folder / RESULTS
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def stored_poses(
+    systems: Mapping[str, str], clips: Sequence[Path], config: EvalConfig
+) -> list[EvalItem]:
+    """Return every clip of every system, with heatmaps from the keypoints stored with the clip."""
+    items = reenactment_items(systems, clips, config)
+    where = [(place, folder) for place in systems.values() for folder in clips]
+    return [
+        replace(
+            item,
+            identity={**item.identity, "heatmaps": "stored"},
+            open=partial(_reenact, folder, config, place),
+        )
+        for item, (place, folder) in zip(items, where, strict=True)
+    ]
+
+
+def numbers_of(results: Results) -> dict[str, Any]:
+    """Return the means of every clip of every system, and the Fréchet distances of systems."""
+    clips: Numbers = {}
+    for one in results.clips:
+        if one.clip in results.left_out:
+            continue
+        clips.setdefault(one.system, {})[one.clip] = {
+            f"{region}.{metric}": summary.mean
+            for region, metrics in one.scores.items()
+            for metric, summary in metrics.items()
+        }
+    frechet = {one.system: one.mean for one in results.sets if one.name.startswith("frechet_vgg19")}
+    return {"clips": clips, "frechet": frechet}
+
+
+def _run(items: Sequence[EvalItem], config: EvalConfig, folder: Path, name: str) -> Results:
+    show: Callable[[str, int, int | None], None] = partial(_show, name)
+    return run(items, config, folder / "judged" / name, show)
+
+
+def _show(name: str, stage: str, done: int, total: int | None) -> None:
+    if done % 100 == 0 or done == total:
+        print(f"{name}: {stage}, {done} of {total}", flush=True)
+
+
+def _reenact(
+    folder: Path, config: EvalConfig, where: str, notify: Notify
+) -> tuple[float, Iterator[EvalFrame]]:
+    del notify
+    clip = PreparedClip(folder)
+    made = Reenactment(clip, config, keypoints=clip.keypoints())
+    return float(clip.info.fps), made.frames(_renderer(where))
+
+
+@lru_cache(maxsize=2)
+def _renderer(where: str) -> Renderer:
+    return open_system(where)
