@@ -64,6 +64,8 @@ class Options:
     """To judge on."""
     stages: tuple[Stage, ...] = ("data", "train", "judge", "page")
     """Parts of the work."""
+    docs: Path | None = None
+    """Also put the numbers into this document, behind its mark, and the pictures beside it."""
     most: int | None = None
     """Train at most so many runs, in the order of what they tell."""
 
@@ -237,7 +239,10 @@ def page(options: Options) -> None:
 
     results = replication_judging.read_results(options.output)
     done = [job.name for job in finished(options)]
-    print(replication_page.write_page(options.output, results, len(run_order()), done))
+    written = replication_page.write_page(options.output, results, len(run_order()), done)
+    if options.docs is not None:
+        replication_page.put_into(options.docs, written)
+    print(written)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ why stands in docs/replication.md, by hand.
 """
 
 import math
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from scipy.stats import binomtest
 
+from bdmm.errors import InputError
 from bdmm.evaluation.ablation.study import FULL, ROWS, Ablation
 from bdmm.evaluation.reports.plots import COLOURS, STYLE, draw
 from bdmm.files.output_file import appearing, writing
@@ -22,6 +24,8 @@ from bdmm.metrics.published import TABLE_2, TABLE_S1
 from bdmm.training.run_folder import read_log
 
 PAGE, LOSSES, CURVE, NOISE = "replication.md", "losses.png", "curve.png", "noise.png"
+MARK = "<!-- numbers: python recipes/replicate.py --stages page --docs -->"
+"""The line of a document behind which `put_into` puts the numbers."""
 _FRECHET = "frechet"
 METRICS = (
     ("person.psnr", "PSNR person", 3, True),
@@ -151,6 +155,26 @@ def write_page(folder: Path, results: Mapping[str, Any], planned: int, done: Seq
     with appearing(path) as part, writing(path):
         part.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
+
+
+def put_into(document: Path, page: Path) -> None:
+    """Put the page's numbers behind a document's mark, and its pictures beside the document.
+
+    Raises:
+        InputError: the document has no mark.
+    """
+    text = document.read_text(encoding="utf-8")
+    if MARK not in text:
+        raise InputError(f"{document} has no line {MARK}: numbers are put behind it.")
+    numbers = page.read_text(encoding="utf-8").partition("\n")[2]
+    for name in (LOSSES, CURVE, NOISE):
+        if f"({name})" in numbers:
+            target = document.parent / "images" / f"replication_{name}"
+            target.parent.mkdir(exist_ok=True)
+            shutil.copyfile(page.parent / name, target)
+            numbers = numbers.replace(f"({name})", f"(images/{target.name})")
+    with appearing(document) as part, writing(document):
+        part.write_text(f"{text.partition(MARK)[0]}{MARK}\n{numbers}", encoding="utf-8")
 
 
 def hours(folder: Path) -> list[str]:

@@ -114,6 +114,15 @@ def test_reversing_time_swaps_the_branches() -> None:
     torch.testing.assert_close(reversed_frames.flip(1), frames)
 
 
+def test_a_small_window_is_decoded_at_once_as_frame_by_frame(monkeypatch) -> None:
+    generator, clip = _generator(_config("paper")), _clip(4)
+    together, left = _window(generator, clip, 0, 4)
+    monkeypatch.setattr("bdmm.network.generator._TOGETHER", 0)
+    one_by_one, state = _window(generator, clip, 0, 4)
+    torch.testing.assert_close(together, one_by_one)
+    torch.testing.assert_close(vars(left), vars(state))
+
+
 def test_the_state_is_a_value() -> None:
     generator, clip = _generator(_config()), _clip(4)
     _, state = _window(generator, clip, 0, 2)
