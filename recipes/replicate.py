@@ -64,6 +64,8 @@ class Options:
     """To judge on."""
     stages: tuple[Stage, ...] = ("data", "train", "judge", "page")
     """Parts of the work."""
+    real: Path | None = None
+    """Prepared clips of real people, 64x64 too, to judge on for numbers only."""
     docs: Path | None = None
     """Also put the numbers into this document, behind its mark, and the pictures beside it."""
     most: int | None = None
@@ -171,7 +173,7 @@ def train(options: Options) -> bool:
         InputError: see `study_of`; or the folder holds runs of another budget.
     """
     jobs = run_order()[: options.most]
-    check(study_of(options, jobs[0]), EvalConfig(vgg19=options.vgg, distribution_metrics=False))
+    check(study_of(options, jobs[0]), EvalConfig(distribution_metrics=False))
     waiting = [job for job in jobs if not is_finished(run_folder(options, job))]
     print(f"{len(jobs) - len(waiting)} of {len(jobs)} runs are finished.", flush=True)
     whole = True
@@ -229,7 +231,8 @@ def judge(options: Options) -> None:
         for name, run in runs.items()
         for file in sorted((run / CURVE).glob("*.safetensors"))
     }
-    replication_judging.judge(options.output, runs, curves, options.vgg, options.processes)
+    judges = replication_judging.Judges(options.vgg, options.processes, options.real)
+    replication_judging.judge(options.output, runs, curves, judges)
 
 
 def page(options: Options) -> None:

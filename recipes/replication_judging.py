@@ -5,7 +5,7 @@ Writes judged/results.json under the study's folder. Judged clips are kept and n
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,8 @@ PAIR = ("full", "no-backward")
 """Rows that are judged under graded noise: both directions, and forward alone."""
 KINDS = ("drop", "jitter", "swap", "freeze")
 STRENGTHS = (1 / 3, 2 / 3, 1.0)
-NOISE_CLIPS, NOISE_FRAMES, CURVE_CLIPS = 16, 18, 16
+STRIDE, NOISE_FRAMES, CURVE_CLIPS = 2, 18, 16
+"""Under noise every other clip is judged, its first frames."""
 _NO_PICTURES = 10**6
 """Frames from one whose features are compared to the next: the first frame's alone."""
 
@@ -34,8 +35,23 @@ Numbers = dict[str, dict[str, dict[str, float]]]
 """System -> clip -> ``region.metric`` -> mean over the clip's frames."""
 
 
+@dataclass(frozen=True)
+class Judges:
+    """How runs are judged.
+
+    Attributes:
+        vgg: weights of VGG-19.
+        processes: that judge.
+        real: prepared clips of real people, if any.
+    """
+
+    vgg: Path
+    processes: int
+    real: Path | None = None
+
+
 def judge(
-    folder: Path, runs: Mapping[str, Path], curves: Mapping[str, Path], vgg: Path, processes: int
+    folder: Path, runs: Mapping[str, Path], curves: Mapping[str, Path], judges: Judges
 ) -> None:
     """Judge whatever runs are finished.
 
@@ -43,36 +59,34 @@ def judge(
         folder: of the study.
         runs: such as ``full-0`` -> a run's folder.
         curves: such as ``full-0 100`` -> weights of a checkpoint.
-        vgg: weights of VGG-19.
-        processes: that judge.
+        judges: how.
 
     Raises:
         InputError: clips are missing or damaged, or see `evaluate.run`.
     """
     systems = list_systems([f"{name}={path}" for name, path in runs.items()])
-    config = EvalConfig(vgg19=vgg, features_every=6, workers=processes)
-    plain = replace(config, features_every=_NO_PICTURES, distribution_metrics=False)
-    held, clean = folder / "held64", folder / "held64-clean"
-    found: dict[str, Any] = {}
-    for name, data, how in (
-        ("noisy", held, replace(config, cached=True)),
-        ("clean", clean, config),
-    ):
-        found[name] = numbers_of(
-            _run(stored_poses(systems, choose_clips((data,)), how), how, folder, name)
-        )
     at = {name: str(path) for name, path in curves.items()}
-    how = replace(plain, cached=True)
-    if at:
-        items = stored_poses(at, choose_clips((held,), limit=CURVE_CLIPS), how)
-        found["curve"] = numbers_of(_run(items, how, folder, "curve"))
     pairs = {name: where for name, where in systems.items() if name.rpartition("-")[0] in PAIR}
-    if pairs:
-        trials = noise_trials.list_trials(STRENGTHS, KINDS, ("heatmaps", "body"))
-        how = replace(plain, first=NOISE_FRAMES)
-        clips = choose_clips((clean,), limit=NOISE_CLIPS)
-        items = noise_trials.noisy_items(pairs, trials, clips, how)
-        found["noise"] = numbers_of(_run(items, how, folder, "noise"))
+    config = EvalConfig(vgg19=judges.vgg, features_every=6, workers=judges.processes)
+    plain = replace(config, features_every=_NO_PICTURES, distribution_metrics=False)
+    stored, few = replace(config, cached=True), replace(plain, cached=True)
+    held, clean = choose_clips((folder / "held64",)), choose_clips((folder / "held64-clean",))
+    some = choose_clips((folder / "held64",), limit=CURVE_CLIPS)
+    trials = noise_trials.list_trials(STRENGTHS, KINDS, ("heatmaps", "body"))
+    short = replace(plain, first=NOISE_FRAMES)
+    sets = {
+        "noisy": (stored_poses(systems, held, stored), stored),
+        "clean": (stored_poses(systems, clean, config), config),
+        "curve": (stored_poses(at, some, few), few),
+        "noise": (noise_trials.noisy_items(pairs, trials, clean[::STRIDE], short), short),
+    }
+    if judges.real is not None:
+        sets["real"] = (reenactment_items(systems, choose_clips((judges.real,)), config), config)
+    found = {
+        name: numbers_of(_run(items, how, folder, name))
+        for name, (items, how) in sets.items()
+        if items
+    }
     path = folder / RESULTS
     with appearing(path) as part, writing(path):
         part.write_text(dump(found, indent=1) + "\n", encoding="utf-8")

@@ -38,6 +38,11 @@ METRICS = (
     (_FRECHET, "Fréchet VGG-19", 3, False),
 )
 """(key, heading, digits, whether more is better)."""
+SETS = (
+    ("noisy", "Held-out people, noisy poses as in training"),
+    ("clean", "Held-out people, true poses"),
+    ("real", "Real clips, estimated poses"),
+)
 BESIDE = {"frame.psnr": "PSNR", "frame.ssim": "SSIM", "frame.l1": "L1", "person.vgg19": "LPIPS"}
 """Our metric -> the paper's that its sign is compared with."""
 Clips = Mapping[str, Mapping[str, float]]
@@ -143,7 +148,7 @@ def write_page(folder: Path, results: Mapping[str, Any], planned: int, done: Seq
         + (": PARTIAL, rerun `recipes/replicate.py` to go on." if len(done) < planned else "."),
         *hours(folder),
     ]
-    for name, title in (("noisy", "noisy poses, as trained"), ("clean", "true poses")):
+    for name, title in SETS:
         if name in results:
             lines += tables(Judged(**results[name]), title)
     lines += losses_plot(folder)
@@ -194,7 +199,7 @@ def hours(folder: Path) -> list[str]:
 def tables(judged: Judged, title: str) -> list[str]:
     """Return the tables of one set: systems, differences, signs beside the paper's."""
     heads = [heading for _, heading, _, _ in METRICS]
-    lines = ["", f"## Held-out people, {title}", "", row_text("system", "seeds", *heads)]
+    lines = ["", f"## {title}", "", row_text("system", "seeds", *heads)]
     lines.append(row_text(*["---"] * (len(heads) + 2)))
     for name in ("copy", "coarse"):
         if name in judged.clips:

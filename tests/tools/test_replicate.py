@@ -137,7 +137,7 @@ def test_the_page_shows_what_is_there_and_says_what_is_missing(tmp_path: Path) -
 
 
 def test_too_few_clips_for_a_frechet_distance_leave_a_gap(clip: PreparedClip) -> None:
-    mean = Summary(1.0, 0.0, 1)
+    mean = Summary(mean=1.0, deviation=0.0, count=1, undefined=0)
     scores = {"frame": {"psnr": mean}, "person": {"psnr": mean}}
     results = gather([ClipResult("full-0", "a", "a", 1, 25.0, scores)])
     assert numbers_of(results)["frechet"] == {}

@@ -23,7 +23,7 @@ def modulated_deform_conv(
     features: Features,
     offsets: Float[Tensor, "b p2 h w"],
     masks: Float[Tensor, "b p h w"],
-    kernel: Float[Tensor, "b o c k k"],
+    kernel: Float[Tensor, "n o c k k"],
     implementation: Literal["fast", "reference"] = "fast",
 ) -> Float[Tensor, "b o h w"]:
     """Convolve ``features`` at moved positions (equation 2): stride 1, output as large as input.
@@ -39,6 +39,7 @@ def modulated_deform_conv(
     Args:
         offsets: displacement of each tap at each output pixel; p = k * k, p2 = 2 * p.
         masks: weight of each tap at each output pixel.
+        kernel: one for each sample, or one that all share.
         implementation: ``reference`` is the specification in plain steps, slow.
 
     Returns:
@@ -77,7 +78,7 @@ def modulated_deform_conv_ref(
     features: Features,
     offsets: Float[Tensor, "b p2 h w"],
     masks: Float[Tensor, "b p h w"],
-    kernel: Float[Tensor, "b o c k k"],
+    kernel: Float[Tensor, "n o c k k"],
 ) -> Float[Tensor, "b o h w"]:
     """Specify `modulated_deform_conv`: the sum over taps, written as in equation 2."""
     size = kernel.shape[-1]

@@ -14,7 +14,8 @@ from torch.nn import functional
 from bdmm.shapes import Features
 
 Implementation = Literal["fast", "reference"]
-Kernels = Float[Tensor, "b o i k k"]
+Kernels = Float[Tensor, "n o i k k"]
+"""One for each sample, or one that all share."""
 Out = Float[Tensor, "b o ho wo"]
 
 
@@ -24,7 +25,7 @@ def conv_per_sample(
     """Convolve, keeping the resolution.
 
     Args:
-        kernel: one kernel per sample, k odd; zero padding k // 2.
+        kernel: one per sample or one for all, k odd; zero padding k // 2.
         implementation: ``reference`` is the specification.
 
     Returns:
@@ -33,6 +34,7 @@ def conv_per_sample(
     batch, padding = len(x), kernel.shape[-1] // 2
     if implementation == "fast" and len(kernel) == 1:
         return functional.conv2d(x, kernel[0], bias, padding=padding)
+    kernel = kernel.expand(batch, -1, -1, -1, -1)
     out = functional.conv2d(
         x.flatten(0, 1)[None],
         kernel.flatten(0, 1),
@@ -56,6 +58,7 @@ def transposed_conv_per_sample(
         # On a CPU this layout is up to three times as fast for transposed convolutions.
         x = x.contiguous(memory_format=torch.channels_last)
         return functional.conv_transpose2d(x, swapped[0], stride=2)
+    swapped = swapped.expand(batch, -1, -1, -1, -1)
     out = functional.conv_transpose2d(
         x.flatten(0, 1)[None], swapped.flatten(0, 1), stride=2, groups=batch
     )
