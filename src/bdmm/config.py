@@ -118,6 +118,7 @@ PRESETS: Mapping[str, NetworkConfig] = MappingProxyType(
             slope=0.2,
             widths=(16, 32, 64),
             style_widths=(16, 32, 64, 128, 128),
+            tap_slowdown=16.0,
         ),
         "layered": NetworkConfig(
             joints=18,
