@@ -36,12 +36,11 @@ from bdmm.data.clip_store import (
     find_clips,
     pack_keypoints,
     save_info,
-    size_and_hash,
 )
 from bdmm.data.compress import save_blocks
-from bdmm.data.quantisation import Quantisation
-from bdmm.data.warp_codec import RUN, Warps, pack_run
+from bdmm.data.warp_codec import RUN, Quantisation, Warps, pack_run
 from bdmm.errors import InputError
+from bdmm.files.fingerprint import fingerprint
 from bdmm.files.output_file import appearing, writing
 from bdmm.media.motion_file import save_motion
 from bdmm.records import Motion
@@ -117,7 +116,10 @@ def write_twin(clip: PreparedClip, folder: Path, options: Options) -> None:
             clip.info,
             truth=False,
             flagged=tuple(poses.flagged.nonzero().flatten().tolist()),
-            files={path.name: size_and_hash(path) for path in sorted(part.iterdir())},
+            files={
+                path.name: (path.stat().st_size, fingerprint(path))
+                for path in sorted(part.iterdir())
+            },
         )
         save_info(part, info)
 
