@@ -129,7 +129,7 @@ def sign_test(differences: Sequence[float]) -> tuple[int, int, float]:
     """Return how many are above 0, how many are not 0, and p of a two-sided sign test."""
     kept = [one for one in differences if one and not math.isnan(one)]
     above = sum(one > 0 for one in kept)
-    return above, len(kept), binomtest(above, len(kept)).pvalue if kept else 1.0
+    return above, len(kept), float(binomtest(above, len(kept)).pvalue) if kept else 1.0
 
 
 def write_page(folder: Path, results: Mapping[str, Any], planned: int, done: Sequence[str]) -> Path:

@@ -3,6 +3,7 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 import noisy_clips
 
 
-def twin(clip: PreparedClip, folder: Path, **amounts: float) -> PreparedClip:
+def twin(clip: PreparedClip, folder: Path, **amounts: Any) -> PreparedClip:
     options = replace(noisy_clips.Options(clip.folder, folder), **amounts)
     noisy_clips.write_twin(clip, folder, options)
     made = PreparedClip(folder)
@@ -42,7 +43,13 @@ def test_joints_are_missing_and_poses_bridged(clip: PreparedClip, tmp_path: Path
 
 
 def test_without_noise_a_twin_has_the_clips_own_poses(clip: PreparedClip, tmp_path: Path) -> None:
-    none = {"jitter": (0.0, 0.0), "missing": 0.0, "freeze": 0.0, "drop": 0.0, "swap": 0.0}
+    none: dict[str, Any] = {
+        "jitter": (0.0, 0.0),
+        "missing": 0.0,
+        "freeze": 0.0,
+        "drop": 0.0,
+        "swap": 0.0,
+    }
     true = twin(clip, tmp_path / "a", **none)
     assert torch.equal(true.keypoints(), clip.keypoints())
     assert torch.equal(true.motion().rotations, clip.motion().rotations)

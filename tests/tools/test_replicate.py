@@ -142,7 +142,14 @@ def test_too_few_clips_for_a_frechet_distance_leave_a_gap(clip: PreparedClip) ->
     results = gather([ClipResult("full-0", "a", "a", 1, 25.0, scores)])
     assert numbers_of(results)["frechet"] == {}
     assert math.isnan(replication_page.Judged({"full-0": {}}, {}).value("full-0", "frechet"))
-    distance = DistributionDistance("full-0", "frechet_vgg19-Test", 3.0, 0.0, 2, 2, True)
+    distance = DistributionDistance(
+        system="full-0",
+        name="frechet_vgg19-Test",
+        mean=3.0,
+        count_generated=2,
+        count_real=2,
+        rank_deficient=True,
+    )
     assert numbers_of(replace(results, sets=(distance,)))["frechet"] == {"full-0": 3.0}
 
 
