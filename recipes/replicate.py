@@ -62,6 +62,8 @@ class Options:
     """To learn from."""
     held: int = HELD
     """To judge on."""
+    save_every: int = 100
+    """Steps between checkpoints."""
     stages: tuple[Stage, ...] = ("data", "train", "judge", "page")
     """Parts of the work."""
     real: Path | None = None
@@ -159,7 +161,7 @@ def study_of(options: Options, job: RunJob) -> Study:
                     f"The clip {path} has frames of {size[1]}x{size[0]} pixels; the study is made "
                     f"for {SIZE}x{SIZE}: make the clips with --size {SIZE}."
                 )
-    base = replace(TRAIN_PRESETS[PRESET], steps=options.steps, save_every=100)
+    base = replace(TRAIN_PRESETS[PRESET], steps=options.steps, save_every=options.save_every)
     material = Material(clips=(people,), vgg=options.vgg)
     base = with_unit_features(base, material)
     folder = options.output / "ablations"
