@@ -103,9 +103,11 @@ def test_cancel_cancels(page):
     choose(page, "motion", "dance")
     page.click("#start")
     page.wait_for_selector("#status progress")
+    assert page.locator("#start").is_disabled()
     page.click("#cancel")
     page.wait_for_selector("#status >> text=Cancelled.")
     assert page.locator("#result video").count() == 0
+    assert page.locator("#start").is_enabled()
 
 
 def test_mistakes_are_told_where_they_were_made(page, tmp_path):

@@ -193,7 +193,7 @@ class _Page:
 
     def _connect(self) -> None:
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-        photo = (self.photos, self.sample, self.photo_person)
+        photo = (self.inspection, self.photos, self.sample, self.photo_person)
         looked = (self.inspection, self.seen, self.timer)
         self.photos.upload(lambda: "", outputs=self.sample, **quiet).then(
             self._look, photo, looked, **quiet
@@ -206,7 +206,8 @@ class _Page:
         self.photo_person.change(self._look, photo, looked, **quiet)
         self.driving.upload(lambda: ("", ""), outputs=(self.motion, self.driving_note), **quiet)
         self.motion.select(lambda: (None, ""), outputs=(self.driving, self.driving_note), **quiet)
-        shown = (self.job, self.status, self.result, self.driving_note, self.cancel, self.timer)
+        told = (self.status, self.result, self.driving_note)
+        shown = (self.job, *told, self.cancel, self.start, self.timer)
         self.start.click(
             self._start,
             (self.photos, self.sample, self.driving, self.motion, *self.options),
@@ -222,8 +223,12 @@ class _Page:
         )
         self.blocks.load(self._resume, self.job, shown, **quiet)
 
-    def _look(self, photos: list[str] | None, sample: str, person: int | None) -> Sequence[Any]:
-        """Send the first photo to be inspected."""
+    def _look(
+        self, earlier: str, photos: list[str] | None, sample: str, person: int | None
+    ) -> Sequence[Any]:
+        """Send the first photo to be inspected, and no longer look at an earlier one."""
+        if earlier:
+            self._crew.cancel(earlier)
         paths = _photo_paths(photos, sample)
         if not paths:
             return "", "", gr.skip()
@@ -273,7 +278,7 @@ class _Page:
         """Cancel the job."""
         self._crew.cancel(identity)
         job = self._crew.store.get(identity)
-        return self._shown(job) if job is not None else [gr.skip()] * 5
+        return self._shown(job) if job is not None else [gr.skip()] * 6
 
     def _tick(self, inspection: str, identity: str) -> Sequence[Any]:
         """Show how far inspection and job have come."""
@@ -285,7 +290,7 @@ class _Page:
         job = self._crew.store.get(identity) if identity else None
         looking = looked is not None and looked.state not in _ENDED
         if job is None:
-            return *seen, *[gr.skip()] * 4, gr.Timer(active=looking)
+            return *seen, *[gr.skip()] * 5, gr.Timer(active=looking)
         shown = list(self._shown(job))
         shown[-1] = gr.Timer(active=looking or job.state not in _ENDED)
         return *seen, *shown
@@ -294,11 +299,12 @@ class _Page:
         """Show the last job of this browser again."""
         job = self._crew.store.get(identity) if identity else None
         if job is None or job.state == State.CANCELLED:
-            return "", "", "", "", gr.Button(interactive=False), gr.Timer(active=False)
+            buttons = (gr.Button(interactive=False), gr.Button(interactive=True))
+            return "", "", "", "", *buttons, gr.Timer(active=False)
         return identity, *self._shown(job)
 
     def _shown(self, job: Job) -> Sequence[Any]:
-        """Return status, result, the note below the driving video, cancel button and timer."""
+        """Return status, result, the driving video's note, both buttons and the timer."""
         seen = view(self._crew, job)
         ended = job.state in _ENDED
         note: Any = ""
@@ -311,6 +317,7 @@ class _Page:
             result,
             note,
             gr.Button(interactive=not ended),
+            gr.Button(interactive=ended),
             gr.Timer(active=not ended),
         )
 
@@ -322,7 +329,7 @@ def _told_at(photo: str = "", motion: str = "", start: str = "") -> Sequence[Any
     """Return the outputs of the start button that tell a mistake where it was made."""
     places = [parts.mistake(one) if one else gr.skip() for one in (start, motion, photo)]
     status, note, seen = places
-    return gr.skip(), status, gr.skip(), note, gr.skip(), gr.skip(), seen
+    return gr.skip(), status, gr.skip(), note, *[gr.skip()] * 3, seen
 
 
 def _sentence(error: Exception) -> str:
