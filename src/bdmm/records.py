@@ -219,6 +219,11 @@ class Conditions:
     after: "Conditions | None" = None
 
     @property
+    def visible(self) -> Bool[Tensor, "b t h w"]:
+        """Where the target's body point can be seen in the source."""
+        return self.state == PixelState.VISIBLE
+
+    @property
     def frame_count(self) -> int:
         """Frames of the window."""
         return self.state.shape[1]

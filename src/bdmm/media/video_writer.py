@@ -167,8 +167,9 @@ class EncodedVideo:
         self.count = 0
         with writing(path):
             self._container = av.open(str(part), "w", **opening)
-        self._stream = self._container.add_stream(encoder, rate=fps)
-        self._stream.options = coding
+        stream = self._container.add_stream(encoder, rate=fps, options=coding)
+        assert isinstance(stream, av.VideoStream)
+        self._stream = stream
 
     def write(self, frame: UInt8[np.ndarray, "h w *c"]) -> None:
         """Append a frame."""
