@@ -42,7 +42,7 @@ def test_init_files_are_empty_but_the_root_one() -> None:
 
 def test_importing_the_package_is_free_and_exports_its_names() -> None:
     code = (
-        "import sys, bdmm; assert 'torch' not in sys.modules and 'mediapipe' not in sys.modules;"
+        "import sys, bdmm; assert not {'torch', 'ai_edge_litert'} & set(sys.modules);"
         "assert set(bdmm.__all__) == {'InputError', 'animate'}; bdmm.InputError"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -93,4 +93,4 @@ def test_repository_speaks_of_the_project_alone() -> None:
 def test_shipped_files_are_small() -> None:
     for path in _tracked():
         size = path.stat().st_size
-        assert size <= 5 * 2**20, f"{path} has {size / 2**20:.1f} MiB"
+        assert size <= 7 * 2**20, f"{path} has {size / 2**20:.1f} MiB"

@@ -1,12 +1,15 @@
 """What ships to be tried: sample people that the pose estimator finds, and a clip with sound."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import av
-import mediapipe as mp
 import numpy as np
 import pytest
 from PIL import Image
+
+from bdmm.perception.pose_network import FoundPose, PoseNetwork
+from bdmm.perception.tracking import crop, whole_frame
 
 SAMPLES = Path(__file__).resolve().parents[2] / "src/bdmm/assets/samples"
 CLIP = SAMPLES / "dance.mp4"
@@ -14,11 +17,12 @@ CLIP = SAMPLES / "dance.mp4"
 MAIN = (0, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
 
 
-def _landmarks(picture: np.ndarray, pose) -> np.ndarray:
-    """Return ``33 3`` (x, y in [0, 1], visibility)."""
-    found = pose.process(picture).pose_landmarks
+def _found(look: Callable[[np.ndarray], FoundPose | None], picture: np.ndarray) -> FoundPose:
+    """Look at the smallest square that holds the picture."""
+    square = whole_frame(picture.shape)
+    found = look(crop(picture, square, square.side))
     assert found is not None
-    return np.array([(mark.x, mark.y, mark.visibility) for mark in found.landmark])
+    return found
 
 
 def _frames() -> list[np.ndarray]:
@@ -31,15 +35,14 @@ def test_the_person_in_a_sample_photo_is_found_whole(name: str) -> None:
     picture = np.asarray(Image.open(SAMPLES / name))
     assert picture.shape == (1024, 768, 3)
     assert (SAMPLES / name).stat().st_size < 400_000
-    with mp.solutions.pose.Pose(static_image_mode=True, enable_segmentation=True) as pose:
-        marks = _landmarks(picture, pose)
-        foreground = pose.process(picture).segmentation_mask > 0.5
+    found = _found(PoseNetwork().search, picture)
+    marks, foreground = found.landmarks, found.foreground > 0.5
     assert marks[MAIN, 2].min() > 0.8
     assert marks[:, :2].min() > 0.02
     assert marks[:, :2].max() < 0.98
     left, right = marks[[11, 13, 15, 23, 25, 27], 0], marks[[12, 14, 16, 24, 26, 28], 0]
     assert (left > right).all(), "faces the camera"
-    pixels = (marks[MAIN, :2] * [768, 1024]).astype(int)
+    pixels = (marks[MAIN, :2] * 1024).astype(int)
     assert foreground[pixels[:, 1], pixels[:, 0]].all()
     assert 0.08 < foreground.mean() < 0.4
 
@@ -59,14 +62,14 @@ def test_the_clip_has_its_length_rate_and_sound() -> None:
 
 
 def test_the_dancer_is_found_in_frames_all_over_the_clip() -> None:
-    with mp.solutions.pose.Pose(static_image_mode=True) as pose:
-        for frame in _frames()[::18]:
-            assert _landmarks(frame, pose)[MAIN, 2].mean() > 0.8
+    network = PoseNetwork()
+    for frame in _frames()[::18]:
+        assert _found(network.search, frame).landmarks[MAIN, 2].mean() > 0.8
 
 
 @pytest.mark.slow
 def test_the_dancer_is_found_in_every_frame() -> None:
-    with mp.solutions.pose.Pose(static_image_mode=False) as pose:
-        marks = np.stack([_landmarks(frame, pose) for frame in _frames()])
+    network = PoseNetwork()
+    marks = np.stack([_found(network.track, frame).landmarks for frame in _frames()])
     assert marks[:, MAIN, 2].mean(axis=1).min() > 0.8
     assert np.abs(np.diff(marks[:, MAIN, :2], axis=0)).max() < 0.15

@@ -15,7 +15,7 @@ def test_help_needs_no_heavy_import():
         "import sys\n"
         "from bdmm.cli.app import main\n"
         "try:\n    main(['animate', '--help'])\nexcept SystemExit: pass\n"
-        "heavy = {'torch', 'mediapipe', 'cv2', 'av', 'scipy', 'warp'} & set(sys.modules)\n"
+        "heavy = {'torch', 'ai_edge_litert', 'cv2', 'av', 'scipy', 'warp'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -66,6 +66,9 @@ def test_a_video_that_fits_in_memory_is_decoded_once(tmp_path, monkeypatch):
     again = KeptFrames(reader)
     assert all(np.array_equal(a, b) for _ in range(2) for a, b in zip(first, again, strict=True))
     assert len(decoded) == 4
+    forgotten = KeptFrames(reader, keep=False)
+    assert len(list(forgotten)) == len(list(forgotten)) == 5
+    assert len(decoded) == 6
 
 
 def test_folders_of_poses(tmp_path):

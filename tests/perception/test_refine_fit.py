@@ -14,6 +14,9 @@ from bdmm.body.rotations import axis_angle_to_matrix
 from bdmm.data.cached_sources import as_foreground, perturb_fit
 from bdmm.media.pixels import to_frames
 from bdmm.perception.fit_refiner import CHANNELS, SIDE, FitRefiner, picture_fit
+from bdmm.perception.mediapipe_pose import _view
+from bdmm.perception.person_crop import refine_seen
+from bdmm.perception.pose import Detection, Silhouette
 from bdmm.perception.refine_fit import (
     SMOOTHING,
     FrameView,
@@ -21,7 +24,8 @@ from bdmm.perception.refine_fit import (
     refine_motion,
     refine_photo,
 )
-from bdmm.records import Motion
+from bdmm.perception.tracking import DetectedPerson, whole_frame
+from bdmm.records import KEYPOINT_NAMES, Landmarks, Motion
 from bdmm_synth.clip import ClipRequest, RenderedClip, render_clip
 
 SEEDS = (70001, 70002, 70003)
@@ -115,6 +119,42 @@ def test_corrections_of_a_long_clip_are_those_of_all_refined_frames(monkeypatch)
     close(corrected.rotations, axis_angle_to_matrix(turn))
     close(corrected.scale, motion.scale * (weight @ growths).exp())
     close(corrected.translation, weight @ moves * 90, atol=1e-3)
+
+
+def test_views_of_the_person_serve_as_well_as_whole_frames(body, people) -> None:
+    clip = people[0]
+    spoilt = perturb_fit(clip.motion[:1], body, 4.0, np.random.default_rng(1))
+    turned = clip.motion.rotations[:1].mT @ spoilt.rotations
+    wrong = replace(clip.motion, rotations=clip.motion.rotations @ turned)
+    silhouettes = tuple(
+        Silhouette(number, foreground, (0.0, 0.0), 1.0)
+        for number, (_, foreground) in enumerate(looks(clip))
+    )
+    marks = body.keypoints(clip.motion.shape, clip.motion.rotations)[..., :2]
+    marks = marks * clip.motion.scale[:, None, None] + clip.motion.translation[:, None]
+    views = []
+    for number, frame in enumerate(clip.frames_uint8):
+        keypoints = np.column_stack((marks[number].numpy(), np.ones(len(marks[number]))))
+        square = whole_frame(frame.shape)
+        one = DetectedPerson(keypoints, keypoints, np.ones((1, 1), np.float32), square)
+        views.append(_view(number, one, frame))
+    seen = Detection(_nobody(clip.motion), silhouettes, views=views)
+    refined = refine_seen(body, wrong, seen)
+    whole = refine_motion(body, wrong, made(looks(clip)), every=1)
+    errors = [missed(body, one, clip.motion) for one in (wrong, whole, refined)]
+    assert errors[2] < 1.1 * errors[1] < errors[0], errors
+    assert refine_seen(body, wrong, replace(seen, views=())) is wrong
+
+
+def _nobody(motion: Motion) -> Landmarks:
+    count = len(motion)
+    return Landmarks(
+        torch.zeros(count, len(KEYPOINT_NAMES), 3),
+        None,
+        torch.zeros(count, dtype=torch.bool),
+        motion.size,
+        motion.fps,
+    )
 
 
 def test_an_untrained_network_changes_nothing(body, people, monkeypatch) -> None:

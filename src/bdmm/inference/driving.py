@@ -12,12 +12,13 @@ from bdmm.files.array_file import SUFFIXES
 from bdmm.files.outside import KEYPOINTS, reading
 from bdmm.media.image import Picture
 from bdmm.media.motion_file import load_motion, load_shipped
+from bdmm.media.prefetch import prefetched
 from bdmm.media.timeline import MAX_RATE
 from bdmm.media.video_reader import MAX_MINUTES, VideoReader
 from bdmm.perception.body_fit import fit_motion
 from bdmm.perception.mediapipe_pose import detect_clip
 from bdmm.perception.openpose_json import read_openpose
-from bdmm.perception.person_crop import refine_in_crop
+from bdmm.perception.person_crop import refine_seen
 from bdmm.perception.pose import Detection
 from bdmm.perception.smpl_params import read_smpl_motion
 from bdmm.records import Motion
@@ -26,8 +27,6 @@ MAX_SIDE = 1280
 """Driving frames are scaled down to at most this many pixels on the longer side."""
 KEPT_BYTES = 256 * 2**20
 """Decoded driving frames are kept if all of them take at most this much memory."""
-REFINED = 320
-"""Pixels of the sides of the square around the person in which fits are refined."""
 REFINED_EVERY = 4
 """Fits of every N-th driving frame are refined: joints turn smoothly."""
 SMOOTHEST = 30.0
@@ -109,12 +108,14 @@ def open_driver(
     driving: str | Path | Motion,
     options: DrivingOptions | None = None,
     progress: Progress = no_progress,
+    keep_video: bool = False,
 ) -> Driver:
     """Open a driver and check what can be checked at once.
 
     Args:
         driving: the path of a video, a ``.motion`` file, a folder of OpenPose's or SMPL's JSON
             files or a file of SMPL parameters; the name of a shipped motion; or a motion.
+        keep_video: the frames of a video will be asked for after its motion.
 
     Raises:
         InputError: it is none of these, or cannot be read.
@@ -131,7 +132,7 @@ def open_driver(
     if motion is not None:
         options.check_length(driving, len(motion))
         return Driver(lambda: motion)
-    video = VideoDriver(path, options, progress)
+    video = VideoDriver(path, options, progress, keep_video)
     return Driver(video.motion, video.sound, video.frames)
 
 
@@ -158,11 +159,12 @@ class VideoDriver:
         path: str | Path,
         options: DrivingOptions | None = None,
         progress: Progress = no_progress,
+        keep: bool = True,
     ) -> None:
         options = options or DrivingOptions()
         reader = VideoReader(path, max_side=MAX_SIDE, max_minutes=options.max_minutes)
         options.check_length(path, reader.frame_count)
-        self.frames = KeptFrames(reader)
+        self.frames = KeptFrames(reader, keep)
         self.sound = Sound(reader.path, reader.timeline.start_seconds) if reader.has_audio else None
         self._options = options
         self._progress = progress
@@ -179,7 +181,7 @@ class VideoDriver:
         """
         name = self.frames.path.name
         frames = self._counted(f"Finding the person in {name}")
-        detection = detect_clip(frames, self.frames.fps, self._options.person)
+        detection = detect_clip(frames, self.frames.fps, self._options.person, REFINED_EVERY)
         for note in detection.notes:
             warnings.warn(f"{name}: {note}", Notice, stacklevel=3)
         return detection
@@ -191,22 +193,28 @@ class VideoDriver:
             InputError: nobody is seen for more than a second.
         """
         motion = _fitted(detection, self._options, self._progress)
-        frames = self._counted(f"Refining the fit to {self.frames.path.name}")
-        return refine_in_crop(load_body(), motion, frames, detection, REFINED, REFINED_EVERY)
+        stage = f"Refining the fit to {self.frames.path.name}"
+        self._progress(stage, 0, 1)
+        refined = refine_seen(load_body(), motion, detection)
+        self._progress(stage, 1, 1)
+        return refined
 
     def _counted(self, stage: str) -> Iterator[Picture]:
-        for done, frame in enumerate(self.frames, start=1):
+        for done, frame in enumerate(prefetched(self.frames), start=1):
             yield frame
             self._progress(stage, done, len(self.frames))
 
 
 class KeptFrames:
-    """The frames of a video, as often as needed; decoded once if they take at most `KEPT_BYTES`."""
+    """The frames of a video, as often as needed.
 
-    def __init__(self, reader: VideoReader) -> None:
+    Decoded once if they take at most `KEPT_BYTES` and are to be kept.
+    """
+
+    def __init__(self, reader: VideoReader, keep: bool = True) -> None:
         height, width = reader.size
         self._reader = reader
-        self._fits = 3 * height * width * len(reader) <= KEPT_BYTES
+        self._fits = keep and 3 * height * width * len(reader) <= KEPT_BYTES
         self._kept: list[Picture] = []
         self.path, self.fps, self.size = reader.path, reader.fps, reader.size
 

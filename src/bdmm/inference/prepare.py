@@ -217,7 +217,7 @@ def prepare(
     """
     options = options or InputOptions()
     background = None if options.background is None else open_background(options.background)
-    driver = open_driver(motion, options.driving, progress)
+    driver = open_driver(motion, options.driving, progress, keep_video)
     photo, name = _read_photo(source)
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)

@@ -14,7 +14,7 @@ from bdmm.errors import Notice
 
 NO_XPHOTO = (
     "Another OpenCV hides the one that bdmm came with, so the place behind the person is blurred:"
-    " pip install --force-reinstall --no-deps opencv-contrib-python mends it."
+    " pip install --force-reinstall --no-deps opencv-contrib-python-headless mends it."
 )
 _AROUND = 0.04
 """Width of the band around a hole that is measured, as a share of the picture's longer side."""

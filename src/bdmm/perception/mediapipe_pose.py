@@ -1,22 +1,29 @@
-"""MediaPipe's pose estimator: 33 landmarks in 2-D and 3-D, and the person's foreground.
+"""The pose estimator: a person's keypoints in 2-D and 3-D and foreground, by MediaPipe's networks.
 
-The model (BlazePose, complexity 1) lies inside MediaPipe's wheel: nothing is downloaded.
+The networks ship (`pose_network`): nothing is downloaded.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
-from typing import Any
 
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
 from bdmm.errors import InputError
-from bdmm.files.native_output import silent_stderr
 from bdmm.perception.facing import find_front_back_flips, mirror_depth
 from bdmm.perception.point_tracks import PointTracker
-from bdmm.perception.pose import Detection, FrameArray, PackedSilhouettes, Silhouette, sample
+from bdmm.perception.pose import (
+    Detection,
+    FrameArray,
+    PackedSilhouettes,
+    PersonView,
+    Silhouette,
+    sample,
+)
+from bdmm.perception.pose_network import FACE_SIDE, FaceNetwork, FoundPose, PoseNetwork
 from bdmm.perception.silhouette import largest_piece
 from bdmm.perception.tracking import (
     DetectedPerson,
@@ -37,6 +44,8 @@ CLIP_LARGEST = 448
 """Largest side of the crop for a clip; the network resizes it to 256 itself."""
 PHOTO_LARGEST = 1024
 """The same for a photo."""
+SMALLEST_PICTURE = 16
+"""Pixels along the side of a square in which people are looked for."""
 SEARCH_EVERY = 10
 """While nobody has been seen yet, small people are searched in every N-th frame."""
 FACE_EVERY = 3
@@ -45,10 +54,16 @@ SILHOUETTE_SIZE = 160
 """Pixels along the side of a stored silhouette: the resolution of the fit."""
 SILHOUETTE_MARGIN = 1.3
 """Side of a stored silhouette, in sizes of the person."""
+VIEW_SIZE = 320
+"""Pixels along the side of a stored view of the person."""
+VIEW_MARGIN = 1.5
+"""Side of a stored view, in sizes of the person."""
+VIEW_QUALITY = 95
+"""Of its JPEG."""
 
 
 def detect_clip(
-    frames: Iterable[FrameArray], fps: Fraction, person: int | None = None
+    frames: Iterable[FrameArray], fps: Fraction, person: int | None = None, views_every: int = 0
 ) -> Detection:
     """Follow one person through a clip, frame by frame, in bounded memory.
 
@@ -59,20 +74,16 @@ def detect_clip(
         frames: RGB in 0..255, all of one size.
         fps: frames per second.
         person: which of several people, counted from the left from 1 on; the largest if None.
+        views_every: keep a view of the person of every N-th frame; of none if 0.
 
     Raises:
         InputError: there are no frames, or nobody is seen, or fewer people than ``person``.
     """
-    seen = _Seen()
-    silhouettes = PackedSilhouettes()
+    seen, silhouettes, views = _Seen(), PackedSilhouettes(), list[PersonView]()
     size = (0, 0)
-    points = PointTracker()
-    with (
-        PoseSolution(static=False) as track,
-        PoseSolution(static=True) as search,
-        FaceSolution() as face,
-    ):
-        tracker = _Tracker(track, search, person)
+    points, tracker, face = PointTracker(), _Tracker(person), FaceNetwork()
+    with ThreadPoolExecutor(1) as pool:
+        tracked: Future[None] = pool.submit(lambda: None)
         for index, frame in enumerate(frames):
             frame = np.ascontiguousarray(frame)
             size = frame.shape[:2]
@@ -80,15 +91,20 @@ def detect_clip(
             if one is not None:
                 silhouette = _silhouette(index, one)
                 silhouettes.append(silhouette)
-                points.step(frame, silhouette)
+                tracked.result()
+                tracked = pool.submit(points.step, frame, silhouette)
                 if index % FACE_EVERY == 0:
-                    score = face.score(frame, one.keypoints)
+                    score = face.score(_head(frame, one.keypoints))
+                if views_every and index % views_every == 0:
+                    views.append(_view(index, one, frame))
             seen.append(one, score)
+        tracked.result()
     if not seen.found:
         raise InputError("The driving clip has no frames.")
     if not any(seen.found):
         raise InputError(f"Nobody is seen in any of the {len(seen.found)} frames.")
-    return Detection(seen.landmarks(size, fps), silhouettes, tracker.notes, points.point_tracks)
+    landmarks = seen.landmarks(size, fps)
+    return Detection(landmarks, silhouettes, tracker.notes, points.point_tracks, views)
 
 
 def detect_photo(photo: FrameArray, person: int | None = None) -> Detection:
@@ -102,8 +118,8 @@ def detect_photo(photo: FrameArray, person: int | None = None) -> Detection:
         InputError: nobody is seen, or fewer people than ``person``.
     """
     photo = np.ascontiguousarray(photo)
-    with PoseSolution(static=True) as search:
-        people = find_people(photo, lambda frame, square: _detect(search, frame, square, True))
+    search = PoseNetwork().search
+    people = find_people(photo, lambda part, square: _detect(search, part, square, PHOTO_LARGEST))
     if not people:
         raise InputError("Nobody is seen in the photo: use one that shows a whole person.")
     one = choose(people, person, "the photo")
@@ -118,8 +134,8 @@ def detect_photo(photo: FrameArray, person: int | None = None) -> Detection:
 class _Tracker:
     """Finds the chosen person in one frame after the other."""
 
-    def __init__(self, track: Any, search: Any, person: int | None) -> None:
-        self.track, self.search, self.number = track, search, person
+    def __init__(self, person: int | None) -> None:
+        self.network, self.number = PoseNetwork(), person
         self.square: Square | None = None
         self.last: DetectedPerson | None = None
         self.missed = 0
@@ -129,7 +145,7 @@ class _Tracker:
         if self.last is None or self.square is None:
             one = self._find(frame)
         else:
-            one = _detect(self.track, frame, self.square, False)
+            one = _detect(self.network.track, frame, self.square, CLIP_LARGEST)
             if one is None or not is_same(one, self.last, 1 + self.missed):
                 one = self._find_again(frame, self.last)
         if one is None:
@@ -140,24 +156,25 @@ class _Tracker:
         square = next_crop(square, one, frame)
         if square != self.square:
             self.square = square
-            self.track.reset()
+            self.network.forget()
         return one
 
     def _find(self, frame: FrameArray) -> DetectedPerson | None:
         thorough = self.missed % SEARCH_EVERY == 0
-        people = find_people(
-            frame, lambda part, square: _detect(self.search, part, square, True), thorough
-        )
+        people = find_people(frame, self._search, thorough)
         if not people:
             return None
         self.notes = describe_choice(people, self.number)
         return choose(people, self.number, "the first frame that shows anybody")
 
+    def _search(self, frame: FrameArray, square: Square) -> DetectedPerson | None:
+        return _detect(self.network.search, frame, square, PHOTO_LARGEST)
+
     def _find_again(self, frame: FrameArray, last: DetectedPerson) -> DetectedPerson | None:
-        self.track.reset()
+        self.network.forget()
         for margin in (1.6, 2.4, 4.0):
             square = crop_around(last, frame, margin)
-            one = _detect(self.search, frame, square, True)
+            one = self._search(frame, square)
             if one is not None and is_same(one, last, 1 + self.missed):
                 self.square = None
                 return one
@@ -167,34 +184,27 @@ class _Tracker:
 
 
 def _detect(
-    solution: Any, frame: FrameArray, square: Square, static: bool
+    look: Callable[[np.ndarray], FoundPose | None], frame: FrameArray, square: Square, largest: int
 ) -> DetectedPerson | None:
     """Run the network on a square of a frame; None where it sees nobody."""
-    picture = crop(frame, square, PHOTO_LARGEST if static else CLIP_LARGEST)
-    if min(picture.shape[:2]) < 16:
+    picture = crop(frame, square, largest)
+    if min(picture.shape[:2]) < SMALLEST_PICTURE:
         return None
-    result = solution.process(picture)
-    if result.pose_landmarks is None or result.segmentation_mask is None:
+    found = look(picture)
+    if found is None:
         return None
-    keypoints, keypoints_3d = _convert(result, square, frame.shape[:2])
-    return DetectedPerson(keypoints, keypoints_3d, result.segmentation_mask, square)
+    keypoints = _keypoints(found.landmarks, square, frame.shape[:2])
+    return DetectedPerson(keypoints, to_keypoints(found.landmarks_3d), found.foreground, square)
 
 
-def _convert(
-    result: Any, square: Square, size: tuple[int, ...]
-) -> tuple[Float[np.ndarray, "k 3"], Float[np.ndarray, "k 3"]]:
-    flat = np.array(
-        [(p.x, p.y, p.visibility) for p in result.pose_landmarks.landmark], dtype=np.float32
-    )
-    world = np.array(
-        [(p.x, p.y, p.z) for p in result.pose_world_landmarks.landmark], dtype=np.float32
-    )
-    flat[:, :2] = flat[:, :2] * square.side + (square.x, square.y)
-    height, width = size[:2]
-    outside = (flat[:, 0] < 0) | (flat[:, 0] > width) | (flat[:, 1] < 0) | (flat[:, 1] > height)
-    flat[outside, 2] *= 0.3
-    keypoints = np.concatenate([to_keypoints(flat[:, :2]), to_confidence(flat[:, 2])[:, None]], 1)
-    return keypoints, to_keypoints(world)
+def _keypoints(
+    landmarks: Float[np.ndarray, "33 3"], square: Square, size: tuple[int, ...]
+) -> Float[np.ndarray, "k 3"]:
+    """Return (x, y, confidence) in pixels of a frame of a (height, width)."""
+    places = landmarks[:, :2] * square.side + (square.x, square.y)
+    outside = ((places < 0) | (places > size[1::-1])).any(axis=1)
+    visibility = landmarks[:, 2] * np.where(outside, 0.3, 1)
+    return np.column_stack((to_keypoints(places), to_confidence(visibility)))
 
 
 class _Seen:
@@ -225,6 +235,14 @@ class _Seen:
         return Landmarks(
             torch.from_numpy(flat), torch.from_numpy(world), found, (height, width), fps
         )
+
+
+def _view(index: int, one: DetectedPerson, frame: FrameArray) -> PersonView:
+    """Return the square around the person, at most `VIEW_SIZE` pixels wide."""
+    square = crop_around(one, frame, VIEW_MARGIN)
+    picture = cv2.cvtColor(crop(frame, square, VIEW_SIZE), cv2.COLOR_RGB2BGR)
+    _, jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, VIEW_QUALITY])
+    return PersonView(index, jpeg, square[:2], len(picture) / square.side)
 
 
 def _silhouette(index: int, one: DetectedPerson) -> Silhouette:
@@ -293,83 +311,15 @@ def to_confidence(visibility: Float[np.ndarray, "33"]) -> Float[np.ndarray, "k"]
     return confidence
 
 
-DETECTION_CONFIDENCE = 0.15
-"""Low, for kicks and turned backs; landmarks of low confidence are rejected afterwards."""
-FACE_SIDE = 128
 _HEAD = [KEYPOINT_NAMES.index(name) for name in ("nose", "left_ear", "right_ear")]
 _TRUNK = [KEYPOINT_NAMES.index(name) for name in ("neck", "mid_hip")]
-_NOTHING = np.zeros((64, 64, 3), np.uint8)
 
 
-class _Solution:
-    """A graph of MediaPipe, started and ended without its messages."""
-
-    _graph: Any
-
-    def __enter__(self) -> Any:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with silent_stderr():
-            self._graph.close()
-
-
-class PoseSolution(_Solution):
-    """The pose network (BlazePose, complexity 1).
-
-    Args:
-        static: detect in each picture anew instead of tracking the last position.
-    """
-
-    def __init__(self, static: bool) -> None:
-        with silent_stderr():
-            from mediapipe.python.solutions.pose import Pose
-
-            self._graph = Pose(
-                static_image_mode=static,
-                model_complexity=1,
-                smooth_landmarks=False,
-                smooth_segmentation=False,
-                enable_segmentation=True,
-                min_detection_confidence=DETECTION_CONFIDENCE,
-            )
-            self._graph.process(_NOTHING)
-        self._logs_left = 2
-
-    def process(self, picture: FrameArray) -> Any:
-        """Run the network; drop what it writes to standard error at its first detections."""
-        if self._logs_left <= 0:
-            return self._graph.process(picture)
-        with silent_stderr():
-            result: Any = self._graph.process(picture)
-        self._logs_left -= result.pose_landmarks is not None
-        return result
-
-    def reset(self) -> None:
-        """Forget where the person was."""
-        with silent_stderr():
-            self._graph.reset()
-            self._graph.process(_NOTHING)
-        self._logs_left = 2
-
-
-class FaceSolution(_Solution):
-    """The face detector (BlazeFace, short range)."""
-
-    def __init__(self) -> None:
-        with silent_stderr():
-            from mediapipe.python.solutions.face_detection import FaceDetection
-
-            self._graph = FaceDetection(model_selection=0, min_detection_confidence=0.01)
-            self._graph.process(_NOTHING)
-
-    def score(self, frame: FrameArray, keypoints: Float[np.ndarray, "k 3"]) -> float:
-        """Return in [0, 1] how much what lies at the head looks like a face."""
-        neck, hip = keypoints[_TRUNK, :2]
-        reach = max(8.0, 0.55 * float(np.hypot(*(neck - hip))))
-        zoom = FACE_SIDE / 2 / reach
-        shift = FACE_SIDE / 2 - zoom * keypoints[_HEAD, :2].mean(0)
-        to_head = np.array([[zoom, 0, shift[0]], [0, zoom, shift[1]]])
-        head = cv2.warpAffine(frame, to_head, (FACE_SIDE, FACE_SIDE), flags=cv2.INTER_LINEAR)
-        result: Any = self._graph.process(head)
-        return max((face.score[0] for face in result.detections or []), default=0.0)
+def _head(frame: FrameArray, keypoints: Float[np.ndarray, "k 3"]) -> UInt8[np.ndarray, "128 128 3"]:
+    """Return the square around the head, of `FACE_SIDE` pixels."""
+    neck, hip = keypoints[_TRUNK, :2]
+    reach = max(8.0, 0.55 * float(np.hypot(*(neck - hip))))
+    zoom = FACE_SIDE / 2 / reach
+    shift = FACE_SIDE / 2 - zoom * keypoints[_HEAD, :2].mean(0)
+    to_head = np.array([[zoom, 0, shift[0]], [0, zoom, shift[1]]])
+    return cv2.warpAffine(frame, to_head, (FACE_SIDE, FACE_SIDE), flags=cv2.INTER_LINEAR)

@@ -12,8 +12,8 @@ from jaxtyping import Float, UInt8
 from bdmm.body.model import SkinnedBody
 from bdmm.media.image import Picture, cut_out
 from bdmm.media.pixels import to_frames
-from bdmm.perception.pose import Detection, Silhouette
-from bdmm.perception.refine_fit import FrameView, refine_motion
+from bdmm.perception.pose import Detection, PersonView, Silhouette
+from bdmm.perception.refine_fit import FrameView, refine_views
 from bdmm.perception.tracking import SURE, Square, whole_frame
 from bdmm.records import Landmarks, Motion
 from bdmm.shapes import Foreground, Image
@@ -114,27 +114,27 @@ class CroppedClip:
         return square, refine_foreground(rough, square)
 
 
-def refine_in_crop(
-    body: SkinnedBody,
-    motion: Motion,
-    frames: Iterable[Picture],
-    detection: Detection,
-    size: int,
-    every: int,
-) -> Motion:
-    """Refine the fit of a clip within the square around the person (`refine_motion`).
+def refine_seen(body: SkinnedBody, motion: Motion, detection: Detection) -> Motion:
+    """Refine the fit of a clip in the views of the person that its detection kept."""
+    return refine_views(body, motion, _fits_and_views(motion, detection))
 
-    Args:
-        every: every N-th frame is refined, the others follow.
-    """
-    crop = person_crop(detection.landmarks, detection.silhouettes)
-    inside = crop_motion(motion, crop, size)
-    views = CroppedClip(frames, detection, crop, size).frame_views()
-    refined = refine_motion(body, inside, views, every=every)
-    pixel = crop.side / size
-    return replace(
-        motion,
-        rotations=refined.rotations,
-        scale=refined.scale * pixel,
-        translation=refined.translation * pixel + refined.translation.new_tensor(crop[:2]),
-    )
+
+def _fits_and_views(
+    motion: Motion, detection: Detection
+) -> Iterator[tuple[int, Motion, FrameView]]:
+    views = {one.frame: one for one in detection.views}
+    for silhouette in detection.silhouettes:
+        view = views.get(silhouette.frame)
+        if view is not None:
+            picture = view.picture()
+            square = Square(*view.origin, round(len(picture) / view.scale))
+            fit = crop_motion(motion[view.frame : view.frame + 1], square, len(picture))
+            yield view.frame, fit, partial(_seen, picture, silhouette, view)
+
+
+def _seen(picture: Picture, silhouette: Silhouette, view: PersonView) -> tuple[Image, Foreground]:
+    x, y = view.origin
+    size = len(picture), len(picture)
+    rough = silhouette.on((float(x), float(y)), 1 / view.scale, size)
+    grey = refine_foreground(rough, picture)
+    return to_frames([picture])[0], torch.from_numpy(grey.astype(np.float32) / 255)[None]

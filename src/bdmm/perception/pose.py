@@ -98,6 +98,28 @@ class PackedSilhouettes(Sequence[Silhouette]):
 
 
 @dataclass(frozen=True)
+class PersonView:
+    """The square around the person in one frame, compressed: tens of kilobytes.
+
+    A point ``p`` of the frame (pixels) lies at ``(p - origin) * scale`` of the view.
+
+    Attributes:
+        jpeg: the picture.
+        origin: (x, y) of the view's outer corner, pixels of the frame; may lie outside of it.
+        scale: pixels of the view per pixel of the frame.
+    """
+
+    frame: int
+    jpeg: UInt8[np.ndarray, "n"]
+    origin: tuple[int, int]
+    scale: float
+
+    def picture(self) -> FrameArray:
+        """Decode the picture, which is square."""
+        return cv2.imdecode(self.jpeg, cv2.IMREAD_COLOR_RGB)
+
+
+@dataclass(frozen=True)
 class PointTrack:
     """Point correspondences between two frames: where points on the person moved.
 
@@ -158,6 +180,7 @@ class Detection:
         silhouettes: the person's foreground, in the order of frames; frames may be missing, and
             all are where the estimator makes none.
         point_tracks: in the order of the frames where they end.
+        views: the person in some of the frames, if they were asked for.
         notes: sentences for the user, such as which of several people was taken.
     """
 
@@ -165,3 +188,4 @@ class Detection:
     silhouettes: Sequence[Silhouette] = ()
     notes: tuple[str, ...] = ()
     point_tracks: Sequence[PointTrack] = ()
+    views: Sequence[PersonView] = ()

@@ -66,19 +66,33 @@ def refine_motion(
         frames: of the whole clip, taken one by one and loaded only where they are refined.
         every: refine every N-th frame, and the last one.
     """
+    views = (
+        (index, motion[index : index + 1], view)
+        for index, view in zip(range(len(motion)), frames, strict=False)
+        if index % every == 0 or index == len(motion) - 1
+    )
+    return refine_views(body, motion, views)
+
+
+def refine_views(
+    body: SkinnedBody, motion: Motion, views: Iterable[tuple[int, Motion, FrameView]]
+) -> Motion:
+    """Return the refined fit of a clip of which some frames can be seen, each in its own view.
+
+    Args:
+        views: number of the frame, its fit in pixels of the view, and the view.
+    """
     if body.name not in BODIES:
         return motion
     refine = _Refiner(body, _shipped(), free_shape=False)
     refined: list[int] = []
     changes: list[tuple[Tensor, Tensor, Tensor]] = []
-    for index, view in zip(range(len(motion)), frames, strict=False):
-        wanted = index % every == 0 or index == len(motion) - 1
-        if not wanted or bool(motion.flagged[index]):
+    for index, before, view in views:
+        if bool(motion.flagged[index]):
             continue
         image, foreground = view()
         if float((foreground > 0.5).float().mean()) <= SMALLEST_PERSON:
             continue
-        before = motion[index : index + 1]
         refined.append(index)
         changes.append(_change(before, refine(before, image, foreground)))
     return _corrected(motion, refined, changes) if refined else motion

@@ -17,7 +17,7 @@ FILE_NAME = "report.json"
 FORMAT = 1
 ROWS, PICTURES = "rows", "pictures"
 """Folders of a report: numbers frame by frame, and pictures of clips."""
-_PROGRAMS = ("bdmm", "torch", "numpy", "opencv-contrib-python", "av", "mediapipe")
+_PROGRAMS = ("bdmm", "torch", "numpy", "opencv-contrib-python-headless", "av", "ai-edge-litert")
 
 
 @dataclass(frozen=True)

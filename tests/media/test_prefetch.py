@@ -1,0 +1,50 @@
+"""Items made ahead by another thread: order, errors, and an early end."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from bdmm.media.prefetch import prefetched
+
+
+def test_all_items_in_order_from_another_thread():
+    threads = set()
+
+    def items() -> Iterator[int]:
+        for number in range(20):
+            threads.add(threading.get_ident())
+            yield number
+
+    assert list(prefetched(items())) == list(range(20))
+    assert threading.get_ident() not in threads
+    assert len(threads) == 1
+    assert list(prefetched([])) == []
+
+
+def test_an_error_comes_at_its_turn():
+    def items() -> Iterator[int]:
+        yield 1
+        raise ValueError("no more")
+
+    one = prefetched(items())
+    assert next(one) == 1
+    with pytest.raises(ValueError, match="no more"):
+        next(one)
+
+
+def test_no_item_is_taken_after_an_early_end():
+    taken = []
+
+    def items() -> Iterator[int]:
+        for number in range(1000):
+            taken.append(number)
+            yield number
+
+    one = prefetched(items(), ahead=2)
+    assert [next(one) for _ in range(3)] == [0, 1, 2]
+    one.close()
+    count = len(taken)
+    assert count <= 6
+    assert not any(thread.name.startswith("ThreadPool") for thread in threading.enumerate())
+    assert len(taken) == count
