@@ -1,6 +1,8 @@
 """`bdmm serve`: a page and an HTTP API."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +14,9 @@ from bdmm.errors import InputError
 from bdmm.files.outside import TEXT, reading
 
 _LEAST_TOKEN = 16
-_EXTRA = ("fastapi", "gradio", "prometheus_client", "pydantic", "python_multipart", "uvicorn")
+_SERVE = ("fastapi", "gradio", "prometheus_client", "pydantic", "python_multipart", "uvicorn")
+_EXTRAS = {**dict.fromkeys(_SERVE, "serve"), "ray": "ray"}
+"""The extra of each package that may be missing."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,10 @@ class Serve:
     max_frames: int = 3000
     """Longest driving motion of a job."""
 
+    ray: Annotated[str | None, tyro.conf.arg(metavar="ADDRESS")] = None
+    """Run jobs on a Ray cluster, whose nodes see --folder under the same path: HOST:PORT, auto, or
+    local for one that is started here."""
+
     def run(self) -> None:
         """Check the options and serve.
 
@@ -55,14 +63,8 @@ class Serve:
             InputError: an option is wrong, or the extra packages are missing.
         """
         self._check()
-        try:
+        with _extras():
             from bdmm.serve.server import serve
-        except ModuleNotFoundError as error:
-            if (error.name or "").split(".")[0] not in _EXTRA:
-                raise
-            raise InputError(
-                f"bdmm serve needs the package {error.name}: run pip install 'bdmm[serve]'."
-            ) from error
         from bdmm.serve.settings import GIB, LOOPBACK, MIB, Limits, Settings
 
         token = None if self.token_file is None else _read_token(self.token_file)
@@ -79,8 +81,11 @@ class Serve:
             self.max_frames,
         )
         folder = (self.folder or _default_folder()).absolute()
-        settings = Settings(folder, token, self.queue, self.jobs, self.keep_hours * 3600, limits)
-        serve(settings, self.host, self.port, lambda address: say(f"{address}: page and API."))
+        settings = Settings(
+            folder, token, self.queue, self.jobs, self.keep_hours * 3600, limits, self.ray
+        )
+        with _extras():
+            serve(settings, self.host, self.port, lambda address: say(f"{address}: page and API."))
 
     def _check(self) -> None:
         if self.port not in range(2**16):
@@ -92,6 +97,20 @@ class Serve:
             if not 0 < value < 1e6:
                 option = name.replace("_", "-")
                 raise InputError(f"--{option} is {value:g}; it must be above 0.")
+
+
+@contextmanager
+def _extras() -> Iterator[None]:
+    """Say which extra a package belongs to that is not there."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        extra = _EXTRAS.get((error.name or "").split(".")[0])
+        if extra is None:
+            raise
+        raise InputError(
+            f"bdmm serve needs the package {error.name}: run pip install 'bdmm[{extra}]'."
+        ) from error
 
 
 def _read_token(path: Path) -> str:

@@ -8,14 +8,14 @@ import shutil
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from bdmm.files.names import remove_inside
 from bdmm.files.output_file import MIN_FREE_BYTES, writing
-from bdmm.serve.job_process import JobProcess, Progress
+from bdmm.serve.job_process import JobProcess, Progress, RunningJob
 from bdmm.serve.jobs import Job, JobStore, Kind, State
-from bdmm.serve.settings import Settings
+from bdmm.serve.settings import Limits, Settings
 
 DATABASE = "jobs.sqlite"
 JOBS = "jobs"
@@ -32,6 +32,8 @@ _log = logging.getLogger(__name__)
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
+Begin = Callable[[Path, Sequence[str], Limits], RunningJob]
+"""Starts a command line in a folder."""
 Fill = Callable[[Path], list[str]]
 """Puts a job's inputs into a folder; returns the words of its command line."""
 
@@ -45,10 +47,12 @@ class Crew:
 
     Args:
         settings: its folder exists and is held by this process alone.
+        begin: starts a job in its folder, by default in a process on this machine.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, begin: Begin = JobProcess) -> None:
         self.settings = settings
+        self._begin = begin
         self._folder = settings.folder
         for name in (JOBS, ARRIVING):
             with writing(self._folder / name):
@@ -56,7 +60,7 @@ class Crew:
         self.store = JobStore(self._folder / DATABASE)
         self._changed = threading.Condition()
         self._stopping = threading.Event()
-        self._processes: dict[str, JobProcess] = {}
+        self._processes: dict[str, RunningJob] = {}
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
@@ -158,7 +162,7 @@ class Crew:
                 if self._stopping.is_set():
                     self._settle(lambda: self.store.put_back(job.id))
                     return
-                process = JobProcess(folder, job.words, self.settings.limits)
+                process = self._begin(folder, job.words, self.settings.limits)
                 self._processes[job.id] = process
             if self._is_cancelled(job):
                 process.kill()

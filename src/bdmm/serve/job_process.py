@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from bdmm.serve import limited
 from bdmm.serve.settings import GIB, Limits
@@ -42,6 +43,28 @@ class Progress:
     done: int = 0
     total: int | None = None
     seconds_left: float | None = None
+
+
+class RunningJob(Protocol):
+    """A job that was started somewhere; see `JobProcess`."""
+
+    @property
+    def progress(self) -> Progress:
+        """How far it has come."""
+        ...
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What the user should know although the job went on."""
+        ...
+
+    def kill(self) -> None:
+        """End it at once."""
+        ...
+
+    def wait(self) -> str:
+        """Wait until it ends; return why it failed, one sentence, or nothing."""
+        ...
 
 
 class JobProcess:

@@ -28,13 +28,14 @@ def serve(settings: Settings, host: str, port: int, say: Callable[[str], None]) 
         say: is called with the address, as soon as it can be used.
 
     Raises:
-        InputError: another server works in the folder, or the address cannot be used.
+        InputError: another server works in the folder, the address cannot be used, or no Ray
+            cluster answers.
     """
     with writing(settings.folder):
         settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     check_folder(settings.folder)
     with locked(settings.folder), listening(host, port) as listener:
-        crew = Crew(settings)
+        crew = _crew(settings)
         arriving = str(settings.folder / ARRIVING)
         tempfile.tempdir = os.environ["GRADIO_TEMP_DIR"] = arriving
         from bdmm.serve.page import add_page  # late: it reads the environment
@@ -53,6 +54,14 @@ def serve(settings: Settings, host: str, port: int, say: Callable[[str], None]) 
         name = f"[{host}]" if ":" in host else host
         say(f"http://{name}:{listener.getsockname()[1]}")
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def _crew(settings: Settings) -> Crew:
+    if settings.ray is None:
+        return Crew(settings)
+    from bdmm.serve.ray_job import connect  # late: Ray is an extra of its own
+
+    return Crew(settings, connect(settings.ray))
 
 
 def listening(host: str, port: int) -> socket.socket:

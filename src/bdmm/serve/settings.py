@@ -40,6 +40,7 @@ class Settings:
         workers: animations that run at the same time.
         keep_seconds: how long after its end a job and its files are kept.
         limits: of each job.
+        ray: address of a Ray cluster that runs the jobs; None for this machine.
     """
 
     folder: Path
@@ -48,3 +49,4 @@ class Settings:
     workers: int = 1
     keep_seconds: float = 86_400.0
     limits: Limits = field(default_factory=Limits)
+    ray: str | None = None
