@@ -16,7 +16,7 @@ import torch
 
 import bdmm
 from bdmm.body.model import load_body
-from bdmm.inference.prepare import Inputs, prepare
+from bdmm.inference.prepare import InputOptions, Inputs, prepare
 from bdmm.inference.render import render
 from bdmm.inference.renderers import load_network
 from bdmm_synth.clip import ClipRequest, render_clip
@@ -29,9 +29,10 @@ _THINNED = slice(8, None, 16)
 
 def fixed_clips() -> Iterator[tuple[str, Inputs]]:
     """Yield the name and the inputs of each clip."""
-    yield "sample_dance", prepare(SAMPLE, "dance")
+    yield "sample_dance", prepare(SAMPLE, "dance", InputOptions(size=256))
     clip = render_clip(ClipRequest(seed=7, frames=COUNT), load_body())
-    yield "rendered", prepare(np.ascontiguousarray(clip.frames_uint8[0]), clip.motion)
+    picture = np.ascontiguousarray(clip.frames_uint8[0])
+    yield "rendered", prepare(picture, clip.motion, InputOptions(size=256))
 
 
 def thinned_frames(inputs: Inputs) -> np.ndarray:

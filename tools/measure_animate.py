@@ -1,75 +1,186 @@
-"""Print how long `bdmm animate` takes and how much memory, in a process of its own.
+"""Print what `bdmm animate` takes: time and memory as a whole, and of each stage.
 
-    python tools/measure_animate.py PHOTO CLIP [--times 10] [OPTIONS OF BDMM ANIMATE]
+    python tools/measure_animate.py PHOTO CLIP [--sizes 512 256] [--times 10] [--record]
 
-With ``--times 10`` the clip is measured once as it is and once repeated ten times, to show that
-memory doesn't grow with the length. Caches of compiled kernels are warm if any ``bdmm animate`` has
-run before; ``--cold-kernels`` measures with an empty cache.
+Each row is a process of its own. The stages are run one after the other on one thread, since
+`bdmm animate` runs them side by side. Machines and hours differ: a stage's cost is its processor
+time over that of a fixed computation in the same run (the reference), for each frame of the clip.
+It is printed beside the last one recorded in docs/measurements.md; ``--record`` adds a row there.
 """
 
 import argparse
+import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import av
 
-from bdmm.media.video_reader import VideoReader
-
 MEBIBYTE = 2**20
+STAGES = ("driver", "photo", "conditions", "rendering", "encoding")
+RECORD = Path(__file__).resolve().parents[1] / "docs" / "measurements.md"
+HEADING = "| version | size | " + " | ".join(STAGES) + " | all | MiB |"
+MORE = 5
+"""Percent more than the last recorded cost that are pointed out."""
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=_KeepLines)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("photo", type=Path)
     parser.add_argument("clip", type=Path)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[512])
     parser.add_argument("--times", type=int, default=1, help="also measure the clip repeated")
-    parser.add_argument("--cold-kernels", action="store_true", help="with an empty kernel cache")
-    parser.add_argument("--keep", type=Path, help="folder that keeps the videos")
-    arguments, options = parser.parse_known_args()
+    parser.add_argument("--record", action="store_true", help="add rows to docs/measurements.md")
+    parser.add_argument("--stages-of", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.stages_of is not None:
+        print(json.dumps(stages(options.photo, options.clip, options.sizes[0], options.stages_of)))
+        return
     with tempfile.TemporaryDirectory() as folder:
-        place = arguments.keep or Path(folder)
-        clips = {"once": arguments.clip}
-        if arguments.times > 1:
-            clips[f"{arguments.times} times"] = Path(folder) / f"long{arguments.clip.suffix}"
-            repeat(arguments.clip, clips[f"{arguments.times} times"], arguments.times)
-        print(
-            f"{'clip':10} {'frames':>7} {'wall s':>8} {'CPU s':>8} {'ms/frame':>9} {'peak MiB':>9}"
-        )
-        for name, clip in clips.items():
-            cache = Path(folder) / f"kernels-{name}" if arguments.cold_kernels else None
-            measure(name, arguments.photo, clip, place / f"{name.replace(' ', '_')}.mp4",
-                    options, cache)  # fmt: skip
+        print(f"{'':12} {'frames':>7} {'wall s':>8} {'CPU s':>8} {'frames/s':>9} {'peak MiB':>9}")
+        for size in options.sizes:
+            memory = measure(options.photo, options.clip, size, Path(folder), f"{size}")
+            if options.times > 1:
+                longer = Path(folder) / f"long{options.clip.suffix}"
+                repeat(options.clip, longer, options.times)
+                name = f"{size}, {options.times}x"
+                measure(options.photo, longer, size, Path(folder), name)
+            report(options.photo, options.clip, size, memory, options.record)
 
 
-def measure(
-    name: str, photo: Path, clip: Path, output: Path, options: list[str], cache: Path | None
-) -> None:
-    """Animate in a child process and print a row of the table."""
-    command = "from bdmm.cli.app import main; raise SystemExit(main())"
-    arguments = ["animate", str(photo), str(clip), "-o", str(output), "--quiet", *options]
-    environment = dict(os.environ)
-    if cache is not None:
-        environment["WARP_CACHE_PATH"] = str(cache)
-    begun = time.monotonic()
-    process = subprocess.Popen([sys.executable, "-c", command, *arguments], env=environment)
+def measure(photo: Path, clip: Path, size: int, folder: Path, name: str) -> int:
+    """Animate in a child process, print a row, and return the peak of memory in MiB."""
+    output = folder / "output.mp4"
+    command = [sys.executable, "-m", "bdmm", "animate", str(photo), str(clip)]
+    command += ["-o", str(output), "--size", str(size), "--quiet"]
+    start = time.monotonic()
+    process = subprocess.Popen(command)
     _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.monotonic() - begun
+    seconds = time.monotonic() - start
     if os.waitstatus_to_exitcode(status) != 0:
         raise SystemExit(f"bdmm animate failed on {clip}")
-    frames = VideoReader(output).frame_count
-    expected = VideoReader(clip).frame_count
-    if frames != expected:
-        raise SystemExit(f"{output} has {frames} frames, the driver {expected}")
+    with av.open(str(output)) as video:
+        frames = video.streams.video[0].frames
+    peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) // MEBIBYTE
     print(
-        f"{name:10} {frames:7} {seconds:8.1f} {usage.ru_utime + usage.ru_stime:8.1f} "
-        f"{1000 * seconds / frames:9.1f} {_peak_bytes(usage) / MEBIBYTE:9.0f}",
+        f"{name:12} {frames:7} {seconds:8.1f} {usage.ru_utime + usage.ru_stime:8.1f} "
+        f"{frames / seconds:9.2f} {peak:9}",
         flush=True,
     )
+    return peak
+
+
+def report(photo: Path, clip: Path, size: int, memory: int, record: bool) -> None:
+    """Print each stage's cost beside the last one recorded, and record it if asked to."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, __file__, str(photo), str(clip), "--sizes", str(size)]
+        command += ["--stages-of", folder]
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    found = json.loads(done.stdout)
+    costs = {name: found[name] / found["reference"] / found["frames"] for name in STAGES}
+    costs["all"] = sum(costs.values())
+    before = last_recorded(size)
+    print(f"  {'stage':12} {'CPU ms/frame':>13} {'cost':>8} {'recorded':>9}")
+    for name, cost in costs.items():
+        seconds = sum(found[one] for one in STAGES) if name == "all" else found[name]
+        old = before.get(name)
+        slower = old is not None and cost > old * (1 + MORE / 100)
+        print(
+            f"  {name:12} {1000 * seconds / found['frames']:13.1f} {cost:8.2f} "
+            f"{'' if old is None else f'{old:9.2f}'}{' slower' if slower else ''}"
+        )
+    if record:
+        cells = [version("bdmm"), str(size), *(f"{one:.2f}" for one in costs.values()), str(memory)]
+        text = RECORD.read_text()
+        rows = text.index(HEADING)
+        end = text.find("\n\n", rows)
+        text = f"{text[:end]}\n| {' | '.join(cells)} |{text[end:]}"
+        RECORD.write_text(text)
+
+
+def last_recorded(size: int) -> dict[str, float]:
+    """Return the last recorded cost of each stage at a size; empty if there is none."""
+    lines = RECORD.read_text().splitlines()
+    found: dict[str, float] = {}
+    if HEADING not in lines:
+        return found
+    for line in lines[lines.index(HEADING) + 2 :]:
+        if not line.startswith("|"):
+            break
+        _, its_size, *costs, _ = (cell.strip() for cell in line.strip("|").split("|"))
+        if its_size == str(size):
+            found = dict(zip((*STAGES, "all"), map(float, costs), strict=True))
+    return found
+
+
+def stages(photo: Path, clip: Path, size: int, folder: str) -> dict[str, float]:
+    """Run the stages one after the other; return processor seconds, and the number of frames."""
+    import torch
+
+    from bdmm.body.retarget import retarget
+    from bdmm.inference.driving import DrivingOptions, open_driver
+    from bdmm.inference.prepare import Inputs
+    from bdmm.inference.render import render
+    from bdmm.inference.renderers import load_network
+    from bdmm.inference.source_view import open_source
+    from bdmm.media.image import read_image
+    from bdmm.media.pixels import to_pictures
+    from bdmm.media.video_writer import create_video
+    from bdmm.records import Conditions
+
+    torch.set_num_threads(1)
+    seconds: dict[str, float] = {}
+
+    def timed(name: str, work: Callable[[], Any]) -> Any:
+        start = time.process_time()
+        result = work()
+        seconds[name] = time.process_time() - start
+        return result
+
+    renderer = load_network("layered")
+    reference()
+    timed("reference", reference)
+    motion = timed("driver", lambda: open_driver(clip, DrivingOptions()).motion())
+    view = timed("photo", lambda: open_source(read_image(photo), size))
+
+    def note(conditions: Conditions, _: slice) -> Conditions:
+        seconds["conditions"] = time.thread_time()  # of a thread that does nothing else
+        return conditions
+
+    start, pictures = time.process_time(), []
+    for window in render(Inputs(view, retarget(motion, view.source.pose), motion), renderer, note):
+        pictures += to_pictures(window.frames)
+    seconds["rendering"] = time.process_time() - start - seconds["conditions"]
+
+    def encode() -> None:
+        with create_video(Path(folder) / "stages.mp4", motion.fps) as video:
+            for picture in pictures:
+                video.write(picture)
+
+    timed("encoding", encode)
+    return {**seconds, "frames": len(pictures)}
+
+
+def reference() -> None:
+    """Do a fixed computation: convolutions, samplings and sums of fixed size."""
+    import torch
+    from torch.nn import functional
+
+    with torch.inference_mode():
+        image = torch.linspace(-1, 1, 48 * 128 * 128).view(1, 48, 128, 128)
+        kernel = torch.linspace(-1, 1, 48 * 48 * 9).view(48, 48, 3, 3) / 48
+        grid = image[0, :2].movedim(0, -1)[None]
+        for _ in range(20):
+            image = torch.tanh(functional.conv2d(image, kernel, padding=1))
+            image = image + functional.grid_sample(image, grid, align_corners=False)
 
 
 def repeat(clip: Path, longer: Path, times: int) -> None:
@@ -95,14 +206,6 @@ def _append(source, output, stream, offset: int) -> int:
         packet.stream = stream
         output.mux(packet)
     return end
-
-
-def _peak_bytes(usage: resource.struct_rusage) -> int:
-    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-
-
-class _KeepLines(argparse.RawDescriptionHelpFormatter):
-    """Shows the docstring as it stands."""
 
 
 if __name__ == "__main__":

@@ -101,7 +101,7 @@ def scaled(clip: Path, output: Path, rows: int) -> Path:
     if height == rows:
         return clip
     size = rows, 2 * round(rows * width / height / 2)
-    with create_video(output, reader.fps, quality=23) as video:
+    with create_video(output, reader.fps, crf=23) as video:
         for frame in islice(reader, SHOWN):
             video.write(resize_image(frame, size))
     return output

@@ -173,7 +173,7 @@ def shortened(path: Path, folder: Path, frames: int) -> Path:
     """Return a copy of the first frames."""
     reader = VideoReader(path)
     target = folder / path.with_suffix(".mkv").name
-    with create_video(target, reader.fps, quality=8) as video:
+    with create_video(target, reader.fps, crf=8) as video:
         for picture in itertools.islice(reader, frames):
             video.write(picture)
     return target

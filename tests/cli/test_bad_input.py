@@ -172,7 +172,7 @@ def test_outputs_that_cannot_be_written(bdmm, landscape, clip):
     refused(bdmm("inspect", clip, "-o", clip), "would replace an input")
     options = ["animate", landscape, clip, "-o", "out.mp4"]
     refused(bdmm(*options, "--sheet", "missing/sheet.png"), "missing does not exist")
-    refused(bdmm(*options, "--quality", "99"), "quality is 99")
+    refused(bdmm(*options, "--crf", "99"), "factor is 99")
     refused(bdmm(*options, "--size", "7"), "size is 7")
     refused(bdmm(*options, "--smooth", "-1"), "smoothing is -1")
     refused(bdmm(*options, "--renderer", "coarse", "--weights", "w"), "takes no weights")
@@ -266,7 +266,7 @@ def test_a_disk_that_runs_full_half_way(bdmm, quick_photo, short_motion):
     try:
         outcome = bdmm(
             "animate", quick_photo, short_motion, "-o", "out.mp4", "--size", "96", "--quiet",
-            "--quality", "1",
+            "--crf", "1",
         )  # fmt: skip
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -32,7 +32,7 @@ class Watching(Copy):
         for conditions in scene.windows:
             self.seen.append(conditions)
             frames = scene.source.image.expand(conditions.frame_count, -1, -1, -1) + self.value
-            yield Rendered(frames, conditions, Box.whole(conditions.size))
+            yield Rendered(frames, conditions.state[0], Box.whole(conditions.size))
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from bdmm.kernels.pose_heatmaps import window_heatmaps
 from bdmm.kernels.warp import warp
 from bdmm.network.generator import Generator
 from bdmm.network.weights import save_weights
-from bdmm.records import BODY25, COCO18, Conditions, joints_of
+from bdmm.records import BODY25, COCO18, Conditions, PixelState, joints_of
 
 SMALL = NetworkConfig(joints=25, feeds_back=True, widths=(4, 6, 8), style_widths=(4, 6, 8, 8))
 
@@ -77,7 +77,7 @@ def test_windows_carry_their_state_and_look_ahead(source, motion, geometry, cond
 
 def test_opacity_covers_the_body_and_a_rim(motion, conditioned):
     conditions = conditioned(motion[:2])
-    share = body_opacity(conditions)
+    share = body_opacity(conditions.state[0])
     on_body = conditions.state[0, :, None] > 0
     assert (share[on_body] == 1).all()
     far = torch.nn.functional.max_pool2d(on_body.float(), 11, 1, 5) == 0
@@ -101,3 +101,28 @@ def test_joints_follow_the_weights():
     assert joints_of(18) == COCO18
     with pytest.raises(InputError, match="17 joints"):
         joints_of(17)
+
+
+@pytest.mark.parametrize(("side", "shrink"), [(96, 1), (256, 1), (512, 2), (1080, 4)])
+def test_a_compositing_network_works_at_a_size_of_its_own(side: int, shrink: int) -> None:
+    layered = NetworkRenderer(Generator(replace(SMALL, head="layers", feeds_back=False)))
+    assert layered.shrink((side, 2 * side)) == shrink
+    assert NetworkRenderer(Generator(SMALL)).shrink((side, side)) == 1
+
+
+def test_a_smaller_network_keeps_every_pixel_of_the_photo(
+    source, motion, geometry, conditioned
+) -> None:
+    torch.manual_seed(0)
+    config = replace(SMALL, joints=18, head="layers", feeds_back=False, norm="pixel")
+    generator, made = Generator(config), []
+    window = conditioned(motion[:2], COCO18)
+    for side in (256, 30):
+        renderer = NetworkRenderer(generator, network_side=side)
+        made.append(next(renderer.render(Scene(source, geometry, [window]))).frames)
+    assert NetworkRenderer(generator, network_side=30).shrink(source.pose.size) == 3
+    seen = (window.state[0] == PixelState.VISIBLE)[:, None].float()
+    inside = -torch.nn.functional.max_pool2d(-seen, 9, stride=1, padding=4) > 0
+    difference = (made[0] - made[1]).abs()
+    assert difference.mean() < 0.01
+    assert difference[inside.expand_as(difference)].max() < 0.05

@@ -6,10 +6,10 @@ import torch
 from bdmm.config import NetworkConfig
 from bdmm.errors import InputError
 from bdmm.inference.renderers import NetworkRenderer
-from bdmm.inference.trace import Block, blocks_of, frame_traces, trace
+from bdmm.inference.trace import Block, blocks_of, trace
 from bdmm.network.acceleration import accelerate
 from bdmm.network.generator import Generator
-from bdmm.network.heads import Layers
+from bdmm.network.heads import Layers, frame_of
 from bdmm.records import Conditions, joints_of
 
 PAPER = NetworkConfig(joints=18, feeds_back=False, widths=(4, 6, 8), style_widths=(4, 6, 8))
@@ -82,13 +82,11 @@ def test_the_layers_of_each_frame_make_it():
     with torch.no_grad():
         layers, _, frames = trace(generator, *window(generator))
     assert isinstance(layers, Layers)
-    traces = frame_traces(frames, layers)
-    assert len(traces) == FRAMES
-    for i, one in enumerate(traces):
-        assert list(one.blocks) == ALL[2:]
-        assert one.layers is not None
-        assert torch.equal(one.layers.alpha[:, 0], layers.alpha[:, i])
-        assert torch.equal(one.layers.person[:, 0], layers.person[:, i])
+    assert len(frames) == FRAMES
+    for i, one in enumerate(frames):
+        assert list(one) == ALL[2:]
+        assert torch.equal(frame_of(layers, i).alpha[:, 0], layers.alpha[:, i])
+        assert torch.equal(frame_of(layers, i).person[:, 0], layers.person[:, i])
 
 
 def test_parts_that_were_left_out():

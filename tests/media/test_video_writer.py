@@ -49,7 +49,7 @@ def test_frame_count_and_rate_come_back_exactly(tmp_path, suffix, fps):
 def test_an_odd_size_is_made_even_by_repeating_the_rim(tmp_path):
     frame = np.full((33, 47, 3), 60, np.uint8)
     frame[-1], frame[:, -1] = 200, 200
-    write(tmp_path / "a.mp4", [frame] * 2, quality=1)
+    write(tmp_path / "a.mp4", [frame] * 2, crf=1)
     shown = next(iter(VideoReader(tmp_path / "a.mp4")))
     assert shown.shape == (34, 48, 3)
     assert shown[:, -1].min() > 180
@@ -59,7 +59,7 @@ def test_an_odd_size_is_made_even_by_repeating_the_rim(tmp_path):
 
 def test_colours_survive(tmp_path):
     colours = [(200, 30, 30), (30, 200, 30), (30, 30, 200), (230, 180, 150), (0, 0, 0), (255,) * 3]
-    write(tmp_path / "a.mp4", [np.full((48, 64, 3), c, np.uint8) for c in colours], quality=4)
+    write(tmp_path / "a.mp4", [np.full((48, 64, 3), c, np.uint8) for c in colours], crf=4)
     for frame, colour in zip(VideoReader(tmp_path / "a.mp4"), colours, strict=True):
         assert np.abs(frame[20, 20].astype(int) - colour).max() <= 4
 
@@ -191,8 +191,8 @@ def test_mistakes_are_told_before_any_work(tmp_path, make_video):
         with pytest.raises(InputError, match=words), create_video(path, NTSC, sound_from=source):
             pass
     with (
-        pytest.raises(InputError, match="quality is 99"),
-        create_video(tmp_path / "a.mp4", NTSC, quality=99),
+        pytest.raises(InputError, match="factor is 99"),
+        create_video(tmp_path / "a.mp4", NTSC, crf=99),
     ):
         pass
     assert list(tmp_path.iterdir()) == [source]

@@ -121,7 +121,7 @@ def test_empty_and_absent_folders(tmp_path, target) -> None:
 
 def test_a_video_beside_a_folder(tmp_path, write_folder, pictures, target) -> None:
     video = tmp_path / "clip.mp4"
-    with create_video(video, Fraction(25), quality=4) as writer:
+    with create_video(video, Fraction(25), crf=4) as writer:
         for picture in pictures:
             writer.write(picture)
     pairs = list(paired_frames(video, target))

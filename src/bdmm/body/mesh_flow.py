@@ -1,4 +1,8 @@
-"""Mesh flow: for each pixel of a target frame, where the source shows the same body point."""
+"""Mesh flow: for each pixel of a target frame, where the source shows the same body point.
+
+The warp-lang kernels are `bdmm.body.mesh_flow_warp`; their specification in plain PyTorch, which
+they equal to the bit, is in ``tests/body/test_mesh_flow_kernels.py``.
+"""
 
 from dataclasses import dataclass, fields
 
@@ -6,9 +10,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from bdmm.body.bones import ADJACENT, OTHER_SIDE, nearest_part
 from bdmm.body.rasterize import Raster
-from bdmm.body.regions import majority_filter, region_box
+from bdmm.body.regions import region_box
 from bdmm.body.skirt import SPAN, between_legs
 from bdmm.body.source_geometry import REACH, SourceGeometry, foremost_limb
 from bdmm.records import NOWHERE, PixelState
@@ -37,7 +40,7 @@ class MeshFlow:
         """Return a flow that knows nothing yet."""
         return cls(
             source_xy=torch.full((*shape, 2), torch.inf, device=device),
-            state=torch.full(shape, int(PixelState.NONE), device=device),
+            state=torch.full(shape, int(PixelState.NONE), dtype=torch.int8, device=device),
             fallback=torch.zeros(shape, dtype=torch.bool, device=device),
             segment=torch.full(shape, -1, device=device),
         )
@@ -79,15 +82,22 @@ def mesh_flow(
         raster: the target frames' mesh, of the same size as the source.
         turns: each bone's turn within the picture from `plane_turns`.
     """
+    from bdmm.body.mesh_flow_warp import extend, map_body  # late: it starts warp-lang
+
     margin = max(1, round(geometry.pixels(REACH)))
-    box = slice(None), *region_box((raster.face >= 0).any(dim=0), margin)
-    flow = _map_body(geometry, Raster(raster.face[box], raster.depth[box], raster.barycentric[box]))
-    _extend(flow, geometry, turns)
-    if geometry.skirt.any():
-        _hang_skirt(flow, geometry)
     whole = MeshFlow.empty(raster.face.shape, raster.face.device)
-    for part in fields(MeshFlow):
-        getattr(whole, part.name)[box] = getattr(flow, part.name)
+    for t in range(len(raster.face)):
+        box = slice(t, t + 1), *region_box(raster.face[t] >= 0, margin)
+        face, depth = raster.face[box].contiguous(), raster.depth[box]
+        flow = MeshFlow.empty(face.shape, face.device)
+        flow.segment.copy_(torch.where(face >= 0, geometry.face_bones[face], -1))
+        limb = foremost_limb(depth, flow.segment, geometry.scale)[1]
+        map_body(flow, geometry, face, raster.barycentric[box].contiguous(), limb)
+        extend(flow, geometry, turns[t : t + 1])
+        if geometry.skirt.any():
+            _hang_skirt(flow, geometry)
+        for part in fields(MeshFlow):
+            getattr(whole, part.name)[box] = getattr(flow, part.name)
     return whole
 
 
@@ -109,80 +119,6 @@ def plane_turns(
     return shrink[:, None, None, None] * (left @ right)
 
 
-def _map_body(geometry: SourceGeometry, raster: Raster) -> MeshFlow:
-    """Map the body's pixels: visible, else a fallback of the same point or the mirrored one."""
-    flow = MeshFlow.empty(raster.face.shape, raster.face.device)
-    flat = flow.flat
-    pixel = torch.nonzero(raster.face.flatten() >= 0)[:, 0]
-    face = raster.face.flatten().index_select(0, pixel)
-    weights = raster.barycentric.flatten(0, 2).index_select(0, pixel)
-    bone = geometry.face_bones[face]
-    flat.segment[pixel] = bone
-    limb = foremost_limb(raster.depth, flow.segment, geometry.scale)[1].view(-1)[pixel]
-
-    source_xy, depth = _interpolate(geometry.corners, face, weights)
-    sample = geometry.at(source_xy)
-    visible = geometry.shows(sample, depth, bone, limb) & (geometry.facing[face] > 0)
-    inward = ~(visible & sample.person) & ~sample.interior
-    source_xy[inward] = sample.interior_xy[inward]
-
-    hidden = torch.nonzero(~visible)[:, 0]
-    same = geometry.shows_bone(geometry.at(source_xy[hidden]), bone[hidden])
-    fallback = torch.zeros_like(visible)
-    fallback[hidden] = same
-
-    hidden = hidden[~same]
-    face, weights, bone = face[hidden], weights[hidden], OTHER_SIDE.to(bone.device)[bone[hidden]]
-    mirrored_xy, depth = _interpolate(geometry.mirrored_corners, face, weights)
-    sample = geometry.at(mirrored_xy)
-    shown = geometry.shows(sample, depth, bone, bone) & (geometry.mirrored_facing[face] > 0)
-    mirrored_xy = torch.where(sample.interior[:, None], mirrored_xy, sample.interior_xy)
-    shown |= geometry.shows_bone(geometry.at(mirrored_xy), bone)
-    source_xy[hidden[shown]] = mirrored_xy[shown]
-    fallback[hidden[shown]] = True
-
-    flat.source_xy[pixel] = source_xy
-    flat.state[pixel] = torch.where(visible, int(PixelState.VISIBLE), int(PixelState.HIDDEN))
-    flat.fallback[pixel] = fallback
-    return flow
-
-
-def _interpolate(
-    corners: Float[Tensor, "f 3 3"], face: Int[Tensor, "m"], weights: Float[Tensor, "m 3"]
-) -> tuple[Float[Tensor, "m 2"], Float[Tensor, "m"]]:
-    """Return (x, y) and depth of points on faces."""
-    point = (weights[..., None] * corners.index_select(0, face)).sum(dim=1)
-    return point[:, :2].contiguous(), point[:, 2]
-
-
-def _extend(flow: MeshFlow, geometry: SourceGeometry, turns: Float[Tensor, "t n 2 2"]) -> None:
-    """Carry pixels off the body along with the nearest body pixel: hair and loose clothes."""
-    flat, (height, width) = flow.flat, flow.segment.shape[1:]
-    row, column = nearest_part(flow.segment, geometry.pixels(REACH), geometry.scale)
-    pixel = torch.nonzero(((row >= 0) & (flow.segment < 0)).flatten())[:, 0]
-    right = pixel % width - column.flatten().index_select(0, pixel)
-    down = pixel // width % height - row.flatten().index_select(0, pixel)
-    carrier = pixel - down * width - right
-    offset = torch.stack([right, down], dim=1).float()
-    bone = flat.segment.index_select(0, carrier)
-    frame = pixel // (height * width)
-    turn = turns.flatten(2).flatten(0, 1).index_select(0, frame * turns.shape[1] + bone)
-    turned = torch.stack([(turn[:, :2] * offset).sum(1), (turn[:, 2:] * offset).sum(1)], dim=1)
-    source_xy = flat.source_xy.index_select(0, carrier) + turned
-
-    sample = geometry.at(source_xy)
-    kept = sample.inside & sample.person & ~sample.on_mesh & (sample.segment >= 0)
-    # In the source as far from the body as in the target, or it belongs to another outline there:
-    # at least half as far, less one pixel of rounding.
-    kept &= sample.body_distance > 0.5 * offset.norm(dim=-1) - 1.0
-    kept &= ADJACENT.to(bone.device)[bone, sample.segment]
-    person = flow.segment >= 0
-    person.view(-1)[pixel[kept]] = True
-    kept &= majority_filter(person).flatten().index_select(0, pixel)
-    flat.source_xy[pixel[kept]] = source_xy[kept]
-    flat.state[pixel[kept]] = int(PixelState.EXTENDED)
-
-
 def _hang_skirt(flow: MeshFlow, geometry: SourceGeometry) -> None:
     """Map the cloth between the legs, as a part of the nearer leg.
 
@@ -199,6 +135,7 @@ def _hang_skirt(flow: MeshFlow, geometry: SourceGeometry) -> None:
     pixel, left, right, share = pixel[cloth], left[cloth], right[cloth], share[cloth]
     visible = (flat.state[left] == PixelState.VISIBLE) & (flat.state[right] == PixelState.VISIBLE)
     flat.source_xy[pixel] = source_xy[cloth]
-    flat.state[pixel] = torch.where(visible, int(PixelState.VISIBLE), int(PixelState.HIDDEN))
+    state = torch.where(visible, int(PixelState.VISIBLE), int(PixelState.HIDDEN))
+    flat.state[pixel] = state.to(flat.state)
     flat.fallback[pixel] = ~visible
     flat.segment[pixel] = torch.where(share < 0.5, flat.segment[left], flat.segment[right])

@@ -34,8 +34,8 @@ RIM = 0.04
 """Metres by which the body's rim may overlap the background around the person: 4 pixels."""
 _DEPTH_STEPS, _BONES = 16, 32
 """A sort key holds depth in sixteenths of a pixel, times 32, plus the bone (24 of them)."""
-_HEAD = BONE_NAMES.index("head")
-_WITHIN_TWO_BONES = ADJACENT.float() @ ADJACENT.float() > 0
+HEAD = BONE_NAMES.index("head")
+WITHIN_TWO_BONES = ADJACENT.float() @ ADJACENT.float() > 0
 
 
 class SourceMaps(NamedTuple):
@@ -113,43 +113,6 @@ class SourceGeometry:
         index = row * width + column
         sampled = SourceMaps(*(values.index_select(0, index) for values in self.maps))
         return sampled._replace(inside=(x == column) & (y == row))
-
-    def shows(
-        self,
-        sample: SourceMaps,
-        depth: Float[Tensor, "m"],
-        bone: Int[Tensor, "m"],
-        adjacent_limb: Int[Tensor, "m"],
-    ) -> Bool[Tensor, "m"]:
-        """Return which body points the photo shows, or would show if the fit's rim were exact.
-
-        A point is shown where it lies in the photo, near the foreground's interior, and neither
-        the z-buffer nor the uncertain outline of another limb hides it.
-
-        Args:
-            depth: of the points in the source, pixels.
-            adjacent_limb: the limb next to each point in the target. What that limb may hide in
-                the source is shown all the same: the two move together.
-        """
-        unhidden = depth <= sample.deepest + self.pixels(DEPTH_SLACK)
-        suspect = self._behind_other_limb(sample, depth, bone)
-        suspect &= ~ADJACENT.to(bone.device)[adjacent_limb, sample.foremost_bone]
-        return sample.inside & sample.near_interior & unhidden & ~suspect
-
-    def shows_bone(self, sample: SourceMaps, bone: Int[Tensor, "m"]) -> Bool[Tensor, "m"]:
-        """Return where the photo shows a bone or an adjacent one, front or back; never the head."""
-        same = (sample.segment >= 0) & ADJACENT.to(bone.device)[bone, sample.segment]
-        body = sample.on_mesh & (bone != _HEAD) & (sample.segment != _HEAD)
-        unhidden = ~self._behind_other_limb(sample, sample.deepest, bone)
-        return sample.inside & sample.interior & same & body & unhidden
-
-    def _behind_other_limb(
-        self, sample: SourceMaps, depth: Float[Tensor, "m"], bone: Int[Tensor, "m"]
-    ) -> Bool[Tensor, "m"]:
-        """Return which points lie behind a limb that is more than two bones away, or near it."""
-        limb = sample.foremost_bone
-        other = (limb >= 0) & ~_WITHIN_TWO_BONES.to(bone.device)[bone, limb]
-        return other & (depth > sample.foremost + self.pixels(DEPTH_SLACK))
 
 
 def prepare_geometry(body: SkinnedBody, pose: Motion, foreground: Foreground) -> SourceGeometry:

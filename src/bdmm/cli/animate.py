@@ -9,7 +9,7 @@ import tyro
 
 from bdmm.cli.input_options import InputOptions
 from bdmm.cli.report import Report, say
-from bdmm.cli.resources import keep_network_blocks, use_one_thread
+from bdmm.cli.resources import keep_network_blocks, share_cores
 from bdmm.files.output_file import check_output
 
 if TYPE_CHECKING:
@@ -28,9 +28,14 @@ class Animate:
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FILE")]
     """Video to write: .mp4, .mov, .mkv, .webm or .gif; a name without a suffix becomes a folder of
     PNG files."""
-    renderer: Literal["network", "coarse"] = "network"
-    """network runs a trained generator; coarse only warps the photo's own pixels and is several
-    times as fast."""
+    preset: Literal["fast", "standard", "fine"] = "standard"
+    """fast: 384 pixels without a network; standard: 512 pixels; fine: up to 1080 pixels. Frames
+    never have more pixels than the photo."""
+    renderer: Annotated[
+        Literal["network", "coarse"] | None, tyro.conf.arg(metavar="{network,coarse}")
+    ] = None
+    """Instead of the preset's: network runs a trained generator; coarse only warps the photo's own
+    pixels."""
     weights: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """Weights of the network, a file or the folder of a run, instead of those that ship."""
     paste_back: bool = False
@@ -41,7 +46,7 @@ class Animate:
     """Also write the driver's motion, a .motion file that can drive other photos."""
     sound: Literal["keep", "none"] = "keep"
     """Whether the driver's sound is carried over."""
-    quality: int = 18
+    crf: int = 18
     """Constant rate factor of the video, 0 (best) to 51."""
     seed: int = 0
     """The same seed gives the same video."""
@@ -50,23 +55,25 @@ class Animate:
         """Check everything that can be, animate, and say what was written."""
         self.inputs.driving()
         from bdmm.media.image import IMAGE_SUFFIXES
-        from bdmm.media.video_writer import check_quality, check_video_output
+        from bdmm.media.video_writer import check_crf, check_video_output
 
         check_video_output(self.output)
-        check_quality(self.quality)
+        check_crf(self.crf)
         if self.sheet is not None:
             check_output(self.sheet, IMAGE_SUFFIXES)
         if self.save_motion is not None:
             check_output(self.save_motion, (".motion",))
-        from bdmm.inference.animate import Animation, choose_renderer, open_device
+        from bdmm.inference.animate import Animation, choose_preset, choose_renderer, open_device
 
-        if self.renderer == "coarse":
-            use_one_thread()
-        else:
-            keep_network_blocks()
-        renderer = choose_renderer(self.renderer, self.weights, open_device(self.inputs.device))
+        keep_network_blocks()
+        share_cores()
+        preset = choose_preset(self.preset)
+        device = open_device(self.inputs.device)
+        renderer = choose_renderer(self.renderer, self.weights, device, preset)
         with Report(self.inputs.quiet) as report:
-            inputs = self.inputs.prepare(report, paste_back=self.paste_back, seed=self.seed)
+            inputs = self.inputs.prepare(
+                report, paste_back=self.paste_back, seed=self.seed, most=preset.size
+            )
             if self.save_motion is not None:
                 from bdmm.media.motion_file import save_motion
 
@@ -87,7 +94,7 @@ class Animate:
             frames.fps,
             sound_from=None if sound is None else sound.path,
             sound_start=Fraction(0) if sound is None else sound.start,
-            quality=self.quality,
+            crf=self.crf,
         ) as video:
             for frame in frames:
                 video.write(frame)

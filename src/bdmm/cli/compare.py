@@ -30,7 +30,7 @@ class Compare:
     network that ships."""
     sound: bool = False
     """Carry the driver's sound over."""
-    quality: int = 18
+    crf: int = 18
     """Constant rate factor of the video, 0 (best) to 51."""
 
     def run(self) -> None:
@@ -38,11 +38,11 @@ class Compare:
         keep_network_blocks()
         self.inputs.driving()
         from bdmm.evaluation.systems import COARSE, list_systems, open_system
-        from bdmm.media.video_writer import check_quality, check_video_output, create_video
+        from bdmm.media.video_writer import check_crf, check_video_output, create_video
 
         systems = list_systems(self.weights, (COARSE,))
         check_video_output(self.output)
-        check_quality(self.quality)
+        check_crf(self.crf)
         from bdmm.inference.animate import compare, open_device
 
         device = open_device(self.inputs.device)
@@ -55,7 +55,7 @@ class Compare:
                 inputs.fps,
                 sound_from=None if sound is None else sound.path,
                 sound_start=Fraction(0) if sound is None else sound.start,
-                quality=self.quality,
+                crf=self.crf,
             ) as video:
                 for picture in compare(inputs, renderers, report):
                     video.write(picture)

@@ -25,8 +25,8 @@ class InputOptions:
     _: KW_ONLY
     motion: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """A shipped motion instead of a driver: dance, squat, star_jump, turn, walk, wave."""
-    size: int = 256
-    """Working resolution: pixels of the shorter side of the frames."""
+    size: Annotated[int | None, tyro.conf.arg(metavar="PIXELS")] = None
+    """Pixels of the shorter side of the frames, never more than the photo has; 512 by default."""
     background: Annotated[str | None, tyro.conf.arg(metavar="COLOUR|FILE")] = None
     """Colour, picture or video behind the person, instead of the photo's own background."""
     person: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
@@ -71,8 +71,12 @@ class InputOptions:
         paste_back: bool = False,
         seed: int = 0,
         keep_video: bool = False,
+        most: int | None = None,
     ) -> "Inputs":
         """Read photo and driver.
+
+        Args:
+            most: pixels of the shorter side where no size is given, instead of 512.
 
         Raises:
             InputError: a mistake of the user's.
@@ -90,5 +94,6 @@ class InputOptions:
             driving=DrivingOptions(
                 self.person, self.smooth, as_rate(self.fps), self.max_minutes, self.max_frames
             ),
+            most=most or prepare.InputOptions.most,
         )
         return prepare.prepare(self.photo, self.driving(), options, progress, keep_video)

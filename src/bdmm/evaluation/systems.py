@@ -26,7 +26,7 @@ class Copy(CoarseRenderer):
         """Yield the source as often as each window has frames."""
         for conditions in scene.windows:
             frames = scene.source.image.expand(conditions.frame_count, -1, -1, -1)
-            yield Rendered(frames, conditions, Box.whole(conditions.size))
+            yield Rendered(frames, conditions.state[0], Box.whole(conditions.size))
 
 
 def open_system(where: str, device: torch.device | str = "cpu") -> Renderer:

@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 
@@ -12,6 +12,7 @@ from bdmm.body.retarget import Root
 from bdmm.errors import InputError, Notice, Progress, no_progress
 from bdmm.inference.driving import DEFAULT_RATE, DrivingOptions
 from bdmm.inference.prepare import InputOptions, Inputs, prepare
+from bdmm.inference.presets import PRESETS, Preset, PresetName, RendererName
 from bdmm.inference.render import Rendered, Renderer, render
 from bdmm.inference.renderers import CoarseRenderer, load_network
 from bdmm.media.image import Picture
@@ -21,7 +22,6 @@ from bdmm.network.weights import SHIPPED
 from bdmm.records import Motion
 from bdmm.shapes import Frames
 
-RendererName = Literal["network", "coarse"]
 _BLACK = -0.99
 """Frames in [-1, 1] of which nothing is brighter are black."""
 
@@ -30,8 +30,9 @@ def animate(
     source: str | Path | Picture,
     motion: str | Path | Motion,
     *,
-    size: int = 256,
-    renderer: RendererName = "network",
+    preset: PresetName = "standard",
+    size: int | None = None,
+    renderer: RendererName | None = None,
     weights: str | Path | None = None,
     background: str | Path | Picture | None = None,
     person: int | None = None,
@@ -57,6 +58,8 @@ def animate(
         source: the photo, as a path or ``h w 3`` RGB in 0..255.
         motion: who gives the motion, as for `open_driver`: a video, a ``.motion`` file, a folder
             of OpenPose's JSON, SMPL parameters, the name of a shipped motion, or a motion.
+        preset: ``fast`` (384 pixels, no network), ``standard`` (512 pixels) or ``fine`` (up to 1080
+            pixels); never more than the photo has. What is given by itself counts more.
         size: pixels of the shorter side of the frames, even, 64 to 2048.
         renderer: ``network`` is a trained generator; ``coarse`` only warps the photo's own pixels.
         weights: of the network: a file, or the folder of a run; those that ship if None.
@@ -79,8 +82,11 @@ def animate(
     """
     rate = DEFAULT_RATE if fps is None else fps
     driving = DrivingOptions(person, smooth, rate)
-    options = InputOptions(size, background, photo_person, root, paste_back, seed, driving)
-    chosen = choose_renderer(renderer, weights, open_device(device))
+    row = choose_preset(preset)
+    options = InputOptions(
+        size, background, photo_person, root, paste_back, seed, driving, most=row.size
+    )
+    chosen = choose_renderer(renderer, weights, open_device(device), row)
     return Animation(prepare(source, motion, options, progress), chosen, progress)
 
 
@@ -156,14 +162,33 @@ def compare(
         progress("Comparing", done, len(inputs))
 
 
+def choose_preset(name: PresetName) -> Preset:
+    """Return the preset of a name.
+
+    Raises:
+        InputError: there is no such preset.
+    """
+    if name not in PRESETS:
+        raise InputError(f"The preset is {name!r}; it must be one of {', '.join(PRESETS)}.")
+    return PRESETS[name]
+
+
 def choose_renderer(
-    name: RendererName, weights: str | Path | None, device: torch.device
+    name: RendererName | None,
+    weights: str | Path | None,
+    device: torch.device,
+    preset: Preset = PRESETS["standard"],
 ) -> Renderer:
     """Return the renderer of a name.
+
+    Args:
+        name: None for the preset's, or for a network where there are weights of one.
 
     Raises:
         InputError: there is no such renderer, or the weights cannot be used.
     """
+    if name is None:
+        name = preset.renderer if weights is None else "network"
     if name not in get_args(RendererName):
         raise InputError(
             f"The renderer is {name!r}; it must be one of {', '.join(get_args(RendererName))}."
@@ -172,7 +197,8 @@ def choose_renderer(
         if weights is not None:
             raise InputError("The coarse renderer takes no weights; leave one of the two out.")
         return CoarseRenderer(device)
-    return load_network(SHIPPED[0] if weights is None else weights, device)
+    chosen = SHIPPED[0] if weights is None else weights
+    return load_network(chosen, device, network_side=preset.network_side)
 
 
 def open_device(name: str | None) -> torch.device:

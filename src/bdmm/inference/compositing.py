@@ -16,13 +16,15 @@ Frames without layers (an RGB head's) have their background in them. Where anoth
 
 from dataclasses import replace
 
+import torch
 from einops import rearrange
-from jaxtyping import Float
+from jaxtyping import Float, Integer
 from torch import Tensor, cat, maximum, where
 from torch.nn import functional
 
+from bdmm.kernels.picture_filters import box_mean, closing
 from bdmm.network.heads import Layers
-from bdmm.records import Conditions, PixelState
+from bdmm.records import PixelState
 from bdmm.shapes import Frames
 
 _DETAIL = 3.0 / 256
@@ -76,8 +78,8 @@ def temper_alpha(layers: Layers, reach: int) -> Layers:
         reach: half the width in pixels of the widest such gap.
     """
     outline = rearrange(layers.prior, "b t 1 h w -> (b t) 1 h w")
-    closed = -_grown(-_grown(outline, reach), reach)
-    soft = functional.avg_pool2d(outline, 3, stride=1, padding=1, count_include_pad=False)
+    closed = closing(outline, reach)
+    soft = box_mean(outline, 1) / box_mean(torch.ones_like(outline[:1]), 1)
     gap, soft = (
         rearrange(part, "(b t) 1 h w -> b t 1 h w", t=layers.alpha.shape[1])
         for part in (closed - outline > 0.5, soft)
@@ -91,9 +93,9 @@ def cut_halo(layers: Layers) -> Layers:
     return replace(layers, alpha=layers.alpha * kept)
 
 
-def body_opacity(conditions: Conditions) -> Float[Tensor, "t 1 h w"]:
+def body_opacity(state: Integer[Tensor, "t h w"]) -> Float[Tensor, "t 1 h w"]:
     """Return where a frame shows the person: 1 on the body, falling to 0 over a rim around it."""
-    body = (conditions.state[0] != PixelState.NONE).float()
+    body = (state != PixelState.NONE).float()
     body = rearrange(body, "t h w -> t 1 h w")
     half = _RIM // 2
     grown = functional.max_pool2d(body, 2 * half + 1, stride=1, padding=half)
@@ -112,15 +114,6 @@ def _detail(
 ) -> Float[Tensor, "b t 3 h w"]:
     """Return values less their mean over the known pixels around, twice a square's."""
     blurred = rearrange(cat((values * known, known), dim=2), "b t c h w -> (b t) c h w")
-    size = 2 * reach + 1
-    for kernel, padding in 2 * (((1, size), (0, reach)), ((size, 1), (reach, 0))):
-        blurred = functional.avg_pool2d(blurred, kernel, stride=1, padding=padding)
+    blurred = box_mean(box_mean(blurred, reach), reach)
     blurred = rearrange(blurred, "(b t) c h w -> b t c h w", t=values.shape[1])
     return values - blurred[:, :, :3] / blurred[:, :, 3:].clamp(min=1e-6)
-
-
-def _grown(values: Float[Tensor, "n 1 h w"], reach: int) -> Float[Tensor, "n 1 h w"]:
-    """Return the largest value in each square neighbourhood, side by side: rows, then columns."""
-    size = 2 * reach + 1
-    rows = functional.max_pool2d(values, (1, size), stride=1, padding=(0, reach))
-    return functional.max_pool2d(rows, (size, 1), stride=1, padding=(reach, 0))

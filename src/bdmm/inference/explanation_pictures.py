@@ -145,7 +145,8 @@ def write_explanation(
         InputError: the folder cannot be written.
     """
     check_explanation_folder(folder, every)
-    photo, blocks = inputs.photo, list(blocks_of(renderer.generator))
+    photo, shrink = inputs.photo, renderer.shrink(inputs.source.pose.size)
+    blocks = list(blocks_of(renderer.generator, shrink))
     with appearing(folder.resolve(), folder=True) as part, ExitStack() as stack:
         videos: dict[str, FrameWriter] = {}
         for frame in explain(inputs, renderer):
@@ -159,8 +160,8 @@ def write_explanation(
             if every and (frame.number - 1) % every == 0:
                 _write_maps(part, frame, shown, layers)
             if frame.number == 1:
-                for shrink in scales_of(blocks):
-                    write_image(part / f"legend_{shrink}.png", legend(photo, frame.ranges, shrink))
+                for scale in scales_of(blocks):
+                    write_image(part / f"legend_{scale}.png", legend(photo, frame.ranges, scale))
             progress("Explaining", frame.number, len(inputs))
     return [f"{name}.mp4" for name in videos]
 

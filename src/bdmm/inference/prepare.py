@@ -16,6 +16,7 @@ from bdmm.body.retarget import Root, retarget
 from bdmm.data.clip_store import PreparedClip
 from bdmm.errors import InputError, Progress, no_progress, require_size
 from bdmm.inference.driving import DrivingOptions, Sound, open_driver
+from bdmm.inference.presets import PRESETS, frame_size
 from bdmm.inference.source_view import SIZES, SourceView, View, open_source
 from bdmm.media.image import IMAGE_SUFFIXES, Picture, picture_size, read_image, resize_image
 from bdmm.media.overlay import draw_body
@@ -100,7 +101,8 @@ class InputOptions:
     """How photo and driver are read.
 
     Attributes:
-        size: pixels of the shorter side of the frames, even, 64 to 2048.
+        size: pixels of the shorter side of the frames, even, 64 to 2048, but never more than the
+            photo has; None: as many as ``most`` and the photo allow.
         background: a colour, picture or video behind the person; the photo's own if None.
         photo_person: which of several people of the photo, from the left from 1 on; the largest
             if None.
@@ -108,21 +110,23 @@ class InputOptions:
         paste_back: render a square around the person and put it back into the full-size photo.
         seed: of everything random.
         driving: how the driver is read.
+        most: pixels of the shorter side where no size is given.
 
     Raises:
         InputError: a number is out of range, or two options exclude each other.
     """
 
-    size: int = 256
+    size: int | None = None
     background: str | Path | Picture | None = None
     photo_person: int | None = None
     root: Root = "relative"
     paste_back: bool = False
     seed: int = 0
     driving: DrivingOptions = field(default_factory=DrivingOptions)
+    most: int = PRESETS["standard"].size
 
     def __post_init__(self) -> None:
-        require_size(self.size, *SIZES)
+        require_size(self.most if self.size is None else self.size, *SIZES)
         if self.root not in get_args(Root):
             raise InputError(
                 f"The root is {self.root!r}; it must be one of {', '.join(get_args(Root))}."
@@ -222,7 +226,8 @@ def prepare(
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
         progress(f"Finding the person in {name}", 0, 1)
-        view = open_source(photo, options.size, options.photo_person, options.paste_back)
+        size = frame_size(picture_size(photo), options.size, options.most)
+        view = open_source(photo, size, options.photo_person, options.paste_back)
         progress(f"Finding the person in {name}", 1, 1)
         driving = driver.motion()
     retargeted = retarget(driving, view.source.pose, options.root)

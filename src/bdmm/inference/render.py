@@ -6,7 +6,7 @@ from itertools import islice, tee, zip_longest
 from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Integer
 from torch import Tensor
 
 from bdmm.body.model import load_body
@@ -32,20 +32,20 @@ class Rendered:
 
     Attributes:
         frames: RGB in [-1, 1].
-        conditions: that they were made from.
+        state: ``t h w`` what is known of each pixel, values of `records.PixelState`.
         box: the part of the frames that the renderer worked on; around it lies background.
         traces: what the network did in each frame; empty if the renderer does not trace.
     """
 
     frames: Frames
-    conditions: Conditions
+    state: Integer[Tensor, "t h w"]
     box: Box
     traces: tuple[FrameTrace, ...] = ()
 
     @property
     def opacity(self) -> Float[Tensor, "t 1 h w"]:
         """Where the frames show the person, in [0, 1]."""
-        return body_opacity(self.conditions)
+        return body_opacity(self.state)
 
 
 @dataclass(frozen=True)

@@ -1,29 +1,34 @@
 """The renderers: the coarse warp, and a trained network with either head."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import repeat
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Integer
+from torch import Tensor
 
 from bdmm.body.regions import region_box
 from bdmm.config import WINDOW
 from bdmm.inference.compositing import body_opacity, refine, replace_background
 from bdmm.inference.person_box import Box, moved_state, pad_frames, padded_size, person_box
 from bdmm.inference.person_colours import PersonColours
+from bdmm.inference.presets import NETWORK_SIDE
 from bdmm.inference.render import Rendered, Scene, with_after
-from bdmm.inference.trace import blocks_of, frame_traces, trace
-from bdmm.kernels.push_pull import push_pull, smoothed
+from bdmm.inference.trace import Block, FrameTrace, Modulated, blocks_of, trace
+from bdmm.kernels.picture_filters import smoothed
+from bdmm.kernels.push_pull import push_pull
 from bdmm.kernels.warp import warp
+from bdmm.media.prefetch import prefetched
 from bdmm.network.acceleration import accelerate
 from bdmm.network.generator import Generator, PreparedSource
-from bdmm.network.heads import Layers
+from bdmm.network.heads import Layers, frame_of
 from bdmm.network.weights import load_weights
-from bdmm.records import COCO18, Conditions, PixelState, PropagationState, joints_of
-from bdmm.shapes import Foreground, Frames, Image
+from bdmm.records import COCO18, Conditions, PixelState, joints_of
+from bdmm.shapes import Clips, Foreground, Frames, Image
 
 
 class CoarseRenderer:
@@ -41,9 +46,10 @@ class CoarseRenderer:
         source, behind = scene.source, scene.backgrounds
         colours = PersonColours(source, scene.geometry)
         behind = repeat(source.background) if behind is None else behind
-        for conditions, background in zip(scene.windows, behind, strict=False):
+        windows = prefetched(scene.windows, 1)
+        for conditions, background in zip(windows, behind, strict=False):
             frames = coarse_frames(colours, source.foreground, conditions, background)
-            yield Rendered(frames, conditions, Box.whole(conditions.size))
+            yield Rendered(frames, conditions.state[0], Box.whole(conditions.size))
 
 
 def coarse_frames(
@@ -76,23 +82,24 @@ def coarse_frames(
 
 @dataclass(frozen=True)
 class _Clip:
-    """What stays the same for all windows of a clip; colours only for a compositing head."""
+    """What stays the same for all windows of a clip."""
 
     prepared: PreparedSource
     background: Image
-    colours: PersonColours | None
 
     @property
     def size(self) -> tuple[int, int]:
         """(height, width) that frames are padded to."""
-        return self.prepared.image.shape[2], self.prepared.image.shape[3]
+        return self.prepared.appearance.shape[2], self.prepared.appearance.shape[3]
 
 
-class _Left(NamedTuple):
-    """What a window hands to the next one, and the box that it was made in."""
+class _Made(NamedTuple):
+    """What the network makes of a window, in a box."""
 
-    state: PropagationState
+    state: Integer[Tensor, "t h w"]
     box: Box
+    output: Clips | Layers
+    blocks: Sequence[dict[Block, Modulated]] = ()
 
 
 class NetworkRenderer:
@@ -104,14 +111,19 @@ class NetworkRenderer:
     Args:
         generator: with its weights, on the device where it shall run.
         traces: whether to give out what the network does too (`Rendered.traces`).
+        network_side: about how many pixels the shorter side has at which a network with a
+            compositing head works, on larger frames.
 
     Raises:
         InputError: it shall be traced but has no motion modulation.
     """
 
-    def __init__(self, generator: Generator, traces: bool = False) -> None:
+    def __init__(
+        self, generator: Generator, traces: bool = False, network_side: int = NETWORK_SIDE
+    ) -> None:
         if traces:
             blocks_of(generator)
+        self.network_side = network_side
         self.generator = generator.eval()
         self.composites = generator.config.head == "layers"
         self.name = "layered" if self.composites else "network"
@@ -122,63 +134,81 @@ class NetworkRenderer:
 
     def render(self, scene: Scene) -> Iterator[Rendered]:
         """Yield the frames of each window."""
-        source, config = scene.source, self.generator.config
-        size = padded_size(source.pose.size, config.size_step, config.least_size)
+        source, config, windows = scene.source, self.generator.config, scene.windows
+        shrink = self.shrink(source.pose.size)
+        size = padded_size(source.pose.size, shrink * config.size_step, shrink * config.least_size)
         image, foreground = (pad_frames(p[None], size) for p in (source.image, source.foreground))
         with torch.inference_mode():
-            prepared = self.generator.prepare(image, foreground)
-        colours = PersonColours(source, scene.geometry) if self.composites else None
-        clip, left = _Clip(prepared, source.background, colours), None
+            prepared = self.generator.prepare(image, foreground, shrink)
+        if self.composites:
+            colours = PersonColours(source, scene.geometry)
+            windows = (replace(colours.inpaint(window), segment=None) for window in windows)
+        clip = _Clip(prepared, source.background)
         behind = repeat(None) if scene.backgrounds is None else scene.backgrounds
-        for window, background in zip(with_after(scene.windows), behind, strict=False):
+        made = self._made(clip, with_after(prefetched(windows, 1)))
+        for one, background in zip(prefetched(made, 1), behind, strict=False):
             with torch.inference_mode():
-                rendered, left = self._window(clip, window, background, left)
+                rendered = _finished(clip, one, background)
+            del one
             yield rendered
 
-    def _window(
-        self, clip: _Clip, window: Conditions, background: Frames | None, left: _Left | None
-    ) -> tuple[Rendered, _Left]:
-        """Make one window from the state that the one before it left."""
-        conditions = window if clip.colours is None else clip.colours.inpaint(window)
-        conditions = conditions.pad(clip.size)
-        box = self._box(conditions)
-        state = left and moved_state(left.state, left.box, box)
-        generate = partial(trace, self.generator) if self.traces else self.generator
-        output, state, *traced = generate(
-            clip.prepared, conditions.crop(box.rows, box.columns), state
-        )
-        if isinstance(output, Layers):
-            output = refine(output, min(clip.size))
-            under = clip.background if background is None else background
-            frames = _over(under.expand(window.frame_count, -1, -1, -1), output, box, clip.size)
-        else:
-            frames = output[0, :, :, : window.size[0], : window.size[1]]
-            if background is not None:
-                frames = replace_background(frames, body_opacity(window), background)
-        traces = (frame_traces(blocks, output) for blocks in traced)
-        return Rendered(frames, window, box, *traces), _Left(state, box)
+    def shrink(self, size: tuple[int, int]) -> int:
+        """Return how many pixels of frames of (height, width) make one of the network."""
+        return max(1, round(min(size) / self.network_side)) if self.composites else 1
 
-    def _box(self, conditions: Conditions) -> Box:
+    def _made(self, clip: _Clip, windows: Iterable[Conditions]) -> Iterator[_Made]:
+        """Run the network, each window from the state that the one before it left."""
+        generate = partial(trace, self.generator) if self.traces else self.generator
+        state = before = None
+        for window in windows:
+            with torch.inference_mode():
+                conditions = window.pad(clip.size)
+                box = self._box(conditions, clip.prepared.shrink)
+                if state is not None and before is not None:
+                    state = moved_state(state, before, box)
+                output, state, *blocks = generate(
+                    clip.prepared, conditions.crop(box.rows, box.columns), state
+                )
+            yield _Made(window.state[0], box, output, *blocks)
+            before = box
+            del window, conditions, output
+
+    def _box(self, conditions: Conditions, shrink: int) -> Box:
         if not self.composites:
             return Box.whole(conditions.size)
         config = self.generator.config
-        return person_box(conditions.state[0], config.size_step, config.least_size)
+        step, least = shrink * config.size_step, shrink * config.least_size
+        return person_box(conditions.state[0], step, least)
 
 
-def _over(background: Frames, layers: Layers, box: Box, size: tuple[int, int]) -> Frames:
-    """Lay layers over their box of a background, which is padded to a size for that."""
-    height, width = background.shape[2:]
-    frames = pad_frames(background.clone(), size)[None]
-    frames[..., box.rows, box.columns] = layers.over(frames[..., box.rows, box.columns]).clamp(
-        -1, 1
-    )
-    return frames[0, :, :, :height, :width]
+def _finished(clip: _Clip, made: _Made, background: Frames | None) -> Rendered:
+    """Make frames of a network's output."""
+    shown, box, output, blocks = made
+    count, height, width = shown.shape
+    if isinstance(output, Layers):
+        under = clip.background if background is None else background
+        frames = pad_frames(under.expand(count, -1, -1, -1).clone(), clip.size)
+        parts = [refine(frame_of(output, t), min(clip.size)) for t in range(count)]
+        for frame, layers in zip(frames, parts, strict=True):
+            place = (..., box.rows, box.columns)
+            frame[place] = layers.over(frame[None, None][place])[0, 0].clamp(-1, 1)
+        frames = frames[:, :, :height, :width]
+    else:
+        parts = count * [None]
+        frames = output[0, :, :, :height, :width]
+        if background is not None:
+            frames = replace_background(frames, body_opacity(shown), background)
+    traces = tuple(FrameTrace(*one) for one in zip(blocks, parts, strict=False))
+    return Rendered(frames, shown, box, traces)
 
 
 def load_network(
-    weights: str | Path, device: torch.device | str = "cpu", traces: bool = False
+    weights: str | Path,
+    device: torch.device | str = "cpu",
+    traces: bool = False,
+    network_side: int = NETWORK_SIDE,
 ) -> NetworkRenderer:
-    """Load trained weights.
+    """Load trained weights; see `NetworkRenderer`.
 
     Args:
         weights: a file that ``bdmm convert`` or training wrote, the folder of a run, or the name of
@@ -191,4 +221,4 @@ def load_network(
     joints_of(config.joints)
     generator = Generator(config)
     generator.load_state_dict(tensors)
-    return NetworkRenderer(accelerate(generator.to(device)), traces)
+    return NetworkRenderer(accelerate(generator.to(device)), traces, network_side)

@@ -1,8 +1,7 @@
 """What a generator's motion modulation does in a window, as values with its output."""
 
-from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
@@ -76,9 +75,10 @@ def trace(
     Returns:
         Output and state, as the generator returns them, and the blocks of each frame.
     """
-    seen: dict[Block, list[Modulated]] = {block: [] for block in blocks_of(generator)}
+    found = blocks_of(generator, source.shrink)
+    seen: dict[Block, list[Modulated]] = {block: [] for block in found}
     with ExitStack() as stack:
-        for block, module in blocks_of(generator).items():
+        for block, module in found.items():
             hook = partial(_keep, seen[block])
             stack.callback(module.deform.register_forward_pre_hook(hook).remove)
         output, left = generator(source, conditions, state)
@@ -86,17 +86,11 @@ def trace(
     return output, left, frames
 
 
-def frame_traces(
-    blocks: Sequence[dict[Block, Modulated]], output: Clips | Layers
-) -> tuple[FrameTrace, ...]:
-    """Join the blocks of each frame with its layers."""
-    if not isinstance(output, Layers):
-        return tuple(FrameTrace(one, None) for one in blocks)
-    return tuple(FrameTrace(one, _frame_of(output, i)) for i, one in enumerate(blocks))
-
-
-def blocks_of(generator: Generator) -> dict[Block, MotionModulation]:
+def blocks_of(generator: Generator, shrink: int = 1) -> dict[Block, MotionModulation]:
     """Return the blocks of motion modulation, coarse to fine, forward before backward.
+
+    Args:
+        shrink: pixels of the frames per pixel of the network.
 
     Raises:
         InputError: there is none.
@@ -104,7 +98,7 @@ def blocks_of(generator: Generator) -> dict[Block, MotionModulation]:
     branches = (generator.decoder.forward_branch, generator.decoder.backward_branch)
     count = len(generator.config.widths) - 1
     blocks = {
-        Block(branch, 2 ** (count - level)): module
+        Block(branch, shrink * 2 ** (count - level)): module
         for level in range(count)
         for branch, modules in zip(BRANCHES, branches, strict=True)
         if level < len(modules) and isinstance(module := modules[level], MotionModulation)
@@ -118,8 +112,3 @@ def _keep(seen: list[Modulated], module: nn.Module, arguments: Any) -> None:
     """Keep the inputs of one frame, or of all frames of a small window, decoded at once."""
     propagated, offsets, masks = (one.detach().split(1) for one in arguments[:3])
     seen += map(Modulated, propagated, offsets, masks)
-
-
-def _frame_of(layers: Layers, number: int) -> Layers:
-    parts = (getattr(layers, one.name)[:, number : number + 1] for one in fields(layers))
-    return Layers(*parts)

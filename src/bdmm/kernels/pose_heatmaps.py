@@ -13,15 +13,26 @@ from bdmm.shapes import Keypoints, PoseHeatmaps
 
 SIGMA = 6 / 256
 """Standard deviation of a Gaussian, of the picture's shorter side (the paper's 6 px at 256)."""
+_TAIL = 1e-10
+"""A Gaussian's factor below it is zero: products of tails are denormal numbers, on which
+convolutions run ten times slower."""
 
 
-def window_heatmaps(conditions: Conditions) -> PoseHeatmaps:
-    """Draw the joints of a window's frames; padding stays zero."""
-    extent = conditions.extent or conditions.size
+def window_heatmaps(conditions: Conditions, shrink: int = 1) -> PoseHeatmaps:
+    """Draw the joints of a window's frames; padding stays zero.
+
+    Args:
+        shrink: pixels of the frames per pixel of the heatmaps.
+    """
+    extent, side = conditions.extent or conditions.size, conditions.side or min(conditions.size)
+    (height, width), (rows, columns) = (
+        [-(-length // shrink) for length in size] for size in (conditions.size, extent)
+    )
     flat = rearrange(conditions.keypoints, "b t k xyc -> (b t) k xyc")
-    maps = pose_heatmaps(flat, extent, conditions.joints, conditions.side)
-    (height, width), (rows, columns) = conditions.size, extent
-    maps = functional.pad(maps, (0, width - columns, 0, height - rows))
+    flat = flat / flat.new_tensor([shrink, shrink, 1])
+    maps = pose_heatmaps(flat, (rows, columns), conditions.joints, side / shrink)
+    if (rows, columns) != (height, width):
+        maps = functional.pad(maps, (0, width - columns, 0, height - rows))
     return rearrange(maps, "(b t) k h w -> b t k h w", t=conditions.frame_count)
 
 
@@ -29,7 +40,7 @@ def pose_heatmaps(
     keypoints: Keypoints,
     size: tuple[int, int],
     joints: Sequence[int] = COCO18,
-    side: int | None = None,
+    side: float | None = None,
 ) -> Float[Tensor, "t k2 h w"]:
     """Draw each joint as a Gaussian of height one.
 
@@ -49,9 +60,12 @@ def pose_heatmaps(
     down = _bell(points[..., 1], height, sigma)
     across = _bell(points[..., 0], width, sigma)
     present = (points[..., 2] > 0).to(points.dtype)
-    return (down * present[..., None])[..., :, None] * across[..., None, :]
+    down = rearrange(down * present[..., None], "t k h -> t h 1 k")
+    # Channels last in memory, as the convolution wants them.
+    return rearrange(down * rearrange(across, "t k w -> t 1 w k"), "t h w k -> t k h w")
 
 
 def _bell(centre: Float[Tensor, "t k"], length: int, sigma: float) -> Float[Tensor, "t k n"]:
     pixels = torch.arange(length, dtype=centre.dtype, device=centre.device) + 0.5
-    return torch.exp(-0.5 * ((pixels - centre[..., None]) / sigma) ** 2)
+    bell = torch.exp(-0.5 * ((pixels - centre[..., None]) / sigma) ** 2)
+    return torch.where(bell < _TAIL, 0.0, bell)

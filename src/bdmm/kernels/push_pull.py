@@ -4,6 +4,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from bdmm.kernels.picture_filters import enlarged, shrunk
+
 _PURE = 0.7
 """Foreground from which on a pixel may have the person's colour alone."""
 _RIM = 1 / 256
@@ -29,17 +31,12 @@ def push_pull(
     if height == 1 and width == 1:
         return image * (weight > 0)
     pad = (0, width % 2, 0, height % 2)
-    weighted = functional.avg_pool2d(functional.pad(image * weight, pad), 2)
-    known = functional.avg_pool2d(functional.pad(weight, pad), 2)
+    weighted = shrunk(functional.pad(image * weight, pad), 2)
+    known = shrunk(functional.pad(weight, pad), 2)
     coarse = weighted / known.clamp(min=1e-6)
     # A quarter of the pixels is enough to know a coarser pixel well.
     filled = push_pull(coarse, (4 * known).clamp(max=1))
-    finer = functional.interpolate(
-        filled,
-        size=(height + pad[3], width + pad[1]),
-        mode="bilinear",
-        align_corners=False,
-    )
+    finer = enlarged(filled, (height + pad[3], width + pad[1]))
     return weight * image + (1 - weight) * finer[..., :height, :width]
 
 
@@ -58,10 +55,3 @@ def spread_person(
     doubtful = (foreground < _PURE).to(image)
     near = functional.max_pool2d(doubtful, 2 * rim + 1, stride=1, padding=rim)
     return push_pull(image, 1 - near)
-
-
-def smoothed(alpha: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 1 h w"]:
-    """Soften the staircase of pixels that are in or out."""
-    taps = alpha.new_tensor([0.25, 0.5, 0.25])
-    kernel = (taps[:, None] * taps)[None, None]
-    return functional.conv2d(functional.pad(alpha, (1, 1, 1, 1), mode="replicate"), kernel)

@@ -20,7 +20,7 @@ from bdmm.media.image import Picture, write_image
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".gif")
 """What is written: H.264, or VP9 in .webm, or a palette per frame in .gif (no sound)."""
-DEFAULT_QUALITY = 18
+DEFAULT_CRF = 18
 """x264's constant rate factor: 0 to 51, lower is better and larger; 18 looks like the frames."""
 
 _BT709 = 1
@@ -69,14 +69,14 @@ def check_video_output(path: str | Path, inputs: Iterable[str | Path] = ()) -> P
     return path
 
 
-def check_quality(quality: int) -> None:
+def check_crf(crf: int) -> None:
     """Refuse a constant rate factor out of range.
 
     Raises:
         InputError: it is.
     """
-    if not 0 <= quality <= 51:
-        raise InputError(f"The quality is {quality}; it must lie between 0 (best) and 51.")
+    if not 0 <= crf <= 51:
+        raise InputError(f"The constant rate factor is {crf}; it must lie between 0 (best) and 51.")
 
 
 @contextmanager
@@ -86,7 +86,7 @@ def create_video(
     *,
     sound_from: str | Path | None = None,
     sound_start: Fraction = Fraction(0),
-    quality: int = DEFAULT_QUALITY,
+    crf: int = DEFAULT_CRF,
 ) -> Iterator[FrameWriter]:
     """Write a video in a ``with`` statement; it appears under its name when that ends well.
 
@@ -99,18 +99,18 @@ def create_video(
         fps: frames per second, kept exactly (.gif: times to 1/100 s; PNGs: none).
         sound_from: a file whose first sound track, if any, is carried over.
         sound_start: the time in that file, in seconds, that goes with the first frame.
-        quality: constant rate factor, 0 to 51.
+        crf: constant rate factor, 0 to 51.
 
     Yields:
         The writer.
 
     Raises:
-        InputError: the path or quality is wrong, or writing failed.
+        InputError: the path or the factor is wrong, or writing failed.
     """
     path = check_video_output(path, () if sound_from is None else (sound_from,))
-    check_quality(quality)
+    check_crf(crf)
     with appearing(path, folder=not path.suffix) as part:
-        writer = _open_writer(path, part, fps, quality)
+        writer = _open_writer(path, part, fps, crf)
         if sound_from is not None:
             _give_sound(writer, path, Path(sound_from), sound_start)
         try:
@@ -120,12 +120,12 @@ def create_video(
             writer.close()
 
 
-def _open_writer(path: Path, part: Path, fps: Fraction, quality: int) -> FrameWriter:
+def _open_writer(path: Path, part: Path, fps: Fraction, crf: int) -> FrameWriter:
     if not path.suffix:
         return _FolderWriter(part)
     if path.suffix.lower() == ".gif":
         return _GifWriter(path, part, fps)
-    return _VideoWriter(path, part, fps, quality)
+    return _VideoWriter(path, part, fps, crf)
 
 
 def _give_sound(writer: FrameWriter, path: Path, source: Path, start: Fraction) -> None:
@@ -218,13 +218,13 @@ class EncodedVideo:
 class _VideoWriter(EncodedVideo):
     """H.264 or VP9 with sound."""
 
-    def __init__(self, path: Path, part: Path, fps: Fraction, quality: int) -> None:
+    def __init__(self, path: Path, part: Path, fps: Fraction, crf: int) -> None:
         kind = path.suffix.lower()
         options = {} if kind in (".webm", ".mkv") else {"movflags": "+faststart"}
         if kind == ".webm":
-            encoder = "libvpx-vp9", _vp9_options(quality)
+            encoder = "libvpx-vp9", _vp9_options(crf)
         else:
-            encoder = "libx264", _h264_options(quality)
+            encoder = "libx264", _h264_options(crf)
         super().__init__(path, part, fps, *encoder, options=options)
         self._sound: AudioCopy | None = None
 
@@ -311,13 +311,13 @@ def x264_parameters(*chosen: str) -> str:
     return ":".join((*chosen, "asm=avx2") if wide else chosen)
 
 
-def _h264_options(quality: int) -> dict[str, str]:
-    return {"crf": str(quality), "preset": "medium", "x264-params": x264_parameters()}
+def _h264_options(crf: int) -> dict[str, str]:
+    return {"crf": str(crf), "preset": "medium", "x264-params": x264_parameters()}
 
 
-def _vp9_options(quality: int) -> dict[str, str]:
+def _vp9_options(crf: int) -> dict[str, str]:
     """VP9's scale reaches to 63; about 12 more looks alike."""
-    return {"crf": str(quality + 12), "b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"}
+    return {"crf": str(crf + 12), "b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"}
 
 
 def _palette_graph(frame: av.VideoFrame) -> Graph:

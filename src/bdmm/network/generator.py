@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 import torch
 from einops import rearrange
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from bdmm.config import NetworkConfig
 from bdmm.errors import InputError
+from bdmm.kernels.picture_filters import shrunk
 from bdmm.kernels.pose_heatmaps import window_heatmaps
 from bdmm.network.decoder import Decoder, FoldedStyle
 from bdmm.network.encoders import StructuralEncoder, StyleEncoder, WarpEncoder
@@ -27,16 +29,18 @@ class PreparedSource:
     """A source photo, made ready once for a whole clip.
 
     Attributes:
-        image: ``b 3 h0 w0`` RGB in [-1, 1].
+        image: ``b 3 hn wn`` RGB in [-1, 1], at the network's size.
         appearance: ``b c h0 w0`` what the head warps to the frames.
         kernels: the decoder's, for this style.
         head_kernel: the head's, where the style plays a part in it.
+        shrink: pixels of the frames per pixel of the network.
     """
 
-    image: Photos
+    image: Float[Tensor, "b 3 hn wn"]
     appearance: Appearance
     kernels: FoldedStyle
     head_kernel: Folded | None
+    shrink: int = 1
 
 
 @dataclass(frozen=True)
@@ -79,20 +83,26 @@ class Generator(nn.Module):
         self.decoder = Decoder(config)
         self.head = head(config)
 
-    def prepare(self, image: Photos, foreground: Foregrounds) -> PreparedSource:
+    def prepare(self, image: Photos, foreground: Foregrounds, shrink: int = 1) -> PreparedSource:
         """Make photos ready: once for a clip.
 
         Args:
             image: RGB in [-1, 1]; sides are multiples of ``config.size_step``, at least
-                ``config.least_size``.
+                ``config.least_size``, both times ``shrink``.
             foreground: where the person is, in [0, 1].
+            shrink: pixels of the frames per pixel of the network. With a head of layers it may
+                work at a smaller size than that of its frames, whose every pixel is still taken
+                from the photo at full resolution.
         """
+        appearance = self.head.appearance(image, foreground)
+        image = image if shrink == 1 else shrunk(image, shrink)
         style = self.style_encoder(image)
         return PreparedSource(
             image=image,
-            appearance=self.head.appearance(image, foreground),
+            appearance=appearance,
             kernels=self.decoder.fold(style),
             head_kernel=self.head.fold(style),
+            shrink=shrink,
         )
 
     def forward(
@@ -115,10 +125,10 @@ class Generator(nn.Module):
         Raises:
             InputError: the frames' size or the number of joints does not fit the network.
         """
-        self._check(conditions)
-        inputs = self.head.inputs(source.appearance, conditions)
+        self._check(conditions, source.shrink)
+        inputs = self.head.inputs(source.appearance, conditions, source.shrink)
         encoded = self.encode(source, inputs.maps, conditions, state)
-        heatmaps = window_heatmaps(conditions)
+        heatmaps = window_heatmaps(conditions, source.shrink)
         features, left = self.propagate(source, heatmaps, encoded, state)
         return self.head(features, inputs), left
 
@@ -137,7 +147,7 @@ class Generator(nn.Module):
         """
         neighbours = (None if state else conditions.before, conditions.after)
         before, after = (
-            [] if one is None else [self.head.inputs(source.appearance, one).maps]
+            [] if one is None else [self.head.inputs(source.appearance, one, source.shrink).maps]
             for one in neighbours
         )
         seen = torch.cat((*before, maps, *after), dim=1)
@@ -208,7 +218,8 @@ class Generator(nn.Module):
             previous = self.head.frame(decoded, source.head_kernel)
             frames.append(previous)
         assert structural is not None, "a window has at least one frame"
-        return torch.stack(frames, dim=1), structural
+        # Joined as a batch, so that frames keep their layout in memory.
+        return rearrange(torch.cat(frames), "(t b) c h w -> b t c h w", t=len(frames)), structural
 
     def _decode_together(
         self,
@@ -237,7 +248,7 @@ class Generator(nn.Module):
         batch, frames, _, height, width = pose_heatmaps.shape
         return batch == 1 and frames * height * width <= _TOGETHER
 
-    def _check(self, conditions: Conditions) -> None:
+    def _check(self, conditions: Conditions, shrink: int) -> None:
         config = self.config
         if len(conditions.joints) != config.joints:
             raise InputError(
@@ -245,7 +256,7 @@ class Generator(nn.Module):
                 "use the weights' own kind of pose."
             )
         height, width = conditions.size
-        step, least = config.size_step, config.least_size
+        step, least = shrink * config.size_step, shrink * config.least_size
         if height % step or width % step or min(height, width) < least:
             raise InputError(
                 f"The network makes frames whose sides are multiples of {step} and at least "

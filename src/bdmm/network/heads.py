@@ -4,8 +4,9 @@ A head says what the warp encoder sees of a window, and makes the network's outp
 decoder's features. Heads are pure functions of features and conditions.
 """
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import NamedTuple, TypeVar
 
 import torch
 from einops import rearrange, repeat
@@ -14,7 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bdmm.config import NetworkConfig
-from bdmm.kernels.push_pull import push_pull, smoothed, spread_person
+from bdmm.kernels.picture_filters import enlarged, shrunk, smoothed
+from bdmm.kernels.push_pull import push_pull, spread_person
 from bdmm.kernels.warp import warp
 from bdmm.network.encoders import images_at_once
 from bdmm.network.layers import AnyScale, Folded, ToRGB, initialise
@@ -32,6 +34,7 @@ _OUTPUTS = 5
 """Of the compositing head: three colours, the logits of copy and alpha."""
 _START = 0.1
 """Size of the compositing head's first results: small, so that training begins at the warp."""
+_Some = TypeVar("_Some", "LayerInputs", "Layers")
 _ALPHA_SLOPE = 8.0
 """Logit of alpha at the start: ``8 (prior alpha - 1/2)``."""
 _COPY_VISIBLE, _COPY_FALLBACK, _COPY_NOTHING = 3.0, 1.0, -1.0
@@ -59,8 +62,9 @@ class RgbHead(nn.Module):
         del foreground
         return image
 
-    def inputs(self, appearance: Appearance, conditions: Conditions) -> RgbInputs:
-        """Warp the photo to each frame (equation 5)."""
+    def inputs(self, appearance: Appearance, conditions: Conditions, shrink: int = 1) -> RgbInputs:
+        """Warp the photo to each frame (equation 5); the network works at the frames' size."""
+        assert shrink == 1
         return RgbInputs(warp_window(appearance, conditions))
 
     def fold(self, style: Style) -> Folded:
@@ -88,14 +92,14 @@ class LayerInputs:
     """What a compositing head and its warp encoder see: the coarse warp, taken apart.
 
     Attributes:
-        maps: ``b t 12 h w`` all that follows, and what it was made from.
+        maps: ``b t 12 hn wn`` all that follows, and what it was made from, at the network's size.
         colours: ``b t 3 h w`` the person's: copied where known, elsewhere inpainted or diffused.
         known: ``b t 1 h w`` 1 where a position in the source may be copied.
         visible: ``b t 1 h w`` 1 where that was seen there, not a fallback.
         prior: ``b t 1 h w`` prior alpha in [0, 1]: where the coarse warp shows the person.
     """
 
-    maps: Float[Tensor, "b t 12 h w"]
+    maps: Float[Tensor, "b t 12 hn wn"]
     colours: Float[Tensor, "b t 3 h w"]
     known: Float[Tensor, "b t 1 h w"]
     visible: Float[Tensor, "b t 1 h w"]
@@ -153,9 +157,11 @@ class CompositingHead(nn.Module):
         """Return what is warped: the person's colours spread beyond the rim, the foreground."""
         return torch.cat((spread_person(image, foreground), foreground), dim=1)
 
-    def inputs(self, appearance: Appearance, conditions: Conditions) -> LayerInputs:
+    def inputs(
+        self, appearance: Appearance, conditions: Conditions, shrink: int = 1
+    ) -> LayerInputs:
         """Warp a source and note what is known of each pixel; see `layer_inputs`."""
-        return layer_inputs(appearance, conditions)
+        return layer_inputs(appearance, conditions, shrink)
 
     def fold(self, style: Style) -> None:
         """Return nothing: the style plays no part here."""
@@ -171,23 +177,15 @@ class CompositingHead(nn.Module):
 
         With ``v`` visible, ``f`` fallback, ``p`` prior alpha and ``C`` the warp's colours, the
         regressed ``c, m, a`` give ``synthesis = C + c``, ``copy = sigmoid(m + 3 v + f - (1 - v -
-        f))`` and ``alpha = sigmoid(a + 8 (p - 1/2))``.
+        f))`` and ``alpha = sigmoid(a + 8 (p - 1/2))``. Where the network works at a smaller size,
+        ``c, m, a`` are enlarged before they meet what is known of each pixel of the frame.
         """
-        colours, copy, alpha = self._regressed(features, inputs.maps).split((3, 1, 1), dim=2)
-        synthesis = inputs.colours + colours
-        fallback, nothing = inputs.known - inputs.visible, 1 - inputs.known
-        start = _COPY_VISIBLE * inputs.visible + _COPY_FALLBACK * fallback
-        copy = torch.sigmoid(copy + (start + _COPY_NOTHING * nothing))
-        return Layers(
-            alpha=torch.sigmoid(alpha + _ALPHA_SLOPE * (inputs.prior - 0.5)),
-            person=copy * inputs.colours + (1 - copy) * synthesis,
-            copied=inputs.colours,
-            synthesis=synthesis,
-            copy=copy,
-            known=inputs.known,
-            visible=inputs.visible,
-            prior=inputs.prior,
-        )
+        regressed, count = self._regressed(features, inputs.maps), inputs.maps.shape[1]
+        if regressed.device.type != "cpu":
+            return _layers(regressed, inputs)
+        # Frame by frame, what lies in between stays in the cache.
+        each = [_layers(regressed[:, t : t + 1], frame_of(inputs, t)) for t in range(count)]
+        return _joined(each)
 
     def over(self, output: Layers, background: Float[Tensor, "b t3 3 h w"]) -> Clips:
         """Lay the person over a background, as learned."""
@@ -199,12 +197,56 @@ class CompositingHead(nn.Module):
         known = (rearrange(one, "b t c h w -> (b t) c h w") for one in (features, maps))
         at_once = images_at_once(maps[:, 0])
         parts = zip(*(one.split(at_once) for one in known), strict=True)
-        raw = torch.cat([self._convolved(torch.cat(part, dim=1)) for part in parts])
+        raw = torch.cat([self._convolved(*part) for part in parts])
         return rearrange(raw, "(b t) c h w -> b t c h w", t=maps.shape[1])
 
-    def _convolved(self, joined: Float[Tensor, "n c h w"]) -> Float[Tensor, "n 5 h w"]:
-        hidden = functional.leaky_relu(self.mix(joined), self.slope, inplace=True)
-        return self.layers(hidden)
+    def _convolved(
+        self, features: Float[Tensor, "n c h w"], maps: Float[Tensor, "n 12 h w"]
+    ) -> Float[Tensor, "n 5 h w"]:
+        """Convolve both with their own part of the kernel, as if they were one tensor."""
+        of_features, of_maps = self.mix.weight.split((features.shape[1], _LAYER_MAPS), dim=1)
+        hidden = functional.conv2d(features, of_features, self.mix.bias, padding=1)
+        hidden = hidden + functional.conv2d(maps, of_maps, padding=1)
+        return self.layers(functional.leaky_relu(hidden, self.slope, inplace=True))
+
+
+def _at_size_of(
+    values: Float[Tensor, "b t c hn wn"], like: Float[Tensor, "b t c2 h w"]
+) -> Float[Tensor, "b t c h w"]:
+    if values.shape[3:] == like.shape[3:]:
+        return values
+    height, width = like.shape[3:]
+    return enlarged(values.flatten(0, 1), (height, width)).unflatten(0, values.shape[:2])
+
+
+def _layers(regressed: Float[Tensor, "b t 5 hn wn"], inputs: LayerInputs) -> Layers:
+    colours, copy, alpha = _at_size_of(regressed, inputs.colours).split((3, 1, 1), dim=2)
+    synthesis = inputs.colours + colours
+    fallback, nothing = inputs.known - inputs.visible, 1 - inputs.known
+    start = _COPY_VISIBLE * inputs.visible + _COPY_FALLBACK * fallback
+    copy = torch.sigmoid(copy + (start + _COPY_NOTHING * nothing))
+    return Layers(
+        alpha=torch.sigmoid(alpha + _ALPHA_SLOPE * (inputs.prior - 0.5)),
+        person=copy * inputs.colours + (1 - copy) * synthesis,
+        copied=inputs.colours,
+        synthesis=synthesis,
+        copy=copy,
+        known=inputs.known,
+        visible=inputs.visible,
+        prior=inputs.prior,
+    )
+
+
+def frame_of(maps: _Some, number: int) -> _Some:
+    """Return the maps of one frame."""
+    parts = (getattr(maps, one.name)[:, number : number + 1] for one in fields(maps))
+    return type(maps)(*parts)
+
+
+def _joined(each: Sequence[_Some]) -> _Some:
+    """Join the maps of single frames."""
+    names = (one.name for one in fields(each[0]))
+    return type(each[0])(*(torch.cat([getattr(e, n) for e in each], dim=1) for n in names))
 
 
 HEADS = {"rgb": RgbHead, "layers": CompositingHead}
@@ -219,14 +261,22 @@ def warp_window(appearance: Appearance, conditions: Conditions) -> WindowFeature
     return rearrange(warped, "(b t) c h w -> b t c h w", t=conditions.frame_count)
 
 
-def layer_inputs(appearance: Float[Tensor, "b 4 h0 w0"], conditions: Conditions) -> LayerInputs:
+def layer_inputs(
+    appearance: Float[Tensor, "b 4 h0 w0"], conditions: Conditions, shrink: int = 1
+) -> LayerInputs:
     """Warp a source and note what is known of each pixel.
 
     Args:
         appearance: the source's colours spread beyond the person's rim (`spread_person`), and its
             foreground in [0, 1].
+        shrink: pixels of the frames per pixel of the network, which sees their mean.
     """
     count = conditions.frame_count
+    if count > 1 and conditions.state.device.type == "cpu":
+        # Frame by frame, what lies in between stays in the cache.
+        alone = [conditions.frames(slice(t, t + 1)) for t in range(count)]
+        each = [layer_inputs(appearance, one, shrink) for one in alone]
+        return _joined(each)
     warped = rearrange(warp_window(appearance, conditions), "b t c h w -> (b t) c h w")
     state = rearrange(conditions.state, "b t h w -> (b t) 1 h w")
     fallback = rearrange(conditions.fallback, "b t h w -> (b t) 1 h w")
@@ -246,6 +296,7 @@ def layer_inputs(appearance: Float[Tensor, "b 4 h0 w0"], conditions: Conditions)
     prior = smoothed(torch.where(body, 1.0, warped[:, 3:] * extended))
     # The raw fallback: wrong where it is the face behind a head, but a hint of what is near.
     states = [each.to(warped) for each in (visible, extended, fallback, unknown)]
-    maps = torch.cat((colours, warped, *states, prior), dim=1)
+    maps = (colours, warped, *states, prior)
+    maps = torch.cat([one if shrink == 1 else shrunk(one, shrink) for one in maps], dim=1)
     parts = (maps, colours, known, (visible | extended).to(warped), prior)
     return LayerInputs(*(rearrange(part, "(b t) c h w -> b t c h w", t=count) for part in parts))

@@ -70,15 +70,20 @@ class MotionModulation(StyledLayer):
         """Regress offsets (dy, dx by tap, in pixels) and masks in [0, 2] from the context."""
         hidden = functional.relu(self.context(context), inplace=True)
         batch, _, height, width = hidden.shape
-        if self.offset is None:
-            offsets = hidden.new_zeros(batch, 2 * TAPS, height, width)
-        else:
-            offsets = self._within_reach(self.offset(hidden) / self.slowdown)
-        if self.mask is None:
-            masks = hidden.new_ones(batch, TAPS, height, width)
-        else:
-            masks = 2 * torch.sigmoid(self.mask(hidden) / self.slowdown)
-        return offsets, masks
+        offsets = hidden.new_zeros(batch, 2 * TAPS, height, width)
+        masks = hidden.new_zeros(batch, TAPS, height, width)
+        if self.offset is not None and self.mask is not None:
+            # One convolution is faster than two.
+            convs = (self.offset, self.mask)
+            weight = torch.cat([one.weight for one in convs])
+            bias = torch.cat([one.bias for one in convs if one.bias is not None])
+            both = functional.conv2d(hidden, weight, bias, padding=1)
+            offsets, masks = both.split((2 * TAPS, TAPS), dim=1)
+        elif self.offset is not None:
+            offsets = self.offset(hidden)
+        elif self.mask is not None:
+            masks = self.mask(hidden)
+        return self._within_reach(offsets / self.slowdown), 2 * torch.sigmoid(masks / self.slowdown)
 
     def _within_reach(self, offsets: Features) -> Features:
         """Bound offsets softly, where the config bounds them."""

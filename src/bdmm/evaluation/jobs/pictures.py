@@ -61,7 +61,7 @@ class Pictures:
         for frame in frames:
             pair = frame.pair
             if self._video is None:
-                video = create_video(self._folder / VIDEO, self._fps, quality=_VIDEO_QUALITY)
+                video = create_video(self._folder / VIDEO, self._fps, crf=_VIDEO_QUALITY)
                 self._video = self._stack.enter_context(video)
             self._video.write(
                 _side_by_side([pair.target_uint8, pair.generated_uint8], _VIDEO_HEIGHT)
