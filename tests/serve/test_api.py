@@ -52,7 +52,7 @@ def test_a_picture_that_is_none_fails_its_job_in_one_sentence(serving):
         ({"options": "{"}, 422, "The field options is wrong: Invalid JSON"),
         ({"files": [("photos", ("me.txt", JPEG))]}, 415, "The photo me.txt has no known file"),
         ({"files": [("photos", ("me.jpg", b"GIF89a"))]}, 415, "is not what its name says"),
-        ({"files": BROKEN * 9}, 422, "Send one to 8 photos of one person."),
+        ({"files": BROKEN * 9}, 422, "9 photos were sent; 1 can be used."),
         ({"files": [*BROKEN, ("driving", ("a.mp4", b"#EXTM3U"))]}, 422, "Give either a driving"),
         ({"files": [*BROKEN, ("driving", ("a.mp4", b"#EXTM3U"))], "motion": []}, 415, "a.mp4"),
     ],
@@ -87,10 +87,11 @@ def test_numbers_that_are_none(serving, identity):
 
 def test_names_with_paths_in_them_stay_in_the_jobs_folder(serving, tmp_path):
     server = serving(works=False)
-    files = [("photos", ("../../../a.jpg", JPEG)), ("photos", ("..\\a.jpg", JPEG))]
-    sent = server.send(files=files)
+    gif = b"GIF89a" + bytes(10)
+    files = [("photos", ("../../../a.jpg", JPEG)), ("driving", ("..\\a.gif", gif))]
+    sent = server.send(files=files, motion=[])
     folder = tmp_path / "jobs" / sent.json()["id"]
-    assert {path.name for path in folder.iterdir()} == {"a.jpg", "2-a.jpg", "result"}
+    assert {path.name for path in folder.iterdir()} == {"a.jpg", "a.gif", "result"}
     assert not (tmp_path / "a.jpg").exists()
 
 

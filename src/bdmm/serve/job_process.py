@@ -24,8 +24,8 @@ _USER_ERROR = 2
 _LONGEST_LINE = 2**16
 _KEPT_LINES = 200
 _NO_MEMORY = re.compile(
-    r"MemoryError|bad_alloc|[Cc]annot allocate memory|can't allocate memory|Out of memory"
-    r"|takes more memory than there is"
+    r"MemoryError|bad_alloc|[Cc]annot allocate memory|can't allocate memory|[Oo]ut of memory"
+    r"|[Mm]emory allocation|not enough memory|takes more memory than there is"
 )
 
 

@@ -20,7 +20,6 @@ from bdmm.serve.crew import Crew, DiskFullError
 from bdmm.serve.jobs import Job, QueueFullError, State
 from bdmm.serve.options import AnimationOptions
 from bdmm.serve.requests import (
-    MAX_PHOTOS,
     Upload,
     driving_name,
     request_animation,
@@ -92,10 +91,10 @@ class _Page:
     def _add_inputs(self) -> None:
         with gr.Row(equal_height=False):
             with gr.Column(min_width=320):
-                gr.HTML("<h2>1. A photo</h2><p>One whole person, head to feet, upright. More "
-                        "photos of the same person show more sides.</p>")  # fmt: skip
+                gr.HTML("<h2>1. A photo</h2><p>One whole person, head to feet, upright, alone if "
+                        "possible.</p>")  # fmt: skip
                 self.photos = gr.File(
-                    label=f"Photos, one to {MAX_PHOTOS}",
+                    label="A photo",
                     file_count="multiple",
                     file_types=list(PHOTO.suffixes),
                     height=130,

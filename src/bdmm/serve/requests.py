@@ -13,8 +13,8 @@ from bdmm.serve.jobs import Job, Kind
 from bdmm.serve.options import AnimationOptions
 from bdmm.serve.uploads import DRIVING, FIRST, PHOTO, Accepted, checked_name
 
-MAX_PHOTOS = 8
-"""Photos of one person."""
+MAX_PHOTOS = 1
+"""Photos of one person; `animate` takes one."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def request_animation(
     """
     options.check(crew.settings.limits)
     if not 1 <= len(photos) <= MAX_PHOTOS:
-        raise InputError(f"Send one to {MAX_PHOTOS} photos of one person.")
+        raise InputError(f"{len(photos)} photos were sent; {MAX_PHOTOS} can be used.")
     if (driving is None) == (motion is None):
         raise InputError("Give either a driving file or the name of a shipped motion.")
     if motion is not None:
