@@ -301,12 +301,15 @@ def test_stopping_leaves_no_half_file(quick_photo, tmp_path, ending, code, words
         stderr=subprocess.PIPE,
         text=True,
     )
-    deadline = time.monotonic() + 200
-    while not list(tmp_path.glob(".out.bdmm-*")) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert list(tmp_path.glob(".out.bdmm-*")), "the video was never begun"
-    process.send_signal(ending)
-    _, errors = process.communicate(timeout=60)
+    try:
+        deadline = time.monotonic() + 200
+        while not list(tmp_path.glob(".out.bdmm-*")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert list(tmp_path.glob(".out.bdmm-*")), "the video was never begun"
+        process.send_signal(ending)
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert (errors, process.returncode) == (words, code)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.mp4", "photo.png"]
     assert (tmp_path / "out.mp4").read_text() == "older"
