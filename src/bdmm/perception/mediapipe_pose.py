@@ -18,6 +18,7 @@ from bdmm.perception.point_tracks import PointTracker
 from bdmm.perception.pose import (
     Detection,
     FrameArray,
+    KeptViews,
     PackedSilhouettes,
     PersonView,
     Silhouette,
@@ -79,7 +80,7 @@ def detect_clip(
     Raises:
         InputError: there are no frames, or nobody is seen, or fewer people than ``person``.
     """
-    seen, silhouettes, views = _Seen(), PackedSilhouettes(), list[PersonView]()
+    seen, silhouettes, views = _Seen(), PackedSilhouettes(), KeptViews()
     size = (0, 0)
     points, tracker, face = PointTracker(), _Tracker(person), FaceNetwork()
     with ThreadPoolExecutor(1) as pool:

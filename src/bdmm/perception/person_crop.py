@@ -1,5 +1,6 @@
 """The square of a clip's frames that holds the person all the time, and what lies in it."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -122,14 +123,13 @@ def refine_seen(body: SkinnedBody, motion: Motion, detection: Detection) -> Moti
 def _fits_and_views(
     motion: Motion, detection: Detection
 ) -> Iterator[tuple[int, Motion, FrameView]]:
-    views = {one.frame: one for one in detection.views}
-    for silhouette in detection.silhouettes:
-        view = views.get(silhouette.frame)
-        if view is not None:
-            picture = view.picture()
-            square = Square(*view.origin, round(len(picture) / view.scale))
-            fit = crop_motion(motion[view.frame : view.frame + 1], square, len(picture))
-            yield view.frame, fit, partial(_seen, picture, silhouette, view)
+    silhouettes = detection.silhouettes
+    for view in detection.views:
+        place = bisect_left(silhouettes, view.frame, key=lambda one: one.frame)
+        picture = view.picture()
+        square = Square(*view.origin, round(len(picture) / view.scale))
+        fit = crop_motion(motion[view.frame : view.frame + 1], square, len(picture))
+        yield view.frame, fit, partial(_seen, picture, silhouettes[place], view)
 
 
 def _seen(picture: Picture, silhouette: Silhouette, view: PersonView) -> tuple[Image, Foreground]:

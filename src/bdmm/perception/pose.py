@@ -3,6 +3,9 @@
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from os import SEEK_END
+from pathlib import Path
+from tempfile import SpooledTemporaryFile, gettempdir
 from typing import overload
 
 import cv2
@@ -11,6 +14,7 @@ import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
+from bdmm.files.output_file import writing
 from bdmm.records import Landmarks
 from bdmm.shapes import Foreground
 
@@ -117,6 +121,39 @@ class PersonView:
     def picture(self) -> FrameArray:
         """Decode the picture, which is square."""
         return cv2.imdecode(self.jpeg, cv2.IMREAD_COLOR_RGB)
+
+
+class KeptViews(Sequence[PersonView]):
+    """Views of the person in many frames: in memory while they are few, else in a nameless file."""
+
+    def __init__(self, in_memory: int = 64 * 2**20) -> None:
+        self._file = SpooledTemporaryFile(max_size=in_memory)  # noqa: SIM115
+        self._items: list[tuple[int, tuple[int, int], float, int, int]] = []
+
+    def append(self, one: PersonView) -> None:
+        """Add a view.
+
+        Raises:
+            InputError: the disk of temporary files is full.
+        """
+        with writing(Path(gettempdir())):
+            place = self._file.seek(0, SEEK_END)
+            self._file.write(one.jpeg.tobytes())
+        self._items.append((one.frame, one.origin, one.scale, place, len(one.jpeg)))
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @overload
+    def __getitem__(self, index: int) -> PersonView: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[PersonView]: ...
+    def __getitem__(self, index: int | slice) -> PersonView | list[PersonView]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        frame, origin, scale, place, length = self._items[index]
+        self._file.seek(place)
+        return PersonView(frame, np.frombuffer(self._file.read(length), np.uint8), origin, scale)
 
 
 @dataclass(frozen=True)
