@@ -6,8 +6,9 @@ from bdmm.cli.animate import Animate
 from bdmm.cli.app import parse
 from bdmm.errors import InputError
 from bdmm.inference import driving, prepare
+from bdmm.inference.presets import PRESETS
 from bdmm.inference.source_view import SIZES
-from bdmm.serve.options import PRESETS, SEEDS, SMALLEST, SMOOTHEST, AnimationOptions
+from bdmm.serve.options import PRESET_SIZES, SEEDS, SMALLEST, SMOOTHEST, AnimationOptions
 from bdmm.serve.settings import Limits
 
 LIMITS = Limits()
@@ -17,11 +18,11 @@ ALL = AnimationOptions(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", PRESET_SIZES)
 @pytest.mark.parametrize(("driver", "motion"), [("d.mp4", None), (None, "wave")])
 def test_the_command_line_understands_every_option(preset, driver, motion):
     chosen = ALL.model_copy(update={"preset": preset})
-    command = parse(chosen.words(["a.jpg"], driver, motion))
+    command = parse(chosen.words(["a.jpg"], driver, motion, LIMITS))
     assert isinstance(command, Animate)
     inputs = command.inputs
     assert (inputs.size, inputs.background, inputs.person) == (128, "#20a040", 2)
@@ -32,16 +33,17 @@ def test_the_command_line_understands_every_option(preset, driver, motion):
 
 
 def test_defaults_are_those_of_the_command_line():
-    command = parse(AnimationOptions().words(["a.jpg"], None, "wave"))
+    command = parse(AnimationOptions().words(["a.jpg"], None, "wave", LIMITS))
+    bounds = ("--max-frames", str(LIMITS.frames))
     outputs = ("-o", "result/video.mp4", "--sheet", "result/sheet.jpg")
-    assert command == parse(["animate", "a.jpg", "--motion", "wave", *outputs])
+    assert command == parse(["animate", "a.jpg", "--motion", "wave", *outputs, *bounds])
 
 
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"size": 65}, "The size is 65; it must be an even number from 64 to 512."),
-        ({"size": 1024}, "The size is 1024;"),
+        ({"size": 65}, "The size is 65; it must be an even number from 64 to 1080."),
+        ({"size": 2048}, "The size is 2048;"),
         ({"person": 0}, "The person is 0; people are counted from 1 on."),
         ({"photo_person": -1}, "The photo's person is -1;"),
         ({"smooth": 31}, "The smoothing is 31; it must lie between 0 and 30."),
@@ -60,5 +62,14 @@ def test_what_cannot_be_is_refused_at_once(wrong, said):
 
 def test_bounds_are_those_of_the_command_line():
     assert SIZES[0] == SMALLEST
+    assert {name: preset.size for name, preset in PRESETS.items()} == PRESET_SIZES
     assert driving.SMOOTHEST == SMOOTHEST
     assert prepare.SEEDS == SEEDS
+
+
+@pytest.mark.parametrize(("preset", "size"), [("fast", None), ("standard", 400), ("fine", 400)])
+def test_a_preset_is_no_larger_than_the_limit(preset, size):
+    words = AnimationOptions(preset=preset).words(["a.jpg"], None, "wave", Limits(size=400))
+    command = parse(words)
+    assert isinstance(command, Animate)
+    assert command.inputs.size == size

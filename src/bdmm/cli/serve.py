@@ -47,7 +47,7 @@ class Serve:
     """Memory of one job in GiB."""
     job_minutes: float = 30.0
     """Time of one job."""
-    max_size: int = 512
+    max_size: int = 1080
     """Largest working resolution of a job: pixels of the shorter side."""
     max_frames: int = 3000
     """Longest driving motion of a job."""

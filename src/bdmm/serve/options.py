@@ -16,8 +16,8 @@ SEEDS = range(-(2**63), 2**64)
 MOST_PEOPLE = 100
 _COLOUR = re.compile(r"[a-zA-Z]{3,20}|#[0-9a-fA-F]{6}")
 
-PRESETS = {"fast": ["--renderer", "coarse"], "standard": [], "fine": ["--size", "512"]}
-"""Options of the command line by preset."""
+PRESET_SIZES = {"fast": 384, "standard": 512, "fine": 1080}
+"""Pixels of the shorter side that each preset has at most."""
 
 
 class AnimationOptions(BaseModel):
@@ -27,7 +27,10 @@ class AnimationOptions(BaseModel):
 
     preset: Annotated[
         Literal["fast", "standard", "fine"],
-        Field(description="fast only warps the photo; fine is larger and slower than standard."),
+        Field(
+            description="fast has 384 pixels and no network, standard 512, fine up to 1080; never "
+            "more than the photo."
+        ),
     ] = "standard"
     size: Annotated[
         int | None,
@@ -82,7 +85,9 @@ class AnimationOptions(BaseModel):
         if self.paste_back and self.background is not None:
             raise InputError("Putting the person back into the photo excludes another background.")
 
-    def words(self, photos: Sequence[str], driving: str | None, motion: str | None) -> list[str]:
+    def words(
+        self, photos: Sequence[str], driving: str | None, motion: str | None, limits: Limits
+    ) -> list[str]:
         """Return the command line, for a job's folder that holds the files.
 
         Args:
@@ -95,8 +100,12 @@ class AnimationOptions(BaseModel):
         words += [] if motion is None else ["--motion", motion]
         words += [] if driving is None else ["--save-motion", f"{RESULT}/motion.motion"]
         words += ["-o", f"{RESULT}/video.{self.format}", "--sheet", f"{RESULT}/sheet.jpg"]
-        words += PRESETS[self.preset]
-        for option in ("size", "background", "person", "photo_person", "smooth", "root", "sound"):
+        words += ["--preset", self.preset, "--max-frames", str(limits.frames)]
+        size = self.size
+        if size is None and PRESET_SIZES[self.preset] > limits.size:
+            size = limits.size
+        words += [] if size is None else ["--size", str(size)]
+        for option in ("background", "person", "photo_person", "smooth", "root", "sound"):
             value = getattr(self, option)
             if value is not None:
                 words += [f"--{option.replace('_', '-')}", str(value)]

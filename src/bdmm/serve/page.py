@@ -118,9 +118,9 @@ class _Page:
         gr.HTML("<h2>3. The video</h2>")
         self.preset = gr.Radio(
             [
-                ("Fast: only the photo's own pixels, warped", "fast"),
-                ("Standard", "standard"),
-                ("Fine: larger, several times as slow", "fine"),
+                ("Fast: 384 pixels, the photo only warped", "fast"),
+                ("Standard: 512 pixels", "standard"),
+                ("Fine: up to 1080 pixels, several times as slow", "fine"),
             ],
             value="standard",
             label="Preset",

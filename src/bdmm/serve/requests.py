@@ -56,8 +56,7 @@ def request_animation(
     def fill(folder: Path) -> list[str]:
         pictures = [_store(one, PHOTO, folder) for one in photos]
         driver = None if driving is None else _store(driving, DRIVING, folder)
-        words = options.words(pictures, driver, motion)
-        return [*words, "--max-frames", str(crew.settings.limits.frames)]
+        return options.words(pictures, driver, motion, crew.settings.limits)
 
     return crew.accept(Kind.ANIMATION, fill)
 

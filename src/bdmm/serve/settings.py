@@ -24,7 +24,7 @@ class Limits:
     upload_bytes: int = 256 * MIB
     memory_bytes: int = 4 * GIB
     seconds: float = 1800.0
-    size: int = 512
+    size: int = 1080
     frames: int = 3000
     file_bytes: int = 2 * GIB
 
