@@ -9,11 +9,14 @@ import tyro
 
 from bdmm.cli.input_options import InputOptions
 from bdmm.cli.report import Report, say
-from bdmm.cli.resources import keep_network_blocks, share_cores
+from bdmm.cli.resources import hand_back_freed, keep_network_blocks, share_cores
 from bdmm.files.output_file import check_output
 
 if TYPE_CHECKING:
     from bdmm.inference.animate import Animation
+
+_OFTEN = 6
+"""Frames after which freed memory is handed back: a window leaves heaps full of holes."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,9 @@ class Animate:
             sound_start=Fraction(0) if sound is None else sound.start,
             crf=self.crf,
         ) as video:
-            for frame in frames:
+            for number, frame in enumerate(frames):
+                if number % _OFTEN == 0:
+                    hand_back_freed()
                 video.write(frame)
                 sheet.add(frame)
             if self.sheet is not None:

@@ -31,6 +31,14 @@ def keep_network_blocks() -> None:
     _set_heap({_M_MMAP_THRESHOLD: _NETWORK_BLOCK, _M_TRIM_THRESHOLD: _NETWORK_HEAP})
 
 
+def hand_back_freed() -> None:
+    """Hand what lies free in all heaps back to the system."""
+    if sys.platform.startswith("linux"):
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
+
+
 def _set_heap(settings: dict[int, int]) -> None:
     if not sys.platform.startswith("linux"):
         return
