@@ -150,10 +150,19 @@ class Crew:
                 self._stopping.wait(_RETRY_SECONDS)
                 continue
             if job is not None:
-                self._run(job)
+                self._try(job)
                 continue
             with self._changed:
                 self._changed.wait(_RETRY_SECONDS)
+
+    def _try(self, job: Job) -> None:
+        """Run a job; whatever goes wrong, the next one gets its turn."""
+        try:
+            self._run(job)
+        except Exception:
+            _log.exception("A defect of the server ended the job %s.", job.id)
+            reason = "A defect of the server ended this job; its operator finds more in the log."
+            self._settle(lambda: self.store.finish(job.id, State.FAILED, reason))
 
     def _run(self, job: Job) -> None:
         folder = self.folder(job.id)
