@@ -94,15 +94,15 @@ def report(photo: Path, clip: Path, size: int, memory: int, record: bool) -> Non
         old = before.get(name)
         slower = old is not None and cost > old * (1 + MORE / 100)
         print(
-            f"  {name:12} {1000 * seconds / found['frames']:13.1f} {cost:8.2f} "
-            f"{'' if old is None else f'{old:9.2f}'}{' slower' if slower else ''}"
+            f"  {name:12} {1000 * seconds / found['frames']:13.1f} {cost:8.3f} "
+            f"{'' if old is None else f'{old:9.3f}'}{' slower' if slower else ''}"
         )
     if record:
-        cells = [version("bdmm"), str(size), *(f"{one:.2f}" for one in costs.values()), str(memory)]
+        cells = [version("bdmm"), str(size), *(f"{one:.3f}" for one in costs.values()), str(memory)]
         text = RECORD.read_text()
         rows = text.index(HEADING)
         end = text.find("\n\n", rows)
-        text = f"{text[:end]}\n| {' | '.join(cells)} |{text[end:]}"
+        text = f"{text[:end].rstrip()}\n| {' | '.join(cells)} |{text[end:]}"
         RECORD.write_text(text)
 
 
@@ -157,7 +157,7 @@ def stages(photo: Path, clip: Path, size: int, folder: str) -> dict[str, float]:
 
     start, pictures = time.process_time(), []
     for window in render(Inputs(view, retarget(motion, view.source.pose), motion), renderer, note):
-        pictures += to_pictures(window.frames)
+        pictures.extend(to_pictures(window.frames))
     seconds["rendering"] = time.process_time() - start - seconds["conditions"]
 
     def encode() -> None:
