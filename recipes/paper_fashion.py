@@ -49,6 +49,7 @@ FASHION = Experiment("FashionVideo", "test", "table 1 fashion")
 def main(experiment: Experiment = FASHION, words: Sequence[str] | None = None) -> int:
     """Run all commands of an experiment; return the first exit code that is not 0."""
     options = parse(experiment, words)
+    options.output.mkdir(parents=True, exist_ok=True)
     for command in commands(experiment, options):
         print("bdmm", *command, flush=True)
         if code := bdmm(command):
