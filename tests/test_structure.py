@@ -43,7 +43,7 @@ def test_init_files_are_empty_but_the_root_one() -> None:
 def test_importing_the_package_is_free_and_exports_its_names() -> None:
     code = (
         "import sys, bdmm; assert not {'torch', 'ai_edge_litert'} & set(sys.modules);"
-        "assert set(bdmm.__all__) == {'InputError', 'animate'}; bdmm.InputError"
+        "assert set(bdmm.__all__) == {'InputError', 'Person', 'animate'}; bdmm.InputError"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -29,7 +29,6 @@ from bdmm.body.rasterize import rasterize
 from bdmm.body.rotations import axis_angle_to_matrix, chain
 from bdmm.body.source_geometry import prepare_geometry
 from bdmm.conditioning import condition
-from bdmm.inference.person_colours import PersonColours
 from bdmm.inference.renderers import coarse_frames
 from bdmm.media.pixels import to_frames
 from bdmm.media.video_reader import VideoReader
@@ -86,7 +85,6 @@ def print_speed(body: AnnyBody, frames: int = 12) -> None:
     image = torch.zeros(3, *motion.size)
     source = Source(image, foreground, image, pose)
     geometry = prepare_geometry(body, pose, foreground)
-    colours = PersonColours(source, geometry)
     conditions = condition(body, geometry, motion)
     rasters = [rasterize(one[None], faces, motion.size) for one in vertices]
     turns = plane_turns(geometry.orientations, chain(motion.rotations), motion.scale / pose.scale)
@@ -98,7 +96,7 @@ def print_speed(body: AnnyBody, frames: int = 12) -> None:
         frames,
     )
     report("all conditions", lambda: condition(body, geometry, motion), frames)
-    report("coarse picture", lambda: coarse_frames(colours, foreground, conditions, image), frames)
+    report("coarse picture", lambda: coarse_frames(source, conditions, image), frames)
 
 
 def turning(body: AnnyBody, frames: int) -> Motion:
@@ -136,8 +134,7 @@ def print_quality(path: Path, body: AnnyBody, size: int, every: int) -> None:
     source = Source(clip.frames[0], foreground, background, clip.motion[:1])
     geometry = prepare_geometry(body, source.pose, source.foreground)
     conditions = condition(body, geometry, clip.motion[1:])
-    colours = PersonColours(source, geometry)
-    frames = coarse_frames(colours, foreground, conditions, background)
+    frames = coarse_frames(source, conditions, background)
     truth, people = clip.frames[1:], clip.people[1:, 0] > 0.5
     error, copy = (
         127.5 * (picture - truth).abs().mean(dim=1)[conditions.visible[0]].mean()

@@ -6,11 +6,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bdmm.errors import InputError
     from bdmm.inference.animate import animate
+    from bdmm.inference.person import Person
 
 __version__ = "0.1.0"
-__all__ = ["InputError", "animate"]
+__all__ = ["InputError", "Person", "animate"]
 
-_HOMES = {"InputError": "bdmm.errors", "animate": "bdmm.inference.animate"}
+_HOMES = {
+    "InputError": "bdmm.errors",
+    "Person": "bdmm.inference.person",
+    "animate": "bdmm.inference.animate",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,14 +1,20 @@
 """The single door from a source and a motion to what networks and renderers are given."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import torch
 from einops import rearrange
 from jaxtyping import Bool, Float, Int, Integer
 from torch import Tensor
 
+from bdmm.appearance.atlas import look_up
+from bdmm.appearance.person import PersonViews
+from bdmm.appearance.photo_choice import vertex_facing
+from bdmm.appearance.photo_mixture import mix, sufficiency, useful_photos
+from bdmm.appearance.photo_view import on_surface, trust_of
 from bdmm.body.camera import hide_face, project
-from bdmm.body.mesh_flow import mesh_flow, plane_turns
+from bdmm.body.mesh_flow import MeshFlow, mesh_flow, plane_turns
 from bdmm.body.model import SkinnedBody
 from bdmm.body.rasterize import Raster, rasterize
 from bdmm.body.regions import nearest_pixel
@@ -38,15 +44,90 @@ def condition(
     """
     assert motion.body == body.name
     assert motion.size == geometry.size
+    raster = _draw(geometry, motion)
+    return _conditions(_flow(geometry, raster, motion), _keypoints(body, motion, raster), joints)
+
+
+def condition_person(
+    person: PersonViews,
+    motion: Motion,
+    shares: Float[Tensor, "t k"],
+    joints: Sequence[int] = COCO18,
+) -> Conditions:
+    """Return the conditions of a run of frames of a person: pixels are mixed from all photos.
+
+    Hidden pixels of the body have the atlas's colours.
+
+    Args:
+        person: motions are retargeted to the first photo.
+        motion: see `condition`.
+        shares: of these frames, see `photo_choice.shares_shown`.
+        joints: see `condition`.
+    """
+    views, chosen = person.views, useful_photos(shares).any(dim=0).nonzero().flatten().tolist()
+    raster = _draw(views[0].geometry, motion)
+    views, shares = [views[k] for k in chosen], shares[:, chosen]
+    at = raster.face, raster.barycentric, views[0].geometry.faces
+    flows = []
+    for view in views:
+        flow = _flow(view.geometry, raster, motion)
+        wrong = (on_surface(*at, view.misplaced) > 0.5) & (flow.state == PixelState.VISIBLE)
+        flows.append(replace(flow, state=torch.where(wrong, int(PixelState.HIDDEN), flow.state)))
+    trust = torch.stack([on_surface(*at, view.trust) for view in views])
+    mixture = mix(views, flows, trust, shares)
+    made = _conditions(mixture.flow, _keypoints(person.body, motion, raster), joints)
+    facing = [on_surface(*one) for one in _target_trust(person, motion, raster)]
+    enough = sufficiency(trust.amax(dim=0), torch.stack(facing))
+    return _with_atlas(replace(made, warped=mixture.warped[None]), person, raster, enough)
+
+
+def _target_trust(
+    person: PersonViews, motion: Motion, raster: Raster
+) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+    """Yield what `on_surface` needs to say how well each frame itself shows its surface."""
+    body = person.views[0].geometry.body
+    for t, facing in enumerate(vertex_facing(body, motion)):
+        yield raster.face[t], raster.barycentric[t], body.faces, trust_of(facing)
+
+
+def _with_atlas(
+    conditions: Conditions, person: PersonViews, raster: Raster, enough: Float[Tensor, "t h w"]
+) -> Conditions:
+    """Return conditions whose hidden pixels have the atlas's colours, to be copied as a fallback.
+
+    Args:
+        enough: share of the photos' own pixels among the visible ones.
+    """
+    assert conditions.warped is not None
+    colours = look_up(person.atlas, person.body, raster.face, raster.barycentric)[None]
+    on_body = raster.face >= 0
+    hidden = ((conditions.state == PixelState.HIDDEN) & on_body)[:, :, None]
+    share = torch.where(hidden, 0.0, torch.where(on_body, enough, 1.0)[None, :, None])
+    warped = share * conditions.warped[:, :, :3] + (1 - share) * colours
+    foreground = torch.where(hidden, 1.0, conditions.warped[:, :, 3:])
+    return replace(
+        conditions,
+        fallback=conditions.fallback | hidden[:, :, 0],
+        warped=torch.cat((warped, foreground), dim=2),
+    )
+
+
+def _draw(geometry: SourceGeometry, motion: Motion) -> Raster:
     # A shape with a dimension of its own makes each pose by itself, however many there are.
     posed = geometry.body.vertices(motion.shape[None], motion.rotations)
     vertices = project(posed, motion.scale, motion.translation)
-    raster = rasterize(vertices, geometry.faces, motion.size)
+    return rasterize(vertices, geometry.faces, motion.size)
+
+
+def _flow(geometry: SourceGeometry, raster: Raster, motion: Motion) -> MeshFlow:
     shrink = geometry.scale / motion.scale
     turns = plane_turns(geometry.orientations, chain(motion.rotations), shrink)
-    flow = mesh_flow(geometry, raster, turns)
+    return mesh_flow(geometry, raster, turns)
+
+
+def _conditions(flow: MeshFlow, keypoints: Keypoints, joints: Sequence[int]) -> Conditions:
     return Conditions(
-        keypoints=_keypoints(body, motion, raster)[None],
+        keypoints=keypoints[None],
         source_grid=flow.source_grid[None],
         state=flow.state[None],
         fallback=flow.fallback[None],

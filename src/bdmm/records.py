@@ -162,6 +162,42 @@ class Source:
         return Source(image, foreground, background, self.pose.to(device))
 
 
+@dataclass(frozen=True)
+class Atlas:
+    """Colours of a person's whole surface, in the texture coordinates of the body.
+
+    Attributes:
+        colours: ``3 r r`` RGB in [-1, 1]; made up where no photo shows the surface.
+        confidence: ``1 r r`` in [0, 1], how well the photos show it; 0 where it was made up.
+    """
+
+    colours: Float[Tensor, "3 r r"]
+    confidence: Float[Tensor, "1 r r"]
+
+    def to(self, device: torch.device | str) -> "Atlas":
+        """Return the atlas on a device."""
+        return Atlas(self.colours.to(device), self.confidence.to(device))
+
+
+@dataclass(frozen=True)
+class Person:
+    """What is known of a person: photos of one body, and the colours of its surface.
+
+    Attributes:
+        photos: the first one is the frame that is rendered, its background the video's. All have
+            the first one's light, and poses of one common shape.
+        atlas: None: nothing beyond the photos is known.
+    """
+
+    photos: tuple[Source, ...]
+    atlas: Atlas | None = None
+
+    def to(self, device: torch.device | str) -> "Person":
+        """Return the person on a device."""
+        atlas = None if self.atlas is None else self.atlas.to(device)
+        return Person(tuple(photo.to(device) for photo in self.photos), atlas)
+
+
 class PixelState(IntEnum):
     """What is known of a target pixel."""
 
@@ -197,6 +233,8 @@ class Conditions:
             None where it was not kept.
         inpainted: ``b t 3 h w`` colours in [-1, 1] for hidden pixels to which nothing is copied;
             None: the network spreads the colours around them.
+        warped: ``b t 4 h w`` colours and foreground that the photos show at each pixel, of several
+            photos the mixture; None: those of the one photo at ``source_grid``.
         joints: which keypoints become heatmaps.
         side: shorter side of the whole frame in pixels, by which heatmaps are scaled; None: of
             these frames.
@@ -212,6 +250,7 @@ class Conditions:
     fallback: Bool[Tensor, "b t h w"]
     segment: Integer[Tensor, "b t h w"] | None = None
     inpainted: Float[Tensor, "b t 3 h w"] | None = None
+    warped: Float[Tensor, "b t 4 h w"] | None = None
     joints: tuple[int, ...] = COCO18
     side: int | None = None
     extent: tuple[int, int] | None = None
@@ -235,7 +274,7 @@ class Conditions:
 
     def map(self, change: Callable[[Tensor], Tensor]) -> "Conditions":
         """Return conditions whose tensors are all changed by a function."""
-        names = ("keypoints", "source_grid", "state", "fallback", "segment", "inpainted")
+        names = ("keypoints", "source_grid", "state", "fallback", "segment", "inpainted", "warped")
         values = {name: getattr(self, name) for name in names}
         values = {name: one if one is None else change(one) for name, one in values.items()}
         return self._with_neighbours(lambda one: one.map(change), **values)
@@ -276,6 +315,7 @@ class Conditions:
             fallback=self.fallback[place],
             segment=None if self.segment is None else self.segment[place],
             inpainted=None if self.inpainted is None else self.inpainted[place],
+            warped=None if self.warped is None else self.warped[place],
             side=self.side or min(self.size),
             extent=extent,
         )
@@ -301,6 +341,7 @@ class Conditions:
             fallback=pad(self.fallback, grow),
             segment=None if segment is None else pad(segment, grow, value=-1),
             inpainted=None if inpainted is None else pad(inpainted, grow),
+            warped=None if self.warped is None else pad(self.warped, grow),
             side=self.side or min(self.size),
             extent=self.extent or self.size,
         )

@@ -56,9 +56,10 @@ def bdmm(
 def quick_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a picture that is taken to show a person without being looked at."""
     monkeypatch.syspath_prepend(Path(__file__).parent)
-    from quick_source import find_quickly, prepare_quickly
+    from quick_source import find_quickly, prepare_all_quickly, prepare_quickly
 
     monkeypatch.setattr("bdmm.inference.source_view.prepare_source", prepare_quickly)
+    monkeypatch.setattr("bdmm.inference.source_view.prepare_sources", prepare_all_quickly)
     monkeypatch.setattr("bdmm.inference.source_view.detect_photo", find_quickly)
     noise = np.random.default_rng(0).integers(0, 255, (30, 20, 3)).astype(np.uint8)
     write_image(tmp_path / "photo.png", resize_image(noise, (300, 200)))

@@ -25,6 +25,13 @@ def find_quickly(photo: np.ndarray, person: int | None = None) -> Detection:
     return Detection(landmarks, (Silhouette(0, foreground, (0.0, 0.0), 1.0),))
 
 
+def prepare_all_quickly(
+    images: list[np.ndarray], detections: list[Detection], names: list[str]
+) -> list[Source]:
+    """Take several photos for the same."""
+    return [prepare_quickly(*one) for one in zip(images, detections, strict=True)]
+
+
 def prepare_quickly(image: np.ndarray, detection: Detection) -> Source:
     """Take it that a person of mean shape stands in the middle of any picture."""
     height, width = image.shape[:2]

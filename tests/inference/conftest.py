@@ -8,16 +8,18 @@ import numpy as np
 import pytest
 import torch
 
+from bdmm.appearance.person import view_person
+from bdmm.appearance.photo_choice import shares_shown
 from bdmm.body.camera import project
 from bdmm.body.model import AnnyBody, load_body
 from bdmm.body.rasterize import rasterize
 from bdmm.body.retarget import retarget
 from bdmm.body.source_geometry import SourceGeometry, prepare_geometry
-from bdmm.conditioning import condition
+from bdmm.conditioning import condition, condition_person
 from bdmm.inference.source_view import SourceView, View
 from bdmm.media.motion_file import load_shipped
 from bdmm.media.pixels import to_pictures
-from bdmm.records import BONE_NAMES, Conditions, Motion, Source
+from bdmm.records import BONE_NAMES, Conditions, Motion, Person, Source
 
 SIZE = (120, 90)
 
@@ -53,14 +55,18 @@ def source(body: AnnyBody) -> Source:
 @pytest.fixture(scope="session")
 def source_view(source: Source) -> SourceView:
     height, width = SIZE
-    return SourceView(to_pictures(source.image[None])[0], View(0, 0, width, height, SIZE), source)
+    return SourceView(
+        to_pictures(source.image[None])[0], View(0, 0, width, height, SIZE), Person((source,))
+    )
 
 
 @pytest.fixture(scope="session")
 def pasted_view(source: Source) -> SourceView:
     """The same picture in the middle of a larger photo, at half the photo's resolution."""
     photo = np.random.default_rng(0).integers(60, 90, (320, 300, 3)).astype(np.uint8)
-    return SourceView(photo, View(50, 30, 180, 240, SIZE), source, clean_plate=photo.copy())
+    return SourceView(
+        photo, View(50, 30, 180, 240, SIZE), Person((source,)), clean_plate=photo.copy()
+    )
 
 
 @pytest.fixture(scope="session")
@@ -78,3 +84,15 @@ def geometry(body: AnnyBody, source: Source) -> SourceGeometry:
 def conditioned(body: AnnyBody, geometry: SourceGeometry) -> Callable[..., Conditions]:
     """Return a function that makes the conditions of a motion and some joints."""
     return partial(condition, body, geometry)
+
+
+@pytest.fixture(scope="session")
+def person_conditions(source: Source) -> Callable[[Motion], Conditions]:
+    """Return a function that makes the conditions of a motion as renderers get them."""
+    person = view_person(Person((source,)))
+    first = person.views[0].geometry.body
+
+    def make(motion: Motion) -> Conditions:
+        return condition_person(person, motion, shares_shown(first, person.views, motion))
+
+    return make

@@ -8,7 +8,6 @@ import torch
 from bdmm.config import PRESETS
 from bdmm.inference.compositing import refine
 from bdmm.inference.person_box import Box, moved_state, pad_frames, person_box
-from bdmm.inference.person_colours import PersonColours
 from bdmm.inference.render import Scene
 from bdmm.inference.renderers import NetworkRenderer
 from bdmm.network.generator import Generator
@@ -51,20 +50,19 @@ def test_a_state_moves_with_its_box() -> None:
 
 
 @pytest.mark.parametrize("part", [None, "forward_branch", "backward_branch"])
-def test_frames_are_those_of_the_whole_picture(source, geometry, conditioned, motion, part) -> None:
+def test_frames_are_those_of_the_whole_picture(source, conditioned, motion, part) -> None:
     torch.manual_seed(3)
     config = dataclasses.replace(PRESETS["layered"], widths=(4, 6, 8), style_widths=(4, 6, 8))
     config = dataclasses.replace(config, **({part: False} if part else {}))
     generator = Generator(config)
     conditions = conditioned(motion[:5])
     windows = [conditions.frames(slice(0, 3)), conditions.frames(slice(3, 5))]
-    rendered = list(NetworkRenderer(generator).render(Scene(source, geometry, windows)))
+    rendered = list(NetworkRenderer(generator).render(Scene(source, windows)))
     made = torch.cat([window.frames for window in rendered])
     assert made.shape == (5, *source.image.shape)
     assert made.abs().max() <= 1
 
-    colours = PersonColours(source, geometry)
-    whole = _whole(generator, source, windows, colours)
+    whole = _whole(generator, source, windows)
     assert (made - whole).abs().mean() < 0.01
     far = conditions.state[0] == PixelState.NONE
     far = torch.nn.functional.avg_pool2d(far.float()[:, None], 41, 1, 20)[:, 0] == 1
@@ -73,9 +71,7 @@ def test_frames_are_those_of_the_whole_picture(source, geometry, conditioned, mo
     assert away.numel() == 0 or away.max() < 0.2
 
 
-def _whole(
-    generator: Generator, source, windows: list[Conditions], colours: PersonColours
-) -> torch.Tensor:
+def _whole(generator: Generator, source, windows: list[Conditions]) -> torch.Tensor:
     """Make frames without boxes."""
     height, width = source.image.shape[1:]
     size = (-(-height // 8) * 8, -(-width // 8) * 8)
@@ -85,7 +81,7 @@ def _whole(
         prepared = generator.prepare(photo, foreground)
         behind = pad_frames(source.background[None], size)[None]
         for window in windows:
-            layers, state = generator(prepared, colours.inpaint(window).pad(size), state)
+            layers, state = generator(prepared, window.pad(size), state)
             frames = refine(layers, min(size)).over(behind)
             made.append(frames[0, :, :, :height, :width].clamp(-1, 1))
     return torch.cat(made)

@@ -51,13 +51,13 @@ def test_sizes_are_padded_to_the_next_fit():
     assert padded_size((256, 256), 32, 128) == (256, 256)
 
 
-def test_windows_carry_their_state_and_look_ahead(source, motion, geometry, conditioned):
+def test_windows_carry_their_state_and_look_ahead(source, motion, conditioned):
     """The schedule by hand: state from window to window, the next window's first grid in view."""
     torch.manual_seed(0)
     network = NetworkRenderer(Generator(SMALL))
     windows = [conditioned(motion[frames], network.joints) for frames in window_slices(len(motion))]
     assert [window.frame_count for window in windows] == [6, 6, 1]
-    made = [one.frames for one in network.render(Scene(source, geometry, windows))]
+    made = [one.frames for one in network.render(Scene(source, windows))]
 
     size = padded_size(source.pose.size, 8, SMALL.least_size)
     photo, foreground = (pad_frames(p[None], size) for p in (source.image, source.foreground))
@@ -69,9 +69,9 @@ def test_windows_carry_their_state_and_look_ahead(source, motion, geometry, cond
             window = replace(window, after=after).pad(size)
             expected, state = network.generator(prepared, window, state)
             assert torch.allclose(made[i], expected[0, ..., :120, :90], atol=1e-5)
-    alone = next(network.render(Scene(source, geometry, windows[1:]))).frames
+    alone = next(network.render(Scene(source, windows[1:]))).frames
     assert not torch.allclose(alone, made[1], atol=1e-4)
-    last = next(network.render(Scene(source, geometry, windows[:1]))).frames
+    last = next(network.render(Scene(source, windows[:1]))).frames
     assert not torch.allclose(last, made[0], atol=1e-4)
 
 
@@ -85,15 +85,15 @@ def test_opacity_covers_the_body_and_a_rim(motion, conditioned):
     assert ((share > 0) & (share < 1)).any()
 
 
-def test_weights_from_a_file_make_the_same_frames(tmp_path, source, motion, geometry, conditioned):
+def test_weights_from_a_file_make_the_same_frames(tmp_path, source, motion, conditioned):
     torch.manual_seed(0)
     generator = Generator(SMALL)
     save_weights(tmp_path / "w.safetensors", generator.state_dict(), SMALL)
     network = load_network(tmp_path / "w.safetensors")
     assert network.joints == BODY25
     windows = [conditioned(motion[:3], network.joints)]
-    made = next(network.render(Scene(source, geometry, windows))).frames
-    expected = next(NetworkRenderer(generator).render(Scene(source, geometry, windows))).frames
+    made = next(network.render(Scene(source, windows))).frames
+    expected = next(NetworkRenderer(generator).render(Scene(source, windows))).frames
     assert torch.allclose(made, expected, atol=6e-4)
 
 
@@ -119,7 +119,7 @@ def test_a_smaller_network_keeps_every_pixel_of_the_photo(
     window = conditioned(motion[:2], COCO18)
     for side in (256, 30):
         renderer = NetworkRenderer(generator, network_side=side)
-        made.append(next(renderer.render(Scene(source, geometry, [window]))).frames)
+        made.append(next(renderer.render(Scene(source, [window]))).frames)
     assert NetworkRenderer(generator, network_side=30).shrink(source.pose.size) == 3
     seen = (window.state[0] == PixelState.VISIBLE)[:, None].float()
     inside = -torch.nn.functional.max_pool2d(-seen, 9, stride=1, padding=4) > 0

@@ -23,6 +23,7 @@ from bdmm.cli.explain import Explain
 from bdmm.cli.inspect import Inspect
 from bdmm.cli.motion import ExtractMotion
 from bdmm.cli.paths import check_paths
+from bdmm.cli.person import MakePerson
 from bdmm.cli.prepare import Prepare
 from bdmm.cli.report import say, unprintable, warn
 from bdmm.cli.resources import keep_heap_small
@@ -50,6 +51,7 @@ class Version:
 
 COMMANDS = {
     "animate": Animate,
+    "person": MakePerson,
     "motion": ExtractMotion,
     "inspect": Inspect,
     "convert": Convert,

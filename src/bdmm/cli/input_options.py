@@ -23,6 +23,9 @@ class InputOptions:
     """Who gives the motion: a video, a .motion file, a folder of OpenPose JSON files, or SMPL
     parameters (.npz, .pkl)."""
     _: KW_ONLY
+    more: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="PHOTO")] = ()
+    """Further photos of the same person, up to seven, in any order: each pixel comes from the photo
+    that shows it best."""
     motion: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """A shipped motion instead of a driver: dance, squat, star_jump, turn, walk, wave."""
     size: Annotated[int | None, tyro.conf.arg(metavar="PIXELS")] = None
@@ -95,5 +98,6 @@ class InputOptions:
                 self.person, self.smooth, as_rate(self.fps), self.max_minutes, self.max_frames
             ),
             most=most or prepare.InputOptions.most,
+            more=self.more,
         )
         return prepare.prepare(self.photo, self.driving(), options, progress, keep_video)

@@ -19,10 +19,11 @@ class Inspect:
 
     $ bdmm inspect photo.jpg
     $ bdmm inspect dance.mp4 -o seen.mp4
+    $ bdmm inspect me.person
     """
 
     input: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")]
-    """A photo or a video."""
+    """A photo, a video, or a .person file."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
     """Picture or video to write; NAME_seen.png or NAME_seen.mp4 in the current folder otherwise."""
     person: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
@@ -39,7 +40,9 @@ class Inspect:
         if not self.input.is_file():
             raise InputError(f"The file {self.input} does not exist or is not a file.")
         use_one_thread()
-        if self.input.suffix.lower() in _PHOTOS:
+        if self.input.suffix.lower() == ".person":
+            self._person()
+        elif self.input.suffix.lower() in _PHOTOS:
             self._photo()
         else:
             self._video()
@@ -55,6 +58,17 @@ class Inspect:
         picture = inspect_photo(self.input, self.person)
         write_image(output, picture)
         say(f"{output}: the photo, its foreground, the keypoints and the fitted body.")
+
+    def _person(self) -> None:
+        from bdmm.files.output_file import check_output
+        from bdmm.media.image import IMAGE_SUFFIXES, write_image
+
+        output = self.output or Path(f"{self.input.stem}_seen.png")
+        check_output(output, IMAGE_SUFFIXES, [self.input])
+        from bdmm.inference.inspect import inspect_person
+
+        write_image(output, inspect_person(self.input))
+        say(f"{output}: the photos with the body, the atlas, and how well the photos show it.")
 
     def _video(self) -> None:
         from bdmm.media.video_writer import check_video_output, create_video

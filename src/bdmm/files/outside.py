@@ -70,12 +70,15 @@ KEYPOINTS = Kind(
     {"frames": 500_000, "people": 1000, "pixels of a side": 65_535, "pixels": 1_000_000},
 )
 BVH = Kind("BVH file", 64 * MIB, {"joints": 1000, "frames times joints": 4_000_000})
+PERSON = Kind(
+    "person file", 512 * MIB, {"photos": 8, "pixels of a side": 8192, "texels of a side": 1024}
+)
 WEIGHTS = Kind("weights file", 4096 * MIB)
 CLIP = Kind("file of a prepared clip", 1024 * MIB)
 ROWS = Kind("file of scores", None, {"characters of a line": 2**20})
 LIST = Kind("list of clips", 4 * MIB)
 TEXT = Kind("text file", 64 * MIB)
-KINDS = (PICTURE, VIDEO, MOTION, SMPL, KEYPOINTS, BVH, WEIGHTS, CLIP, ROWS, LIST, TEXT)
+KINDS = (PICTURE, VIDEO, MOTION, SMPL, KEYPOINTS, BVH, PERSON, WEIGHTS, CLIP, ROWS, LIST, TEXT)
 """All kinds of files that are read."""
 
 

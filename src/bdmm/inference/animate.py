@@ -1,7 +1,7 @@
 """A photo and a motion to frames, streaming; and several renderers side by side."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import get_args
@@ -19,7 +19,7 @@ from bdmm.media.image import Picture
 from bdmm.media.panels import captioned, mosaic
 from bdmm.media.pixels import to_pictures
 from bdmm.network.weights import SHIPPED
-from bdmm.records import Motion
+from bdmm.records import Motion, Person
 from bdmm.shapes import Frames
 
 _BLACK = -0.99
@@ -27,9 +27,10 @@ _BLACK = -0.99
 
 
 def animate(
-    source: str | Path | Picture,
+    source: str | Path | Picture | Person,
     motion: str | Path | Motion,
     *,
+    more: Sequence[str | Path | Picture] = (),
     preset: PresetName = "standard",
     size: int | None = None,
     renderer: RendererName | None = None,
@@ -55,9 +56,12 @@ def animate(
             ...
 
     Args:
-        source: the photo, as a path or ``h w 3`` RGB in 0..255.
+        source: the photo, as a path or ``h w 3`` RGB in 0..255; a clip or a folder of the person;
+            or a `bdmm.Person`, also as a ``.person`` file.
         motion: who gives the motion, as for `open_driver`: a video, a ``.motion`` file, a folder
             of OpenPose's JSON, SMPL parameters, the name of a shipped motion, or a motion.
+        more: up to seven further photos of the same person, in any order: each pixel comes from
+            the photo that shows it best.
         preset: ``fast`` (384 pixels, no network), ``standard`` (512 pixels) or ``fine`` (up to 1080
             pixels); never more than the photo has. What is given by itself counts more.
         size: pixels of the shorter side of the frames, even, 64 to 2048.
@@ -84,7 +88,7 @@ def animate(
     driving = DrivingOptions(person, smooth, rate)
     row = choose_preset(preset)
     options = InputOptions(
-        size, background, photo_person, root, paste_back, seed, driving, most=row.size
+        size, background, photo_person, root, paste_back, seed, driving, most=row.size, more=more
     )
     chosen = choose_renderer(renderer, weights, open_device(device), row)
     return Animation(prepare(source, motion, options, progress), chosen, progress)

@@ -1,6 +1,6 @@
 """Files to inputs, once: photo, driver, background and sound, ready for any renderer."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import count, repeat
@@ -11,19 +11,21 @@ import numpy as np
 import torch
 from PIL import ImageColor
 
+from bdmm.appearance.person_file import SUFFIX, load_person
 from bdmm.body.model import load_body
 from bdmm.body.retarget import Root, retarget
 from bdmm.data.clip_store import PreparedClip
 from bdmm.errors import InputError, Progress, no_progress, require_size
 from bdmm.inference.driving import DrivingOptions, Sound, open_driver
 from bdmm.inference.presets import PRESETS, frame_size
-from bdmm.inference.source_view import SIZES, SourceView, View, open_source
+from bdmm.inference.source_frames import source_shots
+from bdmm.inference.source_view import SIZES, Shot, SourceView, View, open_source, person_view_of
 from bdmm.media.image import IMAGE_SUFFIXES, Picture, picture_size, read_image, resize_image
 from bdmm.media.overlay import draw_body
 from bdmm.media.panels import contain
 from bdmm.media.pixels import to_pictures
 from bdmm.media.video_reader import VideoReader
-from bdmm.records import Motion, Source
+from bdmm.records import Motion, Person, Source
 
 SEEDS = range(-(2**63), 2**64)
 """What PyTorch takes as a seed."""
@@ -111,6 +113,7 @@ class InputOptions:
         seed: of everything random.
         driving: how the driver is read.
         most: pixels of the shorter side where no size is given.
+        more: further photos of the same person, paths or pictures.
 
     Raises:
         InputError: a number is out of range, or two options exclude each other.
@@ -124,6 +127,7 @@ class InputOptions:
     seed: int = 0
     driving: DrivingOptions = field(default_factory=DrivingOptions)
     most: int = PRESETS["standard"].size
+    more: Sequence[str | Path | Picture] = ()
 
     def __post_init__(self) -> None:
         require_size(self.most if self.size is None else self.size, *SIZES)
@@ -201,7 +205,7 @@ class Inputs:
 
 
 def prepare(
-    source: str | Path | Picture,
+    source: str | Path | Picture | Person,
     motion: str | Path | Motion,
     options: InputOptions | None = None,
     progress: Progress = no_progress,
@@ -212,7 +216,8 @@ def prepare(
     All files are opened and checked before the long work.
 
     Args:
-        source: the photo, as a path or ``h w 3`` RGB in 0..255.
+        source: the photo, as a path or ``h w 3`` RGB in 0..255; a clip or a folder of the person;
+            or a person, also as a ``.person`` file.
         motion: who gives the motion, as for `open_driver`.
         keep_video: also give out the frames of a driving video (`Inputs.driving_video`).
 
@@ -222,12 +227,16 @@ def prepare(
     options = options or InputOptions()
     background = None if options.background is None else open_background(options.background)
     driver = open_driver(motion, options.driving, progress, keep_video)
-    photo, name = _read_photo(source)
+    known = _known_person(source, options)
+    shots = [] if known else as_shots([source, *options.more])
+    name = shots[0].name if shots else "the person"
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
         progress(f"Finding the person in {name}", 0, 1)
-        size = frame_size(picture_size(photo), options.size, options.most)
-        view = open_source(photo, size, options.photo_person, options.paste_back)
+        if known:
+            view = person_view_of(known, _frame_size(known.photos[0].pose.size, options))
+        else:
+            view = _open(shots, options)
         progress(f"Finding the person in {name}", 1, 1)
         driving = driver.motion()
     retargeted = retarget(driving, view.source.pose, options.root)
@@ -245,17 +254,52 @@ def clip_inputs(clip: PreparedClip, number: int, motion: Motion) -> Inputs:
     )
     height, width = clip.info.size
     (photo,) = to_pictures(source.image[None])
-    view = SourceView(photo, View(0, 0, width, height, clip.info.size), source)
+    view = SourceView(photo, View(0, 0, width, height, clip.info.size), Person((source,)))
     return Inputs(view, motion, motion)
 
 
-def _read_photo(source: str | Path | Picture) -> tuple[Picture, str]:
-    """Return the photo and its name for the user."""
-    if not isinstance(source, np.ndarray):
-        return read_image(source), Path(source).name
-    if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3:
-        raise InputError(
-            "The photo must be an array of uint8 h w 3, RGB, not "
-            f"{source.dtype} {' '.join(map(str, source.shape))}."
-        )
-    return source, "the photo"
+def _open(shots: Sequence[Shot], options: InputOptions) -> SourceView:
+    person, paste_back = options.photo_person, options.paste_back
+    first = shots[0]
+    size = _frame_size(picture_size(first.picture), options)
+    return open_source(first.picture, size, person, paste_back, more=shots[1:], name=first.name)
+
+
+def _frame_size(photo_size: tuple[int, int], options: InputOptions) -> int:
+    return frame_size(photo_size, options.size, options.most)
+
+
+def _known_person(source: str | Path | Picture | Person, options: InputOptions) -> Person | None:
+    """Return a person who was made ready before; None where there are photos to read."""
+    if isinstance(source, str | Path) and Path(source).suffix.lower() == SUFFIX:
+        source = load_person(source)
+    if not isinstance(source, Person):
+        return None
+    if options.more:
+        raise InputError("A person holds its photos already: leave the further photos out.")
+    if options.paste_back:
+        raise InputError("A person is no full-size photo: nothing can be put back into it.")
+    return source
+
+
+def as_shots(sources: Sequence[str | Path | Picture]) -> list[Shot]:
+    """Read the photos of a person.
+
+    Args:
+        sources: paths of pictures, clips and folders, or pictures.
+
+    Raises:
+        InputError: one cannot be read.
+    """
+    shots: list[Shot] = []
+    for source in sources:
+        if not isinstance(source, np.ndarray):
+            shots += source_shots(Path(source))
+            continue
+        if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3:
+            raise InputError(
+                "The photo must be an array of uint8 h w 3, RGB, not "
+                f"{source.dtype} {' '.join(map(str, source.shape))}."
+            )
+        shots.append(Shot(source, f"photo {len(shots) + 1}" if len(sources) > 1 else "the photo"))
+    return shots

@@ -9,16 +9,16 @@ import torch
 from jaxtyping import Float, Integer
 from torch import Tensor
 
-from bdmm.body.model import load_body
-from bdmm.body.source_geometry import SourceGeometry, prepare_geometry
-from bdmm.conditioning import condition
+from bdmm.appearance.person import PersonViews, view_person
+from bdmm.appearance.photo_choice import shares_shown
+from bdmm.conditioning import condition, condition_person
 from bdmm.config import WINDOW
 from bdmm.inference.compositing import body_opacity
 from bdmm.inference.person_box import Box
 from bdmm.inference.prepare import Inputs, background_pictures
 from bdmm.inference.trace import FrameTrace
 from bdmm.media.pixels import to_frames
-from bdmm.records import Conditions, Source
+from bdmm.records import Conditions, Motion, Source
 from bdmm.shapes import Frames
 
 _Item = TypeVar("_Item")
@@ -53,14 +53,12 @@ class Scene:
     """What a renderer makes the frames of a clip from.
 
     Attributes:
-        source: the photo, on the renderer's device.
-        geometry: of the same source.
+        source: the first photo, on the renderer's device.
         windows: conditions of the clip's windows, in order; taken one by one.
         backgrounds: behind the person, for each window; the photo's own if None.
     """
 
     source: Source
-    geometry: SourceGeometry
     windows: Iterable[Conditions]
     backgrounds: Iterable[Frames] | None = None
 
@@ -71,10 +69,13 @@ class Renderer(Protocol):
 
     Attributes:
         joints: keypoints that become pose heatmaps.
+        composites: whether it makes the person from what is known of their whole surface
+            (`condition_person`), or frames from the first photo alone.
     """
 
     name: str
     joints: tuple[int, ...]
+    composites: bool
     window: int
     device: torch.device
 
@@ -89,18 +90,27 @@ def render(inputs: Inputs, renderer: Renderer, change: Change | None = None) -> 
     Args:
         change: of the conditions, such as stored warps in place of new ones; none if None.
     """
-    device = renderer.device
-    source, motion = inputs.source.to(device), inputs.motion.to(device)
-    body = load_body(motion.body).to(device)
-    geometry = prepare_geometry(body, source.pose, source.foreground)
+    motion = inputs.motion.to(renderer.device)
+    person = view_person(inputs.source_view.person.to(renderer.device))
+    source = person.views[0].source
+    make = _conditioner(person, motion, renderer)
 
     def windows() -> Iterator[Conditions]:
         for part in window_slices(len(motion), renderer.window):
-            conditions = condition(body, geometry, motion[part], renderer.joints)
-            yield conditions if change is None else change(conditions, part)
+            yield make(part) if change is None else change(make(part), part)
 
-    backgrounds = _backgrounds(inputs, renderer)
-    yield from renderer.render(Scene(source, geometry, windows(), backgrounds))
+    yield from renderer.render(Scene(source, windows(), _backgrounds(inputs, renderer)))
+
+
+def _conditioner(
+    person: PersonViews, motion: Motion, renderer: Renderer
+) -> Callable[[slice], Conditions]:
+    """Return what makes the conditions of some frames of a motion."""
+    first = person.views[0].geometry
+    if not renderer.composites:
+        return lambda part: condition(person.body, first, motion[part], renderer.joints)
+    shares = shares_shown(first.body, person.views, motion)
+    return lambda part: condition_person(person, motion[part], shares[part], renderer.joints)
 
 
 def _backgrounds(inputs: Inputs, renderer: Renderer) -> Iterator[Frames] | None:

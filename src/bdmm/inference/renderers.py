@@ -8,27 +8,25 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Integer
+from jaxtyping import Float, Integer
 from torch import Tensor
 
 from bdmm.body.regions import region_box
 from bdmm.config import WINDOW
 from bdmm.inference.compositing import body_opacity, refine, replace_background
 from bdmm.inference.person_box import Box, moved_state, pad_frames, padded_size, person_box
-from bdmm.inference.person_colours import PersonColours
 from bdmm.inference.presets import NETWORK_SIDE
 from bdmm.inference.render import Rendered, Scene, with_after
 from bdmm.inference.trace import Block, FrameTrace, Modulated, blocks_of, trace
 from bdmm.kernels.picture_filters import smoothed
-from bdmm.kernels.push_pull import push_pull
-from bdmm.kernels.warp import warp
+from bdmm.kernels.push_pull import push_pull, spread_person
 from bdmm.media.prefetch import prefetched
 from bdmm.network.acceleration import accelerate
 from bdmm.network.generator import Generator, PreparedSource
-from bdmm.network.heads import Layers, frame_of
+from bdmm.network.heads import Layers, frame_of, warp_window
 from bdmm.network.weights import load_weights
-from bdmm.records import COCO18, Conditions, PixelState, joints_of
-from bdmm.shapes import Clips, Foreground, Frames, Image
+from bdmm.records import COCO18, Conditions, PixelState, Source, joints_of
+from bdmm.shapes import Clips, Frames, Image
 
 
 class CoarseRenderer:
@@ -37,6 +35,7 @@ class CoarseRenderer:
     name: str = "coarse"
     joints: tuple[int, ...] = COCO18
     window: int = WINDOW
+    composites: bool = True
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device)
@@ -44,40 +43,43 @@ class CoarseRenderer:
     def render(self, scene: Scene) -> Iterator[Rendered]:
         """Yield the frames of each window."""
         source, behind = scene.source, scene.backgrounds
-        colours = PersonColours(source, scene.geometry)
         behind = repeat(source.background) if behind is None else behind
         windows = prefetched(scene.windows, 1)
         for conditions, background in zip(windows, behind, strict=False):
-            frames = coarse_frames(colours, source.foreground, conditions, background)
+            frames = coarse_frames(source, conditions, background)
             yield Rendered(frames, conditions.state[0], Box.whole(conditions.size))
 
 
-def coarse_frames(
-    colours: PersonColours,
-    foreground: Foreground,
-    conditions: Conditions,
-    background: Frames | Image,
-) -> Frames:
+def coarse_frames(source: Source, conditions: Conditions, background: Frames | Image) -> Frames:
     """Lay the warped person over a background; each frame by itself, in any slices.
 
     Args:
+        source: that the conditions belong to.
         background: one picture for all frames or one for each, RGB in [-1, 1].
     """
     frames = background.expand(conditions.frame_count, -1, -1, -1).clone()
-    copied = colours(conditions).colours
-    assert conditions.segment is not None
-    for t, state in enumerate(conditions.state[0]):
-        person = state != PixelState.NONE
+    warped = _warped(source, conditions)[0]
+    state = conditions.state[0]
+    known = (state != PixelState.NONE) & ((state != PixelState.HIDDEN) | conditions.fallback[0])
+    for t, person in enumerate(state != PixelState.NONE):
         rows, columns = region_box(person, margin=2)
         person = person[rows, columns]
         place = (slice(t, t + 1), slice(None), rows, columns)
-        soft = warp(foreground[None], conditions.source_grid[0, t : t + 1, rows, columns])
-        soft = soft * person
-        body = conditions.segment[0, t, rows, columns] >= 0
-        alpha = smoothed(torch.where(body, 1.0, soft))
-        colour = push_pull(copied[place], person[None, None].to(alpha))
+        body = state[t, rows, columns] != PixelState.EXTENDED
+        soft = warped[t : t + 1, 3:, rows, columns]
+        alpha = smoothed(torch.where(body & person, 1.0, soft * person))
+        colour = push_pull(
+            warped[t : t + 1, :3, rows, columns], known[t, None, None, rows, columns].to(alpha)
+        )
         frames[place] = alpha * colour + (1 - alpha) * frames[place]
     return frames.clamp(-1, 1)
+
+
+def _warped(source: Source, conditions: Conditions) -> Float[Tensor, "b t 4 h w"]:
+    if conditions.warped is not None:
+        return conditions.warped
+    colours = spread_person(source.image[None], source.foreground[None])
+    return warp_window(torch.cat((colours, source.foreground[None]), dim=1), conditions)
 
 
 @dataclass(frozen=True)
@@ -105,8 +107,7 @@ class _Made(NamedTuple):
 class NetworkRenderer:
     """A generator with trained weights, of any preset.
 
-    An RGB head makes whole frames. A compositing head works around the person only, and gets the
-    person's colours for what the photo does not show.
+    An RGB head makes whole frames. A compositing head works around the person only.
 
     Args:
         generator: with its weights, on the device where it shall run.
@@ -141,8 +142,7 @@ class NetworkRenderer:
         with torch.inference_mode():
             prepared = self.generator.prepare(image, foreground, shrink)
         if self.composites:
-            colours = PersonColours(source, scene.geometry)
-            windows = (replace(colours.inpaint(window), segment=None) for window in windows)
+            windows = (replace(window, segment=None) for window in windows)
         clip = _Clip(prepared, source.background)
         behind = repeat(None) if scene.backgrounds is None else scene.backgrounds
         made = self._made(clip, with_after(prefetched(windows, 1)))

@@ -6,19 +6,21 @@ Convention:
 """
 
 import warnings
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from jaxtyping import Float
 
+from bdmm.appearance.person import build_person, resized
 from bdmm.errors import InputError, Notice, require_size
 from bdmm.media.image import Picture, cut_out, picture_size, resize_image
 from bdmm.media.pixels import to_pictures
 from bdmm.perception.mediapipe_pose import detect_photo
 from bdmm.perception.pose import Detection
-from bdmm.perception.source import crop_detection, prepare_source
-from bdmm.records import Source
+from bdmm.perception.source import crop_detection, naming, prepare_source, prepare_sources
+from bdmm.records import Person, Source
 
 SIZES = (64, 2048)
 """Least and largest working resolution."""
@@ -32,6 +34,8 @@ LARGEST_PASTE = 3840
 """Longer side of a photo that a person is put back into; larger photos are scaled down."""
 DETAIL = 1280
 """Longer side of the picture in which the person is detected."""
+MOST_PHOTOS = 8
+"""Photos of one person."""
 COARSEST_PASTE = 3.0
 """A notice is given if the rendered person is enlarged by more than this factor."""
 _BORDER = 0.04
@@ -67,15 +71,20 @@ class SourceView:
     Attributes:
         photo: the photo at the size of the finished frames.
         view: the rendered part, in pixels of ``photo``.
-        source: that part for the renderers, in working pixels.
+        person: what is known of the person, in working pixels; of their first photo that part.
         clean_plate: the photo without the person, on which rendered frames are laid; None where
             the frames are finished as they are rendered.
     """
 
     photo: Picture
     view: View
-    source: Source
+    person: Person
     clean_plate: Picture | None = None
+
+    @property
+    def source(self) -> Source:
+        """The rendered part for the renderers, in working pixels."""
+        return self.person.photos[0]
 
     def paste_back(self, frame: Picture, opacity: Float[np.ndarray, "h w"]) -> Picture:
         """Lay a rendered frame on the clean plate."""
@@ -84,8 +93,21 @@ class SourceView:
         return paste(self.clean_plate, frame, opacity * fade, self.view)
 
 
+@dataclass(frozen=True)
+class Shot:
+    """A photo as it was given, and what messages call it: a file's name."""
+
+    picture: Picture
+    name: str = ""
+
+
 def open_source(
-    photo: Picture, size: int, person: int | None = None, paste_back: bool = False
+    photo: Picture,
+    size: int,
+    person: int | None = None,
+    paste_back: bool = False,
+    more: Sequence[Shot] = (),
+    name: str = "",
 ) -> SourceView:
     """Find the person, choose what is rendered, and fit the body.
 
@@ -93,31 +115,57 @@ def open_source(
         size: working resolution.
         person: which of several people, from the left from 1 on; the largest if None.
         paste_back: render a square around the person and put it back into the full-size photo.
+        more: photos of the same person, each around their largest person.
+        name: of the photo, for messages.
 
     Raises:
-        InputError: the photo or the size does not suit, or nobody is seen.
+        InputError: a photo or the size does not suit, nobody is seen, or a photo does not fit.
     """
-    check_photo(photo, size)
-    return _person_part(photo, size, person) if paste_back else _whole(photo, size, person)
+    if len(more) >= MOST_PHOTOS:
+        raise InputError(
+            f"There are {len(more) + 1} photos of the person; at most {MOST_PHOTOS} are used."
+        )
+    shots = [Shot(photo, name), *more]
+    for shot in shots:
+        with naming(shot.name if more else ""):
+            check_photo(shot.picture, size)
+    return _person_part(shots, size, person) if paste_back else _whole(shots, size, person)
 
 
-def _whole(photo: Picture, size: int, person: int | None) -> SourceView:
+def person_view_of(person: Person, size: int) -> SourceView:
+    """Return a person who was made ready before, at a working resolution.
+
+    Raises:
+        InputError: the size is out of range.
+    """
+    require_size(size, *SIZES)
+    known = resized(person, size)
+    height, width = known.photos[0].pose.size
+    (photo,) = to_pictures(known.photos[0].image[None])
+    return SourceView(photo, View(0, 0, width, height, (height, width)), known)
+
+
+def _whole(shots: Sequence[Shot], size: int, person: int | None) -> SourceView:
+    photo = shots[0].picture
     view = whole_view(picture_size(photo), size)
     working = view.cut(photo)
-    source = prepare_source(working, detect_photo(bounded(photo, DETAIL), person))
+    with naming(shots[0].name if len(shots) > 1 else ""):
+        detection = detect_photo(bounded(photo, DETAIL), person)
+    known = _known(shots, working, detection)
     height, width = view.size
-    return SourceView(working, View(0, 0, width, height, view.size), source)
+    return SourceView(working, View(0, 0, width, height, view.size), known)
 
 
-def _person_part(photo: Picture, size: int, person: int | None) -> SourceView:
-    full_size = picture_size(photo)
-    photo = bounded(photo, LARGEST_PASTE)
+def _person_part(shots: Sequence[Shot], size: int, person: int | None) -> SourceView:
+    full_size = picture_size(shots[0].picture)
+    photo = bounded(shots[0].picture, LARGEST_PASTE)
     if picture_size(photo) != full_size:
         _notify(
             f"The photo is reduced to {photo.shape[1]} x {photo.shape[0]} pixels, the most that "
             "frames are put into."
         )
-    detection = detect_photo(photo, person)
+    with naming(shots[0].name if len(shots) > 1 else ""):
+        detection = detect_photo(photo, person)
     view = person_view(_person_box(detection), size)
     if view.height > COARSEST_PASTE * size:
         _notify(
@@ -125,10 +173,40 @@ def _person_part(photo: Picture, size: int, person: int | None) -> SourceView:
             f"near {min(view.height // 2 * 2, SIZES[1])} is as sharp as the photo."
         )
     part = crop_detection(detection, view.left, view.top, (view.height, view.width))
-    source = prepare_source(view.cut(photo), part)
+    known = _known(shots, view.cut(photo), part)
+    source = known.photos[0]
     hole = _grown(source.foreground[0].numpy())
     empty = to_pictures(source.background[None])[0]
-    return SourceView(photo, view, source, paste(photo, empty, hole, view))
+    return SourceView(photo, view, known, paste(photo, empty, hole, view))
+
+
+def _known(shots: Sequence[Shot], working: Picture, detection: Detection) -> Person:
+    """Return what the photos show of a person, the others at the first one's scale.
+
+    Args:
+        working: the first photo at the working resolution.
+        detection: in it.
+    """
+    if len(shots) == 1:
+        return Person((prepare_source(working, detection),))
+    pictures, detections = [working], [detection]
+    tall = _height(detection) * working.shape[0] / detection.landmarks.size[0]
+    for shot in shots[1:]:
+        with naming(shot.name):
+            photo = bounded(shot.picture, 2 * DETAIL)
+            seen = detect_photo(photo)
+        view = person_view(_person_box(seen), SIZES[0])
+        side = 2 * round(view.height * tall / _height(seen) / 2)
+        view = replace(view, size=(min(side, SIZES[1]),) * 2)
+        pictures.append(view.cut(photo))
+        detections.append(crop_detection(seen, view.left, view.top, (view.height, view.width)))
+    names = [shot.name for shot in shots]
+    return build_person(prepare_sources(pictures, detections, names), names)
+
+
+def _height(detection: Detection) -> float:
+    _, top, _, bottom = _person_box(detection)
+    return bottom - top
 
 
 def bounded(photo: Picture, side: int) -> Picture:

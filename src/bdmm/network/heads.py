@@ -277,7 +277,9 @@ def layer_inputs(
         alone = [conditions.frames(slice(t, t + 1)) for t in range(count)]
         each = [layer_inputs(appearance, one, shrink) for one in alone]
         return _joined(each)
-    warped = rearrange(warp_window(appearance, conditions), "b t c h w -> (b t) c h w")
+    warped = conditions.warped
+    warped = warp_window(appearance, conditions) if warped is None else warped
+    warped = rearrange(warped, "b t c h w -> (b t) c h w")
     state = rearrange(conditions.state, "b t h w -> (b t) 1 h w")
     fallback = rearrange(conditions.fallback, "b t h w -> (b t) 1 h w")
 

@@ -41,15 +41,22 @@ _SPACING = 0.05
 """Metres between the displaced points of the surface: 4 to 5 pixels at the fit's 160."""
 
 
-def refine_photo(body: SkinnedBody, pose: Motion, image: Image, foreground: Foreground) -> Motion:
+def refine_photo(
+    body: SkinnedBody,
+    pose: Motion,
+    image: Image,
+    foreground: Foreground,
+    free_shape: bool = True,
+) -> Motion:
     """Return the refined fit of a photo, pose and shape.
 
     Args:
         pose: the fit, a motion of one frame in pixels of the photo.
+        free_shape: False: its shape stays.
     """
     if body.name not in BODIES:
         return pose
-    refine = _Refiner(body, _shipped(), free_shape=True)
+    refine = _Refiner(body, _shipped(), free_shape)
     for _ in range(PHOTO_ROUNDS):
         pose = refine(pose, image, foreground)
     return pose

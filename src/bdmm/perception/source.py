@@ -2,6 +2,8 @@
 
 import math
 import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 import cv2
@@ -14,9 +16,8 @@ from bdmm.body.model import load_body
 from bdmm.errors import InputError, Notice
 from bdmm.media.pixels import to_frames
 from bdmm.perception.background import remove_person
-from bdmm.perception.body_fit import fit_photo
+from bdmm.perception.photo_set import fit_photos, refine_photos
 from bdmm.perception.pose import Detection, Silhouette
-from bdmm.perception.refine_fit import refine_photo
 from bdmm.perception.silhouette import clean_foreground
 from bdmm.records import KEYPOINT_NAMES, Landmarks, Motion, Source
 from bdmm.shapes import Foreground, Keypoints
@@ -34,31 +35,58 @@ CUT_SIDE = 0.3
 
 
 def prepare_source(image: Photo, detection: Detection) -> Source:
-    """Cut the person out of a photo, fill the background, fit the body and refine the fit.
+    """Make one photo ready; see `prepare_sources`."""
+    return prepare_sources([image], [detection])[0]
 
-    `Notice` warnings say which of several people was taken and what the photo does not show.
+
+def prepare_sources(
+    images: Sequence[Photo], detections: Sequence[Detection], names: Sequence[str] = ()
+) -> list[Source]:
+    """Cut a person out of photos, fit the body and refine the fits; fill the first background.
+
+    Several photos share one body shape. `Notice` warnings say which of several people was taken
+    and what the photos do not show.
 
     Args:
-        image: the photo at the working resolution, RGB in 0..255.
-        detection: of the same picture at any size (`mediapipe_pose.detect_photo`).
+        images: the photos at the working resolution, RGB in 0..255.
+        detections: of the same pictures at any size (`mediapipe_pose.detect_photo`).
+        names: of the photos, for messages; a single one needs none.
 
     Raises:
-        InputError: the person is cut off above the knees, lacks the head, or is too small.
+        InputError: a person is cut off above the knees, lacks the head, or is too small.
     """
-    body = load_body()
-    detection = _at_size(detection, image.shape[0], image.shape[1])
-    _require_keypoints(detection.landmarks)
-    soft = detection.silhouettes[0].foreground[0].numpy()
-    _require_uncut(soft > 0.5)
-    for note in detection.notes:
-        _notify(note)
-    pose = fit_photo(detection.landmarks, body, detection.silhouettes)
-    _notify_what_is_missing(detection.landmarks, pose)
-    cleaned = clean_foreground(soft)
-    background = remove_person(image, cleaned)
-    frames, foreground = to_frames([image, background]), torch.from_numpy(cleaned)[None]
-    pose = refine_photo(body, pose, frames[0], foreground)
-    return Source(frames[0], foreground, frames[1], pose)
+    body, softs = load_body(), []
+    detections = [
+        _at_size(detection, image.shape[0], image.shape[1])
+        for image, detection in zip(images, detections, strict=True)
+    ]
+    for i, detection in enumerate(detections):
+        with naming(names[i] if names else ""):
+            _require_keypoints(detection.landmarks)
+            softs.append(detection.silhouettes[0].foreground[0].numpy())
+            _require_uncut(softs[-1] > 0.5)
+        for note in detection.notes:
+            _notify(f"{names[i]}: {note}" if names else note)
+    poses = fit_photos(detections, body)
+    _notify_what_is_missing([one.landmarks for one in detections], poses)
+    cleaned = [clean_foreground(soft) for soft in softs]
+    background = to_frames([remove_person(images[0], cleaned[0])])[0]
+    frames = [to_frames([image])[0] for image in images]
+    foregrounds = [torch.from_numpy(one)[None] for one in cleaned]
+    poses = refine_photos(body, poses, frames, foregrounds)
+    return [
+        Source(frame, foreground, frame if i else background, pose)
+        for i, (frame, foreground, pose) in enumerate(zip(frames, foregrounds, poses, strict=True))
+    ]
+
+
+@contextmanager
+def naming(name: str) -> Iterator[None]:
+    """Put the name of a photo in front of the message of an `InputError`, if there is one."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{name}: {error}" if name else str(error)) from error
 
 
 def crop_detection(detection: Detection, left: int, top: int, size: tuple[int, int]) -> Detection:
@@ -129,16 +157,16 @@ def _require_keypoints(landmarks: Landmarks) -> None:
         )
 
 
-def _notify_what_is_missing(landmarks: Landmarks, pose: Motion) -> None:
-    confidence = dict(zip(KEYPOINT_NAMES, landmarks.keypoints[0, :, 2].tolist(), strict=True))
-    if max(confidence["left_ankle"], confidence["right_ankle"]) < SEEN:
+def _notify_what_is_missing(landmarks: Sequence[Landmarks], poses: Sequence[Motion]) -> None:
+    ankles = [KEYPOINT_NAMES.index(f"{side}_ankle") for side in ("left", "right")]
+    if max(float(one.keypoints[0, ankles, 2].max()) for one in landmarks) < SEEN:
         _notify("The person's feet are not in the photo: they are missing in the video too.")
-    if faces_away(pose):
+    if all(map(faces_away, poses)):
         _notify("The person is seen from behind: the front, where it turns up, is made up.")
 
 
 def _notify(sentence: str) -> None:
-    warnings.warn(sentence, Notice, stacklevel=3)
+    warnings.warn(sentence, Notice, stacklevel=4)
 
 
 def _at_size(detection: Detection, height: int, width: int) -> Detection:

@@ -24,7 +24,7 @@ from bdmm.media.pixels import to_frames
 from bdmm.metrics.frame_metrics import Region, pair_of
 from bdmm.metrics.regions import PERSON, keypoint_regions, person_region
 from bdmm.perception.background import remove_person
-from bdmm.records import Conditions, Motion
+from bdmm.records import Conditions, Motion, Person
 from bdmm.shapes import Image, Keypoints
 
 LEAST_SHARE = 0.02
@@ -247,4 +247,4 @@ def _without_person(inputs: Inputs) -> Inputs:
     view = inputs.source_view
     background = to_frames([remove_person(view.photo, view.source.foreground[0].numpy())])[0]
     source = replace(view.source, background=background)
-    return replace(inputs, source_view=replace(view, source=source))
+    return replace(inputs, source_view=replace(view, person=Person((source,))))

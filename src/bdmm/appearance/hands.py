@@ -1,0 +1,70 @@
+"""Hands in a photo: the fit does not know fingers and may lay them on clothes, and clothes on them.
+
+Both are judged by the skin's colour, once per photo. A hand that shows clothes is never copied
+(`PhotoView.misplaced`); clothes that show a hand are not trusted beyond their own pixels.
+"""
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from bdmm.body.bones import HANDS
+from bdmm.body.model import PART_NAMES, AnnyBody
+from bdmm.body.regions import nearest_pixel
+from bdmm.body.source_geometry import HAND_GUARD, SourceGeometry
+from bdmm.records import BONE_NAMES
+
+UNLIKE_SKIN = 0.7
+"""Distance from the skin's colour beyond which a point is not part of a hand."""
+NEAR_HAND = 0.09
+"""Metres around a hand within which a point of the skin's colour is the hand's."""
+ARMS = [b for b, n in enumerate(BONE_NAMES) if n.endswith(("_elbow", "_wrist", "_hand"))]
+"""From the elbow on."""
+_ENOUGH = 12
+
+
+def skin_colour(
+    body: AnnyBody, colours: Float[Tensor, "v 3"], trust: Float[Tensor, "v"]
+) -> Float[Tensor, "3"] | None:
+    """Return the face's median colour; None where a photo does not show it."""
+    face = (body.parts == PART_NAMES.index("face")) & (trust > 0.5)
+    return colours[face].median(dim=0).values if face.sum() >= _ENOUGH else None
+
+
+def misplaced(
+    body: AnnyBody,
+    geometry: SourceGeometry,
+    vertices: Float[Tensor, "v 3"],
+    colours: Float[Tensor, "v 3"],
+    skin: Float[Tensor, "3"],
+) -> tuple[Bool[Tensor, "v"], Bool[Tensor, "v"]]:
+    """Return which vertices of the hands show clothes in a photo, and which others show a hand."""
+    bone = body.vertex_bones
+    hand = torch.isin(bone, bone.new_tensor(HANDS))
+    arm = torch.isin(bone, bone.new_tensor(ARMS))
+    unlike = (colours - skin).norm(dim=1)
+    by_clothes = _near(geometry, ~_of(geometry, ARMS), HAND_GUARD, vertices)
+    by_hand = _near(geometry, _of(geometry, HANDS), NEAR_HAND, vertices)
+    own = _bone_colours(bone, colours)[bone]
+    like_hand = (unlike < UNLIKE_SKIN) & (unlike < (colours - own).norm(dim=1))
+    return hand & (unlike >= UNLIKE_SKIN) & by_clothes, ~arm & by_hand & like_hand
+
+
+def _of(geometry: SourceGeometry, bones: list[int]) -> Bool[Tensor, "p"]:
+    segment = geometry.maps.segment
+    return torch.isin(segment, segment.new_tensor(bones))
+
+
+def _near(
+    geometry: SourceGeometry, region: Bool[Tensor, "p"], metres: float, vertices: Tensor
+) -> Bool[Tensor, "v"]:
+    """Return which vertices lie in the photo near a region of the body."""
+    region = region & geometry.maps.on_mesh & geometry.maps.person
+    row, _ = nearest_pixel(region.view(1, *geometry.size), max(1, round(geometry.pixels(metres))))
+    height, width = geometry.size
+    x, y = vertices[:, :2].floor().long().unbind(dim=1)
+    return row[0, y.clamp(0, height - 1), x.clamp(0, width - 1)] >= 0
+
+
+def _bone_colours(bone: Int[Tensor, "v"], colours: Float[Tensor, "v 3"]) -> Float[Tensor, "n 3"]:
+    return torch.stack([colours[bone == i].median(dim=0).values for i in range(len(BONE_NAMES))])

@@ -1,0 +1,125 @@
+"""Photos of a person to what is known of them: one light, trust in each photo, an atlas."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from bdmm.appearance.atlas import SIDES, build_atlas
+from bdmm.appearance.colour_match import match_colours, with_gain
+from bdmm.appearance.hands import misplaced, skin_colour
+from bdmm.appearance.photo_view import PhotoView, photo_vertices, view_photo
+from bdmm.appearance.same_person import strangers
+from bdmm.body.model import AnnyBody, load_body
+from bdmm.errors import InputError
+from bdmm.records import Atlas, Person, Source
+
+_TEXELS = 1.5
+"""Texels of the atlas's side for each pixel of the photo's shorter side."""
+
+
+@dataclass(frozen=True)
+class PersonViews:
+    """A person ready to be looked up.
+
+    Attributes:
+        body: the shipped one, on the person's device.
+        views: of the photos.
+    """
+
+    body: AnnyBody
+    views: tuple[PhotoView, ...]
+    atlas: Atlas
+
+
+def build_person(photos: Sequence[Source], names: Sequence[str] = ()) -> Person:
+    """Bring photos to the first one's light and make the atlas.
+
+    Args:
+        photos: of one person, of one common shape.
+        names: of the photos, for messages.
+
+    Raises:
+        InputError: a photo shows someone else, or other clothes.
+    """
+    body = load_body(photos[0].pose.body)
+    views = _views(body, photos)
+    if len(photos) > 1:
+        gains = match_colours(body, views)
+        photos = [
+            replace(photo, image=with_gain(photo.image, gain))
+            for photo, gain in zip(photos, gains, strict=True)
+        ]
+        views = _views(body, photos)
+        for stranger in strangers(body, views):
+            name = names[stranger] if names else f"photo {stranger + 1}"
+            raise InputError(
+                f"{name}: The person does not look like the one of the other photos, as arms and "
+                "legs have other colours: leave the photo out."
+            )
+    return Person(tuple(photos), build_atlas(body, views, atlas_side(photos[0].pose.size)))
+
+
+def view_person(person: Person) -> PersonViews:
+    """Prepare a person for looking up, on the device of their photos."""
+    body = load_body(person.photos[0].pose.body).to(person.photos[0].image.device)
+    assert isinstance(body, AnnyBody)
+    views = _views(body, person.photos)
+    atlas = person.atlas
+    if atlas is None:
+        atlas = build_atlas(body, views, atlas_side(person.photos[0].pose.size))
+    return PersonViews(body, tuple(views), atlas)
+
+
+def atlas_side(size: tuple[int, int]) -> int:
+    """Return the side of an atlas in texels for frames of (height, width)."""
+    return next((side for side in SIDES if side >= _TEXELS * min(size)), SIDES[-1])
+
+
+def resized(person: Person, size: int) -> Person:
+    """Return a person whose first photo's shorter side has ``size`` pixels, the others in scale."""
+    factor = size / min(person.photos[0].pose.size)
+    return replace(person, photos=tuple(_scaled(photo, factor) for photo in person.photos))
+
+
+def _scaled(photo: Source, factor: float) -> Source:
+    height, width = (2 * round(side * factor / 2) for side in photo.pose.size)
+    if (height, width) == photo.pose.size:
+        return photo
+    stretch = photo.pose.translation.new_tensor(
+        [width / photo.pose.size[1], height / photo.pose.size[0]]
+    )
+
+    def scaled(picture: Tensor) -> Tensor:
+        large = functional.interpolate(
+            picture[None], (height, width), mode="bicubic", align_corners=False, antialias=True
+        )
+        return large[0].clamp(picture.min(), picture.max())
+
+    pose = replace(
+        photo.pose,
+        scale=photo.pose.scale * stretch.mean(),
+        translation=photo.pose.translation * stretch,
+        size=(height, width),
+    )
+    images = (scaled(one) for one in (photo.image, photo.foreground, photo.background))
+    return Source(*images, pose)
+
+
+def _views(body: AnnyBody, photos: Sequence[Source]) -> list[PhotoView]:
+    views = [view_photo(body, photo) for photo in photos]
+    vertices = [photo_vertices(view.geometry) for view in views]
+    colours = [view.colours_at(at[:, :2]) for view, at in zip(views, vertices, strict=True)]
+    skins = [skin_colour(body, c, v.trust) for c, v in zip(colours, views, strict=True)]
+    known = [skin for skin in skins if skin is not None]
+    if not known:
+        return views
+    trusted = []
+    for view, at, colour, own in zip(views, vertices, colours, skins, strict=True):
+        skin = torch.stack(known).mean(dim=0) if own is None else own
+        hands, marks = misplaced(body, view.geometry, at, colour, skin)
+        trust = torch.where(hands | marks, 0.0, view.trust)
+        trusted.append(replace(view, trust=trust, misplaced=hands.to(trust), skin=skin))
+    return trusted

@@ -1,0 +1,82 @@
+"""`bdmm.Person`: a person made ready once, to be animated as often as wanted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from bdmm import records
+from bdmm.appearance.person import build_person
+from bdmm.appearance.person_file import load_person, save_person
+from bdmm.errors import InputError
+from bdmm.inference.prepare import as_shots
+from bdmm.inference.source_view import open_source
+from bdmm.media.image import Picture, picture_size
+
+SIZE = 720
+"""Pixels of the first photo's shorter side that are kept at most, unless asked for more."""
+
+
+@dataclass(frozen=True)
+class Person(records.Person):
+    """What is known of a person; `bdmm.animate` takes one as it takes a photo."""
+
+    @classmethod
+    def from_photos(
+        cls,
+        photos: str | Path | Picture | Sequence[str | Path | Picture],
+        *,
+        size: int | None = None,
+        photo_person: int | None = None,
+        seed: int = 0,
+    ) -> "Person":
+        """Make a person of one to eight photos, in any order, or of a clip.
+
+        Args:
+            photos: paths or ``h w 3`` RGB in 0..255; the first photo's frame and background are
+                the video's.
+            size: pixels of the first photo's shorter side that are kept; its own, at most 720, by
+                default.
+            photo_person: which of several people of the first photo, from the left from 1 on.
+            seed: the same seed gives the same person.
+
+        Raises:
+            InputError: a photo cannot be read, shows nobody or does not fit the others.
+        """
+        one = isinstance(photos, str | Path) or hasattr(photos, "shape")
+        shots = as_shots([photos] if one else photos)  # type: ignore[list-item]
+        if not shots:
+            raise InputError("There are no photos of the person.")
+        own = min(picture_size(shots[0].picture)) // 2 * 2
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            view = open_source(
+                shots[0].picture,
+                min(own, SIZE) if size is None else size,
+                photo_person,
+                more=shots[1:],
+                name=shots[0].name,
+            )
+        person = view.person
+        if person.atlas is None:
+            person = build_person(person.photos)
+        return cls(person.photos, person.atlas)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Person":
+        """Read a ``.person`` file.
+
+        Raises:
+            InputError: it is missing, damaged or of another version.
+        """
+        person = load_person(path)
+        return cls(person.photos, person.atlas)
+
+    def save(self, path: str | Path) -> None:
+        """Write a ``.person`` file.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        save_person(path, replace(self))
