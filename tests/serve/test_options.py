@@ -73,3 +73,11 @@ def test_a_preset_is_no_larger_than_the_limit(preset, size):
     command = parse(words)
     assert isinstance(command, Animate)
     assert command.inputs.size == size
+
+
+def test_several_photos_are_one_person():
+    command = parse(AnimationOptions().words(["a.jpg", "b.jpg", "c.jpg"], "d.mp4", None, LIMITS))
+    assert isinstance(command, Animate)
+    assert str(command.inputs.photo) == "a.jpg"
+    assert [str(one) for one in command.inputs.more] == ["b.jpg", "c.jpg"]
+    assert str(command.inputs.driver) == "d.mp4"

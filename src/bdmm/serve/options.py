@@ -100,6 +100,7 @@ class AnimationOptions(BaseModel):
         words += [] if motion is None else ["--motion", motion]
         words += [] if driving is None else ["--save-motion", f"{RESULT}/motion.motion"]
         words += ["-o", f"{RESULT}/video.{self.format}", "--sheet", f"{RESULT}/sheet.jpg"]
+        words += ["--more", *photos[1:]] if len(photos) > 1 else []
         words += ["--preset", self.preset, "--max-frames", str(limits.frames)]
         size = self.size
         if size is None and PRESET_SIZES[self.preset] > limits.size:

@@ -92,9 +92,9 @@ class _Page:
         with gr.Row(equal_height=False):
             with gr.Column(min_width=320):
                 gr.HTML("<h2>1. A photo</h2><p>One whole person, head to feet, upright, alone if "
-                        "possible.</p>")  # fmt: skip
+                        "possible. More photos show more sides.</p>")  # fmt: skip
                 self.photos = gr.File(
-                    label="A photo",
+                    label="A photo, or up to eight of one person",
                     file_count="multiple",
                     file_types=list(PHOTO.suffixes),
                     height=130,

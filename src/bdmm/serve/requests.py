@@ -13,8 +13,8 @@ from bdmm.serve.jobs import Job, Kind
 from bdmm.serve.options import AnimationOptions
 from bdmm.serve.uploads import DRIVING, FIRST, PHOTO, Accepted, checked_name
 
-MAX_PHOTOS = 1
-"""Photos of one person; `animate` takes one."""
+MAX_PHOTOS = 8
+"""Photos of one person."""
 
 
 @dataclass(frozen=True)
