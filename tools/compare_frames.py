@@ -10,6 +10,7 @@ import argparse
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -47,7 +48,7 @@ def main() -> None:
     parser.add_argument("--record", action="store_true", help="write the recording anew")
     record = parser.parse_args().record
     torch.set_num_threads(1)
-    frames = {name: thinned_frames(inputs) for name, inputs in fixed_clips()}
+    frames: dict[str, Any] = {name: thinned_frames(inputs) for name, inputs in fixed_clips()}
     if record:
         np.savez_compressed(RECORDING, **frames)
         return

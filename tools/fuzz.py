@@ -244,7 +244,7 @@ def _smpl_table() -> dict[str, np.ndarray]:
 
 
 def _smpl_seeds(folder: Path) -> Iterator[Path]:
-    table = _smpl_table()
+    table: dict[str, Any] = _smpl_table()
     np.savez(folder / "plain.npz", **table)
     np.savez_compressed(folder / "small.npz", **table)
     for protocol in (0, 2, 4, 5):

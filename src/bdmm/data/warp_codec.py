@@ -321,7 +321,7 @@ def _tree(
     The parent of a cell is the one to its left, else the one above, else the one before it.
     """
     known = warp_lattice.known_cells(inside, side)
-    used = known.any(axis=0)
+    used = np.logical_or.reduce(known)
     number = np.where(used, np.cumsum(used).reshape(used.shape) - 1, -1)
     row, column = np.nonzero(used)
     left, above = number[row, column - 1], number[row - 1, column]

@@ -41,7 +41,7 @@ def flow_colours(flow: Float[np.ndarray, "2 h w"], reach: float) -> Picture:
         flow: (dx, dy) in pixels.
         reach: length, above 0, of the flow that has full colour.
     """
-    finite = np.isfinite(flow).all(axis=0)
+    finite = np.logical_and.reduce(np.isfinite(flow))
     dx, dy = np.where(finite, flow, 0) / reach
     length = np.hypot(dx, dy)[..., None]
     turn = np.arctan2(-dy, -dx) / (2 * np.pi) + 0.5
