@@ -294,7 +294,7 @@ def test_stopping_leaves_no_half_file(quick_photo, tmp_path, ending, code, words
         "sys.exit(main())\n"
     )
     (tmp_path / "out.mp4").write_text("older")
-    arguments = ["animate", "photo.png", "--motion", "turn", "-o", "out.mp4", "--size", "512"]
+    arguments = ["animate", "photo.png", "--motion", "turn", "-o", "out.mp4", "--size", "200"]
     process = subprocess.Popen(
         [sys.executable, "-c", command, *arguments, "--quiet"],
         cwd=tmp_path,

@@ -29,7 +29,7 @@ def interrupted(frames, error):
 
 
 def ramp(count, size=(48, 64)):
-    return [np.full((*size, 3), 40 + 10 * i, np.uint8) for i in range(count)]
+    return [np.full((*size, 3), (40 + 10 * i) % 256, np.uint8) for i in range(count)]
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mov", "m4v", "mkv", "webm"])

@@ -104,8 +104,7 @@ def _scaled(photo: Source, factor: float) -> Source:
         translation=photo.pose.translation * stretch,
         size=(height, width),
     )
-    images = (scaled(one) for one in (photo.image, photo.foreground, photo.background))
-    return Source(*images, pose)
+    return Source(scaled(photo.image), scaled(photo.foreground), scaled(photo.background), pose)
 
 
 def _views(body: AnnyBody, photos: Sequence[Source]) -> list[PhotoView]:

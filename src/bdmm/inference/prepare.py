@@ -228,7 +228,7 @@ def prepare(
     background = None if options.background is None else open_background(options.background)
     driver = open_driver(motion, options.driving, progress, keep_video)
     known = _known_person(source, options)
-    shots = [] if known else as_shots([source, *options.more])
+    shots = [] if isinstance(source, Person) or known else as_shots([source, *options.more])
     name = shots[0].name if shots else "the person"
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
