@@ -9,7 +9,7 @@ import tyro
 
 from bdmm.cli.input_options import InputOptions
 from bdmm.cli.report import Report, say
-from bdmm.cli.resources import hand_back_freed, keep_network_blocks, share_cores
+from bdmm.cli.resources import hand_back_freed, keep_network_blocks
 from bdmm.files.output_file import check_output
 
 if TYPE_CHECKING:
@@ -69,7 +69,6 @@ class Animate:
         from bdmm.inference.animate import Animation, choose_preset, choose_renderer, open_device
 
         keep_network_blocks()
-        share_cores()
         preset = choose_preset(self.preset)
         device = open_device(self.inputs.device)
         renderer = choose_renderer(self.renderer, self.weights, device, preset)

@@ -58,10 +58,3 @@ def use_one_thread() -> None:
     import torch  # late, since it takes seconds
 
     torch.set_num_threads(1)
-
-
-def share_cores() -> None:
-    """Give each operation half of the cores: an animation's stages work side by side."""
-    import torch  # late, since it takes seconds
-
-    torch.set_num_threads(max(1, torch.get_num_threads() // 2))
