@@ -1,14 +1,17 @@
 """A painted person from several photos, against the truth."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from bdmm.appearance.atlas import look_up
+from bdmm.appearance.atlas import build_atlas, look_up, texels_of
 from bdmm.appearance.colour_match import match_colours, with_gain
 from bdmm.appearance.person import build_person, resized, view_person
 from bdmm.appearance.photo_choice import shares_shown, smooth_in_time
 from bdmm.appearance.photo_mixture import useful_photos
 from bdmm.appearance.photo_view import view_photo
+from bdmm.body.bones import HANDS
 from bdmm.body.camera import project
 from bdmm.body.model import PART_NAMES
 from bdmm.body.rasterize import rasterize
@@ -130,6 +133,28 @@ def test_a_print_on_the_chest_is_not_on_the_back(body, painted, turning, standin
     hidden = conditions.state[0, 0] == PixelState.HIDDEN
     assert hidden.sum() > 300
     assert (frames[0, :, hidden].mean(dim=0) > -0.2).float().mean() < 0.03
+
+
+def test_a_hand_that_lies_on_clothes_is_completed_with_skin(body, painted, standing):
+    """The fit lays the fingers on black trousers: neither they nor their backs become black."""
+    skin = torch.tensor([0.5, 0.1, 0.0])
+    colours = torch.full((len(body.template), 3), -0.9)
+    colours[body.parts == PART_NAMES.index("face")] = skin
+    hands = torch.isin(body.vertex_bones, torch.tensor(HANDS))
+    large = replace(
+        standing,
+        scale=4 * standing.scale,
+        translation=4 * standing.translation,
+        size=(4 * standing.size[0], 4 * standing.size[1]),
+    )
+    (photo,) = painted(large, colours)
+    view = view_photo(body, photo)
+    view = replace(view, trust=torch.where(hands, 0.0, view.trust), skin=skin)
+    texels = texels_of(body, 256)
+    made = build_atlas(body, [view], 256).colours.flatten(1)[:, texels.index].T
+    of_hands = (body.parts == PART_NAMES.index("hands"))[body.faces[texels.face]].all(dim=1)
+    assert of_hands.sum() > 100
+    assert (made[of_hands] - skin).norm(dim=1).mean() < 0.4
 
 
 def test_a_person_keeps_its_place_at_another_size(painted, turning):

@@ -12,9 +12,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from bdmm.appearance.completion import StandIn, complete
+from bdmm.appearance.hands import unlike_skin
 from bdmm.appearance.photo_view import PhotoView, on_surface
 from bdmm.appearance.visibility import shown, shown_bone
-from bdmm.body.bones import OTHER_SIDE
+from bdmm.body.bones import HANDS, OTHER_SIDE
 from bdmm.body.model import AnnyBody
 from bdmm.body.rasterize import rasterize
 from bdmm.body.regions import nearest_pixel
@@ -104,7 +105,8 @@ def _stand_in(view: PhotoView, texels: Texels) -> StandIn:
 
     Through the body where the photo shows the same or an adjacent bone there, front or back;
     else the mirrored point on the body's other side, where the photo shows that. The thicker the
-    body is there, the less does its front tell of its back.
+    body is there, the less does its front tell of its back. A hand takes nothing unlike skin: the
+    fit lays fingers on clothes.
     """
     geometry = view.geometry
     xy, behind = _interpolate(geometry.corners, texels)
@@ -119,7 +121,11 @@ def _stand_in(view: PhotoView, texels: Texels) -> StandIn:
     mirrored = torch.where(sample.interior[:, None], mirrored, sample.interior_xy)
     place = torch.where(through[:, None], xy, mirrored)
     known = torch.where(through, torch.exp(-thick.square()), _MIRRORED * other)
-    return StandIn(view.colours_at(place), known)
+    colours = view.colours_at(place)
+    if view.skin is not None:
+        hand = torch.isin(bone, bone.new_tensor(HANDS))
+        known = torch.where(hand & unlike_skin(colours, view.skin), 0.0, known)
+    return StandIn(colours, known)
 
 
 def _interpolate(

@@ -31,6 +31,11 @@ def skin_colour(
     return colours[face].median(dim=0).values if face.sum() >= _ENOUGH else None
 
 
+def unlike_skin(colours: Float[Tensor, "n 3"], skin: Float[Tensor, "3"]) -> Bool[Tensor, "n"]:
+    """Return which colours are no part of a bare hand."""
+    return (colours - skin).norm(dim=1) >= UNLIKE_SKIN
+
+
 def misplaced(
     body: AnnyBody,
     geometry: SourceGeometry,
@@ -42,12 +47,12 @@ def misplaced(
     bone = body.vertex_bones
     hand = torch.isin(bone, bone.new_tensor(HANDS))
     arm = torch.isin(bone, bone.new_tensor(ARMS))
-    unlike = (colours - skin).norm(dim=1)
     by_clothes = _near(geometry, ~_of(geometry, ARMS), HAND_GUARD, vertices)
     by_hand = _near(geometry, _of(geometry, HANDS), NEAR_HAND, vertices)
     own = _bone_colours(bone, colours)[bone]
-    like_hand = (unlike < UNLIKE_SKIN) & (unlike < (colours - own).norm(dim=1))
-    return hand & (unlike >= UNLIKE_SKIN) & by_clothes, ~arm & by_hand & like_hand
+    clothes = unlike_skin(colours, skin)
+    like_hand = ~clothes & ((colours - skin).norm(dim=1) < (colours - own).norm(dim=1))
+    return hand & clothes & by_clothes, ~arm & by_hand & like_hand
 
 
 def _of(geometry: SourceGeometry, bones: list[int]) -> Bool[Tensor, "p"]:
