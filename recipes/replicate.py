@@ -1,11 +1,11 @@
-"""The paper's claims, put to the test in the small: data, training, judging and the page.
+"""The paper's claims, put to the test in the small: data, training, evaluation and the page.
 
     python recipes/replicate.py -o replication/ --vgg VGG19
 
-Renders 200 people to learn from and 40 others to judge on, 64x64 pixels; makes twins of their
+Renders 200 people to learn from and 40 others to evaluate on, 64x64 pixels; makes copies of their
 clips whose warps and heatmaps come from noisy poses; trains the preset ``paper-small`` whole,
 without each part of the paper's Table 2 and without each loss of its Table S1, with two or three
-seeds; judges all on the held-out people, clean and under graded noise; writes
+seeds; evaluates all on the held-out people, clean and under graded noise; writes
 replication/replication.md with its pictures. One process of one thread for each run,
 ``--processes`` at a time.
 
@@ -43,7 +43,7 @@ REPEATED = ("full", "no-backward", "no-dmm", "no-forward")
 """Rows with three seeds; ``no-backward`` is forward propagation alone. The others have two."""
 CURVE = "curve"
 """Folder of a full run's weights at each checkpoint."""
-Stage = Literal["data", "train", "judge", "page"]
+Stage = Literal["data", "train", "evaluate", "page"]
 
 
 @dataclass(frozen=True)
@@ -61,17 +61,17 @@ class Options:
     people: int = PEOPLE
     """To learn from."""
     held: int = HELD
-    """To judge on."""
+    """To evaluate on."""
     save_every: int = 100
     """Steps between checkpoints."""
-    stages: tuple[Stage, ...] = ("data", "train", "judge", "page")
+    stages: tuple[Stage, ...] = ("data", "train", "evaluate", "page")
     """Parts of the work."""
     real: Path | None = None
-    """Prepared clips of real people, 64x64 too, to judge on for numbers only."""
+    """Prepared clips of real people, 64x64 too, to evaluate on for numbers only."""
     docs: Path | None = None
-    """Also put the numbers into this document, behind its mark, and the pictures beside it."""
+    """Also put the numbers into this document, behind its mark, and the pictures next to it."""
     most: int | None = None
-    """Train at most so many runs, in the order of what they tell."""
+    """Train at most so many runs, the most informative first."""
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,8 @@ def main(options: Options) -> int:
             return code
         if "train" in options.stages and not train(options):
             return 1
-        if "judge" in options.stages:
-            judge(options)
+        if "evaluate" in options.stages:
+            evaluate(options)
         if "page" in options.stages:
             page(options)
     except InputError as error:
@@ -106,12 +106,12 @@ def main(options: Options) -> int:
 
 
 def clips_of(options: Options, what: str) -> Path:
-    """Return a folder of clips: ``people64``, ``held64``, or with ``-clean`` their true twins."""
+    """Return a folder of clips: ``people64``, ``held64``, or ``-clean``: of true poses."""
     return options.output / what
 
 
 def make_data(options: Options) -> int:
-    """Render the people and make their noisy twins; return the exit code."""
+    """Render the people and make their noisy copies; return the exit code."""
     import noisy_clips
 
     for what, count, seed, split in (
@@ -131,8 +131,8 @@ def make_data(options: Options) -> int:
             if code:
                 return code
         parts = range(options.processes)
-        twins = noisy_clips.Options(clean, noisy)
-        work = [replace(twins, part=(i, options.processes)) for i in parts]
+        copies = noisy_clips.Options(clean, noisy)
+        work = [replace(copies, part=(i, options.processes)) for i in parts]
         for outcome in run_jobs(noisy_clips.main, work, options.processes):
             if outcome.reason:
                 raise InputError(outcome.reason)
@@ -140,7 +140,7 @@ def make_data(options: Options) -> int:
 
 
 def run_order() -> list[RunJob]:
-    """Return all runs, the most telling first."""
+    """Return all runs, the most informative first."""
     others = [key for key in ROWS if key not in REPEATED]
     first = [RunJob(key, seed) for seed in (0, 1) for key in REPEATED]
     rest = [RunJob(key, 0) for key in others] + [RunJob(key, 2) for key in REPEATED]
@@ -222,9 +222,9 @@ def finished(options: Options) -> list[RunJob]:
     return [job for job in run_order() if is_finished(run_folder(options, job))]
 
 
-def judge(options: Options) -> None:
-    """Judge the runs that are finished."""
-    import replication_judging
+def evaluate(options: Options) -> None:
+    """Evaluate the runs that are finished."""
+    import replication_evaluation
 
     jobs = finished(options)
     runs = {job.name: run_folder(options, job) for job in jobs}
@@ -233,16 +233,16 @@ def judge(options: Options) -> None:
         for name, run in runs.items()
         for file in sorted((run / CURVE).glob("*.safetensors"))
     }
-    judges = replication_judging.Judges(options.vgg, options.processes, options.real)
-    replication_judging.judge(options.output, runs, curves, judges)
+    settings = replication_evaluation.Settings(options.vgg, options.processes, options.real)
+    replication_evaluation.evaluate(options.output, runs, curves, settings)
 
 
 def page(options: Options) -> None:
-    """Write the page of what was judged."""
-    import replication_judging
+    """Write the page of what was evaluated."""
+    import replication_evaluation
     import replication_page
 
-    results = replication_judging.read_results(options.output)
+    results = replication_evaluation.read_results(options.output)
     done = [job.name for job in finished(options)]
     written = replication_page.write_page(options.output, results, len(run_order()), done)
     if options.docs is not None:

@@ -1,4 +1,4 @@
-"""Write the page of `replicate.py`: tables beside the paper's, curves, what holds and what doesn't.
+"""Write the page of `replicate.py`: tables next to the paper's, curves, and findings.
 
 The page is made of numbers alone, whatever is there; what is missing is marked so. Text that says
 why stands in docs/replication.md, by hand.
@@ -43,7 +43,12 @@ SETS = (
     ("clean", "Held-out people, true poses"),
     ("real", "Real clips, estimated poses"),
 )
-BESIDE = {"frame.psnr": "PSNR", "frame.ssim": "SSIM", "frame.l1": "L1", "person.vgg19": "LPIPS"}
+PUBLISHED = {
+    "frame.psnr": "PSNR",
+    "frame.ssim": "SSIM",
+    "frame.l1": "L1",
+    "person.vgg19": "LPIPS",
+}
 """Our metric -> the paper's that its sign is compared with."""
 Clips = Mapping[str, Mapping[str, float]]
 
@@ -74,8 +79,8 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Judged:
-    """One judged set of clips: `replication_judging.numbers_of`."""
+class Scores:
+    """One evaluated set of clips: `replication_evaluation.numbers_of`."""
 
     clips: Mapping[str, Clips]
     frechet: Mapping[str, float]
@@ -87,7 +92,7 @@ class Judged:
         return mean(one.get(key, math.nan) for one in self.clips[system].values())
 
     def seeds(self, key: str) -> list[int]:
-        """Return the seeds of a row that were judged."""
+        """Return the seeds of a row that were evaluated."""
         parts = (name.rpartition("-") for name in self.clips)
         return sorted(int(seed) for row, _, seed in parts if row == key and seed.isdigit())
 
@@ -137,7 +142,7 @@ def write_page(folder: Path, results: Mapping[str, Any], planned: int, done: Seq
 
     Args:
         folder: of the study.
-        results: see `replication_judging.read_results`.
+        results: see `replication_evaluation.read_results`.
         planned: number of runs of the whole study.
         done: names of the runs that are finished.
     """
@@ -150,12 +155,12 @@ def write_page(folder: Path, results: Mapping[str, Any], planned: int, done: Seq
     ]
     for name, title in SETS:
         if name in results:
-            lines += tables(Judged(**results[name]), title)
+            lines += tables(Scores(**results[name]), title)
     lines += losses_plot(folder)
     if "curve" in results:
-        lines += curve_plot(folder, Judged(**results["curve"]))
+        lines += curve_plot(folder, Scores(**results["curve"]))
     if "noise" in results:
-        lines += noise_part(folder, Judged(**results["noise"]))
+        lines += noise_part(folder, Scores(**results["noise"]))
     path = folder / PAGE
     with appearing(path) as part, writing(path):
         part.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -163,7 +168,7 @@ def write_page(folder: Path, results: Mapping[str, Any], planned: int, done: Seq
 
 
 def put_into(document: Path, page: Path) -> None:
-    """Put the page's numbers behind a document's mark, and its pictures beside the document.
+    """Put the page's numbers behind a document's mark, and its pictures next to the document.
 
     Raises:
         InputError: the document has no mark.
@@ -192,57 +197,57 @@ def hours(folder: Path) -> list[str]:
     return [
         "",
         f"{steps} steps so far; {min(seconds):.2f} to {max(seconds):.2f} s a step of two windows "
-        "by the clock, beside other work.",
+        "by the clock, with other work.",
     ]
 
 
-def tables(judged: Judged, title: str) -> list[str]:
-    """Return the tables of one set: systems, differences, signs beside the paper's."""
+def tables(scores: Scores, title: str) -> list[str]:
+    """Return the tables of one set: systems, differences, signs next to the paper's."""
     heads = [heading for _, heading, _, _ in METRICS]
     lines = ["", f"## {title}", "", row_text("system", "seeds", *heads)]
     lines.append(row_text(*["---"] * (len(heads) + 2)))
     for name in ("copy", "coarse"):
-        if name in judged.clips:
-            values = (f"{judged.value(name, key):.{n}f}" for key, _, n, _ in METRICS)
+        if name in scores.clips:
+            values = (f"{scores.value(name, key):.{n}f}" for key, _, n, _ in METRICS)
             lines.append(row_text(name, "", *values))
     for key, row in ROWS.items():
-        if seeds := judged.seeds(key):
+        if seeds := scores.seeds(key):
             means = (
-                f"{mean(judged.value(f'{key}-{seed}', metric) for seed in seeds):.{n}f}"
+                f"{mean(scores.value(f'{key}-{seed}', metric) for seed in seeds):.{n}f}"
                 for metric, _, n, _ in METRICS
             )
             lines.append(row_text(row.name, str(len(seeds)), *means))
-    return lines + differences(judged, heads) + signs(judged)
+    return lines + differences(scores, heads) + signs(scores)
 
 
-def differences(judged: Judged, heads: Sequence[str]) -> list[str]:
+def differences(scores: Scores, heads: Sequence[str]) -> list[str]:
     """Return the table of differences to the full model of the same seed, ± their deviation."""
     lines = ["", "Difference to the full model of the same seed, ± deviation between seeds:", ""]
     lines += [row_text("row", *heads, "clips above the full model, PSNR person")]
     lines.append(row_text(*["---"] * (len(heads) + 2)))
-    for row in judged_rows(judged):
-        values = (judged.difference(row, key) for key, _, _, _ in METRICS)
+    for row in scored_rows(scores):
+        values = (scores.difference(row, key) for key, _, _, _ in METRICS)
         texts = (
             "" if one is None else one.text(digits)
             for one, (_, _, digits, _) in zip(values, METRICS, strict=True)
         )
-        test = judged.sign_test(row, METRICS[0][0])
+        test = scores.sign_test(row, METRICS[0][0])
         tested = "" if test is None else f"{test[0]} of {test[1]}, p = {test[2]:.2g}"
         lines.append(row_text(row.name, *texts, tested))
     return lines
 
 
-def signs(judged: Judged) -> list[str]:
+def signs(scores: Scores) -> list[str]:
     """Return how many differences have the paper's sign, beyond twice their deviation or not."""
     lines = [
         "",
-        "Signs beside the paper's (published, on FashionVideo, other metrics of features):",
+        "Signs next to the paper's (published, on FashionVideo, other metrics of features):",
     ]
     for table, title in ((TABLE_2, "Table 2"), (TABLE_S1, "Table S1")):
-        for metric, theirs in BESIDE.items():
+        for metric, theirs in PUBLISHED.items():
             same = certain = against = count = 0
-            for row in judged_rows(judged):
-                found = judged.difference(row, metric)
+            for row in scored_rows(scores):
+                found = scores.difference(row, metric)
                 printed = row.published().get(theirs)
                 if row.table is not table or found is None or printed is None:
                     continue
@@ -259,10 +264,10 @@ def signs(judged: Judged) -> list[str]:
     return lines
 
 
-def judged_rows(judged: Judged) -> Iterator[Ablation]:
+def scored_rows(scores: Scores) -> Iterator[Ablation]:
     """Yield the rows that can be compared with the full model."""
     for row in ROWS.values():
-        if row.table is not None and judged.difference(row, METRICS[0][0]) is not None:
+        if row.table is not None and scores.difference(row, METRICS[0][0]) is not None:
             yield row
 
 
@@ -280,13 +285,13 @@ def losses_plot(folder: Path) -> list[str]:
     return ["", f"![Losses of the full model over steps]({LOSSES})"]
 
 
-def curve_plot(folder: Path, judged: Judged) -> list[str]:
+def curve_plot(folder: Path, scores: Scores) -> list[str]:
     """Draw held-out quality of the full model over steps, for each seed."""
     lines: dict[str, list[tuple[float, float]]] = {}
-    for system in judged.clips:
+    for system in scores.clips:
         name, _, step = system.rpartition(" ")
         if step.isdigit():
-            value = judged.value(system, "person.psnr")
+            value = scores.value(system, "person.psnr")
             lines.setdefault(name, []).append((float(step), value))
     if not lines:
         return []
@@ -295,10 +300,10 @@ def curve_plot(folder: Path, judged: Judged) -> list[str]:
     return ["", f"![Held-out quality of the full model over steps]({CURVE})"]
 
 
-def noise_part(folder: Path, judged: Judged) -> list[str]:
+def noise_part(folder: Path, scores: Scores) -> list[str]:
     """Return the table and draw the curves of both directions against forward alone."""
     found: dict[tuple[str, str], dict[float, dict[str, list[str]]]] = {}
-    for system in judged.clips:
+    for system in scores.clips:
         name, _, trial = system.partition(", ")
         point, _, noise = trial.partition(" ")
         kind, _, strength = noise.partition(" ")
@@ -316,17 +321,17 @@ def noise_part(folder: Path, judged: Judged) -> list[str]:
         drawn: dict[str, list[tuple[float, float]]] = {}
         for at, rows in sorted(whole.items()):
             for key, systems in rows.items():
-                value = mean(judged.value(one, "person.psnr") for one in systems)
+                value = mean(scores.value(one, "person.psnr") for one in systems)
                 drawn.setdefault(key, []).append((at, value))
             if {"full", "no-backward"} <= set(rows):
-                lines.append(noise_row(judged, (point, kind, at), rows))
+                lines.append(noise_row(scores, (point, kind, at), rows))
         panels.append((f"{point}: {kind}", "strength", drawn))
     plot(folder / NOISE, panels, "PSNR of the person [dB]")
     return [*lines, "", f"![Quality under noise]({NOISE})"]
 
 
 def noise_row(
-    judged: Judged, what: tuple[str, str, float], rows: Mapping[str, Sequence[str]]
+    scores: Scores, what: tuple[str, str, float], rows: Mapping[str, Sequence[str]]
 ) -> str:
     """Return a row: PSNR of the person of both, the difference over seeds, a sign test."""
     point, kind, at = what
@@ -338,15 +343,15 @@ def noise_row(
     if not both:
         return row_text(point, kind, f"{at:.2f}", "", "", "", "")
     key = "person.psnr"
-    less = spread([judged.value(alone[s], key) - judged.value(full[s], key) for s in both])
-    clips = judged.clips[full[both[0]]]
+    less = spread([scores.value(alone[s], key) - scores.value(full[s], key) for s in both])
+    clips = scores.clips[full[both[0]]]
     above, count, p = sign_test(
         [
-            mean(judged.clips[alone[s]][c][key] - judged.clips[full[s]][c][key] for s in both)
+            mean(scores.clips[alone[s]][c][key] - scores.clips[full[s]][c][key] for s in both)
             for c in clips
         ]
     )
-    values = (f"{mean(judged.value(which[s], key) for s in both):.3f}" for which in (full, alone))
+    values = (f"{mean(scores.value(which[s], key) for s in both):.3f}" for which in (full, alone))
     tested = f"{above} of {count} better alone, p = {p:.2g}"
     return row_text(point, kind, f"{at:.2f}", *values, less.text(3), tested)
 

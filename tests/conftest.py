@@ -1,11 +1,14 @@
 """Fixtures that every test may use."""
 
 import os
+import runpy
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+
+from bdmm.data.clip_store import PreparedClip
 
 # Workers run side by side: more threads than cores make tests up to ten times slower.
 torch.set_num_threads(1)
@@ -30,3 +33,17 @@ def shared() -> Callable[[str], Path]:
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a tiny prepared clip of a person who slides to the right."""
+    folder = tmp_path_factory.mktemp("clips") / "walk_1"
+    runpy.run_path(str(ROOT / "tests/fixtures/sliding_person.py"))["write_clip"](folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def clip(clip_folder: Path) -> PreparedClip:
+    """Return that clip."""
+    return PreparedClip(clip_folder)

@@ -6,7 +6,7 @@ The wheel is that of release 0.10.21, the last that holds them, for any system a
         --only-binary=:all: mediapipe==0.10.21
 
 Copies three networks, unchanged, and the licence into ``src/bdmm/assets/pose`` and prints their
-checksums, which ``pose.md`` beside them names.
+checksums, which ``pose.md`` next to them names.
 """
 
 import argparse

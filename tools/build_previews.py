@@ -3,7 +3,7 @@
     python tools/build_previews.py [MOTION ...]    # writes src/bdmm/assets/motions/NAME.mp4
 
 Each shows the mean body at the motion's own rate, frame for frame, so that a result can be watched
-beside it in step.
+next to it in step.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Frames of the shipped weights on two fixed clips, beside those of version 0.1.0.
+"""Frames of the shipped weights on two fixed clips, compared with those of version 0.1.0.
 
 ``python tools/compare_frames.py`` prints the largest difference of each clip in [-1, 1]. The
 recording (every 16th row and column of 12 frames, float32) was made with version 0.1.0 on one

@@ -161,7 +161,7 @@ READERS: dict[str, Callable[[Path], None]] = {
 
 
 def make_seeds(reader: str, folder: Path) -> list[Path]:
-    """Write a reader's seeds; a seed in a folder of its own is read with what lies beside it."""
+    """Write a reader's seeds; a seed in a folder of its own is read with what lies next to it."""
     folder.mkdir(parents=True)
     return list(_SEEDS[reader](folder))
 
@@ -508,7 +508,7 @@ def _memory(name: str, reset: bool = False) -> int:
 
 
 class Child:
-    """A process that reads files of one kind; begun anew after each death."""
+    """A process that reads files of one kind; started anew after each death."""
 
     def __init__(self, reader: str) -> None:
         self._command = [sys.executable, __file__, "--serve", reader]
@@ -598,12 +598,13 @@ def main() -> None:
     print(f"| reader | inputs | {' | '.join(OUTCOMES)} | s |")
     print("|---" * (len(OUTCOMES) + 3) + "|")
     for reader in given.readers:
-        begun = time.monotonic()
+        started = time.monotonic()
         counts = fuzz(reader, -(-given.inputs // len(given.readers)), given.seed, given.keep)
         total += counts
         row = " | ".join(str(counts[one]) for one in OUTCOMES)
         print(
-            f"| {reader} | {counts.total()} | {row} | {time.monotonic() - begun:.0f} |", flush=True
+            f"| {reader} | {counts.total()} | {row} | {time.monotonic() - started:.0f} |",
+            flush=True,
         )
     print(f"| all | {total.total()} | {' | '.join(str(total[one]) for one in OUTCOMES)} | |")
 

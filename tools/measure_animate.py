@@ -5,7 +5,7 @@
 Each row is a process of its own. The stages are run one after the other on one thread, since
 `bdmm animate` runs them side by side. Machines and hours differ: a stage's cost is its processor
 time over that of a fixed computation in the same run (the reference), for each frame of the clip.
-It is printed beside the last one recorded in docs/measurements.md; ``--record`` adds a row there.
+It is printed next to the last one recorded in docs/measurements.md; ``--record`` adds a row there.
 """
 
 import argparse
@@ -79,7 +79,7 @@ def measure(photo: Path, clip: Path, size: int, folder: Path, name: str) -> int:
 
 
 def report(photo: Path, clip: Path, size: int, memory: int, record: bool) -> None:
-    """Print each stage's cost beside the last one recorded, and record it if asked to."""
+    """Print each stage's cost next to the last one recorded, and record it if asked to."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, __file__, str(photo), str(clip), "--sizes", str(size)]
         command += ["--stages-of", folder]

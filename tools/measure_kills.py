@@ -145,7 +145,7 @@ def prepared(folder: Path, commands: Sequence[str]) -> dict[str, Subject]:
         "synth": Subject([*rendered, "--clips", "3"], batch=True),
     }
     if "train" in commands:
-        assert ended(begin(Subject([*rendered, "--clips", "2"]), clips, None)) == 0
+        assert ended(launch(Subject([*rendered, "--clips", "2"]), clips, None)) == 0
     return {name: subjects[name] for name in commands}
 
 
@@ -192,7 +192,7 @@ def measured(subject: Subject, folder: Path, options: Options) -> Counter[str]:
         for time_of_it in range(2):
             output = folder / f"straight-{workers}-{time_of_it}"
             began = time.monotonic()
-            assert ended(begin(subject, output, workers)) == 0, "the undisturbed run failed"
+            assert ended(launch(subject, output, workers)) == 0, "the undisturbed run failed"
             spans[workers] = time.monotonic() - began
             undisturbed.append(contents(output))
         assert undisturbed[0] == undisturbed[1], "two undisturbed runs differ"
@@ -202,7 +202,7 @@ def measured(subject: Subject, folder: Path, options: Options) -> Counter[str]:
         workers = turns[number % len(turns)]
         kind = SIGNALS[number % len(SIGNALS)]
         output = folder / str(number)
-        process = begin(subject, output, workers)
+        process = launch(subject, output, workers)
         time.sleep(moments.uniform(0, spans[workers]))
         ending = os.waitpid(process, os.WNOHANG)[0]
         found["finished first"] += ending != 0
@@ -213,7 +213,7 @@ def measured(subject: Subject, folder: Path, options: Options) -> Counter[str]:
         found[signal.Signals(kind).name] += 1
         found["half-written"] += half_written(output)
         if not (subject.once and (output / subject.output).exists()):
-            found["rerun failed"] += ended(begin(subject, output, workers)) != 0
+            found["rerun failed"] += ended(launch(subject, output, workers)) != 0
         after = contents(output)
         if after != straight[workers]:
             found["rerun differs"] += 1
@@ -228,7 +228,7 @@ def measured(subject: Subject, folder: Path, options: Options) -> Counter[str]:
     return found
 
 
-def begin(subject: Subject, folder: Path, workers: int | None) -> int:
+def launch(subject: Subject, folder: Path, workers: int | None) -> int:
     """Start the command in a group of processes of its own; return its number."""
     folder.mkdir(exist_ok=True)
     words = [*subject.arguments, "-o", str(folder / subject.output), "--quiet"]

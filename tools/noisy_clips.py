@@ -1,8 +1,8 @@
-"""Make noisy twins of prepared clips: the same frames, poses as third-party estimators see them.
+"""Make noisy copies of prepared clips: the same frames, poses as third-party estimators see them.
 
     python tools/noisy_clips.py people64-clean/ -o people64/ [--part 0 2]
 
-Warps and heatmaps of a twin come from poses that err anew in every frame: the body's joints are off
+Warps and heatmaps of a copy come from poses that err anew in every frame: the body's joints are off
 by 1 to 3 px at 256, a tenth of the poses are missing and interpolated, some repeat the one before;
 heatmaps lack joints, and left and right limbs are swapped now and then. The frames stay true, and
 so does the pose of each source but for the error of its fit, which ``clip.json`` states. Warps are
@@ -55,7 +55,7 @@ class Options:
     clips: Annotated[Path, tyro.conf.Positional]
     """A folder of prepared clips with stored sources."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")]
-    """Folder of the twins."""
+    """Folder of the copies."""
     jitter: tuple[float, float] = (1.0, 3.0)
     """Least and largest standard deviation of the joints in pixels at 256, drawn for each clip."""
     missing: float = 0.1
@@ -73,19 +73,19 @@ class Options:
 
 
 def main(options: Options) -> None:
-    """Write the twins that are not there yet."""
+    """Write the copies that are not there yet."""
     torch.set_num_threads(1)
     first, parts = options.part
     for folder in find_clips(options.clips)[first::parts]:
-        twin = options.output / "clips" / folder.name
-        if not twin.exists():
-            twin.parent.mkdir(parents=True, exist_ok=True)
-            write_twin(PreparedClip(folder), twin, options)
-            print(twin, flush=True)
+        copy = options.output / "clips" / folder.name
+        if not copy.exists():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            write_noisy_copy(PreparedClip(folder), copy, options)
+            print(copy, flush=True)
 
 
-def write_twin(clip: PreparedClip, folder: Path, options: Options) -> None:
-    """Write a clip's noisy twin; its folder appears when it is complete.
+def write_noisy_copy(clip: PreparedClip, folder: Path, options: Options) -> None:
+    """Write a clip's noisy copy; its folder appears when it is complete.
 
     Raises:
         InputError: the clip has no stored sources, or is damaged.

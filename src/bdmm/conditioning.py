@@ -1,4 +1,4 @@
-"""The single door from a source and a motion to what networks and renderers are given."""
+"""The only producer of conditions, for networks and renderers, from a source and a motion."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace

@@ -132,14 +132,18 @@ def test_transparency_goes_over_white(make_video):
     assert np.abs(frame[5, 50].astype(int) - (200, 40, 40)).max() <= 2
 
 
-def test_oblong_pixels_become_square(tmp_path):
-    path = tmp_path / "a.mkv"
+def write_oblong_pixels(path):
     with av.open(str(path), "w") as output:
         stream = output.add_stream("libx264", rate=10)
         stream.width, stream.height = 64, 48
         stream.codec_context.sample_aspect_ratio = Fraction(3, 2)
         output.mux(stream.encode(av.VideoFrame.from_ndarray(CORNERS)))
         output.mux(stream.encode(None))
+
+
+def test_oblong_pixels_become_square(tmp_path):
+    path = tmp_path / "a.mkv"
+    write_oblong_pixels(path)
     assert VideoReader(path).size == (48, 96)
 
 
@@ -320,12 +324,7 @@ def test_metadata_of_another_encoding_is_read(make_video):
 
 def test_pixels_of_an_absurd_shape_are_refused(tmp_path, monkeypatch):
     path = tmp_path / "a.mkv"
-    with av.open(str(path), "w") as output:
-        stream = output.add_stream("libx264", rate=10)
-        stream.width, stream.height = 64, 48
-        stream.codec_context.sample_aspect_ratio = Fraction(3, 2)
-        output.mux(stream.encode(av.VideoFrame.from_ndarray(CORNERS)))
-        output.mux(stream.encode(None))
+    write_oblong_pixels(path)
     narrow = replace(VIDEO, limits={**VIDEO.limits, "pixels of a side": 95})
     monkeypatch.setattr(video_reader, "VIDEO", narrow)
     with pytest.raises(InputError, match="96 x 48 square pixels; at most 95 a side"):
@@ -335,12 +334,7 @@ def test_pixels_of_an_absurd_shape_are_refused(tmp_path, monkeypatch):
 @pytest.mark.parametrize("aspect", [Fraction(60_000), Fraction(1, 60_000)])
 def test_a_pixel_aspect_of_sixty_thousand_takes_no_memory(tmp_path, aspect):
     path = tmp_path / "a.mp4"
-    with av.open(str(path), "w") as output:
-        stream = output.add_stream("libx264", rate=10)
-        stream.width, stream.height = 64, 48
-        stream.codec_context.sample_aspect_ratio = Fraction(3, 2)
-        output.mux(stream.encode(av.VideoFrame.from_ndarray(CORNERS)))
-        output.mux(stream.encode(None))
+    write_oblong_pixels(path)
     data = path.read_bytes()
     box = b"pasp" + struct.pack(">II", 3, 2)
     assert box in data

@@ -1,4 +1,4 @@
-"""Noisy twins of clips: true frames, poses that err anew in every frame, the same for one seed."""
+"""Noisy copies of clips: true frames, poses that err anew in every frame, the same for one seed."""
 
 import sys
 from dataclasses import replace
@@ -16,16 +16,16 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 import noisy_clips
 
 
-def twin(clip: PreparedClip, folder: Path, **amounts: Any) -> PreparedClip:
+def copy(clip: PreparedClip, folder: Path, **amounts: Any) -> PreparedClip:
     options = replace(noisy_clips.Options(clip.folder, folder), **amounts)
-    noisy_clips.write_twin(clip, folder, options)
+    noisy_clips.write_noisy_copy(clip, folder, options)
     made = PreparedClip(folder)
     made.verify()
     return made
 
 
 def test_frames_stay_and_poses_err_anew_in_every_frame(clip: PreparedClip, tmp_path: Path) -> None:
-    noisy = twin(clip, tmp_path / "a", jitter=(3.0, 3.0), missing=0.0, freeze=0.0)
+    noisy = copy(clip, tmp_path / "a", jitter=(3.0, 3.0), missing=0.0, freeze=0.0)
     assert torch.equal(noisy.frames(), clip.frames())
     away = noisy.keypoints()[..., :2] - clip.keypoints()[..., :2]
     pixel = clip.info.size[0] / 256
@@ -36,7 +36,7 @@ def test_frames_stay_and_poses_err_anew_in_every_frame(clip: PreparedClip, tmp_p
 
 
 def test_joints_are_missing_and_poses_bridged(clip: PreparedClip, tmp_path: Path) -> None:
-    noisy = twin(clip, tmp_path / "a", missing=0.5, drop=0.5)
+    noisy = copy(clip, tmp_path / "a", missing=0.5, drop=0.5)
     assert 0 < len(noisy.info.flagged) < len(clip)
     missing = (noisy.keypoints()[..., 2] == 0).float().mean()
     assert float(missing) > float((clip.keypoints()[..., 2] == 0).float().mean())
@@ -50,13 +50,13 @@ def test_without_noise_a_twin_has_the_clips_own_poses(clip: PreparedClip, tmp_pa
         "drop": 0.0,
         "swap": 0.0,
     }
-    true = twin(clip, tmp_path / "a", **none)
+    true = copy(clip, tmp_path / "a", **none)
     assert torch.equal(true.keypoints(), clip.keypoints())
     assert torch.equal(true.motion().rotations, clip.motion().rotations)
 
 
 def test_the_same_seed_gives_the_same_bytes(clip: PreparedClip, tmp_path: Path) -> None:
-    files = [twin(clip, tmp_path / name).info.files for name in "ab"]
+    files = [copy(clip, tmp_path / name).info.files for name in "ab"]
     assert files[0] == files[1]
 
 
@@ -64,5 +64,5 @@ def test_a_clip_without_sources_is_refused(clip: PreparedClip, tmp_path: Path) -
     bare = PreparedClip(clip.folder)
     bare.info = replace(clip.info, sources=())
     with pytest.raises(InputError, match="no stored sources"):
-        twin(bare, tmp_path / "a")
+        copy(bare, tmp_path / "a")
     assert not (tmp_path / "a").exists()

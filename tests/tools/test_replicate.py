@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 sys.path.insert(0, str(Path(__file__).parents[2] / "recipes"))
 import replicate
 import replication_page
-from replication_judging import numbers_of, read_results
+from replication_evaluation import numbers_of, read_results
 
 from bdmm.config import LossConfig
 from bdmm.data.clip_store import PreparedClip
@@ -76,7 +76,7 @@ def test_clips_of_another_size_and_a_missing_vgg_are_refused(options, monkeypatc
 
 
 def numbers(systems: dict[str, float], clips: int = 8) -> dict:
-    """Return judged numbers: each system has one value in all metrics, a little by clip."""
+    """Return evaluated numbers: each system has one value in all metrics, a little by clip."""
     values = {
         name: {f"c{i}": dict.fromkeys(METRICS, value + i / 100) for i in range(clips)}
         for name, value in systems.items()
@@ -85,17 +85,17 @@ def numbers(systems: dict[str, float], clips: int = 8) -> dict:
 
 
 def test_differences_are_paired_by_seed_and_signs_by_clip() -> None:
-    judged = replication_page.Judged(
+    scores = replication_page.Scores(
         **numbers({"full-0": 10.0, "full-1": 20.0, "no-dmm-0": 9.0, "no-dmm-1": 18.0})
     )
     row = study.ROWS["no-dmm"]
-    found = judged.difference(row, "frame.psnr")
+    found = scores.difference(row, "frame.psnr")
     assert found is not None
     assert found.mean == pytest.approx(-1.5)
     assert found.deviation == pytest.approx(0.5**0.5)
     assert found.certain
-    assert judged.sign_test(row, "frame.psnr") == (0, 8, pytest.approx(2 / 2**8))
-    assert judged.difference(study.ROWS["no-dcn"], "frame.psnr") is None
+    assert scores.sign_test(row, "frame.psnr") == (0, 8, pytest.approx(2 / 2**8))
+    assert scores.difference(study.ROWS["no-dcn"], "frame.psnr") is None
     assert replication_page.sign_test([0.0, math.nan]) == (0, 0, 1.0)
 
 
@@ -141,7 +141,7 @@ def test_too_few_clips_for_a_frechet_distance_leave_a_gap(clip: PreparedClip) ->
     scores = {"frame": {"psnr": mean}, "person": {"psnr": mean}}
     results = gather([ClipResult("full-0", "a", "a", 1, 25.0, scores)])
     assert numbers_of(results)["frechet"] == {}
-    assert math.isnan(replication_page.Judged({"full-0": {}}, {}).value("full-0", "frechet"))
+    assert math.isnan(replication_page.Scores({"full-0": {}}, {}).value("full-0", "frechet"))
     distance = DistributionDistance(
         system="full-0",
         name="frechet_vgg19-Test",
@@ -153,5 +153,5 @@ def test_too_few_clips_for_a_frechet_distance_leave_a_gap(clip: PreparedClip) ->
     assert numbers_of(replace(results, sets=(distance,)))["frechet"] == {"full-0": 3.0}
 
 
-def test_nothing_judged_is_nothing(tmp_path: Path) -> None:
+def test_nothing_evaluated_is_nothing(tmp_path: Path) -> None:
     assert read_results(tmp_path) == {}

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from bdmm.appearance.completion import StandIn, complete
+from bdmm.appearance.completion import Fallback, complete
 from bdmm.appearance.hands import unlike_skin
 from bdmm.appearance.photo_view import PhotoView, on_surface
 from bdmm.appearance.visibility import shown, shown_bone
@@ -71,7 +71,7 @@ def build_atlas(body: AnnyBody, views: Sequence[PhotoView], side: int) -> Atlas:
     colours = torch.stack([colour for colour, _ in parts])
     seen = (weight[..., None] * colours).sum(dim=0) / total.clamp(min=1e-6)[:, None]
     trust = torch.stack([trust for _, trust in parts]).amax(dim=0)
-    made = complete(body, views, [_stand_in(view, texels) for view in views], texels)
+    made = complete(body, views, [_fallback(view, texels) for view in views], texels)
     known = (trust / _SURE).clamp(max=1)[:, None]
     texture = known * seen + (1 - known) * made
     return _spread(texels, texture, trust)
@@ -100,7 +100,7 @@ def _seen(view: PhotoView, texels: Texels) -> tuple[Float[Tensor, "n 3"], Float[
     return view.colours_at(inside), trust * visible
 
 
-def _stand_in(view: PhotoView, texels: Texels) -> StandIn:
+def _fallback(view: PhotoView, texels: Texels) -> Fallback:
     """Return what a photo shows in place of each texel: through the body, or its mirror image.
 
     Through the body where the photo shows the same or an adjacent bone there, front or back;
@@ -125,7 +125,7 @@ def _stand_in(view: PhotoView, texels: Texels) -> StandIn:
     if view.skin is not None:
         hand = torch.isin(bone, bone.new_tensor(HANDS))
         known = torch.where(hand & unlike_skin(colours, view.skin), 0.0, known)
-    return StandIn(colours, known)
+    return Fallback(colours, known)
 
 
 def _interpolate(

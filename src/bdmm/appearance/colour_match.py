@@ -30,14 +30,14 @@ def match_colours(body: SkinnedBody, views: Sequence[PhotoView]) -> Float[Tensor
     """Return the gains of intensity (0..1) that bring each photo's colours to the first one's."""
     trust = torch.stack([view.trust for view in views])
     logs = torch.stack([_log_colours(view) for view in views])
-    twin = body.mirrored_vertices
+    mirrored = body.mirrored_vertices
     gains = logs.new_zeros(len(views), 3)
     pairs = [(i, j) for j in range(1, len(views)) for i in range(j)]
     for _ in range(_ROUNDS):
         normal = _UNKNOWN * torch.eye(len(views)).to(logs).expand(3, -1, -1).clone()
         wanted = logs.new_zeros(3, len(views))
         for i, j in pairs:
-            for other, weight in ((slice(None), 1.0), (twin, _MIRRORED)):
+            for other, weight in ((slice(None), 1.0), (mirrored, _MIRRORED)):
                 apart = logs[i] - logs[j][other]
                 overlap = weight * trust[i] * trust[j][other]
                 residual = (apart + gains[i] - gains[j]).norm(dim=1)

@@ -3,11 +3,11 @@
 Two sources of colour agree or don't. *Diffusion* carries seen colours over the surface: of all
 colours ``c`` of the vertices it takes those that minimise
 
-    sum trust (c - seen)^2 + W sum likeness (c - stand-in)^2 + sum_edges k (c_i - c_j)^2
+    sum trust (c - seen)^2 + W sum likeness (c - fallback)^2 + sum_edges k (c_i - c_j)^2
 
-with ``k`` small between scalp and skin. The *stand-in* is what the photo shows through the body or
+with ``k`` small between scalp and skin. The *fallback* is what the photo shows through the body or
 on its other side: it has texture, but the wrong one where the front of an open jacket lies on the
-back. So the stand-in's texture is taken where its mean colour agrees with diffusion, the smooth
+back. So the fallback's texture is taken where its mean colour agrees with diffusion, the smooth
 colours elsewhere.
 """
 
@@ -28,8 +28,8 @@ from bdmm.records import BONE_NAMES
 if TYPE_CHECKING:
     from bdmm.appearance.atlas import Texels
 
-_STAND_IN = 1.0
-"""Weight of a stand-in of likeness 1 against what is seen."""
+_FALLBACK = 1.0
+"""Weight of a fallback of likeness 1 against what is seen."""
 _BARE = 0.1
 """Weight of the skin's colour on hands."""
 _REST = 1e-4
@@ -43,10 +43,10 @@ _TOP, _ENOUGH, _HAIR = 0.22, 12, 0.3
 and the distance of colours at which one counts a quarter."""
 _ROUNDS = 25
 _AGREE = 0.5
-"""Distance of mean colours (RGB in [-1, 1]) at which a stand-in's texture counts half."""
+"""Distance of mean colours (RGB in [-1, 1]) at which a fallback's texture counts half."""
 
 
-class StandIn(NamedTuple):
+class Fallback(NamedTuple):
     """Colours in place of hidden ones, and how alike they are likely to be; 0 where none are."""
 
     colours: Float[Tensor, "n 3"]
@@ -56,20 +56,20 @@ class StandIn(NamedTuple):
 def complete(
     body: AnnyBody,
     views: Sequence[PhotoView],
-    stand_ins: Sequence[StandIn],
+    fallbacks: Sequence[Fallback],
     texels: "Texels",
 ) -> Float[Tensor, "n 3"]:
     """Return a colour for each texel as if it were hidden.
 
     Args:
-        stand_ins: of each photo at the texels; the likeliest one is taken.
+        fallbacks: of each photo at the texels; the likeliest one is taken.
     """
-    likeness = torch.stack([one.likeness for one in stand_ins])
+    likeness = torch.stack([one.likeness for one in fallbacks])
     best = likeness.argmax(dim=0)
     every = torch.arange(likeness.shape[1], device=best.device)
-    colours = torch.stack([one.colours for one in stand_ins])[best, every]
-    stand_in = StandIn(colours, likeness[best, every])
-    at_vertices, weight = _at_vertices(body, texels, stand_in)
+    colours = torch.stack([one.colours for one in fallbacks])[best, every]
+    fallback = Fallback(colours, likeness[best, every])
+    at_vertices, weight = _at_vertices(body, texels, fallback)
     smooth = diffuse(body, views, at_vertices, weight)
     apart = (_smoothed(body, at_vertices, weight) - smooth).norm(dim=1) / _AGREE
     agreed = 1 / (1 + _widened(body, apart) ** 4)
@@ -77,31 +77,31 @@ def complete(
     def at_texels(values: Float[Tensor, "v"]) -> Float[Tensor, "n"]:
         return on_surface(texels.face, texels.barycentric, body.faces, values)
 
-    texture = (at_texels(agreed) * (stand_in.likeness > 0))[:, None]
+    texture = (at_texels(agreed) * (fallback.likeness > 0))[:, None]
     plain = torch.stack([at_texels(channel) for channel in smooth.unbind(dim=1)], dim=1)
-    return texture * stand_in.colours + (1 - texture) * plain
+    return texture * fallback.colours + (1 - texture) * plain
 
 
 def diffuse(
     body: AnnyBody,
     views: Sequence[PhotoView],
-    stand_in: Float[Tensor, "v 3"],
+    fallback: Float[Tensor, "v 3"],
     weight: Float[Tensor, "v"],
 ) -> Float[Tensor, "v 3"]:
     """Return the smooth colours of all vertices; see the module.
 
     Args:
-        weight: likeness of the stand-ins.
+        weight: likeness of the fallbacks.
     """
     trust = torch.stack([view.trust for view in views])
     seen = torch.stack([view.colours_at(photo_vertices(view.geometry)[:, :2]) for view in views])
     hair = _hair(body, views, seen)
     squared = trust.square() * _like_hair(body, seen, hair)
-    weight = _STAND_IN * weight * _like_hair(body, stand_in, hair)
+    weight = _FALLBACK * weight * _like_hair(body, fallback, hair)
     total = squared.sum(dim=0)
     mean = (squared[..., None] * seen).sum(dim=(0, 1)) / squared.sum().clamp(min=1e-6)
     wanted = (squared[..., None] * seen).sum(dim=0)
-    wanted = wanted + weight[:, None] * stand_in + _REST * mean
+    wanted = wanted + weight[:, None] * fallback + _REST * mean
     bare = _BARE * (body.parts == PART_NAMES.index("hands"))
     if (skin := views[0].skin) is not None:
         total = total + bare
@@ -156,13 +156,13 @@ def _edges(body: AnnyBody) -> csr_array:
 
 
 def _at_vertices(
-    body: AnnyBody, texels: "Texels", stand_in: StandIn
+    body: AnnyBody, texels: "Texels", fallback: Fallback
 ) -> tuple[Float[Tensor, "v 3"], Float[Tensor, "v"]]:
     """Return means of the texels around each vertex, and their likeness."""
     corners = body.faces[texels.face].flatten()
     share = texels.barycentric.flatten()
-    weight = (texels.barycentric * stand_in.likeness[:, None]).flatten()
-    spread = stand_in.colours[:, None].expand(-1, 3, -1).reshape(-1, 3)
+    weight = (texels.barycentric * fallback.likeness[:, None]).flatten()
+    spread = fallback.colours[:, None].expand(-1, 3, -1).reshape(-1, 3)
     none = spread.new_zeros(len(body.vertex_bones))
     count, texel_count = (none.index_add(0, corners, each) for each in (weight, share))
     total = spread.new_zeros(len(none), 3).index_add(0, corners, weight[:, None] * spread)

@@ -178,7 +178,7 @@ def _unit(vector: Tensor) -> Tensor:
 
 
 def _vanishes(unit: Tensor) -> Tensor:
-    """Tell which of `_unit`'s results come from vectors of no length."""
+    """Return which of `_unit`'s results come from vectors of no length."""
     return unit.norm(dim=-1, keepdim=True) < 0.5
 
 

@@ -20,7 +20,7 @@ _RUNNING = object()
 
 
 class _Resolver:
-    """Turns stand-ins into data, at most so many bytes of it; what is shared is resolved once."""
+    """Turns placeholders into data, of bounded size; what is shared is resolved once."""
 
     def __init__(self, max_bytes: int) -> None:
         self._left = max_bytes

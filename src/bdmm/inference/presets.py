@@ -45,7 +45,7 @@ def frame_size(photo: tuple[int, int], size: int | None, most: int) -> int:
 
     Args:
         photo: its (height, width).
-        size: what the user asks for, who is told if the photo has less; None: as much as ``most``
+        size: what the user asks for; a notice says if the photo has less. None: as much as ``most``
             and the photo allow.
         most: where no size is asked for.
     """

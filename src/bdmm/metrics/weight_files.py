@@ -42,7 +42,7 @@ class WeightFile:
         name: as it is published.
         sha256: the hashes that are accepted, of the file under its names.
         other_names: under which the same tensors are found.
-        unused: beginnings of the names of its tensors that no metric reads.
+        unused: prefixes of the names of its tensors that no metric reads.
     """
 
     name: str

@@ -68,9 +68,9 @@ def fit_motion(
     pieces = []
     for start, end in chunk_bounds(len(smooth.found)):
         first, last = (bisect_left(silhouettes, at, key=_frame) for at in (start, end))
-        begin, stop = (bisect_left(point_tracks, at, key=_end) for at in (start, end))
+        first_track, last_track = (bisect_left(point_tracks, at, key=_end) for at in (start, end))
         part = observations.part(
-            range(start, end), silhouettes[first:last], point_tracks[begin:stop]
+            range(start, end), silhouettes[first:last], point_tracks[first_track:last_track]
         )
         start_pose = analytic_start(part, body, shape)
         pieces.append(

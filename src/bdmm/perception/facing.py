@@ -27,7 +27,7 @@ _MIRRORED = other_sides(KEYPOINT_NAMES)
 def find_front_back_flips(
     keypoints_3d: Float[np.ndarray, "t k 3"], faces: Float[np.ndarray, "t"]
 ) -> Bool[np.ndarray, "t"]:
-    """Tell in which frames front and back are flipped, by the cheapest path through the clip.
+    """Return in which frames front and back are flipped, by the cheapest path through the clip.
 
     Turning fast costs, contradicting the estimator costs a little, and a face that is or isn't
     where the reading says so costs a little too (Viterbi's algorithm over two readings).

@@ -36,7 +36,7 @@ SMALLEST_PERSON = 0.005
 _AT_ONCE = 1024
 """Frames that are corrected at once: memory doesn't grow with the square of a clip's length."""
 _REACH = round(30 * SMOOTHING)
-"""Frames beyond which a correction's weight vanishes in float32 beside a nearer one's."""
+"""Frames beyond which a correction's weight vanishes in float32 next to a nearer one's."""
 _SPACING = 0.05
 """Metres between the displaced points of the surface: 4 to 5 pixels at the fit's 160."""
 

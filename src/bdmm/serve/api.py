@@ -284,7 +284,7 @@ def _add_health(api: FastAPI, crew: Crew) -> None:
 
     @api.get("/healthz", tags=["server"])
     def get_health() -> Health:
-        """Tell that the server works; needs no token."""
+        """Report that the server works; needs no token."""
         counts = crew.store.counts()
         queued, running = (
             sum(count for (_, state), count in counts.items() if state == wanted)

@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
-Begin = Callable[[Path, Sequence[str], Limits], RunningJob]
+Start = Callable[[Path, Sequence[str], Limits], RunningJob]
 """Starts a command line in a folder."""
 Fill = Callable[[Path], list[str]]
 """Puts a job's inputs into a folder; returns the words of its command line."""
@@ -47,12 +47,12 @@ class Crew:
 
     Args:
         settings: its folder exists and is held by this process alone.
-        begin: starts a job in its folder, by default in a process on this machine.
+        start: starts a job in its folder, by default in a process on this machine.
     """
 
-    def __init__(self, settings: Settings, begin: Begin = JobProcess) -> None:
+    def __init__(self, settings: Settings, start: Start = JobProcess) -> None:
         self.settings = settings
-        self._begin = begin
+        self._start_job = start
         self._folder = settings.folder
         for name in (JOBS, ARRIVING):
             with writing(self._folder / name):
@@ -171,7 +171,7 @@ class Crew:
                 if self._stopping.is_set():
                     self._settle(lambda: self.store.put_back(job.id))
                     return
-                process = self._begin(folder, job.words, self.settings.limits)
+                process = self._start_job(folder, job.words, self.settings.limits)
                 self._processes[job.id] = process
             if self._is_cancelled(job):
                 process.kill()

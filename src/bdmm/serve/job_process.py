@@ -36,7 +36,7 @@ class Progress:
     Attributes:
         stage: what is being done, in words.
         done, total: its steps; total is None where it is not known.
-        seconds_left: of the stage, None where it cannot be told.
+        seconds_left: of the stage, None where it is unknown.
     """
 
     stage: str = "Starting"

@@ -1,4 +1,4 @@
-"""The page: photos and a motion in, what the system sees, the video beside its driver out."""
+"""The page: photos and a motion in, what the system sees, the video next to its driver out."""
 
 import os
 
@@ -205,8 +205,8 @@ class _Page:
         self.photo_person.change(self._look, photo, looked, **quiet)
         self.driving.upload(lambda: ("", ""), outputs=(self.motion, self.driving_note), **quiet)
         self.motion.select(lambda: (None, ""), outputs=(self.driving, self.driving_note), **quiet)
-        told = (self.status, self.result, self.driving_note)
-        shown = (self.job, *told, self.cancel, self.start, self.timer)
+        outcome = (self.status, self.result, self.driving_note)
+        shown = (self.job, *outcome, self.cancel, self.start, self.timer)
         self.start.click(
             self._start,
             (self.photos, self.sample, self.driving, self.motion, *self.options),
@@ -325,7 +325,7 @@ _REFUSALS = (InputError, QueueFullError, DiskFullError)
 
 
 def _told_at(photo: str = "", motion: str = "", start: str = "") -> Sequence[Any]:
-    """Return the outputs of the start button that tell a mistake where it was made."""
+    """Return the outputs of the start button that show a mistake where it was made."""
     places = [parts.mistake(one) if one else gr.skip() for one in (start, motion, photo)]
     status, note, seen = places
     return gr.skip(), status, gr.skip(), note, *[gr.skip()] * 3, seen

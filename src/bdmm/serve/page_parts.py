@@ -194,7 +194,7 @@ def status(job: JobView) -> str:
 
 
 def result(job: JobView) -> str:
-    """Return the result beside what drove it, the contact sheet and the links."""
+    """Return the result next to its driver, the contact sheet and the links."""
     video, driving = job.links["video"], job.links.get("driving")
     if job.format == "gif":
         made = f'<img src="{video}" alt="The result">'

@@ -23,7 +23,7 @@ class Upload:
 
     Attributes:
         name: as the client says it.
-        file: its contents, at the beginning.
+        file: its contents, at the start.
     """
 
     name: str

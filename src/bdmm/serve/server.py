@@ -1,4 +1,4 @@
-"""A server from its settings: the page and the API at an address, until it is told to end."""
+"""A server from its settings: the page and the API at an address, until it is asked to end."""
 
 import errno
 import logging

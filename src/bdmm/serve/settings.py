@@ -1,4 +1,4 @@
-"""What a server is told at its start: where jobs live, and what one job may take."""
+"""Settings of a server: where jobs live, and what one job may take."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -8,7 +8,7 @@ from bdmm.errors import InputError
 from bdmm.files.names import file_name
 
 FIRST = 16
-"""Bytes at the beginning of a file by which its type is known."""
+"""Bytes at the start of a file by which its type is known."""
 _ISO = ((4, b"ftyp"), (4, b"moov"), (4, b"mdat"), (4, b"wide"), (4, b"free"), (4, b"skip"))
 _MATROSKA = ((0, b"\x1aE\xdf\xa3"),)
 
@@ -19,16 +19,16 @@ class Accepted:
 
     Attributes:
         name: what messages call them.
-        beginnings: by suffix, the bytes that such files begin with, each with its place.
+        signatures: by suffix, the bytes that such files start with, each with its place.
     """
 
     name: str
-    beginnings: Mapping[str, tuple[tuple[int, bytes], ...]]
+    signatures: Mapping[str, tuple[tuple[int, bytes], ...]]
 
     @property
     def suffixes(self) -> tuple[str, ...]:
         """The suffixes of their names."""
-        return tuple(self.beginnings)
+        return tuple(self.signatures)
 
 
 _PICTURES = {
@@ -71,27 +71,27 @@ def checked_name(name: str, first: bytes, accepted: Accepted) -> str:
         first: its first `FIRST` bytes.
 
     Raises:
-        UnsupportedTypeError: its suffix is not accepted, or its beginning is that of another type.
+        UnsupportedTypeError: its suffix is not accepted, or its first bytes are of another type.
     """
     safe = file_name(name.replace("\\", "/").rsplit("/", 1)[-1])
     safe = safe if safe[0].isalnum() else f"_{safe}"
     suffix = Path(safe).suffix.lower()
     listing = ", ".join(accepted.suffixes)
-    if suffix not in accepted.beginnings:
+    if suffix not in accepted.signatures:
         raise UnsupportedTypeError(
             f"The {accepted.name} {safe} has no known file type; send a file whose name ends in "
             f"{listing}.",
             accepted,
         )
     family = _PICTURES if suffix in _PICTURES else _VIDEOS if suffix in _VIDEOS else None
-    allowed = family or {suffix: accepted.beginnings[suffix]}
+    allowed = family or {suffix: accepted.signatures[suffix]}
     if not any(
         first[place : place + len(mark)] == mark
         for marks in allowed.values()
         for place, mark in marks
     ):
         raise UnsupportedTypeError(
-            f"The {accepted.name} {safe} is not what its name says: it does not begin as a "
+            f"The {accepted.name} {safe} is not what its name says: it does not start as a "
             f"{suffix} file does.",
             accepted,
         )

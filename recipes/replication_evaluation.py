@@ -1,6 +1,6 @@
-"""Judge the runs of `replicate.py`: held-out people, clean and under graded noise, and the curve.
+"""Evaluate the runs of `replicate.py`: held-out people, clean and under graded noise, the curve.
 
-Writes judged/results.json under the study's folder. Judged clips are kept and not judged again.
+Writes evaluation/results.json under the study's folder. Evaluated clips are kept, not done again.
 """
 
 import json
@@ -21,13 +21,13 @@ from bdmm.evaluation.systems import list_systems, open_system
 from bdmm.files.output_file import appearing, writing
 from bdmm.inference.render import Renderer
 
-RESULTS = Path("judged") / "results.json"
+RESULTS = Path("evaluation") / "results.json"
 PAIR = ("full", "no-backward")
-"""Rows that are judged under graded noise: both directions, and forward alone."""
+"""Rows that are evaluated under graded noise: both directions, and forward alone."""
 KINDS = ("drop", "jitter", "swap", "freeze")
 STRENGTHS = (1 / 3, 2 / 3, 1.0)
 STRIDE, NOISE_FRAMES, CURVE_CLIPS = 2, 18, 16
-"""Under noise every other clip is judged, its first frames."""
+"""Under noise every other clip is evaluated, its first frames."""
 _NO_PICTURES = 10**6
 """Frames from one whose features are compared to the next: the first frame's alone."""
 
@@ -36,12 +36,12 @@ Numbers = dict[str, dict[str, dict[str, float]]]
 
 
 @dataclass(frozen=True)
-class Judges:
-    """How runs are judged.
+class Settings:
+    """How runs are evaluated.
 
     Attributes:
         vgg: weights of VGG-19.
-        processes: that judge.
+        processes: that evaluate.
         real: prepared clips of real people, if any.
     """
 
@@ -50,16 +50,16 @@ class Judges:
     real: Path | None = None
 
 
-def judge(
-    folder: Path, runs: Mapping[str, Path], curves: Mapping[str, Path], judges: Judges
+def evaluate(
+    folder: Path, runs: Mapping[str, Path], curves: Mapping[str, Path], settings: Settings
 ) -> None:
-    """Judge whatever runs are finished.
+    """Evaluate whatever runs are finished.
 
     Args:
         folder: of the study.
         runs: such as ``full-0`` -> a run's folder.
         curves: such as ``full-0 100`` -> weights of a checkpoint.
-        judges: how.
+        settings: how.
 
     Raises:
         InputError: clips are missing or damaged, or see `evaluate.run`.
@@ -67,7 +67,7 @@ def judge(
     systems = list_systems([f"{name}={path}" for name, path in runs.items()])
     at = {name: str(path) for name, path in curves.items()}
     pairs = {name: where for name, where in systems.items() if name.rpartition("-")[0] in PAIR}
-    config = EvalConfig(vgg19=judges.vgg, features_every=6, workers=judges.processes)
+    config = EvalConfig(vgg19=settings.vgg, features_every=6, workers=settings.processes)
     plain = replace(config, features_every=_NO_PICTURES, distribution_metrics=False)
     stored, few = replace(config, cached=True), replace(plain, cached=True)
     held, clean = choose_clips((folder / "held64",)), choose_clips((folder / "held64-clean",))
@@ -80,8 +80,8 @@ def judge(
         "curve": (stored_poses(at, some, few), few),
         "noise": (noise_trials.noisy_items(pairs, trials, clean[::STRIDE], short), short),
     }
-    if judges.real is not None:
-        sets["real"] = (reenactment_items(systems, choose_clips((judges.real,)), config), config)
+    if settings.real is not None:
+        sets["real"] = (reenactment_items(systems, choose_clips((settings.real,)), config), config)
     found = {
         name: numbers_of(_run(items, how, folder, name))
         for name, (items, how) in sets.items()
@@ -93,7 +93,7 @@ def judge(
 
 
 def read_results(folder: Path) -> dict[str, Any]:
-    """Return what was judged so far; empty where nothing was."""
+    """Return what was evaluated so far; empty where nothing was."""
     path = folder / RESULTS
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
@@ -131,7 +131,7 @@ def numbers_of(results: Results) -> dict[str, Any]:
 
 def _run(items: Sequence[EvalItem], config: EvalConfig, folder: Path, name: str) -> Results:
     show: Callable[[str, int, int | None], None] = partial(_show, name)
-    return run(items, config, folder / "judged" / name, show)
+    return run(items, config, folder / "evaluation" / name, show)
 
 
 def _show(name: str, stage: str, done: int, total: int | None) -> None:
