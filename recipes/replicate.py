@@ -23,12 +23,12 @@ import torch
 import tyro
 from torch import nn
 
+from bdmm.batch.worker_pool import run_jobs
 from bdmm.cli.app import main as bdmm
 from bdmm.data.clip_store import PreparedClip, find_clips
 from bdmm.errors import InputError, no_progress
 from bdmm.evaluation.ablation.study import ROWS, Study, check, is_finished, train_rows
 from bdmm.evaluation.config import EvalConfig
-from bdmm.files.worker_pool import run_jobs
 from bdmm.network.generator import Generator
 from bdmm.network.weights import save_weights
 from bdmm.training.settings import TRAIN_PRESETS

@@ -12,6 +12,7 @@ from typing import Any
 
 import noise_trials
 
+from bdmm.batch.distributor import Distributor
 from bdmm.data.clip_store import PreparedClip
 from bdmm.evaluation.config import EvalConfig, EvalFrame, EvalItem, Notify
 from bdmm.evaluation.evaluate import run
@@ -67,7 +68,9 @@ def evaluate(
     systems = list_systems([f"{name}={path}" for name, path in runs.items()])
     at = {name: str(path) for name, path in curves.items()}
     pairs = {name: where for name, where in systems.items() if name.rpartition("-")[0] in PAIR}
-    config = EvalConfig(vgg19=settings.vgg, features_every=6, workers=settings.processes)
+    config = EvalConfig(
+        vgg19=settings.vgg, features_every=6, distributor=Distributor(settings.processes)
+    )
     plain = replace(config, features_every=_NO_PICTURES, distribution_metrics=False)
     stored, few = replace(config, cached=True), replace(plain, cached=True)
     held, clean = choose_clips((folder / "held64",)), choose_clips((folder / "held64-clean",))

@@ -23,6 +23,7 @@ from matplotlib.figure import Figure
 from noise_trials import POINTS, Point, Trial, list_trials, noisy_items
 from pose_noise import FULL_STRENGTH
 
+from bdmm.batch.distributor import Distributor
 from bdmm.evaluation.config import ALL, EvalConfig
 from bdmm.evaluation.evaluate import run
 from bdmm.evaluation.jobs.reenactment import choose_clips
@@ -82,7 +83,7 @@ def main(options: Options) -> None:
         features_every=10**6,
         distribution_metrics=False,
         first=options.first,
-        workers=options.workers,
+        distributor=Distributor(options.workers),
     )
     items = noisy_items(systems, trials, clips, config)
     results = run(items, config, options.output, show)

@@ -63,3 +63,21 @@ class Notice(UserWarning):
 
     Raised by ``warnings.warn(..., Notice, stacklevel=2)``; the command line prints the sentence.
     """
+
+
+class Unfinished(Exception):  # noqa: N818, no error
+    """One part of a list has ended and others have not, so that there is no report yet.
+
+    The command line prints the sentence and exits with 0.
+
+    Args:
+        failed: items of the part that failed.
+    """
+
+    def __init__(self, sentence: str, failed: int = 0) -> None:
+        super().__init__(sentence)
+        self.failed = failed
+
+
+class ItemsFailed(RuntimeError):  # noqa: N818, not an error of the program
+    """Items of a list failed while the others were done; the command line exits with 1."""

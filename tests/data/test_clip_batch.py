@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bdmm.data.clip_batch import Failure, Run, run_batch
+from bdmm.batch.run import WHOLE, Run, Shard
+from bdmm.data.clip_batch import Failure, run_batch
 from bdmm.data.dataset_layouts import PrepareJob
-from bdmm.errors import InputError
+from bdmm.errors import InputError, Unfinished
 from bdmm.files.output_file import locked
 
 RECIPE = {"size": 96}
@@ -33,10 +34,10 @@ def copy_clip(one: PrepareJob, folder: Path, clip: Path, log: list[str]) -> None
 def batch(tmp_path: Path, clip_folder: Path):
     """Return a function that runs a batch of copies and tells what was worked on."""
 
-    def run(*names: str, overwrite: bool = False, recipe=RECIPE, missing=()):
+    def run(*names: str, overwrite=False, recipe=RECIPE, missing=(), shard=WHOLE):
         log: list[str] = []
         work = partial(copy_clip, folder=tmp_path / "out", clip=clip_folder, log=log)
-        settings = Run(tmp_path / "out", 0, overwrite)
+        settings = Run(tmp_path / "out", overwrite=overwrite, shard=shard)
         report = run_batch(settings, recipe, [job(name) for name in names], work, missing)
         return report, log
 
@@ -75,6 +76,34 @@ def test_failures_are_reported_and_tried_again(batch, tmp_path: Path) -> None:
     assert (tmp_path / "out" / "report.json").read_bytes() == before
 
 
+@pytest.mark.filterwarnings("ignore::bdmm.errors.Notice")
+def test_shards_leave_the_report_of_a_whole_run(batch, tmp_path: Path) -> None:
+    names, report = ("a", "bad", "b", "c"), tmp_path / "out" / "report.json"
+    batch(*names)
+    whole = report.read_bytes()
+    shutil.rmtree(tmp_path / "out")
+    with pytest.raises(Unfinished, match=r"1 are done and 1 failed; 2 of other shards") as end:
+        batch(*names, shard=Shard(2, 2))
+    assert end.value.failed == 1
+    assert not report.exists()
+    _, log = batch(*names, shard=Shard(1, 2))
+    assert log == ["a", "b"]
+    assert report.read_bytes() == whole
+    _, log = batch(*names, shard=Shard(2, 2))
+    assert log == ["bad"], "what failed is tried again"
+    (tmp_path / "out" / "records" / "bad.json").write_text("{")
+    with pytest.raises(Unfinished):
+        batch(*names, shard=Shard(1, 2))
+
+
+def test_two_runs_of_one_shard(batch, tmp_path: Path) -> None:
+    batch("a", "b")
+    with locked(tmp_path / "out", Shard(1, 2).lock):
+        batch("a", "b", "c", "d", shard=WHOLE)
+        with pytest.raises(InputError, match=f"process {os.getpid()}"):
+            batch("a", "b", shard=Shard(1, 2))
+
+
 def test_a_full_disk_ends_the_batch(batch, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="run the same command again"):
         batch("a", "full", "z")
@@ -104,7 +133,7 @@ def test_an_output_that_is_a_file_or_has_no_parent(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for folder, words in ((tmp_path / "file", "is a file"), (tmp_path / "no" / "out", "not exist")):
         with pytest.raises(InputError, match=words):
-            run_batch(Run(folder, 0), RECIPE, [job("a")], lambda one: None)
+            run_batch(Run(folder), RECIPE, [job("a")], lambda one: None)
 
 
 def test_two_runs_into_one_folder(batch, tmp_path: Path) -> None:

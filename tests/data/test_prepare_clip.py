@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 
-from bdmm.data.clip_batch import Run
+from bdmm.batch.run import Run
 from bdmm.data.clip_store import PreparedClip
 from bdmm.data.dataset_layouts import PrepareJob
 from bdmm.data.prepare import PrepareOptions, choose_clips, prepare_folder
@@ -71,7 +71,7 @@ def prepared(tmp_path_factory, folder):
     out = tmp_path_factory.mktemp("prepared") / "out"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bdmm.perception.body_fit.SHAPE_STEPS", 30)  # a rough shape will do
-        report = prepare_folder(choose_clips(folder), OPTIONS, Run(out, 0))
+        report = prepare_folder(choose_clips(folder), OPTIONS, Run(out))
     return out, report
 
 
@@ -119,7 +119,7 @@ def test_poses_that_do_not_match_the_video(folder, tmp_path: Path, dance) -> Non
     for frame in range(3):
         path = tmp_path / "x_openpose" / f"{frame:03d}_keypoints.json"
         path.write_text(json.dumps(body))
-    report = prepare_folder(choose_clips(tmp_path), OPTIONS, Run(tmp_path / "out", 0))
+    report = prepare_folder(choose_clips(tmp_path), OPTIONS, Run(tmp_path / "out"))
     assert "has poses for 3 frames, but" in report.failed[0].reason
 
 
@@ -134,7 +134,7 @@ def test_given_smpl_parameters_are_used(tmp_path: Path, dance) -> None:
         smpl = {"cam": [0.8, 0.1 + number / 70, 0.0], "pose_theta": [0.0] * 72}
         path = poses / f"frame_{number:05d}.json"
         path.write_text(json.dumps(smpl | {"shape_beta": [0.0] * 10}))
-    report = prepare_folder(choose_clips(tmp_path), OPTIONS, Run(tmp_path / "out", 0))
+    report = prepare_folder(choose_clips(tmp_path), OPTIONS, Run(tmp_path / "out"))
     assert report.failed == ()
     clip = PreparedClip(tmp_path / "out" / "clips" / "a")
     assert clip.info.origin.crop == (0, 0, 128)
@@ -272,7 +272,7 @@ def test_a_disk_that_fills_up_in_the_middle_of_a_clip(folder, tmp_path: Path, mo
     try:
         listing = choose_clips(folder / "good.mp4")
         with pytest.raises(InputError, match=r"could not be written.*disk is full"):
-            prepare_folder(listing, OPTIONS, Run(disk / "out", 0))
+            prepare_folder(listing, OPTIONS, Run(disk / "out"))
         left = {str(one.relative_to(disk)) for one in disk.rglob("*") if one.is_file()}
         assert left <= {"out/.lock", "out/recipe.json", "out/report.json"}
     finally:
@@ -283,5 +283,5 @@ def test_a_long_video_is_refused_unless_allowed(tmp_path: Path) -> None:
     write_video(tmp_path / "a.mp4", [np.full((48, 48, 3), 90, np.uint8)] * 6, fps=1)
     for minutes, reason in ((0.05, "lasts 0.1 minutes"), (0.2, "Nobody is seen")):
         options = replace(OPTIONS, max_minutes=minutes)
-        report = prepare_folder(choose_clips(tmp_path), options, Run(tmp_path / "out", 0))
+        report = prepare_folder(choose_clips(tmp_path), options, Run(tmp_path / "out"))
         assert reason in report.failed[0].reason

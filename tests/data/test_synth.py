@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from bdmm.data.clip_batch import Run
+from bdmm.batch.distributor import Distributor
+from bdmm.batch.run import Run
 from bdmm.data.clip_store import TRUTH, PreparedClip
 from bdmm.data.synth import SynthOptions, find_bvh, synthesise
 from bdmm.errors import InputError
@@ -35,18 +36,18 @@ def quick_render(monkeypatch: pytest.MonkeyPatch, sliding):
 
 def test_each_clip_has_its_seed_and_is_made_once(quick_render, tmp_path: Path) -> None:
     make = partial(SynthOptions, size=96, frames=20, sources=1)
-    report = synthesise(make(clips=2), Run(tmp_path / "out", 0))
+    report = synthesise(make(clips=2), Run(tmp_path / "out"))
     assert [clip["name"] for clip in report.clips] == ["0000-000000", "0000-000001"]
     assert len(set(quick_render)) == 2
-    report = synthesise(make(clips=3), Run(tmp_path / "out", 0))
+    report = synthesise(make(clips=3), Run(tmp_path / "out"))
     assert (report.made, len(quick_render)) == (1, 3)
-    synthesise(make(clips=1, seed=1), Run(tmp_path / "other", 0))
+    synthesise(make(clips=1, seed=1), Run(tmp_path / "other"))
     assert quick_render[-1] not in quick_render[:-1]
 
 
 def test_without_truth(quick_render, tmp_path: Path) -> None:
     options = SynthOptions(clips=1, size=96, frames=20, sources=1, truth=False)
-    synthesise(options, Run(tmp_path / "out", 0))
+    synthesise(options, Run(tmp_path / "out"))
     (folder,) = (tmp_path / "out" / "clips").iterdir()
     assert [path.name for path in folder.glob("truth*")] == []
     assert not PreparedClip(folder).info.truth
@@ -74,15 +75,15 @@ def test_bvh_files_are_checked_before_any_work(quick_render, tmp_path: Path) -> 
     (tmp_path / "bad.BVH").write_text("HIERARCHY nonsense")
     options = SynthOptions(clips=1, bvh=tuple(find_bvh(tmp_path)))
     with pytest.raises(InputError, match=r"bad\.BVH"):
-        synthesise(options, Run(tmp_path / "out", 0))
+        synthesise(options, Run(tmp_path / "out"))
     assert quick_render == []
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow
 def test_two_processes_make_the_same_bytes_as_one(tmp_path: Path) -> None:
-    synthesise(SMALL, Run(tmp_path / "one", 0))
-    synthesise(SMALL, Run(tmp_path / "two", 2))
+    synthesise(SMALL, Run(tmp_path / "one"))
+    synthesise(SMALL, Run(tmp_path / "two", Distributor(2)))
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
     (first, second) = sorted((tmp_path / "one" / "clips").iterdir())
     frames = [PreparedClip(folder).frames() for folder in (first, second)]
@@ -93,7 +94,7 @@ def test_two_processes_make_the_same_bytes_as_one(tmp_path: Path) -> None:
 def test_true_warps_bring_the_source_onto_the_target(tmp_path: Path) -> None:
     from bdmm.kernels.warp import warp
 
-    synthesise(SynthOptions(clips=1, size=96, frames=6, sources=2), Run(tmp_path / "out", 0))
+    synthesise(SynthOptions(clips=1, size=96, frames=6, sources=2), Run(tmp_path / "out"))
     clip = PreparedClip(next((tmp_path / "out" / "clips").iterdir()))
     exact, frame = clip.warps(0, part=TRUTH), clip.info.sources[0].frame
     source = clip.frames(frame, frame + 1).expand(6, -1, -1, -1)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bdmm.batch.distributor import Distributor
 from bdmm.config import NetworkConfig
 from bdmm.errors import InputError
 from bdmm.evaluation.config import EvalConfig
@@ -47,7 +48,7 @@ def test_weights_are_scored_beside_the_baselines(clip_folder: Path, tmp_path: Pa
 def test_several_processes_come_to_the_same(
     report: Report, clip_folder: Path, tmp_path: Path
 ) -> None:
-    config = EvalConfig(first=7, workers=2, pictures=1)
+    config = EvalConfig(first=7, distributor=Distributor(2), pictures=1)
     both = evaluate_clips((), [clip_folder], tmp_path / "report", config)
     assert both.results == report.results
 
@@ -72,7 +73,7 @@ def test_finished_clips_are_not_scored_again(
     rows = sorted((report_folder / ROWS).iterdir())
     times = [path.stat().st_mtime_ns for path in rows]
     rows[0].write_text(rows[0].read_text()[:-40])
-    (report_folder / ROWS / ".half-made").touch()
+    (report_folder / ROWS / ".half.bdmm-abcdefgh.jsonl").touch()
     again = evaluate_clips((), [clip_folder], report_folder, EvalConfig(first=7))
     assert again.results == report.results
     assert rows[0].stat().st_mtime_ns != times[0], "the one that was cut off is"

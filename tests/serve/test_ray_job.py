@@ -11,8 +11,9 @@ import pytest
 pytest.importorskip("ray", reason="needs the extra ray")
 import ray
 
+from bdmm.batch.ray_cluster import LOCAL
 from bdmm.errors import InputError
-from bdmm.serve.ray_job import LOCAL, RayJob, connect
+from bdmm.serve.ray_job import RayJob, connect
 from bdmm.serve.settings import Limits
 
 pytestmark = pytest.mark.slow

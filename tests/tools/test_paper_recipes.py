@@ -10,15 +10,15 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "recipes"))
 import paper_fashion
 import paper_iper
 
+from bdmm.batch.run import Run
 from bdmm.cli.app import COMMANDS
-from bdmm.data.clip_batch import Run
 from bdmm.data.synth import SynthOptions, synthesise
 
 
 def made_up(root: Path, iper: bool) -> Path:
     """Write a data set of three short videos in a published layout: rendered people."""
     people = root / "people"
-    synthesise(SynthOptions(3, size=192, frames=8, sources=0, background="studio"), Run(people, 0))
+    synthesise(SynthOptions(3, size=192, frames=8, sources=0, background="studio"), Run(people))
     films = [clip / "frames.mp4" for clip in sorted((people / "clips").iterdir())]
     data = root / "data"
     names = ["001_1_1", "001_1_2", "002_1_1"] if iper else ["a", "b", "c"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from bdmm.data.clip_batch import Run
+from bdmm.batch.run import Run
 from bdmm.data.synth import SynthOptions, synthesise
 from bdmm.perception.fit_refiner import CHANNELS, SIDE, load_refiner
 from bdmm.training.run_folder import read_log
@@ -29,7 +29,7 @@ def program(folder: str, name: str):
 def test_samples_training_resuming_and_packing(tmp_path, monkeypatch) -> None:
     pytest.importorskip("lightning_fabric")
     recipe, packing = program("recipes", "train_refiner"), program("tools", "pack_refiner")
-    synthesise(SynthOptions(1, size=96, frames=4, sources=0, truth=False), Run(tmp_path / "p", 0))
+    synthesise(SynthOptions(1, size=96, frames=4, sources=0, truth=False), Run(tmp_path / "p"))
 
     def run(*words: str | Path) -> None:
         monkeypatch.setattr(sys, "argv", ["train_refiner.py", *map(str, words)])

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from bdmm.cli.prepare import worker_count
 from bdmm.cli.report import Report, say, warn
 from bdmm.cli.resources import keep_network_blocks, use_one_thread
+from bdmm.cli.spread_options import worker_count
 from bdmm.cli.train import TrainingOptions
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ class Ablate:
 
         keep_network_blocks()
         workers = worker_count(self.workers)
+        from bdmm.batch.distributor import Distributor
         from bdmm.evaluation.ablation.study import check, train_rows
         from bdmm.evaluation.config import EvalConfig
         from bdmm.training.start import Machine
@@ -86,7 +87,7 @@ class Ablate:
             features_every=self.features_every,
             cached=self.cached,
             first=self.first,
-            workers=0 if gpu else workers,
+            distributor=Distributor(0 if gpu else workers),
         )
         machine = Machine(self.training.accelerator, workers=self.readers)
         check(study, config)

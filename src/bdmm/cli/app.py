@@ -30,12 +30,12 @@ from bdmm.cli.resources import keep_heap_small
 from bdmm.cli.serve import Serve
 from bdmm.cli.synth import Synth
 from bdmm.cli.train import Train
-from bdmm.errors import InputError, Notice, TrainingDiverged
+from bdmm.errors import InputError, ItemsFailed, Notice, TrainingDiverged, Unfinished
 
 USER_ERROR = 2
 """Exit code for a mistake of the user's."""
-DIVERGED = 1
-"""Exit code where training cannot go on."""
+FAILED = 1
+"""Exit code where training cannot go on, or where an item of a list failed."""
 INTERRUPTED = 128 + signal.SIGINT
 """Exit code after Ctrl-C."""
 
@@ -104,9 +104,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         warn(str(error))
         return USER_ERROR
-    except TrainingDiverged as error:
+    except (TrainingDiverged, ItemsFailed) as error:
         warn(str(error))
-        return DIVERGED
+        return FAILED
+    except Unfinished as end:
+        say(str(end))
+        return 0
     except KeyboardInterrupt:
         warn("Stopped; nothing half-written is left.")
         return INTERRUPTED

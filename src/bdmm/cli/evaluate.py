@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from bdmm.cli.prepare import worker_count
 from bdmm.cli.report import Report as Progress
 from bdmm.cli.report import say, warn
 from bdmm.cli.resources import keep_network_blocks, use_one_thread
+from bdmm.cli.spread_options import SpreadOptions
 
 if TYPE_CHECKING:
     from bdmm.evaluation.config import EvalConfig
@@ -36,14 +36,13 @@ class Scoring:
     """Skip FID, FVD and the like."""
     device: Annotated[str, tyro.conf.arg(metavar="DEVICE")] = "cpu"
     """Device of the networks: cpu or cuda."""
-    workers: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
-    """Processes; default: one per core. 0 uses this process alone."""
     pictures: Annotated[int, tyro.conf.arg(metavar="N")] = 12
     """Clips with pictures and videos in the report, spread over all."""
     recompute: bool = False
     """Score finished clips again, such as after a change of the program."""
     quiet: bool = False
     """Show no progress."""
+    spread: SpreadOptions = field(default_factory=SpreadOptions)
 
     def config(self) -> "EvalConfig":
         """Return the configuration of these options.
@@ -61,7 +60,8 @@ class Scoring:
             features_every=self.features_every,
             distribution_metrics=not self.no_distribution_metrics,
             training_set=self.real,
-            workers=worker_count(self.workers),
+            distributor=self.spread.spread(),
+            shard=self.spread.part(),
             recompute=self.recompute,
             pictures=self.pictures,
         )
@@ -117,6 +117,7 @@ class Evaluate:
 
         Raises:
             InputError: a mistake of the user's, a full disk, or not one clip could be scored.
+        Unfinished: other shards have not ended.
         """
         from bdmm.evaluation.evaluate import evaluate_clips
 
@@ -168,6 +169,7 @@ class Score:
 
         Raises:
             InputError: a mistake of the user's, a full disk, or not one clip could be scored.
+        Unfinished: other shards have not ended.
         """
         from bdmm.evaluation.evaluate import score_stored
 

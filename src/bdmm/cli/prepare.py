@@ -1,15 +1,15 @@
 """`bdmm prepare`: data sets and folders of videos into prepared clips."""
 
-import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
+from bdmm.batch.run import Run
 from bdmm.cli.rates import as_rate
 from bdmm.cli.report import Report, print_batch
-from bdmm.errors import InputError
+from bdmm.cli.spread_options import SpreadOptions
 
 
 @dataclass(frozen=True)
@@ -45,17 +45,15 @@ class Prepare:
     """Refuse longer videos."""
     limit: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Prepare at most N clips."""
-    workers: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
-    """Number of processes; 0 for none but this one. Default: one per core."""
     overwrite: bool = False
     """Remake finished clips."""
     quiet: bool = False
     """Show no progress."""
+    spread: SpreadOptions = field(default_factory=SpreadOptions)
 
     def run(self) -> None:
         """Prepare the clips and say what failed and why."""
-        workers = worker_count(self.workers)
-        from bdmm.data.clip_batch import Run
+        distributor, shard = self.spread.spread(), self.spread.part()
         from bdmm.data.prepare import PrepareOptions, choose_clips, prepare_folder
 
         options = PrepareOptions(
@@ -70,19 +68,6 @@ class Prepare:
         )
         listing = choose_clips(self.input, self.split, self.limit)
         with Report(self.quiet) as report:
-            run = Run(self.output, workers, self.overwrite, report)
+            run = Run(self.output, distributor, self.overwrite, report, shard)
             result = prepare_folder(listing, options, run)
         print_batch(result, self.output, report.seconds)
-
-
-def worker_count(asked: int | None) -> int:
-    """Return how many processes work.
-
-    Raises:
-        InputError: it is negative or absurd.
-    """
-    if asked is None:
-        return os.cpu_count() or 1
-    if not 0 <= asked <= 1024:
-        raise InputError(f"The number of workers is {asked}; it must lie between 0 and 1024.")
-    return asked

@@ -1,14 +1,15 @@
 """`bdmm synth`: prepared clips of rendered people."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
-from bdmm.cli.prepare import worker_count
+from bdmm.batch.run import Run
 from bdmm.cli.rates import as_rate
 from bdmm.cli.report import Report, print_batch
+from bdmm.cli.spread_options import SpreadOptions
 from bdmm.errors import InputError
 
 
@@ -44,19 +45,17 @@ class Synth:
     """Split that the clips are marked with."""
     no_truth: bool = False
     """Store no ground truth."""
-    workers: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
-    """Number of processes; 0 for none but this one. Default: one per core."""
     overwrite: bool = False
     """Remake finished clips."""
     quiet: bool = False
     """Show no progress."""
+    spread: SpreadOptions = field(default_factory=SpreadOptions)
 
     def run(self) -> None:
         """Render the clips and say what was made."""
-        workers = worker_count(self.workers)
+        distributor, shard = self.spread.spread(), self.spread.part()
         if self.bvh is not None and not self.bvh.is_dir():
             raise InputError(f"The folder of motions {self.bvh} does not exist.")
-        from bdmm.data.clip_batch import Run
         from bdmm.data.synth import SynthOptions, find_bvh, synthesise
 
         options = SynthOptions(
@@ -72,6 +71,6 @@ class Synth:
             split=self.split,
         )
         with Report(self.quiet) as report:
-            run = Run(self.output, workers, self.overwrite, report)
+            run = Run(self.output, distributor, self.overwrite, report, shard)
             result = synthesise(options, run)
         print_batch(result, self.output, report.seconds)

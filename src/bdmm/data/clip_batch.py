@@ -4,22 +4,23 @@ FOLDER/recipe.json   the options of the clips; a folder has one recipe
 FOLDER/report.json   finished clips, and failures with their reasons
 FOLDER/clips/NAME/   the prepared clips
 FOLDER/previews/     a picture of each, for the user alone
+FOLDER/records/      what became of each clip, see `batch.records`
 """
 
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from bdmm.batch.run import Ended, Run, work_through
 from bdmm.data.clip_store import PreparedClip
 from bdmm.errors import InputError
 from bdmm.files.names import is_file_name, remove_inside
 from bdmm.files.output_file import check_folder, locked, sweep, write_whole, writing
 from bdmm.files.outside import TEXT, read_json
-from bdmm.files.worker_pool import run_jobs
 
 CLIPS, PREVIEWS, RECIPE, REPORT = "clips", "previews", "recipe.json", "report.json"
 
@@ -57,22 +58,6 @@ class BatchReport:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Run:
-    """How a batch is run.
-
-    Attributes:
-        workers: number of processes; 0 for none but this one.
-        overwrite: remake finished clips, and accept another recipe than before.
-        progress: called with the stage, the number of clips done and of all clips.
-    """
-
-    folder: Path
-    workers: int
-    overwrite: bool = False
-    progress: Callable[[str, int, int | None], None] = lambda stage, done, total: None
-
-
 def run_batch(
     run: Run,
     recipe: Mapping[str, Any],
@@ -89,26 +74,20 @@ def run_batch(
     Raises:
         InputError: another run is at work in the folder, it holds clips of another recipe, or the
             disk is full.
+        Unfinished: other shards have not ended.
     """
     assert all(is_file_name(job.name) for job in jobs), "names lead out of the folder of clips"
+    clips = run.folder / CLIPS
     with opened(run, recipe):
-        todo = [job for job in jobs if not _finished(run, job.name)]
-        done, total = len(jobs) - len(todo), len(jobs)
-        stage = "Making clips"
-        run.progress(stage, done, total)
-        failed, notes = list(missing), []
-        for outcome in run_jobs(work, todo, run.workers):
-            done += 1
-            run.progress(stage, done, total)
-            if outcome.no_room:
-                raise InputError(
-                    f"{outcome.reason} Finished clips were kept; run the same command again to go "
-                    "on."
-                )
-            notes += [f"{outcome.job.name}: {note}" for note in outcome.notes]
-            if outcome.reason:
-                failed.append(Failure(outcome.job.name, outcome.reason))
-        report = _report(run.folder, [job.name for job in jobs], failed, len(todo), notes)
+        ended = work_through(
+            run,
+            jobs,
+            work,
+            finished=lambda job, _: _is_whole(clips / job.name),
+            clear=partial(_remove, clips),
+            stage="Making clips",
+        )
+        report = _report(run.folder, ended, missing)
         reasons = [asdict(one) for one in report.failed]
         content = {"recipe": dict(recipe), "clips": list(report.clips), "failed": reasons}
         _write_json(run.folder / REPORT, content)
@@ -129,7 +108,7 @@ def opened(run: Run, recipe: Mapping[str, Any]) -> Iterator[None]:
     with writing(run.folder):
         run.folder.mkdir(exist_ok=True)
     check_folder(run.folder)
-    with locked(run.folder):
+    with locked(run.folder, run.shard.lock):
         _check_recipe(run, recipe)
         for name in (CLIPS, PREVIEWS):
             with writing(run.folder):
@@ -166,28 +145,21 @@ def _check_recipe(run: Run, recipe: Mapping[str, Any]) -> None:
     _write_json(path, dict(recipe))
 
 
-def _finished(run: Run, name: str) -> bool:
-    """Return whether a clip is complete; remove it if it is not or shall be remade."""
-    folder = run.folder / CLIPS / name
-    if not os.path.lexists(folder):
+def _remove(clips: Path, job: ClipJob) -> None:
+    remove_inside(clips, job.name)
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        PreparedClip(folder)
+    except InputError:
         return False
-    if not run.overwrite:
-        try:
-            PreparedClip(folder)
-        except InputError:
-            pass
-        else:
-            return True
-    remove_inside(run.folder / CLIPS, name)
-    return False
+    return True
 
 
-def _report(
-    folder: Path, names: Sequence[str], failed: list[Failure], tried: int, notes: list[str]
-) -> BatchReport:
-    bad = {one.name for one in failed}
+def _report(folder: Path, ended: Ended, missing: Sequence[Failure]) -> BatchReport:
     clips = []
-    for name in sorted(set(names) - bad):
+    for name in sorted(record.name for record in ended.records if record.done):
         clip = PreparedClip(folder / CLIPS / name)
         size = sum(size for size, _ in clip.info.files.values())
         clips.append(
@@ -199,9 +171,10 @@ def _report(
                 "bytes": size,
             }
         )
-    made = tried - sum(1 for name in names if name in bad)
+    failed = [*missing, *(Failure(one.name, one.reason) for one in ended.failed)]
+    notes = [f"{one.name}: {note}" for one in ended.records for note in one.notes]
     ordered = tuple(sorted(failed, key=lambda one: one.name))
-    return BatchReport(tuple(clips), made, ordered, tuple(sorted(notes)))
+    return BatchReport(tuple(clips), ended.made, ordered, tuple(sorted(notes)))
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from bdmm.batch.run import Run
 from bdmm.body.model import load_body
 from bdmm.data.cached_sources import MAX_SOURCES, choose_sources, plan_errors
-from bdmm.data.clip_batch import CLIPS, PREVIEWS, BatchReport, Run, run_batch
+from bdmm.data.clip_batch import CLIPS, PREVIEWS, BatchReport, run_batch
 from bdmm.data.clip_store import Origin
 from bdmm.data.clip_writer import NewClip, write_clip
 from bdmm.data.dataset_layouts import Listing, PrepareJob, list_clips

@@ -14,9 +14,10 @@ from typing import Literal
 import numpy as np
 import torch
 
+from bdmm.batch.run import Run
 from bdmm.body.model import AnnyBody, load_body
 from bdmm.data.cached_sources import MAX_SOURCES, choose_sources, plan_errors
-from bdmm.data.clip_batch import CLIPS, PREVIEWS, BatchReport, ClipJob, Run, run_batch
+from bdmm.data.clip_batch import CLIPS, PREVIEWS, BatchReport, ClipJob, run_batch
 from bdmm.data.clip_store import Origin
 from bdmm.data.clip_writer import NewClip, Truth, write_clip
 from bdmm.data.warp_codec import RUN, Quantisation, Warps, pack_run, to_grid

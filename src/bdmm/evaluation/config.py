@@ -8,6 +8,8 @@ from typing import Any, Literal
 from jaxtyping import Float
 from torch import Tensor
 
+from bdmm.batch.distributor import HERE, Distributor
+from bdmm.batch.run import WHOLE, Shard
 from bdmm.errors import InputError
 from bdmm.metrics.frame_metrics import FramePair
 from bdmm.metrics.protocols import Protocol, find_protocol
@@ -39,7 +41,8 @@ class EvalConfig:
             contributed, or the ``source`` frame with the person inpainted.
         first: use only the first frames of each clip.
         skip_bad: leave out frames on disk that cannot be read or have another size, and say which.
-        workers: processes; 0 for none but this one.
+        distributor: who scores the clips.
+        shard: part of the clips that is scored.
         recompute: score finished clips again. Results are keyed by weights, clips and settings, not
             by the program's code.
         pictures: clips that get pictures and a video, spread over all.
@@ -58,7 +61,8 @@ class EvalConfig:
     background: Literal["clip", "source"] = "clip"
     first: int | None = None
     skip_bad: bool = False
-    workers: int = 0
+    distributor: Distributor = HERE
+    shard: Shard = WHOLE
     recompute: bool = False
     pictures: int = 0
 

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
@@ -10,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from bdmm.batch.run import Ended, Run, work_through
 from bdmm.errors import InputError, Progress, no_progress
 from bdmm.evaluation.config import EvalConfig, EvalItem
 from bdmm.evaluation.jobs.clip_job import ClipJob, read_result, score_clip
@@ -21,8 +21,7 @@ from bdmm.evaluation.jobs.scores import Failure, Results, gather
 from bdmm.evaluation.jobs.stored_frames import find_stored, stored_items
 from bdmm.evaluation.reports.report_file import PICTURES, ROWS, Report, program_versions
 from bdmm.evaluation.systems import list_systems, split_name, weights_hash
-from bdmm.files.output_file import check_folder, locked, writing
-from bdmm.files.worker_pool import run_jobs
+from bdmm.files.output_file import check_folder, locked, sweep, writing
 
 FEATURES = "features"
 """Folder of a report with the features of detectors."""
@@ -118,6 +117,7 @@ def run(
     Raises:
         InputError: weights behind a metric are damaged, the disk is full, or not one clip could be
             scored.
+        Unfinished: other shards have not ended.
     """
     hashes = _metric_hashes(config)
     for name in (ROWS, PICTURES, FEATURES):
@@ -126,10 +126,15 @@ def run(
     check_folder(folder)
     shown = _shown(items, config.pictures)
     jobs = [_job(one, config, folder, hashes, one.clip in shown) for one in items]
-    with locked(folder):
-        _clear(folder)
-        todo = [job for job in jobs if config.recompute or not job.finished()]
-        failures = _work(todo, config, len(jobs) - len(todo), progress)
+    with locked(folder, config.shard.lock):
+        for name in (ROWS, PICTURES, FEATURES):
+            sweep(folder / name)
+        ended = _work(jobs, config, folder, progress)
+    failures = [
+        Failure(job.item.system, job.item.clip, one.reason)
+        for job, one in zip(jobs, ended.records, strict=True)
+        if not one.done
+    ]
     if len(failures) == len(jobs):
         raise InputError(f"No clip could be scored; the first failed with: {failures[0].reason}")
     failed = {(one.system, one.clip) for one in failures}
@@ -175,37 +180,19 @@ def _metric_hashes(config: EvalConfig) -> dict[str, str]:
     return {name: value for one in metrics for name, value in one.hashes.items()}
 
 
-def _work(
-    jobs: Sequence[ClipJob], config: EvalConfig, done: int, progress: Progress
-) -> list[Failure]:
-    total, failures = done + len(jobs), []
-    progress("Scoring clips", done, total)
-    for job in jobs:
-        if job.pictures is not None:
-            shutil.rmtree(job.pictures, ignore_errors=True)
-        if job.features is not None:
-            job.features.generated.unlink(missing_ok=True)
-    threads = max(1, (os.cpu_count() or 1) // max(1, min(config.workers, len(jobs))))
-    work = partial(score_clip, config=config, threads=threads)
-    for outcome in run_jobs(work, jobs, config.workers):
-        done += 1
-        progress("Scoring clips", done, total)
-        if outcome.no_room:
-            raise InputError(f"{outcome.reason} Finished clips were kept; rerun to resume.")
-        if outcome.reason:
-            item = outcome.job.item
-            failures.append(Failure(item.system, item.clip, outcome.reason))
-    return failures
-
-
-def _clear(folder: Path) -> None:
-    """Remove what a killed run left half-made."""
-    for name in (ROWS, PICTURES, FEATURES):
-        for litter in (folder / name).glob(".*"):
-            if litter.is_dir():
-                shutil.rmtree(litter, ignore_errors=True)
-            else:
-                litter.unlink(missing_ok=True)
+def _work(jobs: Sequence[ClipJob], config: EvalConfig, folder: Path, progress: Progress) -> Ended:
+    workers = max(1, min(config.distributor.workers, len(jobs)))
+    threads = config.distributor.cpus
+    if config.distributor.ray is None:
+        threads = max(threads, (os.cpu_count() or 1) // workers)
+    return work_through(
+        Run(folder, config.distributor, config.recompute, progress, config.shard),
+        jobs,
+        partial(score_clip, config=config, threads=threads),
+        finished=lambda job, _: job.finished(),
+        clear=ClipJob.clear,
+        stage="Scoring clips",
+    )
 
 
 def _shown(items: Sequence[EvalItem], count: int) -> set[str]:

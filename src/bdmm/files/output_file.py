@@ -154,15 +154,18 @@ def sweep(folder: Path) -> None:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, name: str = LOCK) -> Iterator[None]:
     """Keep other runs out of a folder during a ``with`` statement.
 
     What a killed run left behind is taken over.
 
+    Args:
+        name: of the file that is locked; several runs that share the work have one each.
+
     Raises:
         InputError: another run is at work in it, or the file cannot be made.
     """
-    path = folder / LOCK
+    path = folder / name
     handle = _take(path)
     try:
         os.ftruncate(handle, 0)

@@ -1,28 +1,20 @@
 """A job on a Ray cluster, where the jobs' folder lies under the same path on every node."""
 
-import os
-
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # read when Ray is imported
-
-import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import ray
-from ray.exceptions import GetTimeoutError, RayActorError, RayError
-
-from bdmm.errors import InputError
+from bdmm.batch.ray_cluster import join_cluster
 from bdmm.serve.job_process import JobProcess, Progress
 from bdmm.serve.jobs import MAX_ATTEMPTS
 from bdmm.serve.settings import Limits
 
-LOCAL = "local"
-"""Address that starts a Ray of its own on this machine."""
+import ray  # isort: skip (after `ray_cluster`, which sets it up)
+from ray.exceptions import GetTimeoutError, RayActorError, RayError  # isort: skip
+
 _CALLS_AT_ONCE = 4
 _ANSWER_SECONDS = 1.0
-_KNOCK_SECONDS = 10.0
 _WAITING = Progress("Waiting for a worker")
 
 
@@ -30,8 +22,7 @@ def connect(address: str) -> Callable[[Path, Sequence[str], Limits], "RayJob"]:
     """Connect to a cluster.
 
     Args:
-        address: of its head, such as ``10.0.0.1:6379``; ``auto`` for the one that runs here; or
-            `LOCAL`.
+        address: see `ray_cluster.join_cluster`.
 
     Returns:
         A function that starts a job on it.
@@ -39,22 +30,8 @@ def connect(address: str) -> Callable[[Path, Sequence[str], Limits], "RayJob"]:
     Raises:
         InputError: nobody answers there.
     """
-    try:
-        if address == LOCAL:
-            ray.init(include_dashboard=False, log_to_driver=False)
-        else:
-            _knock(address)
-            ray.init(address, log_to_driver=False)
-    except (OSError, ValueError, RayError, RuntimeError) as error:
-        raise InputError(f"No Ray cluster can be reached at {address}.") from error
+    join_cluster(address)
     return RayJob
-
-
-def _knock(address: str) -> None:
-    """Raise an error at once where nothing listens; Ray would try for minutes."""
-    host, colon, port = address.rpartition(":")
-    if colon:
-        socket.create_connection((host.rpartition("/")[2], int(port)), _KNOCK_SECONDS).close()
 
 
 class _Worker:

@@ -1,5 +1,6 @@
 """One clip of one system scored, start to end; runs in a process of its own."""
 
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -46,6 +47,18 @@ class ClipJob:
     rows: Path
     pictures: Path | None = None
     features: FeatureFiles | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of its files, another one whenever the numbers would differ."""
+        return self.rows.stem
+
+    def clear(self) -> None:
+        """Remove what a run that was stopped left of it."""
+        if self.pictures is not None:
+            shutil.rmtree(self.pictures, ignore_errors=True)
+        if self.features is not None:
+            self.features.generated.unlink(missing_ok=True)
 
     def finished(self) -> bool:
         """Return whether its numbers and pictures are there."""

@@ -23,7 +23,6 @@ from bdmm.evaluation.jobs.distribution_features import (
 )
 from bdmm.evaluation.jobs.scores import DistributionDistance, fit_pair
 from bdmm.files.fingerprint import fingerprint
-from bdmm.files.worker_pool import run_jobs
 from bdmm.media.pixels import to_pictures
 from bdmm.metrics.detectors import Detector
 from bdmm.metrics.frame_metrics import FramePair
@@ -161,7 +160,7 @@ def _training_set(config: EvalConfig, folder: Path) -> dict[str, Path]:
         if names.count(name) > 1:
             raise InputError(f"The training set has two clips {name}: give each one name.")
     todo = [one for one in clips if not one[1].is_file()]
-    for outcome in run_jobs(partial(_extract_true, config), todo, config.workers):
+    for outcome in config.distributor.run_jobs(partial(_extract_true, config), todo):
         if outcome.reason:
             raise InputError(f"The training set cannot be used: {outcome.reason}")
     return {clip.name: path for clip, path in clips}

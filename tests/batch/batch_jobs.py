@@ -2,10 +2,11 @@
 
 import os
 import signal
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from bdmm.errors import InputError
+from bdmm.errors import InputError, Notice
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,8 @@ class Task:
 def do(task: Task) -> str:
     if task.kind == "wrong":
         raise InputError(f"{task.name} is wrong.")
+    if task.kind == "noted":
+        warnings.warn(f"{task.name} is odd.", Notice, stacklevel=1)
     if task.kind == "defect":
         raise ZeroDivisionError
     if task.kind == "crash":

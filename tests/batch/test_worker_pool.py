@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bdmm.files.worker_pool import Outcome, run_jobs
+from bdmm.batch.worker_pool import Outcome, run_jobs
 
 sys.path.insert(0, str(Path(__file__).parent))
 from batch_jobs import Task, do

@@ -39,19 +39,20 @@ class Outcome(Generic[Job, Result]):
 
 
 def run_jobs(
-    work: Callable[[Job], Result], jobs: Sequence[Job], workers: int
+    work: Callable[[Job], Result], jobs: Sequence[Job], workers: int, threads: int = 1
 ) -> Iterator[Outcome[Job, Result]]:
     """Do jobs and yield their results in the order in which they end.
 
     Args:
         work: a function of a module, since it is sent to other processes.
         workers: number of processes; 0 works in this one, one job after the other.
+        threads: of each process.
     """
     if workers == 0:
         for job in jobs:
             yield attempt(work, job)
         return
-    crew = [_Worker(work) for _ in range(min(workers, len(jobs)))]
+    crew = [_Worker(work, threads) for _ in range(min(workers, len(jobs)))]
     waiting = list(reversed(jobs))
     try:
         for worker in crew:
@@ -88,10 +89,10 @@ def attempt(work: Callable[[Job], Result], job: Job) -> Outcome[Job, Result]:
 class _Worker(Generic[Job, Result]):
     """A process that takes one job after the other; a new one is started when it dies."""
 
-    def __init__(self, work: Callable[[Job], Result]) -> None:
-        self._work = work
+    def __init__(self, work: Callable[[Job], Result], threads: int) -> None:
+        self._order = work, threads
         self._jobs: list[Job] = []
-        self.process, self.pipe = _start(work)
+        self.process, self.pipe = _start(*self._order)
 
     @property
     def busy(self) -> bool:
@@ -110,7 +111,7 @@ class _Worker(Generic[Job, Result]):
             self.process.join()
             code = self.process.exitcode
             self.stop()
-            self.process, self.pipe = _start(self._work)
+            self.process, self.pipe = _start(*self._order)
             return Outcome(job, reason=f"The process that worked on it ended with code {code}.")
 
     def stop(self) -> None:
@@ -125,24 +126,20 @@ def _ready(crew: Sequence[_Worker]) -> list[_Worker]:
     return [by_pipe[pipe] for pipe in wait(list(by_pipe)) if isinstance(pipe, Connection)]
 
 
-def _start(work: Callable) -> tuple[BaseProcess, Connection]:
+def _start(work: Callable, threads: int) -> tuple[BaseProcess, Connection]:
     context = get_context("spawn")
     here, there = context.Pipe()
-    process = context.Process(target=_serve, args=(work, there), daemon=True)
+    process = context.Process(target=_serve, args=(work, threads, there), daemon=True)
     process.start()
     there.close()
     return process, here
 
 
-def _serve(work: Callable, pipe: Connection) -> None:
+def _serve(work: Callable, threads: int, pipe: Connection) -> None:
     """Do what comes through the pipe until it is closed, or until the parent is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    import cv2
-    import torch
-
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
+    hold_threads(threads)
     while True:
         try:
             job = pipe.recv()
@@ -151,6 +148,15 @@ def _serve(work: Callable, pipe: Connection) -> None:
         outcome = attempt(work, job)
         with contextlib.suppress(OSError):
             pipe.send(outcome)
+
+
+def hold_threads(count: int) -> None:
+    """Let PyTorch and OpenCV work on so many threads in this process."""
+    import cv2
+    import torch
+
+    torch.set_num_threads(count)
+    cv2.setNumThreads(count)
 
 
 def _end_with_parent() -> None:
