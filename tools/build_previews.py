@@ -42,7 +42,7 @@ def write_preview(name: str, path: Path) -> None:
     scaled = replace(motion, scale=motion.scale * factor, translation=motion.translation * factor)
     ground = np.full((_DRAWN, _DRAWN, 3), _GREY, np.uint8)
     left = (_DRAWN - _DRAWN * _SIZE[1] // _SIZE[0]) // 2
-    with create_video(path, motion.fps, crf=_QUALITY) as video:
+    with create_video(path, motion.fps, crf=_QUALITY, note=None) as video:
         for i in range(len(motion)):
             picture = draw_body(ground, scaled[i : i + 1], body, opacity=1.0)
             video.write(resize_image(picture[:, left : _DRAWN - left], _SIZE))

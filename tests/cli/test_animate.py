@@ -80,6 +80,35 @@ def test_other_kinds_of_files_and_backgrounds(bdmm, quick_photo, short_motion, s
     assert np.abs(first[3, 3].astype(int) - (10, 90, 30)).max() <= 6
 
 
+def test_a_person_on_a_transparent_background(bdmm, quick_photo, short_motion):
+    options = ["--background", "transparent", "--renderer", "coarse", "--sheet", "sheet.png"]
+    assert bdmm("animate", quick_photo, short_motion, "-o", "out", *options, *SMALL).code == 0
+    with Pillow.open("out/000001.png") as file:
+        alpha = np.asarray(file)[..., 3]
+        assert "Generated media" in file.info["Comment"]
+    assert (alpha == 0).mean() > 0.3
+    assert (alpha == 255).mean() > 0.05
+    with Pillow.open("sheet.png") as file:
+        assert "Generated media" in file.info["Comment"]
+
+
+def test_transparent_where_it_cannot_be(bdmm, quick_photo, short_motion):
+    options = [quick_photo, short_motion, "--background", "transparent", *SMALL]
+    outcome = bdmm("animate", *options, "-o", "out.mp4")
+    assert outcome.code == 2
+    assert "out.mp4 cannot be transparent: use .webm" in outcome.sentence
+    outcome = bdmm("compare", *options, "-o", "out.mp4")
+    assert outcome.code == 2
+    assert "for bdmm animate alone" in outcome.sentence
+
+
+def test_no_metadata_where_none_is_wanted(bdmm, quick_photo, short_motion):
+    options = ["-o", "out", "--metadata", "none", "--renderer", "coarse"]
+    assert bdmm("animate", quick_photo, short_motion, *options, *SMALL).code == 0
+    with Pillow.open("out/000001.png") as file:
+        assert "Comment" not in file.info
+
+
 def packets(path):
     with av.open(str(path)) as container:
         return [bytes(packet) for packet in container.demux(audio=0) if packet.size]

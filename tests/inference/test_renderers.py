@@ -8,7 +8,7 @@ from bdmm.errors import InputError
 from bdmm.inference.compositing import body_opacity
 from bdmm.inference.person_box import pad_frames, padded_size
 from bdmm.inference.render import Scene, window_slices
-from bdmm.inference.renderers import NetworkRenderer, load_network
+from bdmm.inference.renderers import CoarseRenderer, NetworkRenderer, load_network
 from bdmm.kernels.pose_heatmaps import window_heatmaps
 from bdmm.kernels.warp import warp
 from bdmm.network.generator import Generator
@@ -126,3 +126,31 @@ def test_a_smaller_network_keeps_every_pixel_of_the_photo(
     difference = (made[0] - made[1]).abs()
     assert difference.mean() < 0.01
     assert difference[inside.expand_as(difference)].max() < 0.05
+
+
+@pytest.mark.parametrize("name", ["layered", "coarse"])
+def test_a_cutout_over_a_background_is_the_frame_on_it(source, motion, conditioned, name):
+    renderer = load_network("layered") if name == "layered" else CoarseRenderer()
+    windows = [conditioned(motion[:3], renderer.joints)]
+    behind = torch.linspace(-1, 1, 90).expand(3, 3, 120, 90)
+    (opaque,) = renderer.render(Scene(source, windows, [behind]))
+    (cutout,) = renderer.render(Scene(source, windows, [behind], transparent=True))
+    assert opaque.alpha is None
+    assert cutout.alpha is not None
+    joined = cutout.alpha * cutout.frames + (1 - cutout.alpha) * behind
+    assert torch.allclose(joined, opaque.frames, atol=1e-5)
+    nobody = cutout.alpha.expand_as(behind) == 0
+    assert 0.3 < nobody.float().mean() < 0.95
+    assert (cutout.alpha > 0.98).any()
+
+
+def test_frames_without_layers_are_cut_out_around_the_body(source, motion, conditioned):
+    torch.manual_seed(0)
+    renderer = NetworkRenderer(Generator(SMALL))
+    windows = [conditioned(motion[:2], renderer.joints)]
+    behind = torch.full((2, 3, 120, 90), 0.25)
+    (cutout,) = renderer.render(Scene(source, windows, [behind], transparent=True))
+    assert cutout.alpha is not None
+    assert torch.equal(cutout.alpha, body_opacity(cutout.state))
+    outside = (cutout.alpha == 0).expand_as(behind)
+    assert (cutout.frames[outside] == 0.25).all(), "nothing of the photo's background is left"

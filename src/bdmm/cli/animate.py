@@ -25,6 +25,7 @@ class Animate:
 
     $ bdmm animate photo.jpg dance.mp4 -o out.mp4
     $ bdmm animate photo.jpg --motion turn -o out.mp4
+    $ bdmm animate photo.jpg dance.mp4 --background transparent -o out.webm
     """
 
     inputs: InputOptions
@@ -53,14 +54,17 @@ class Animate:
     """Constant rate factor of the video, 0 (best) to 51."""
     seed: int = 0
     """The same seed gives the same video."""
+    metadata: Literal["generated", "none"] = "generated"
+    """Whether the metadata of video and contact sheet say that bdmm generated them."""
 
     def run(self) -> None:
         """Check everything that can be, animate, and say what was written."""
         self.inputs.driving()
         from bdmm.media.image import IMAGE_SUFFIXES
+        from bdmm.media.video_types import TRANSPARENT
         from bdmm.media.video_writer import check_crf, check_video_output
 
-        check_video_output(self.output)
+        check_video_output(self.output, transparent=self.inputs.background == TRANSPARENT)
         check_crf(self.crf)
         if self.sheet is not None:
             check_output(self.sheet, IMAGE_SUFFIXES)
@@ -74,7 +78,11 @@ class Animate:
         renderer = choose_renderer(self.renderer, self.weights, device, preset)
         with Report(self.inputs.quiet) as report:
             inputs = self.inputs.prepare(
-                report, paste_back=self.paste_back, seed=self.seed, most=preset.size
+                report,
+                paste_back=self.paste_back,
+                seed=self.seed,
+                most=preset.size,
+                transparent=True,
             )
             if self.save_motion is not None:
                 from bdmm.media.motion_file import save_motion
@@ -86,10 +94,12 @@ class Animate:
 
     def _write(self, frames: "Animation") -> None:
         from bdmm.media.contact_sheet import ContactSheet
+        from bdmm.media.generated_note import GENERATED
         from bdmm.media.image import write_image
         from bdmm.media.video_writer import create_video
 
         sound = frames.sound if self.sound == "keep" else None
+        note = GENERATED if self.metadata == "generated" else None
         sheet = ContactSheet(frames.photo, frames.frame_count)
         with create_video(
             self.output,
@@ -97,6 +107,8 @@ class Animate:
             sound_from=None if sound is None else sound.path,
             sound_start=Fraction(0) if sound is None else sound.start,
             crf=self.crf,
+            transparent=frames.transparent,
+            note=note,
         ) as video:
             for number, frame in enumerate(frames):
                 if number % _OFTEN == 0:
@@ -104,7 +116,7 @@ class Animate:
                 video.write(frame)
                 sheet.add(frame)
             if self.sheet is not None:
-                write_image(self.sheet, sheet.picture())
+                write_image(self.sheet, sheet.picture(), note=note)
 
     def _summarise(self, frames: "Animation", seconds: float) -> None:
         height, width = frames.size

@@ -31,7 +31,8 @@ class InputOptions:
     size: Annotated[int | None, tyro.conf.arg(metavar="PIXELS")] = None
     """Pixels of the shorter side of the frames, never more than the photo has; 512 by default."""
     background: Annotated[str | None, tyro.conf.arg(metavar="COLOUR|FILE")] = None
-    """Colour, picture or video behind the person, instead of the photo's own background."""
+    """Colour, picture or video behind the person, instead of the photo's own background. animate
+    takes transparent too, for .webm, .mov, .gif and PNG files."""
     person: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Which of several people in the driver, from the left from 1 on; the largest otherwise."""
     photo_person: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
@@ -75,18 +76,23 @@ class InputOptions:
         seed: int = 0,
         keep_video: bool = False,
         most: int | None = None,
+        transparent: bool = False,
     ) -> "Inputs":
         """Read photo and driver.
 
         Args:
             most: pixels of the shorter side where no size is given, instead of 512.
+            transparent: the background may be.
 
         Raises:
             InputError: a mistake of the user's.
         """
         from bdmm.inference import prepare
         from bdmm.inference.driving import DrivingOptions
+        from bdmm.media.video_types import TRANSPARENT
 
+        if self.background == TRANSPARENT and not transparent:
+            raise InputError("A transparent background is for bdmm animate alone: name a colour.")
         options = prepare.InputOptions(
             size=self.size,
             background=self.background,

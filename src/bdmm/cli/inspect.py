@@ -84,7 +84,7 @@ class Inspect:
             driver = VideoDriver(self.input, options, report)
             detection = driver.detect()
             motion = driver.fit(detection)
-            with create_video(output, driver.frames.fps) as video:
+            with create_video(output, driver.frames.fps, note=None) as video:
                 for picture in inspect_video(driver.frames, detection, motion, report):
                     video.write(picture)
         runs = ((first, end - 1) for first, end in gaps(~motion.flagged))

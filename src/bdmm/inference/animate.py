@@ -15,9 +15,9 @@ from bdmm.inference.prepare import InputOptions, Inputs, prepare
 from bdmm.inference.presets import PRESETS, Preset, PresetName, RendererName
 from bdmm.inference.render import Rendered, Renderer, render
 from bdmm.inference.renderers import CoarseRenderer, load_network
-from bdmm.media.image import Picture
+from bdmm.media.image import AnyPicture, Picture
 from bdmm.media.panels import captioned, mosaic
-from bdmm.media.pixels import to_pictures
+from bdmm.media.pixels import to_pictures, with_alpha
 from bdmm.network.weights import SHIPPED
 from bdmm.records import Motion, Person
 from bdmm.shapes import Frames
@@ -67,7 +67,8 @@ def animate(
         size: pixels of the shorter side of the frames, even, 64 to 2048.
         renderer: ``network`` is a trained generator; ``coarse`` only warps the photo's own pixels.
         weights: of the network: a file, or the folder of a run; those that ship if None.
-        background: a colour, picture or video behind the person instead of the photo's own.
+        background: a colour, picture or video behind the person instead of the photo's own;
+            ``transparent``: frames are ``h w 4``, the person's own colours and alpha.
         person: which of several people of a driving video, from the left from 1 on.
         photo_person: which of several people of the photo, likewise.
         smooth: standard deviation in frames of the smoothing of a video's motion; 0 for none.
@@ -79,7 +80,8 @@ def animate(
         progress: is called with each stage, the steps done and the steps in all.
 
     Returns:
-        An iterator of frames, uint8 ``h w 3`` RGB, that knows their number, rate and size.
+        An iterator of frames, uint8 ``h w 3`` RGB, ``h w 4`` if transparent, that knows their
+        number, rate and size.
 
     Raises:
         InputError: a mistake of the user's, in one sentence.
@@ -94,13 +96,14 @@ def animate(
     return Animation(prepare(source, motion, options, progress), chosen, progress)
 
 
-class Animation(Iterator[Picture]):
+class Animation(Iterator[AnyPicture]):
     """The frames of a clip, made one window after the other as they are asked for.
 
     Attributes:
         size: (height, width) of the frames.
         photo: the photo at the size of the frames, for comparison.
         sound: goes with the motion, if there is any.
+        transparent: frames have alpha.
     """
 
     def __init__(
@@ -112,6 +115,7 @@ class Animation(Iterator[Picture]):
         self.renderer = renderer.name
         self.photo = inputs.photo
         self.sound = inputs.sound
+        self.transparent = inputs.transparent
         self._view = inputs.source_view
         self._progress = progress
         self._frames = self._pictures(render(inputs, renderer))
@@ -120,17 +124,19 @@ class Animation(Iterator[Picture]):
     def __len__(self) -> int:
         return self.frame_count
 
-    def __next__(self) -> Picture:
+    def __next__(self) -> AnyPicture:
         frame = next(self._frames)
         self._done += 1
         self._progress("Rendering", self._done, self.frame_count)
         return frame
 
-    def _pictures(self, windows: Iterator[Rendered]) -> Iterator[Picture]:
+    def _pictures(self, windows: Iterator[Rendered]) -> Iterator[AnyPicture]:
         for number, window in enumerate(windows):
             if number == 0:
                 _check_visible(window.frames)
             pictures = to_pictures(window.frames)
+            if window.alpha is not None:
+                pictures = with_alpha(pictures, window.alpha)
             if self._view.clean_plate is None:
                 yield from pictures
                 continue

@@ -25,12 +25,15 @@ from bdmm.media.overlay import draw_body
 from bdmm.media.panels import contain
 from bdmm.media.pixels import to_pictures
 from bdmm.media.video_reader import VideoReader
+from bdmm.media.video_types import TRANSPARENT
 from bdmm.records import Motion, Person, Source
 
 SEEDS = range(-(2**63), 2**64)
 """What PyTorch takes as a seed."""
 _GREY = 238
 """Background of a driver that is no video: its body is drawn instead."""
+_UNSEEN = np.full((1, 1, 3), 128, np.uint8)
+"""Colour where a transparent frame shows nobody."""
 
 
 Background = Picture | VideoReader
@@ -66,13 +69,15 @@ def open_background(background: str | Path | Picture) -> Background:
 
     Args:
         background: a colour such as ``white``, ``#20a040`` or ``rgb(10, 20, 30)``, the path of a
-            picture or a video, or a picture.
+            picture or a video, a picture, or `TRANSPARENT`.
 
     Raises:
         InputError: it is none of these.
     """
     if isinstance(background, np.ndarray):
         return background
+    if background == TRANSPARENT:
+        return _UNSEEN
     path = Path(background)
     if path.is_file():
         if path.suffix.lower() in IMAGE_SUFFIXES:
@@ -105,7 +110,8 @@ class InputOptions:
     Attributes:
         size: pixels of the shorter side of the frames, even, 64 to 2048, but never more than the
             photo has; None: as many as ``most`` and the photo allow.
-        background: a colour, picture or video behind the person; the photo's own if None.
+        background: a colour, picture or video behind the person, or `TRANSPARENT` for none; the
+            photo's own if None.
         photo_person: which of several people of the photo, from the left from 1 on; the largest
             if None.
         root: where the person goes, as for `retarget`.
@@ -159,6 +165,7 @@ class Inputs:
         sound: goes with the motion, if there is any.
         driving_video: frames of the driving video, as often as needed; None if the driver is no
             video, or if they were not asked for.
+        transparent: there is no background, frames have alpha.
     """
 
     source_view: SourceView
@@ -167,6 +174,7 @@ class Inputs:
     background: Background | None = None
     sound: Sound | None = None
     driving_video: Iterable[Picture] | None = None
+    transparent: bool = False
 
     @property
     def photo(self) -> Picture:
@@ -241,7 +249,8 @@ def prepare(
         driving = driver.motion()
     retargeted = retarget(driving, view.source.pose, options.root)
     video = driver.video if keep_video else None
-    return Inputs(view, retargeted, driving, background, driver.sound, video)
+    transparent = isinstance(options.background, str) and options.background == TRANSPARENT
+    return Inputs(view, retargeted, driving, background, driver.sound, video, transparent)
 
 
 def clip_inputs(clip: PreparedClip, number: int, motion: Motion) -> Inputs:

@@ -35,12 +35,15 @@ class Rendered:
         state: ``t h w`` what is known of each pixel, values of `records.PixelState`.
         box: the part of the frames that the renderer worked on; around it lies background.
         traces: what the network did in each frame; empty if the renderer does not trace.
+        alpha: ``t 1 h w`` in [0, 1] of transparent frames, whose colours are the person's alone, as
+            far as the renderer knows them; None: the background is in the frames.
     """
 
     frames: Frames
     state: Integer[Tensor, "t h w"]
     box: Box
     traces: tuple[FrameTrace, ...] = ()
+    alpha: Float[Tensor, "t 1 h w"] | None = None
 
     @property
     def opacity(self) -> Float[Tensor, "t 1 h w"]:
@@ -56,11 +59,14 @@ class Scene:
         source: the first photo, on the renderer's device.
         windows: conditions of the clip's windows, in order; taken one by one.
         backgrounds: behind the person, for each window; the photo's own if None.
+        transparent: the person alone is wanted, on alpha; backgrounds are the colours where nobody
+            is.
     """
 
     source: Source
     windows: Iterable[Conditions]
     backgrounds: Iterable[Frames] | None = None
+    transparent: bool = False
 
 
 @runtime_checkable
@@ -99,7 +105,8 @@ def render(inputs: Inputs, renderer: Renderer, change: Change | None = None) -> 
         for part in window_slices(len(motion), renderer.window):
             yield make(part) if change is None else change(make(part), part)
 
-    yield from renderer.render(Scene(source, windows(), _backgrounds(inputs, renderer)))
+    backgrounds = _backgrounds(inputs, renderer)
+    yield from renderer.render(Scene(source, windows(), backgrounds, inputs.transparent))
 
 
 def _conditioner(

@@ -46,8 +46,12 @@ class CoarseRenderer:
         behind = repeat(source.background) if behind is None else behind
         windows = prefetched(scene.windows, 1)
         for conditions, background in zip(windows, behind, strict=False):
-            frames = coarse_frames(source, conditions, background)
-            yield Rendered(frames, conditions.state[0], Box.whole(conditions.size))
+            state, box = conditions.state[0], Box.whole(conditions.size)
+            if scene.transparent:
+                frames, alpha = coarse_cutouts(source, conditions, background)
+                yield Rendered(frames, state, box, alpha=alpha)
+            else:
+                yield Rendered(coarse_frames(source, conditions, background), state, box)
 
 
 def coarse_frames(source: Source, conditions: Conditions, background: Frames | Image) -> Frames:
@@ -58,6 +62,31 @@ def coarse_frames(source: Source, conditions: Conditions, background: Frames | I
         background: one picture for all frames or one for each, RGB in [-1, 1].
     """
     frames = background.expand(conditions.frame_count, -1, -1, -1).clone()
+    for place, colour, alpha in _coarse_layers(source, conditions):
+        frames[place] = alpha * colour + (1 - alpha) * frames[place]
+    return frames.clamp(-1, 1)
+
+
+def coarse_cutouts(
+    source: Source, conditions: Conditions, background: Frames | Image
+) -> tuple[Frames, Float[Tensor, "t 1 h w"]]:
+    """Return the warped person's own colours and alpha.
+
+    Args:
+        source: that the conditions belong to.
+        background: colours away from the person, where alpha is 0.
+    """
+    frames = background.expand(conditions.frame_count, -1, -1, -1).clone()
+    opacity = torch.zeros_like(frames[:, :1])
+    for place, colour, alpha in _coarse_layers(source, conditions):
+        frames[place], opacity[place] = colour, alpha
+    return frames.clamp(-1, 1), opacity
+
+
+def _coarse_layers(
+    source: Source, conditions: Conditions
+) -> Iterator[tuple[tuple[slice, ...], Tensor, Tensor]]:
+    """Yield for each frame the place of the person in it, their colours and their alpha."""
     warped = _warped(source, conditions)[0]
     state = conditions.state[0]
     known = (state != PixelState.NONE) & ((state != PixelState.HIDDEN) | conditions.fallback[0])
@@ -71,8 +100,7 @@ def coarse_frames(source: Source, conditions: Conditions, background: Frames | I
         colour = push_pull(
             warped[t : t + 1, :3, rows, columns], known[t, None, None, rows, columns].to(alpha)
         )
-        frames[place] = alpha * colour + (1 - alpha) * frames[place]
-    return frames.clamp(-1, 1)
+        yield place, colour, alpha
 
 
 def _warped(source: Source, conditions: Conditions) -> Float[Tensor, "b t 4 h w"]:
@@ -88,6 +116,7 @@ class _Clip:
 
     prepared: PreparedSource
     background: Image
+    transparent: bool = False
 
     @property
     def size(self) -> tuple[int, int]:
@@ -143,7 +172,7 @@ class NetworkRenderer:
             prepared = self.generator.prepare(image, foreground, shrink)
         if self.composites:
             windows = (replace(window, segment=None) for window in windows)
-        clip = _Clip(prepared, source.background)
+        clip = _Clip(prepared, source.background, scene.transparent)
         behind = repeat(None) if scene.backgrounds is None else scene.backgrounds
         made = self._made(clip, with_after(prefetched(windows, 1)))
         for one, background in zip(prefetched(made, 1), behind, strict=False):
@@ -188,18 +217,22 @@ def _finished(clip: _Clip, made: _Made, background: Frames | None) -> Rendered:
     if isinstance(output, Layers):
         under = clip.background if background is None else background
         frames = pad_frames(under.expand(count, -1, -1, -1).clone(), clip.size)
+        alpha = torch.zeros_like(frames[:, :1])
         parts = [refine(frame_of(output, t), min(clip.size)) for t in range(count)]
-        for frame, layers in zip(frames, parts, strict=True):
+        for frame, opacity, layers in zip(frames, alpha, parts, strict=True):
             place = (..., box.rows, box.columns)
-            frame[place] = layers.over(frame[None, None][place])[0, 0].clamp(-1, 1)
-        frames = frames[:, :, :height, :width]
+            opacity[place] = layers.alpha[0, 0]
+            person = layers.person if clip.transparent else layers.over(frame[None, None][place])
+            frame[place] = person[0, 0].clamp(-1, 1)
+        frames, alpha = (one[:, :, :height, :width] for one in (frames, alpha))
     else:
         parts = count * [None]
-        frames = output[0, :, :, :height, :width]
+        frames, alpha = output[0, :, :, :height, :width], body_opacity(shown)
         if background is not None:
-            frames = replace_background(frames, body_opacity(shown), background)
+            kept = (alpha > 0).to(alpha) if clip.transparent else alpha
+            frames = replace_background(frames, kept, background)
     traces = tuple(FrameTrace(*one) for one in zip(blocks, parts, strict=False))
-    return Rendered(frames, shown, box, traces)
+    return Rendered(frames, shown, box, traces, alpha if clip.transparent else None)
 
 
 def load_network(

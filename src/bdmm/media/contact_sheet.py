@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bdmm.media.image import Picture
+from bdmm.media.image import AnyPicture, Picture
 from bdmm.media.panels import contain, mosaic
+from bdmm.media.pixels import on_white
 
 _WHITE = 255
 
@@ -25,10 +26,10 @@ class ContactSheet:
         self._pictures = [first]
         self._seen = 0
 
-    def add(self, frame: Picture) -> None:
-        """Look at the next frame and keep it if it is one of those shown."""
+    def add(self, frame: AnyPicture) -> None:
+        """Look at the next frame and keep it, over white, if it is one of those shown."""
         if self._seen in self._wanted:
-            self._pictures.append(frame.copy())
+            self._pictures.append(on_white(frame).copy())
         self._seen += 1
 
     def picture(self) -> Picture:

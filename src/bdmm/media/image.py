@@ -3,12 +3,14 @@
 import io
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from einops import repeat
 from jaxtyping import UInt8
+from PIL import ExifTags, ImageCms, ImageOps, UnidentifiedImageError
 from PIL import Image as Pillow
-from PIL import ImageCms, ImageOps, UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
 
 from bdmm.errors import InputError, Notice
 from bdmm.files.output_file import appearing, writing
@@ -16,6 +18,8 @@ from bdmm.files.outside import PICTURE, reading
 
 Picture = UInt8[np.ndarray, "_ _ 3"]
 """``h w 3`` RGB in 0..255."""
+AnyPicture = UInt8[np.ndarray, "_ _ _"]
+"""A `Picture`, or ``h w 4`` RGB and alpha in 0..255, not premultiplied."""
 
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "GIF", "TIFF", "PPM", "TGA", "JPEG2000")
 """What is read: decoders inside Pillow only, none that starts another program."""
@@ -55,12 +59,16 @@ def read_image(path: str | Path) -> Picture:
             raise InputError(_too_large(path, None)) from error
 
 
-def write_image(path: str | Path, image: Picture, *, quality: int = 95) -> None:
+def write_image(
+    path: str | Path, image: AnyPicture, *, quality: int = 95, note: str | None = None
+) -> None:
     """Write a picture; the file appears whole or not at all.
 
     Args:
         path: where to write; its suffix, one of `IMAGE_SUFFIXES`, says the format.
+        image: with alpha for PNG and WebP only.
         quality: of JPEG and WebP, 1 to 100.
+        note: a comment in the metadata: a text chunk of PNG, the description in EXIF of others.
 
     Raises:
         InputError: the path cannot be written.
@@ -72,7 +80,20 @@ def write_image(path: str | Path, image: Picture, *, quality: int = 95) -> None:
         )
     picture = Pillow.fromarray(np.ascontiguousarray(image))
     with appearing(path) as part, writing(path):
-        picture.save(part, quality=quality)
+        picture.save(part, quality=quality, **_metadata(path, note))
+
+
+def _metadata(path: Path, note: str | None) -> dict[str, Any]:
+    """Return Pillow's options that write a note."""
+    if note is None:
+        return {}
+    if path.suffix.lower() == ".png":
+        texts = PngInfo()
+        texts.add_text("Comment", note)
+        return {"pnginfo": texts}
+    exif = Pillow.Exif()
+    exif[ExifTags.Base.ImageDescription] = note
+    return {"exif": exif}
 
 
 def picture_size(image: Picture) -> tuple[int, int]:

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from einops import rearrange
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
+from torch import Tensor
 
-from bdmm.media.image import Picture
+from bdmm.media.image import AnyPicture, Picture
 from bdmm.shapes import Frames
 
 
@@ -26,3 +27,19 @@ def to_pictures(frames: Frames) -> UInt8[np.ndarray, "t h w 3"]:
     """Return frames as pictures, rounded to the nearest level; what lies beyond is clipped."""
     levels = ((frames.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     return rearrange(levels, "t rgb h w -> t h w rgb").contiguous().cpu().numpy()
+
+
+def with_alpha(
+    pictures: UInt8[np.ndarray, "t h w 3"], alpha: Float[Tensor, "t 1 h w"]
+) -> UInt8[np.ndarray, "t h w 4"]:
+    """Return pictures with alpha of [0, 1] as a fourth channel; colours stay as they are."""
+    levels = (alpha.float() * 255).round().clamp(0, 255).to(torch.uint8)
+    return np.concatenate((pictures, rearrange(levels, "t 1 h w -> t h w 1").cpu().numpy()), axis=3)
+
+
+def on_white(picture: AnyPicture) -> Picture:
+    """Return a picture without alpha: over white, or as it is."""
+    if picture.shape[2] == 3:
+        return picture
+    alpha = picture[..., 3:] / np.float32(255)
+    return (alpha * picture[..., :3] + 255 * (1 - alpha)).round().astype(np.uint8)

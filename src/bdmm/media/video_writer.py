@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -16,14 +17,22 @@ from jaxtyping import UInt8
 from bdmm.errors import InputError, Notice
 from bdmm.files.output_file import appearing, check_folder, check_output, writing
 from bdmm.media.audio_copy import AudioCopy, can_carry_sound
-from bdmm.media.image import Picture, write_image
+from bdmm.media.generated_note import GENERATED, add_gif_comment
+from bdmm.media.image import AnyPicture, write_image
+from bdmm.media.video_types import VIDEO_SUFFIXES, check_transparent
 
-VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".gif")
-"""What is written: H.264, or VP9 in .webm, or a palette per frame in .gif (no sound)."""
 DEFAULT_CRF = 18
 """x264's constant rate factor: 0 to 51, lower is better and larger; 18 looks like the frames."""
 
 _BT709 = 1
+_FORMATS = {1: "gray", 3: "rgb24", 4: "rgba"}
+"""FFmpeg's names of pictures by their channels."""
+_OPAQUE = {"yuva420p": "yuv420p", "yuva444p10le": "yuv444p10le"}
+"""Formats with alpha, and the same ones without."""
+_ROW = 16
+"""Pixels that FFmpeg's conversions take at once."""
+_HALF = 128
+"""Alpha under which a pixel of a GIF is transparent."""
 _GIF_TICK = Fraction(1, 100)
 _GIF_STEPS = (("split", ""), ("palettegen", "stats_mode=single"), ("paletteuse", "new=1"))
 
@@ -32,8 +41,8 @@ _GIF_STEPS = (("split", ""), ("palettegen", "stats_mode=single"), ("paletteuse",
 class FrameWriter(Protocol):
     """Takes frames one after the other."""
 
-    def write(self, frame: Picture) -> None:
-        """Append a frame; all are of one size.
+    def write(self, frame: AnyPicture) -> None:
+        """Append a frame; all are of one size and one number of channels.
 
         Raises:
             InputError: the disk is full or writing failed otherwise.
@@ -49,17 +58,25 @@ class FrameWriter(Protocol):
         ...
 
 
-def check_video_output(path: str | Path, inputs: Iterable[str | Path] = ()) -> Path:
+def check_video_output(
+    path: str | Path, inputs: Iterable[str | Path] = (), transparent: bool = False
+) -> Path:
     """Check a path for `create_video` before any work; see `check_output`.
 
     A path without a suffix means a folder of PNG files, which must not exist yet.
+
+    Args:
+        transparent: the video has alpha.
 
     Raises:
         InputError: nothing can be written there.
     """
     path = Path(path)
     if path.suffix:
-        return check_output(path, VIDEO_SUFFIXES, inputs)
+        check_output(path, VIDEO_SUFFIXES, inputs)
+        if transparent:
+            check_transparent(path)
+        return path
     if path.exists():
         raise InputError(
             f"The output {path} exists already; name a new folder for PNG files, or a file that "
@@ -87,6 +104,8 @@ def create_video(
     sound_from: str | Path | None = None,
     sound_start: Fraction = Fraction(0),
     crf: int = DEFAULT_CRF,
+    transparent: bool = False,
+    note: str | None = GENERATED,
 ) -> Iterator[FrameWriter]:
     """Write a video in a ``with`` statement; it appears under its name when that ends well.
 
@@ -99,7 +118,10 @@ def create_video(
         fps: frames per second, kept exactly (.gif: times to 1/100 s; PNGs: none).
         sound_from: a file whose first sound track, if any, is carried over.
         sound_start: the time in that file, in seconds, that goes with the first frame.
-        crf: constant rate factor, 0 to 51.
+        crf: constant rate factor, 0 to 51; ProRes and files without a rate factor ignore it.
+        transparent: frames are ``h w 4``, RGB that is not premultiplied, and alpha: VP9 in .webm,
+            ProRes 4444 in .mov; a .gif is transparent where alpha is below a half.
+        note: goes into the metadata; None for none.
 
     Yields:
         The writer.
@@ -107,10 +129,10 @@ def create_video(
     Raises:
         InputError: the path or the factor is wrong, or writing failed.
     """
-    path = check_video_output(path, () if sound_from is None else (sound_from,))
+    path = check_video_output(path, () if sound_from is None else (sound_from,), transparent)
     check_crf(crf)
     with appearing(path, folder=not path.suffix) as part:
-        writer = _open_writer(path, part, fps, crf)
+        writer = _open_writer(path, part, fps, crf, transparent, note)
         if sound_from is not None:
             _give_sound(writer, path, Path(sound_from), sound_start)
         try:
@@ -120,12 +142,14 @@ def create_video(
             writer.close()
 
 
-def _open_writer(path: Path, part: Path, fps: Fraction, crf: int) -> FrameWriter:
+def _open_writer(
+    path: Path, part: Path, fps: Fraction, crf: int, transparent: bool, note: str | None
+) -> FrameWriter:
     if not path.suffix:
-        return _FolderWriter(part)
+        return _FolderWriter(part, note)
     if path.suffix.lower() == ".gif":
-        return _GifWriter(path, part, fps)
-    return _VideoWriter(path, part, fps, crf)
+        return _GifWriter(path, part, fps, note)
+    return _VideoWriter(path, part, fps, _coding(path.suffix.lower(), crf, transparent), note)
 
 
 def _give_sound(writer: FrameWriter, path: Path, source: Path, start: Fraction) -> None:
@@ -148,7 +172,8 @@ class EncodedVideo:
         part: where it is written.
         encoder: FFmpeg's name of the encoder.
         coding: options of the encoder.
-        pixels: FFmpeg's name of the pixel format; ``gray`` takes frames of ``h w``.
+        pixels: FFmpeg's name of the pixel format; ``gray`` takes frames of ``h w``, one with alpha
+            frames of ``h w 4``.
         opening: further arguments of `av.open`.
     """
 
@@ -176,13 +201,15 @@ class EncodedVideo:
         frame, colour = _even(frame), self._pixels != "gray"
         if self.count == 0:
             self._begin(frame, colour)
-        picture = av.VideoFrame.from_ndarray(frame, format="rgb24" if colour else "gray")
+        opaque = _widened(frame[..., :3]) if self._pixels in _OPAQUE else frame
         picture = self._converter.reformat(
-            picture,
-            format=self._pixels,
+            _video_frame(opaque),
+            format=_OPAQUE.get(self._pixels, self._pixels),
             dst_colorspace=Colorspace.ITU709 if colour else None,
             dst_color_range=ColorRange.MPEG if colour else None,
         )
+        if self._pixels in _OPAQUE:
+            picture = _with_alpha(picture, self._pixels, frame[..., 3])
         picture.pts, picture.time_base = self.count, 1 / self._fps
         with writing(self._path):
             self._container.mux(self._stream.encode(picture))
@@ -215,17 +242,31 @@ class EncodedVideo:
         """Write what goes with the frames so far, or all of it."""
 
 
-class _VideoWriter(EncodedVideo):
-    """H.264 or VP9 with sound."""
+@dataclass(frozen=True)
+class _Coding:
+    """An encoder, its options and its pixel format, as FFmpeg names them."""
 
-    def __init__(self, path: Path, part: Path, fps: Fraction, crf: int) -> None:
+    encoder: str
+    options: dict[str, str]
+    pixels: str
+
+
+class _VideoWriter(EncodedVideo):
+    """H.264, VP9 or ProRes with sound."""
+
+    def __init__(
+        self, path: Path, part: Path, fps: Fraction, coding: _Coding, note: str | None
+    ) -> None:
         kind = path.suffix.lower()
-        options = {} if kind in (".webm", ".mkv") else {"movflags": "+faststart"}
-        if kind == ".webm":
-            encoder = "libvpx-vp9", _vp9_options(crf)
-        else:
-            encoder = "libx264", _h264_options(crf)
-        super().__init__(path, part, fps, *encoder, options=options)
+        matroska = kind in (".webm", ".mkv")  # whose identifiers are random unless told otherwise
+        options = {"fflags": "+bitexact"} if matroska else {"movflags": "+faststart"}
+        super().__init__(
+            path, part, fps, coding.encoder, coding.options, coding.pixels, options=options
+        )
+        if note is not None:
+            self._container.metadata["comment"] = note
+        if kind == ".webm" and "a" in coding.pixels:
+            self._stream.metadata["alpha_mode"] = "1"
         self._sound: AudioCopy | None = None
 
     def take_sound(self, source: Path, start: Fraction) -> None:
@@ -246,8 +287,9 @@ class _VideoWriter(EncodedVideo):
 class _GifWriter(EncodedVideo):
     """One palette per frame, so that frames can be let go at once; at most 100 frames a second."""
 
-    def __init__(self, path: Path, part: Path, fps: Fraction) -> None:
+    def __init__(self, path: Path, part: Path, fps: Fraction, note: str | None) -> None:
         self._shown = -1
+        self._part, self._note = part, note
         self._graph: Graph | None = None
         if fps > 1 / _GIF_TICK:
             warnings.warn(
@@ -257,13 +299,15 @@ class _GifWriter(EncodedVideo):
             )
         super().__init__(path, part, fps, "gif", {})
 
-    def write(self, frame: Picture) -> None:
+    def write(self, frame: AnyPicture) -> None:
         tick = round(self.count / self._fps / _GIF_TICK)
         self.count += 1
         if tick == self._shown:
             return
         self._shown = tick
-        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame))
+        if frame.shape[2] == 4:  # what is not seen takes no place in the palette
+            frame = np.where(frame[..., 3:] < _HALF, 0, frame | np.array([0, 0, 0, 255], np.uint8))
+        picture = _video_frame(frame)
         picture.pts, picture.time_base = tick, _GIF_TICK
         if self._graph is None:
             self._graph = _palette_graph(picture)
@@ -276,23 +320,57 @@ class _GifWriter(EncodedVideo):
         with writing(self._path):
             self._container.mux(self._stream.encode(with_palette))
 
+    def finish(self) -> None:
+        super().finish()
+        if self._note is not None:
+            with writing(self._path):
+                add_gif_comment(self._part, self._note)
+
 
 class _FolderWriter:
     """PNG files numbered from 1."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, note: str | None) -> None:
         self._folder = folder
+        self._note = note
         self._count = 0
 
-    def write(self, frame: Picture) -> None:
+    def write(self, frame: AnyPicture) -> None:
         self._count += 1
-        write_image(self._folder / f"{self._count:06d}.png", frame)
+        write_image(self._folder / f"{self._count:06d}.png", frame, note=self._note)
 
     def finish(self) -> None:
         assert self._count > 0, "a video has at least one frame"
 
     def close(self) -> None:
         pass
+
+
+def _video_frame(frame: np.ndarray) -> av.VideoFrame:
+    channels = 1 if frame.ndim == 2 else frame.shape[2]
+    return av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format=_FORMATS[channels])
+
+
+def _with_alpha(
+    picture: av.VideoFrame, pixels: str, alpha: UInt8[np.ndarray, "h w"]
+) -> av.VideoFrame:
+    """Return the left part of a picture of a format of `_OPAQUE`, with an alpha plane."""
+    joined = av.VideoFrame(alpha.shape[1], alpha.shape[0], pixels)
+    joined.colorspace, joined.color_range = picture.colorspace, picture.color_range
+    deep = pixels.endswith("10le")
+    kind, levels = np.dtype("<u2" if deep else "u1"), 1023 if deep else 255
+    planes = [np.frombuffer(one, kind).reshape(one.height, -1) for one in picture.planes]
+    planes.append((alpha * (levels / 255)).round().astype(kind))
+    for plane, values in zip(joined.planes, planes, strict=True):
+        rows = np.zeros((plane.height, plane.line_size // kind.itemsize), kind)
+        rows[:, : plane.width] = values[:, : plane.width]
+        plane.update(rows.tobytes())
+    return joined
+
+
+def _widened(frame: np.ndarray) -> np.ndarray:
+    """Make rows so long that FFmpeg converts them whole: it spoils the ends of others."""
+    return np.pad(frame, [(0, 0), (0, -frame.shape[1] % _ROW), (0, 0)], mode="edge")
 
 
 def _even(frame: np.ndarray) -> np.ndarray:
@@ -309,6 +387,18 @@ def x264_parameters(*chosen: str) -> str:
 
     wide = torch.backends.cpu.get_cpu_capability() == "AVX512"
     return ":".join((*chosen, "asm=avx2") if wide else chosen)
+
+
+def _coding(kind: str, crf: int, transparent: bool) -> _Coding:
+    """Return how a file of some suffix is encoded."""
+    if kind == ".webm":
+        if transparent:  # two streams in one, which alternate reference frames would mix up
+            options = {**_vp9_options(crf), "auto-alt-ref": "0"}
+            return _Coding("libvpx-vp9", options, "yuva420p")
+        return _Coding("libvpx-vp9", _vp9_options(crf), "yuv420p")
+    if transparent:
+        return _Coding("prores_ks", {"profile": "4444"}, "yuva444p10le")
+    return _Coding("libx264", _h264_options(crf), "yuv420p")
 
 
 def _h264_options(crf: int) -> dict[str, str]:
