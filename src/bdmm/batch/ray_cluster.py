@@ -4,6 +4,7 @@ import os
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # read when Ray is imported
 
+import logging
 import socket
 
 from bdmm.errors import InputError
@@ -17,6 +18,7 @@ except ImportError as error:
 LOCAL = "local"
 """Address that starts a Ray of its own on this machine."""
 _KNOCK_SECONDS = 10.0
+_SILENT = {"log_to_driver": False, "logging_level": logging.ERROR}
 
 
 def join_cluster(address: str, cores: int | None = None) -> None:
@@ -32,10 +34,10 @@ def join_cluster(address: str, cores: int | None = None) -> None:
     """
     try:
         if address == LOCAL:
-            ray.init(num_cpus=cores, include_dashboard=False, log_to_driver=False)
+            ray.init(num_cpus=cores, include_dashboard=False, **_SILENT)
         else:
             _knock(address)
-            ray.init(address, log_to_driver=False)
+            ray.init(address, **_SILENT)
     except (OSError, ValueError, RayError, RuntimeError) as error:
         raise InputError(f"No Ray cluster can be reached at {address}.") from error
 

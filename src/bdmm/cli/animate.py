@@ -1,6 +1,7 @@
 """`bdmm animate`: a photo and a motion to a video."""
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -10,6 +11,8 @@ import tyro
 from bdmm.cli.input_options import InputOptions
 from bdmm.cli.report import Report, say
 from bdmm.cli.resources import hand_back_freed, keep_network_blocks
+from bdmm.cli.spread_options import SpreadOptions
+from bdmm.errors import Progress
 from bdmm.files.output_file import check_output
 
 if TYPE_CHECKING:
@@ -26,6 +29,7 @@ class Animate:
     $ bdmm animate photo.jpg dance.mp4 -o out.mp4
     $ bdmm animate photo.jpg --motion turn -o out.mp4
     $ bdmm animate photo.jpg dance.mp4 --background transparent -o out.webm
+    $ bdmm animate --batch jobs.csv -o videos/
     """
 
     inputs: InputOptions
@@ -56,9 +60,31 @@ class Animate:
     """The same seed gives the same video."""
     metadata: Literal["generated", "none"] = "generated"
     """Whether the metadata of video and contact sheet say that bdmm generated them."""
+    batch: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """A list of videos to make, CSV or JSON, each line with photo, driver or motion, the output's
+    name in the folder -o, and any option in place of those given here; see docs/batches.md."""
+    overwrite: bool = False
+    """Make all videos of the list again."""
+    spread: SpreadOptions = field(default_factory=SpreadOptions)
 
     def run(self) -> None:
         """Check everything that can be, animate, and say what was written."""
+        if self.batch is not None:
+            from bdmm.cli.animate_list import animate_list
+
+            return animate_list(self)
+        self.check()
+        with Report(self.inputs.quiet) as report:
+            said = self.make(report)
+        return say(said)
+
+    def check(self) -> None:
+        """Check what can be before the inputs are read.
+
+        Raises:
+            InputError: an option is wrong, or nothing can be written.
+        """
+        self.inputs.source()
         self.inputs.driving()
         from bdmm.media.image import IMAGE_SUFFIXES
         from bdmm.media.video_types import TRANSPARENT
@@ -70,27 +96,38 @@ class Animate:
             check_output(self.sheet, IMAGE_SUFFIXES)
         if self.save_motion is not None:
             check_output(self.save_motion, (".motion",))
+        from bdmm.inference.animate import choose_preset
+
+        most = choose_preset(self.preset).size
+        self.inputs.checked(paste_back=self.paste_back, seed=self.seed, most=most, transparent=True)
+
+    def make(self, progress: Progress) -> str:
+        """Animate; return what was written, in a few lines.
+
+        Raises:
+            InputError: an input is wrong, or the disk is full.
+        """
         from bdmm.inference.animate import Animation, choose_preset, choose_renderer, open_device
 
+        began = time.monotonic()
         keep_network_blocks()
         preset = choose_preset(self.preset)
         device = open_device(self.inputs.device)
         renderer = choose_renderer(self.renderer, self.weights, device, preset)
-        with Report(self.inputs.quiet) as report:
-            inputs = self.inputs.prepare(
-                report,
-                paste_back=self.paste_back,
-                seed=self.seed,
-                most=preset.size,
-                transparent=True,
-            )
-            if self.save_motion is not None:
-                from bdmm.media.motion_file import save_motion
+        inputs = self.inputs.prepare(
+            progress,
+            paste_back=self.paste_back,
+            seed=self.seed,
+            most=preset.size,
+            transparent=True,
+        )
+        if self.save_motion is not None:
+            from bdmm.media.motion_file import save_motion
 
-                save_motion(self.save_motion, inputs.driving)
-            frames = Animation(inputs, renderer, report)
-            self._write(frames)
-        self._summarise(frames, report.seconds)
+            save_motion(self.save_motion, inputs.driving)
+        frames = Animation(inputs, renderer, progress)
+        self._write(frames)
+        return self._summary(frames, time.monotonic() - began)
 
     def _write(self, frames: "Animation") -> None:
         from bdmm.media.contact_sheet import ContactSheet
@@ -118,16 +155,17 @@ class Animate:
             if self.sheet is not None:
                 write_image(self.sheet, sheet.picture(), note=note)
 
-    def _summarise(self, frames: "Animation", seconds: float) -> None:
+    def _summary(self, frames: "Animation", seconds: float) -> str:
         height, width = frames.size
         rate = float(frames.fps)
         sound = " with sound" if frames.sound is not None and self.sound == "keep" else ""
-        say(
+        lines = [
             f"{self.output}: {frames.frame_count} frames of {width} x {height} at {rate:.5g} fps "
             f"({frames.frame_count / rate:.1f} s){sound}, made by the {frames.renderer} renderer "
             f"in {seconds:.1f} s."
-        )
+        ]
         if self.sheet is not None:
-            say(f"{self.sheet}: the contact sheet.")
+            lines.append(f"{self.sheet}: the contact sheet.")
         if self.save_motion is not None:
-            say(f"{self.save_motion}: the driver's motion.")
+            lines.append(f"{self.save_motion}: the driver's motion.")
+        return "\n".join(lines)

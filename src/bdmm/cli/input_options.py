@@ -10,6 +10,7 @@ from bdmm.cli.rates import as_rate
 from bdmm.errors import InputError, Progress
 
 if TYPE_CHECKING:
+    from bdmm.inference import prepare
     from bdmm.inference.prepare import Inputs
 
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 class InputOptions:
     """Photo and driver, how they are read, and where the work is done."""
 
-    photo: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO")]
+    photo: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO")] = None
     """Picture of one whole person."""
     driver: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="[DRIVER]")] = None
     """Who gives the motion: a video, a .motion file, a folder of OpenPose JSON files, or SMPL
@@ -53,6 +54,16 @@ class InputOptions:
     quiet: bool = False
     """Show no progress."""
 
+    def source(self) -> Path:
+        """Return the photo.
+
+        Raises:
+            InputError: there is none.
+        """
+        if self.photo is None:
+            raise InputError("Give a photo.")
+        return self.photo
+
     def driving(self) -> Path | str:
         """Return who gives the motion.
 
@@ -87,13 +98,31 @@ class InputOptions:
         Raises:
             InputError: a mistake of the user's.
         """
+        from bdmm.inference.prepare import prepare
+
+        options = self.checked(paste_back=paste_back, seed=seed, most=most, transparent=transparent)
+        return prepare(self.source(), self.driving(), options, progress, keep_video)
+
+    def checked(
+        self,
+        *,
+        paste_back: bool = False,
+        seed: int = 0,
+        most: int | None = None,
+        transparent: bool = False,
+    ) -> "prepare.InputOptions":
+        """Return these options as `prepare.prepare` takes them; see there.
+
+        Raises:
+            InputError: a number is out of range, or two options exclude each other.
+        """
         from bdmm.inference import prepare
         from bdmm.inference.driving import DrivingOptions
         from bdmm.media.video_types import TRANSPARENT
 
         if self.background == TRANSPARENT and not transparent:
             raise InputError("A transparent background is for bdmm animate alone: name a colour.")
-        options = prepare.InputOptions(
+        return prepare.InputOptions(
             size=self.size,
             background=self.background,
             photo_person=self.photo_person,
@@ -106,4 +135,3 @@ class InputOptions:
             most=most or prepare.InputOptions.most,
             more=self.more,
         )
-        return prepare.prepare(self.photo, self.driving(), options, progress, keep_video)

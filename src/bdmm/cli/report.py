@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,8 @@ from bdmm.errors import InputError
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from bdmm.data.clip_batch import BatchReport
+    from bdmm.batch.records import Record
+    from bdmm.data.clip_batch import BatchReport, Failure
 
 
 PROGRESS_VARIABLE = "BDMM_PROGRESS"
@@ -77,8 +79,7 @@ def print_batch(report: "BatchReport", folder: object, seconds: float) -> None:
     """
     for note in report.notes:
         warn(note)
-    if report.failed:
-        _print_failures(report)
+    print_failures(report.failed)
     if not report.clips:
         raise InputError(f"No clip could be made; the first failed with: {report.failed[0].reason}")
     frames = sum(clip["frames"] for clip in report.clips)
@@ -92,9 +93,10 @@ def print_batch(report: "BatchReport", folder: object, seconds: float) -> None:
     )
 
 
-def _print_failures(report: "BatchReport") -> None:
-    width = max(len(one.name) for one in report.failed)
-    for one in report.failed:
+def print_failures(failed: "Sequence[Failure | Record]") -> None:
+    """Print a table of what failed and why."""
+    width = max((len(one.name) for one in failed), default=0)
+    for one in failed:
         sys.stderr.write(f"  {one.name:<{width}}  {one.reason}\n")
     sys.stderr.flush()
 
