@@ -3,11 +3,19 @@ from itertools import islice
 
 import numpy as np
 import pytest
+import torch
 
 from bdmm.errors import InputError
-from bdmm.inference.prepare import background_pictures, cover, open_background
+from bdmm.inference.prepare import (
+    InputOptions,
+    background_pictures,
+    cover,
+    open_background,
+    prepare,
+)
 from bdmm.media.image import write_image
 from bdmm.media.video_writer import create_video
+from bdmm.records import Person
 
 
 def first(background, count, size=(20, 30), fps=Fraction(30)):
@@ -54,3 +62,23 @@ def test_covering_keeps_the_middle():
     picture = np.zeros((10, 30, 3), np.uint8)
     picture[:, 10:20] = 90
     assert (cover(picture, (50, 50)) == 90).all()
+
+
+def test_the_camera_is_carried_around_the_person_not_around_the_driver(source):
+    person = Person((source,))
+    front = prepare(person, "wave", InputOptions(size=64))
+    side = prepare(person, "wave", InputOptions(size=64, view=90.0))
+    around = prepare(person, "wave", InputOptions(size=64, view=90.0, orbit=True))
+    assert torch.equal(side.driving.rotations, front.driving.rotations)
+    assert torch.equal(around.motion.rotations[0], side.motion.rotations[0])
+    facing = torch.stack([one.motion.rotations[:, 0, 2, 2] for one in (front, side, around)])
+    assert facing[0].abs().amin() > 0.8  # toward the camera all the time
+    assert facing[1].abs().amax() < 0.6
+    assert facing[2].amin() < -0.8
+    assert facing[2].amax() > 0.8
+
+
+def test_a_view_that_is_no_angle():
+    for view in (361.0, float("nan")):
+        with pytest.raises(InputError, match=r"The view is .* between -360 and 360"):
+            InputOptions(view=view)

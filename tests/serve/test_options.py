@@ -8,13 +8,13 @@ from bdmm.errors import InputError
 from bdmm.inference import driving, prepare
 from bdmm.inference.presets import PRESETS
 from bdmm.inference.source_view import SIZES
-from bdmm.serve.options import PRESET_SIZES, SEEDS, SMALLEST, SMOOTHEST, AnimationOptions
+from bdmm.serve.options import PRESET_SIZES, SEEDS, SMALLEST, SMOOTHEST, VIEWS, AnimationOptions
 from bdmm.serve.settings import Limits
 
 LIMITS = Limits()
 ALL = AnimationOptions(
     size=128, background="#20a040", person=2, photo_person=1, smooth=0.5, root="fixed",
-    sound="none", format="webm", seed=7,
+    sound="none", view=30, orbit=True, format="webm", seed=7,
 )  # fmt: skip
 
 
@@ -27,6 +27,7 @@ def test_the_command_line_understands_every_option(preset, driver, motion):
     inputs = command.inputs
     assert (inputs.size, inputs.background, inputs.person) == (128, "#20a040", 2)
     assert (inputs.photo_person, inputs.smooth, inputs.root) == (1, 0.5, "fixed")
+    assert (inputs.view, inputs.orbit) == (30, True)
     assert (inputs.motion, command.sound, command.seed) == (motion, "none", 7)
     assert str(inputs.driver or "") == (driver or "")
     assert command.output.suffix == ".webm"
@@ -46,6 +47,7 @@ def test_defaults_are_those_of_the_command_line():
         ({"size": 2048}, "The size is 2048;"),
         ({"person": 0}, "The person is 0; people are counted from 1 on."),
         ({"photo_person": -1}, "The photo's person is -1;"),
+        ({"view": float("inf")}, "The view is inf; it must lie between -360 and 360."),
         ({"smooth": 31}, "The smoothing is 31; it must lie between 0 and 30."),
         ({"smooth": float("nan")}, "The smoothing is nan;"),
         ({"seed": 2**64}, "The seed is 18446744073709551616; it must lie between"),
@@ -64,6 +66,7 @@ def test_bounds_are_those_of_the_command_line():
     assert SIZES[0] == SMALLEST
     assert {name: preset.size for name, preset in PRESETS.items()} == PRESET_SIZES
     assert driving.SMOOTHEST == SMOOTHEST
+    assert prepare.VIEWS == VIEWS
     assert prepare.SEEDS == SEEDS
 
 

@@ -30,6 +30,7 @@ class Animate:
     $ bdmm animate photo.jpg --motion turn -o out.mp4
     $ bdmm animate photo.jpg dance.mp4 --background transparent -o out.webm
     $ bdmm animate --batch jobs.csv -o videos/
+    $ bdmm animate me.person --motion dance --orbit -o out.mp4
     """
 
     inputs: InputOptions

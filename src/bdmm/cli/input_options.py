@@ -43,6 +43,11 @@ class InputOptions:
     root: Literal["relative", "absolute", "fixed"] = "relative"
     """Where the person goes: relative moves from the photo's place as the driver moves, absolute
     takes the driver's place in its frame, fixed stays."""
+    view: Annotated[float, tyro.conf.arg(metavar="DEGREES")] = 0.0
+    """Carry the camera around the person, to the right: 30 shows them from half right, 180 from
+    behind. The background stays the photo's."""
+    orbit: bool = False
+    """Carry the camera once around the person while the motion lasts."""
     fps: Annotated[float, tyro.conf.arg(metavar="RATE")] = 25.0
     """Frames per second of a driver that does not say: OpenPose JSON or SMPL parameters."""
     max_minutes: Annotated[float, tyro.conf.arg(metavar="MINUTES")] = 60.0
@@ -134,4 +139,6 @@ class InputOptions:
             ),
             most=most or prepare.InputOptions.most,
             more=self.more,
+            view=self.view,
+            orbit=self.orbit,
         )

@@ -40,6 +40,8 @@ def animate(
     photo_person: int | None = None,
     smooth: float = 1.0,
     root: Root = "relative",
+    view: float = 0.0,
+    orbit: bool = False,
     paste_back: bool = False,
     fps: Fraction | None = None,
     device: str | None = None,
@@ -73,6 +75,9 @@ def animate(
         photo_person: which of several people of the photo, likewise.
         smooth: standard deviation in frames of the smoothing of a video's motion; 0 for none.
         root: where the person goes, as for `retarget`.
+        view: degrees by which the camera is carried around the person, to the right; the
+            background stays the photo's.
+        orbit: carry it once around while the motion lasts.
         paste_back: put the person back into the full-size photo.
         fps: frames per second of drivers without a rate: folders of poses, SMPL parameters.
         device: such as ``cpu`` or ``cuda``; a GPU where there is one by default.
@@ -90,7 +95,7 @@ def animate(
     driving = DrivingOptions(person, smooth, rate)
     row = choose_preset(preset)
     options = InputOptions(
-        size, background, photo_person, root, paste_back, seed, driving, most=row.size, more=more
+        size, background, photo_person, root, paste_back, seed, driving, row.size, more, view, orbit
     )
     chosen = choose_renderer(renderer, weights, open_device(device), row)
     return Animation(prepare(source, motion, options, progress), chosen, progress)

@@ -14,8 +14,9 @@ from PIL import ImageColor
 from bdmm.appearance.person_file import SUFFIX, load_person
 from bdmm.body.model import load_body
 from bdmm.body.retarget import Root, retarget
+from bdmm.body.viewpoint import orbit, seen_from
 from bdmm.data.clip_store import PreparedClip
-from bdmm.errors import InputError, Progress, no_progress, require_size
+from bdmm.errors import InputError, Progress, no_progress, require_size, require_within
 from bdmm.inference.driving import DrivingOptions, Sound, open_driver
 from bdmm.inference.presets import PRESETS, frame_size
 from bdmm.inference.source_frames import source_shots
@@ -30,6 +31,8 @@ from bdmm.records import Motion, Person, Source
 
 SEEDS = range(-(2**63), 2**64)
 """What PyTorch takes as a seed."""
+VIEWS = (-360.0, 360.0)
+"""Degrees by which the camera is carried around."""
 _GREY = 238
 """Background of a driver that is no video: its body is drawn instead."""
 _UNSEEN = np.full((1, 1, 3), 128, np.uint8)
@@ -120,6 +123,8 @@ class InputOptions:
         driving: how the driver is read.
         most: pixels of the shorter side where no size is given.
         more: further photos of the same person, paths or pictures.
+        view: degrees by which the camera is carried around the person, see `seen_from`.
+        orbit: the camera goes once around, from there on, while the clip lasts.
 
     Raises:
         InputError: a number is out of range, or two options exclude each other.
@@ -134,6 +139,8 @@ class InputOptions:
     driving: DrivingOptions = field(default_factory=DrivingOptions)
     most: int = PRESETS["standard"].size
     more: Sequence[str | Path | Picture] = ()
+    view: float = 0.0
+    orbit: bool = False
 
     def __post_init__(self) -> None:
         require_size(self.most if self.size is None else self.size, *SIZES)
@@ -145,6 +152,7 @@ class InputOptions:
             raise InputError(
                 f"The seed is {self.seed}; it must lie between {SEEDS.start} and {SEEDS.stop - 1}."
             )
+        require_within("view", self.view, *VIEWS)
         if self.photo_person is not None and self.photo_person < 1:
             raise InputError(
                 f"The photo's person is {self.photo_person}; people are counted from 1 on."
@@ -247,10 +255,17 @@ def prepare(
             view = _open(shots, options)
         progress(f"Finding the person in {name}", 1, 1)
         driving = driver.motion()
-    retargeted = retarget(driving, view.source.pose, options.root)
+    retargeted = retarget(_viewed(driving, options), view.source.pose, options.root)
     video = driver.video if keep_video else None
     transparent = isinstance(options.background, str) and options.background == TRANSPARENT
     return Inputs(view, retargeted, driving, background, driver.sound, video, transparent)
+
+
+def _viewed(driving: Motion, options: InputOptions) -> Motion:
+    if not options.view and not options.orbit:
+        return driving
+    still = torch.full((len(driving),), options.view)
+    return seen_from(driving, orbit(len(driving), options.view) if options.orbit else still)
 
 
 def clip_inputs(clip: PreparedClip, number: int, motion: Motion) -> Inputs:

@@ -12,6 +12,7 @@ from bdmm.serve.settings import Limits
 
 SMALLEST = 64
 SMOOTHEST = 30.0
+VIEWS = (-360.0, 360.0)
 SEEDS = range(-(2**63), 2**64)
 MOST_PEOPLE = 100
 _COLOUR = re.compile(r"[a-zA-Z]{3,20}|#[0-9a-fA-F]{6}")
@@ -54,6 +55,10 @@ class AnimationOptions(BaseModel):
         Literal["relative", "absolute", "fixed"],
         Field(description="How the driving person's path is used."),
     ] = "relative"
+    view: Annotated[
+        float, Field(description="Degrees by which the camera is carried around, to the right.")
+    ] = 0.0
+    orbit: Annotated[bool, Field(description="Carry the camera once around the person.")] = False
     paste_back: Annotated[
         bool, Field(description="Put the person back into the full-size photo.")
     ] = False
@@ -74,6 +79,7 @@ class AnimationOptions(BaseModel):
         if self.size is not None:
             require_size(self.size, SMALLEST, limits.size)
         require_within("smoothing", self.smooth, 0, SMOOTHEST)
+        require_within("view", self.view, *VIEWS)
         require_within("seed", self.seed, SEEDS.start, SEEDS.stop - 1)
         for label, person in (("person", self.person), ("photo's person", self.photo_person)):
             if person is not None and not 1 <= person <= MOST_PEOPLE:
@@ -106,9 +112,10 @@ class AnimationOptions(BaseModel):
         if size is None and PRESET_SIZES[self.preset] > limits.size:
             size = limits.size
         words += [] if size is None else ["--size", str(size)]
-        for option in ("background", "person", "photo_person", "smooth", "root", "sound"):
+        for option in ("background", "person", "photo_person", "smooth", "root", "view", "sound"):
             value = getattr(self, option)
             if value is not None:
                 words += [f"--{option.replace('_', '-')}", str(value)]
+        words += ["--orbit"] if self.orbit else []
         words += ["--paste-back"] if self.paste_back else []
         return [*words, "--seed", str(self.seed)]
