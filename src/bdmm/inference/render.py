@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice, tee, zip_longest
+from itertools import islice
 from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
@@ -140,9 +140,13 @@ def window_slices(frame_count: int, length: int = WINDOW) -> Iterator[slice]:
 
 def with_next(items: Iterable[_Item]) -> Iterator[tuple[_Item, _Item | None]]:
     """Yield each item with the one after it, None after the last; two are held at a time."""
-    these, following = tee(items)
-    next(following, None)
-    return zip_longest(these, following)
+    following = iter(items)
+    item = next(following, None)
+    while item is not None:
+        # `itertools.tee` would free items in blocks of 57 alone.
+        after = next(following, None)
+        yield item, after
+        item = after
 
 
 def with_after(windows: Iterable[Conditions]) -> Iterator[Conditions]:
