@@ -1,6 +1,6 @@
 """The only producer of conditions, for networks and renderers, from a source and a motion."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -11,16 +11,16 @@ from torch import Tensor
 from bdmm.appearance.atlas import look_up
 from bdmm.appearance.person import PersonViews
 from bdmm.appearance.photo_choice import vertex_facing
-from bdmm.appearance.photo_mixture import mix, sufficiency, useful_photos
-from bdmm.appearance.photo_view import on_surface, trust_of
+from bdmm.appearance.photo_mixture import Mixture, mix, sufficiency, useful_photos
+from bdmm.appearance.photo_view import SurfacePoints, trust_of
 from bdmm.body.camera import hide_face, project
 from bdmm.body.mesh_flow import MeshFlow, mesh_flow, plane_turns
 from bdmm.body.model import SkinnedBody
 from bdmm.body.rasterize import Raster, rasterize
-from bdmm.body.regions import nearest_pixel
+from bdmm.body.regions import nearest_pixel, region_box
 from bdmm.body.rotations import chain
-from bdmm.body.source_geometry import SourceGeometry
-from bdmm.records import BONE_NAMES, COCO18, Conditions, Motion, PixelState
+from bdmm.body.source_geometry import REACH, SourceGeometry
+from bdmm.records import BONE_NAMES, COCO18, KEYPOINT_NAMES, NOWHERE, Conditions, Motion, PixelState
 from bdmm.shapes import Keypoints
 
 _ANOTHER_OUTLINE = 0.1
@@ -45,7 +45,15 @@ def condition(
     assert motion.body == body.name
     assert motion.size == geometry.size
     raster = _draw(geometry, motion)
-    return _conditions(_flow(geometry, raster, motion), _keypoints(body, motion, raster), joints)
+    flow, keypoints = _flow(geometry, raster, motion), _keypoints(body, motion, raster)
+    return Conditions(
+        keypoints=keypoints[None],
+        source_grid=flow.source_grid(motion.size)[None],
+        state=flow.state[None],
+        fallback=flow.fallback[None],
+        segment=flow.segment[None],
+        joints=tuple(joints),
+    )
 
 
 def condition_person(
@@ -64,52 +72,101 @@ def condition_person(
         shares: of these frames, see `photo_choice.shares_shown`.
         joints: see `condition`.
     """
-    views, chosen = person.views, useful_photos(shares).any(dim=0).nonzero().flatten().tolist()
-    raster = _draw(views[0].geometry, motion)
-    views, shares = [views[k] for k in chosen], shares[:, chosen]
-    at = raster.face, raster.barycentric, views[0].geometry.faces
-    flows = []
-    for view in views:
-        flow = _flow(view.geometry, raster, motion)
-        wrong = (on_surface(*at, view.misplaced) > 0.5) & (flow.state == PixelState.VISIBLE)
-        flows.append(replace(flow, state=torch.where(wrong, int(PixelState.HIDDEN), flow.state)))
-    trust = torch.stack([on_surface(*at, view.trust) for view in views])
-    mixture = mix(views, flows, trust, shares)
-    made = _conditions(mixture.flow, _keypoints(person.body, motion, raster), joints)
-    facing = [on_surface(*one) for one in _target_trust(person, motion, raster)]
-    enough = sufficiency(trust.amax(dim=0), torch.stack(facing))
-    return _with_atlas(replace(made, warped=mixture.warped[None]), person, raster, enough)
+    geometry, chosen = person.views[0].geometry, useful_photos(shares).any(dim=0)
+    views = tuple(person.views[k] for k in chosen.nonzero().flatten().tolist())
+    person, shares = replace(person, views=views), shares[:, chosen]
+    wanted = trust_of(vertex_facing(geometry.body, motion))
+    made = _nothing(motion, joints)
+    for t in range(len(motion)):
+        one = slice(t, t + 1)
+        raster = _draw(geometry, motion[one])
+        made.keypoints[0, one] = _keypoints(person.body, motion[one], raster)
+        # Frame by frame, around the body alone: what lies in between stays small.
+        margin = max(round(view.geometry.pixels(REACH)) for view in views) + 1
+        box = region_box(raster.face[0] >= 0, margin)
+        mixture = _mixture(person, motion[one], raster.crop(*box), shares[one], wanted[t])
+        _write(made, (0, t, *box), mixture)
+    return made
 
 
-def _target_trust(
-    person: PersonViews, motion: Motion, raster: Raster
-) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
-    """Yield what `on_surface` needs to say how well each frame itself shows its surface."""
-    body = person.views[0].geometry.body
-    for t, facing in enumerate(vertex_facing(body, motion)):
-        yield raster.face[t], raster.barycentric[t], body.faces, trust_of(facing)
+def _nothing(motion: Motion, joints: Sequence[int]) -> Conditions:
+    """Return conditions of a motion's frames without anybody, to be written into."""
+    shape, device = (1, len(motion), *motion.size), motion.rotations.device
+    return Conditions(
+        keypoints=torch.zeros(*shape[:2], len(KEYPOINT_NAMES), 3, device=device),
+        source_grid=torch.full((*shape, 2), NOWHERE, device=device),
+        state=torch.full(shape, int(PixelState.NONE), dtype=torch.int8, device=device),
+        fallback=torch.zeros(shape, dtype=torch.bool, device=device),
+        segment=torch.full(shape, -1, device=device),
+        warped=torch.zeros(*shape[:2], 4, *shape[2:], device=device),
+        joints=tuple(joints),
+    )
 
 
-def _with_atlas(
-    conditions: Conditions, person: PersonViews, raster: Raster, enough: Float[Tensor, "t h w"]
-) -> Conditions:
-    """Return conditions whose hidden pixels have the atlas's colours, to be copied as a fallback.
+def _write(made: Conditions, place: tuple[int, int, slice, slice], mixture: Mixture) -> None:
+    """Write a part of a frame."""
+    clip, t, rows, columns = place
+    assert made.segment is not None
+    assert made.warped is not None
+    flow = mixture.flow
+    made.source_grid[place] = flow.source_grid(made.size)[0]
+    made.state[place] = flow.state[0]
+    made.fallback[place] = flow.fallback[0]
+    made.segment[place] = flow.segment[0]
+    made.warped[clip, t, :, rows, columns] = mixture.warped[0]
+
+
+def _mixture(
+    person: PersonViews,
+    motion: Motion,
+    raster: Raster,
+    shares: Float[Tensor, "1 k"],
+    wanted: Float[Tensor, "v"],
+) -> Mixture:
+    """Return what is known of one frame, or of a part of it.
 
     Args:
+        raster: of that part.
+        wanted: trust in a photo that were the frame itself.
+    """
+    points, flows, trusts = SurfacePoints.of(raster), [], []
+    for view in person.views:
+        flow = _flow(view.geometry, raster, motion)
+        faces, state = view.geometry.faces, flow.flat.state
+        misplaced = points.mean(faces, view.misplaced) > 0.5
+        wrong = points.pixel[misplaced & (state[points.pixel] == PixelState.VISIBLE)]
+        state[wrong] = int(PixelState.HIDDEN)
+        flows.append(flow)
+        trusts.append(points.mean(faces, view.trust))
+    trust = torch.stack(trusts)
+    on_frame = trust.new_zeros(len(trusts), raster.face.numel())
+    on_frame[:, points.pixel] = trust
+    on_frame = on_frame.view(-1, *raster.face.shape)
+    mixture = mix(person.views, flows, on_frame, shares, motion.size)
+    faces = person.views[0].geometry.faces
+    enough = sufficiency(trust.amax(dim=0), points.mean(faces, wanted))
+    _paint(mixture, person, points, enough)
+    return mixture
+
+
+def _paint(
+    mixture: Mixture, person: PersonViews, points: SurfacePoints, enough: Float[Tensor, "n"]
+) -> None:
+    """Give hidden pixels the atlas's colours, to be copied as a fallback.
+
+    Args:
+        mixture: of one frame; it is changed.
         enough: share of the photos' own pixels among the visible ones.
     """
-    assert conditions.warped is not None
-    colours = look_up(person.atlas, person.body, raster.face, raster.barycentric)[None]
-    on_body = raster.face >= 0
-    hidden = ((conditions.state == PixelState.HIDDEN) & on_body)[:, :, None]
-    share = torch.where(hidden, 0.0, torch.where(on_body, enough, 1.0)[None, :, None])
-    warped = share * conditions.warped[:, :, :3] + (1 - share) * colours
-    foreground = torch.where(hidden, 1.0, conditions.warped[:, :, 3:])
-    return replace(
-        conditions,
-        fallback=conditions.fallback | hidden[:, :, 0],
-        warped=torch.cat((warped, foreground), dim=2),
-    )
+    flow, warped = mixture.flow.flat, mixture.warped.flatten(2)[0]
+    hidden = flow.state[points.pixel] == PixelState.HIDDEN
+    share = torch.where(hidden, 0.0, enough)
+    lacking = share < 1
+    pixel, share = points.pixel[lacking], share[lacking]
+    colours = look_up(person.atlas, person.body, points.face[lacking], points.barycentric[lacking])
+    warped[:3, pixel] = share * warped[:3, pixel] + (1 - share) * colours
+    warped[3, points.pixel[hidden]] = 1.0
+    flow.fallback[points.pixel[hidden]] = True
 
 
 def _draw(geometry: SourceGeometry, motion: Motion) -> Raster:
@@ -123,17 +180,6 @@ def _flow(geometry: SourceGeometry, raster: Raster, motion: Motion) -> MeshFlow:
     shrink = geometry.scale / motion.scale
     turns = plane_turns(geometry.orientations, chain(motion.rotations), shrink)
     return mesh_flow(geometry, raster, turns)
-
-
-def _conditions(flow: MeshFlow, keypoints: Keypoints, joints: Sequence[int]) -> Conditions:
-    return Conditions(
-        keypoints=keypoints[None],
-        source_grid=flow.source_grid[None],
-        state=flow.state[None],
-        fallback=flow.fallback[None],
-        segment=flow.segment[None],
-        joints=tuple(joints),
-    )
 
 
 def body_keypoints(body: SkinnedBody, motion: Motion) -> Keypoints:

@@ -10,7 +10,7 @@ from bdmm.appearance.colour_match import match_colours, with_gain
 from bdmm.appearance.person import build_person, resized, view_person
 from bdmm.appearance.photo_choice import shares_shown, smooth_in_time
 from bdmm.appearance.photo_mixture import useful_photos
-from bdmm.appearance.photo_view import view_photo
+from bdmm.appearance.photo_view import SurfacePoints, view_photo
 from bdmm.body.bones import HANDS
 from bdmm.body.camera import project
 from bdmm.body.model import PART_NAMES
@@ -114,7 +114,11 @@ def test_the_atlas_holds_what_the_photo_shows(body, painted, standing, paint):
         body.vertices(standing.shape, standing.rotations), standing.scale, standing.translation
     )
     raster = rasterize(vertices, body.faces, standing.size)
-    colours = look_up(person.atlas, body, raster.face, raster.barycentric)[0]
+    points = SurfacePoints.of(raster)
+    colours = torch.zeros(3, *standing.size)
+    colours.flatten(1)[:, points.pixel] = look_up(
+        person.atlas, body, points.face, points.barycentric
+    )
     (photo,) = painted(standing)
     inner = -torch.nn.functional.max_pool2d(-photo.foreground[None], 7, 1, 3)[0, 0] > 0.5
     assert (colours - photo.image)[:, inner].abs().mean() < 0.05

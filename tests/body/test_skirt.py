@@ -88,7 +88,7 @@ def test_it_spans_the_gap_of_legs_that_stand_wider(draw, outline, skirted):
         slit.append((face[row, inside] < 0).sum())
         shown.append((flow.state[0, row, inside] != PixelState.NONE).float().mean())
         gap = inside[face[row, inside] < 0]
-        places = flow.source_grid[0, row, gap, 0]
+        places = flow.source_grid(motion.size)[0, row, gap, 0]
         places = places[flow.state[0, row, gap] == PixelState.VISIBLE]
         assert (places.diff() > 0).all(), "from left to right as in the photo"
     assert min(slit) >= 3

@@ -80,13 +80,13 @@ def build_atlas(body: AnnyBody, views: Sequence[PhotoView], side: int) -> Atlas:
 def look_up(
     atlas: Atlas,
     body: AnnyBody,
-    face: Int[Tensor, "t h w"],
-    barycentric: Float[Tensor, "t h w 3"],
-) -> Float[Tensor, "t 3 h w"]:
-    """Return the surface's colours at each pixel of a raster; meaningless off the body."""
-    corners = body.uv[body.face_uv[face.clamp(min=0)]]
+    face: Int[Tensor, "n"],
+    barycentric: Float[Tensor, "n 3"],
+) -> Float[Tensor, "3 n"]:
+    """Return the surface's colours at points of faces."""
+    corners = body.uv[body.face_uv[face]]
     grid = 2 * (corners * barycentric[..., None]).sum(dim=-2) - 1
-    return torch.cat([warp(atlas.colours[None], one[None], beyond="border") for one in grid])
+    return warp(atlas.colours[None], grid[None, None], beyond="border")[0, :, 0]
 
 
 def _seen(view: PhotoView, texels: Texels) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n"]]:

@@ -51,9 +51,7 @@ def useful_photos(shares: Float[Tensor, "t k"]) -> Bool[Tensor, "t k"]:
     return ((-behind / TAU).exp() / _LEAST) ** SHARPNESS > LEAST_WEIGHT
 
 
-def sufficiency(
-    shown: Float[Tensor, "t h w"], wanted: Float[Tensor, "t h w"]
-) -> Float[Tensor, "t h w"]:
+def sufficiency(shown: Float[Tensor, "*p"], wanted: Float[Tensor, "*p"]) -> Float[Tensor, "*p"]:
     """Return the share that the photos' pixels have in a frame; the rest is the atlas's.
 
     A rim of a photo, where few pixels show much of the surface and the background is near, is not
@@ -71,14 +69,18 @@ def mix(
     flows: Sequence[MeshFlow],
     trust: Float[Tensor, "k t h w"],
     shares: Float[Tensor, "t k"],
+    size: tuple[int, int],
 ) -> Mixture:
-    """Mix the photos of a person in some frames.
+    """Mix the photos of a person in some frames, or in a part of them.
 
     Args:
         flows: from each photo to the frames.
         trust: of the surface point at each pixel, 0 off the body.
         shares: of the frames' bodies that the photos show.
+        size: (height, width) of whole frames.
     """
+    if len(views) == 1:
+        return Mixture(flows[0], _warp(views[0], flows[0]))
     states = torch.stack([flow.state for flow in flows])
     visible, extended = states == PixelState.VISIBLE, states == PixelState.EXTENDED
     body = (flows[0].segment >= 0).expand_as(visible)
@@ -98,13 +100,18 @@ def mix(
     # Off the body the foreground fades as its photo does.
     fading = torch.where(body[0], 1.0, colour_weight)[:, None]
     mixed = torch.cat((mixed[:, :3], mixed[:, 3:] * fading), dim=1)
-    sizes = [view.geometry.size for view in views]
-    return Mixture(_mixed_flow(flows, sizes, best, shown.sum(dim=0) > 0.05, body[0]), mixed)
+    known = shown.sum(dim=0) > 0.05
+    positions = [
+        flow.source_xy * best.new_tensor(size[::-1]) / best.new_tensor(view.geometry.size[::-1])
+        for view, flow in zip(views, flows, strict=True)
+    ]
+    flow = _mixed_flow(flows, _picked(torch.stack(positions), best), best, known, body[0])
+    return Mixture(flow, mixed)
 
 
 def _mixed_flow(
     flows: Sequence[MeshFlow],
-    sizes: Sequence[tuple[int, int]],
+    source_xy: Float[Tensor, "t h w 2"],
     best: Tensor,
     shown: Bool[Tensor, "t h w"],
     body: Bool[Tensor, "t h w"],
@@ -112,13 +119,8 @@ def _mixed_flow(
     hidden = torch.where(body, int(PixelState.HIDDEN), int(PixelState.NONE))
     seen = torch.where(body, int(PixelState.VISIBLE), int(PixelState.EXTENDED))
     fallback = _picked(torch.stack([flow.fallback for flow in flows]), best)
-    frame = body.shape[2], body.shape[1]
-    positions = [
-        flow.source_xy * flow.source_xy.new_tensor(frame) / flow.source_xy.new_tensor(size[::-1])
-        for flow, size in zip(flows, sizes, strict=True)
-    ]
     return MeshFlow(
-        source_xy=_picked(torch.stack(positions), best),
+        source_xy=source_xy,
         state=torch.where(shown, seen, hidden).to(flows[0].state),
         fallback=fallback & ~shown & body,
         segment=flows[0].segment,

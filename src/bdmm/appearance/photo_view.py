@@ -15,6 +15,7 @@ from torch import Tensor
 from bdmm.appearance.visibility import shown
 from bdmm.body.clothed_body import vertex_normals
 from bdmm.body.model import SkinnedBody
+from bdmm.body.rasterize import Raster
 from bdmm.body.source_geometry import SourceGeometry, prepare_geometry
 from bdmm.kernels.push_pull import spread_person
 from bdmm.kernels.warp import warp
@@ -51,6 +52,32 @@ class PhotoView:
         height, width = self.geometry.size
         grid = 2 * xy / xy.new_tensor([width, height]) - 1
         return warp(self.appearance[:, :3], grid[None, None], beyond="border")[0, :, 0].T
+
+
+@dataclass(frozen=True)
+class SurfacePoints:
+    """The points of the body's surface that the pixels of a frame show.
+
+    Attributes:
+        pixel: ``n`` index of each pixel on the body, row by row.
+        face: ``n`` of the mesh.
+        barycentric: ``n 3`` weights of its corners.
+    """
+
+    pixel: Int[Tensor, "n"]
+    face: Int[Tensor, "n"]
+    barycentric: Float[Tensor, "n 3"]
+
+    @classmethod
+    def of(cls, raster: Raster) -> "SurfacePoints":
+        """Return the points of a raster of one frame."""
+        (face,), (barycentric,) = raster.face, raster.barycentric
+        pixel = torch.nonzero(face.flatten() >= 0)[:, 0]
+        return cls(pixel, face.flatten()[pixel], barycentric.flatten(0, 1)[pixel])
+
+    def mean(self, faces: Int[Tensor, "f 3"], values: Float[Tensor, "v"]) -> Float[Tensor, "n"]:
+        """Return vertices' values interpolated at the points."""
+        return on_surface(self.face, self.barycentric, faces, values)
 
 
 def view_photo(body: SkinnedBody, source: Source) -> PhotoView:

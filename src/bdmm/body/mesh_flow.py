@@ -51,10 +51,9 @@ class MeshFlow:
         maps = (self.state, self.fallback, self.segment)
         return MeshFlow(self.source_xy.view(-1, 2), *(one.view(-1) for one in maps))
 
-    @property
-    def source_grid(self) -> Float[Tensor, "t h w 2"]:
-        """Positions normalised by the frames' size, which is the source's; else `NOWHERE`."""
-        height, width = self.state.shape[1:]
+    def source_grid(self, size: tuple[int, int]) -> Float[Tensor, "t h w 2"]:
+        """Return positions normalised by the source's (height, width); else `NOWHERE`."""
+        height, width = size
         grid = self.source_xy * (2 / self.source_xy.new_tensor([width, height])) - 1
         return torch.where(self.source_xy.isinf(), NOWHERE, grid)
 
@@ -79,7 +78,7 @@ def mesh_flow(
         A skirt between the legs counts as body, stretched from one leg to the other.
 
     Args:
-        raster: the target frames' mesh, of the same size as the source.
+        raster: the target frames' mesh, or a part of it that holds the body and `REACH` around it.
         turns: each bone's turn within the picture from `plane_turns`.
     """
     from bdmm.body.mesh_flow_warp import extend, map_body  # late: it starts warp-lang

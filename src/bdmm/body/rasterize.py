@@ -48,6 +48,11 @@ class Raster:
     depth: Float[Tensor, "t h w"]
     barycentric: Float[Tensor, "t h w 3"]
 
+    def crop(self, rows: slice, columns: slice) -> "Raster":
+        """Return the same part of all frames."""
+        place = slice(None), rows, columns
+        return Raster(self.face[place], self.depth[place], self.barycentric[place])
+
 
 def rasterize(vertices: Float[Tensor, "t v 3"], faces: Faces, size: tuple[int, int]) -> Raster:
     """Draw a mesh into a z-buffer, on the device of ``vertices``.
