@@ -72,7 +72,8 @@ def retarget(
 
 def _relative(driving: Motion, source: Motion, standing: Motion, body: SkinnedBody) -> Motion:
     start = _first_trusted(driving)
-    legs = source.scale * _leg(source, body) / (driving.scale[start] * _leg(driving, body))
+    legs = source.scale * leg_length(body, source.shape)
+    legs = legs / (driving.scale[start] * leg_length(body, driving.shape))
     travel = legs * (driving.translation - driving.translation[start])
     here = source.translation[0].clone()
     if _stands_in_photo(source, body):
@@ -112,9 +113,9 @@ def _first_trusted(motion: Motion) -> int:
     return trusted[0] if trusted else 0
 
 
-def _leg(motion: Motion, body: SkinnedBody) -> Float[Tensor, ""]:
+def leg_length(body: SkinnedBody, shape: Float[Tensor, "s"]) -> Float[Tensor, ""]:
     """Return the length of the legs in metres, hip to ankle, whatever the pose."""
-    joints = body.joints(motion.shape)
+    joints = body.joints(shape)
     hip, knee, ankle = (
         joints[[BONE_NAMES.index(f"left_{name}"), BONE_NAMES.index(f"right_{name}")]]
         for name in ("hip", "knee", "ankle")

@@ -20,6 +20,7 @@ from bdmm.cli.convert import Convert
 from bdmm.cli.ending import Terminated, orderly_end
 from bdmm.cli.evaluate import Evaluate, Score, Table
 from bdmm.cli.explain import Explain
+from bdmm.cli.export import Export
 from bdmm.cli.inspect import Inspect
 from bdmm.cli.motion import ExtractMotion
 from bdmm.cli.paths import check_paths
@@ -53,6 +54,7 @@ COMMANDS = {
     "animate": Animate,
     "person": MakePerson,
     "motion": ExtractMotion,
+    "export": Export,
     "inspect": Inspect,
     "convert": Convert,
     "synth": Synth,
