@@ -29,6 +29,7 @@ class Animate:
     $ bdmm animate photo.jpg dance.mp4 -o out.mp4
     $ bdmm animate photo.jpg --motion turn -o out.mp4
     $ bdmm animate photo.jpg dance.mp4 --background transparent -o out.webm
+    $ bdmm animate photo.jpg dance.mp4 --weights hf://owner/name@v1 -o out.mp4
     $ bdmm animate --batch jobs.csv -o videos/
     $ bdmm animate me.person --motion dance --orbit -o out.mp4
     """
@@ -46,7 +47,8 @@ class Animate:
     """Instead of the preset's: network runs a trained generator; coarse only warps the photo's own
     pixels."""
     weights: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """Weights of the network, a file or the folder of a run, instead of those that ship."""
+    """Weights of the network instead of those that ship: a file, the folder of a run, or
+    hf://OWNER/NAME@REVISION of a hub (extra hub)."""
     paste_back: bool = False
     """Put the person back into the full-size photo."""
     sheet: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None

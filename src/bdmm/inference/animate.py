@@ -68,7 +68,8 @@ def animate(
             pixels); never more than the photo has. What is given by itself counts more.
         size: pixels of the shorter side of the frames, even, 64 to 2048.
         renderer: ``network`` is a trained generator; ``coarse`` only warps the photo's own pixels.
-        weights: of the network: a file, or the folder of a run; those that ship if None.
+        weights: of the network: a file, the folder of a run, or ``hf://OWNER/NAME@REVISION`` of a
+            hub; those that ship if None.
         background: a colour, picture or video behind the person instead of the photo's own;
             ``transparent``: frames are ``h w 4``, the person's own colours and alpha.
         person: which of several people of a driving video, from the left from 1 on.

@@ -18,6 +18,7 @@ from torch.overrides import TorchFunctionMode
 
 from bdmm.config import NetworkConfig, present_settings
 from bdmm.errors import InputError
+from bdmm.files.hub import hub_file, is_hub_reference
 from bdmm.files.tensor_files import (
     Shape,
     check_tensors,
@@ -52,8 +53,14 @@ def weights_file(weights: str | Path) -> Path:
     """Return where weights are.
 
     Args:
-        weights: a file, the folder of a run, or one of `SHIPPED` where no file is called so.
+        weights: a file, the folder of a run, one of `SHIPPED` where no file is called so, or
+            ``hf://OWNER/NAME@REVISION`` (`hub_file`).
+
+    Raises:
+        InputError: they are to come from a hub and cannot.
     """
+    if is_hub_reference(weights):
+        return hub_file(weights, FILE_NAME)
     path = Path(weights)
     if str(weights) in SHIPPED and not path.exists():
         return Path(str(files("bdmm.assets"))) / "weights" / f"{weights}.safetensors"
