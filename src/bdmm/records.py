@@ -320,22 +320,23 @@ class Conditions:
             extent=extent,
         )
 
-    def pad(self, size: tuple[int, int]) -> "Conditions":
+    def pad(self, size: tuple[int, int], share: tuple[float, float] | None = None) -> "Conditions":
         """Grow frames to the right and below by pixels without a body.
-
-        The source must have the frames' size and be grown likewise.
 
         Args:
             size: (height, width) of the result, at least that of the frames.
+            share: of the grown source's height and width that the source has; None: it has the
+                frames' size and is grown likewise.
         """
         height, width = self.size
         grow = (0, size[1] - width, 0, size[0] - height)
-        shrink = self.source_grid.new_tensor([width / size[1], height / size[0]])
+        down, across = share or (height / size[0], width / size[1])
+        shrink = self.source_grid.new_tensor([across, down])
         nowhere = self.source_grid == NOWHERE
         grid = torch.where(nowhere, NOWHERE, (self.source_grid + 1) * shrink - 1)
         inpainted, segment = self.inpainted, self.segment
         return self._with_neighbours(
-            lambda one: one.pad(size),
+            lambda one: one.pad(size, share),
             source_grid=pad(grid, (0, 0, *grow), value=NOWHERE),
             state=pad(self.state, grow),
             fallback=pad(self.fallback, grow),

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Float, Integer
 from torch import Tensor
+from torch.nn import functional
 
 from bdmm.body.regions import region_box
 from bdmm.config import WINDOW
@@ -25,7 +26,7 @@ from bdmm.network.acceleration import accelerate
 from bdmm.network.generator import Generator, PreparedSource
 from bdmm.network.heads import Layers, frame_of, warp_window
 from bdmm.network.weights import load_weights
-from bdmm.records import COCO18, Conditions, PixelState, Source, joints_of
+from bdmm.records import COCO18, NOWHERE, Conditions, PixelState, Source, joints_of
 from bdmm.shapes import Clips, Frames, Image
 
 
@@ -124,6 +125,14 @@ class _Clip:
         return self.prepared.appearance.shape[2], self.prepared.appearance.shape[3]
 
 
+class _Boxed(NamedTuple):
+    """What a network sees of a window: a box, which may reach into the padding."""
+
+    state: Integer[Tensor, "t h w"]
+    box: Box
+    conditions: Conditions
+
+
 class _Made(NamedTuple):
     """What the network makes of a window, in a box."""
 
@@ -171,10 +180,11 @@ class NetworkRenderer:
         with torch.inference_mode():
             prepared = self.generator.prepare(image, foreground, shrink)
         if self.composites:
-            windows = (replace(window, segment=None) for window in windows)
+            windows = map(_without_unused, windows)
         clip = _Clip(prepared, source.background, scene.transparent)
         behind = repeat(None) if scene.backgrounds is None else scene.backgrounds
-        made = self._made(clip, with_after(prefetched(windows, 1)))
+        boxed = (self._boxed(clip, window) for window in with_after(windows))
+        made = self._made(clip, prefetched(boxed, 1))
         for one, background in zip(prefetched(made, 1), behind, strict=False):
             with torch.inference_mode():
                 rendered = _finished(clip, one, background)
@@ -185,29 +195,47 @@ class NetworkRenderer:
         """Return how many pixels of frames of (height, width) make one of the network."""
         return max(1, round(min(size) / self.network_side)) if self.composites else 1
 
-    def _made(self, clip: _Clip, windows: Iterable[Conditions]) -> Iterator[_Made]:
+    def _made(self, clip: _Clip, windows: Iterable[_Boxed]) -> Iterator[_Made]:
         """Run the network, each window from the state that the one before it left."""
         generate = partial(trace, self.generator) if self.traces else self.generator
         state = before = None
-        for window in windows:
+        for shown, box, conditions in windows:
             with torch.inference_mode():
-                conditions = window.pad(clip.size)
-                box = self._box(conditions, clip.prepared.shrink)
                 if state is not None and before is not None:
                     state = moved_state(state, before, box)
-                output, state, *blocks = generate(
-                    clip.prepared, conditions.crop(box.rows, box.columns), state
-                )
-            yield _Made(window.state[0], box, output, *blocks)
+                output, state, *blocks = generate(clip.prepared, conditions, state)
+            yield _Made(shown, box, output, *blocks)
             before = box
-            del window, conditions, output
+            del shown, conditions, output
 
-    def _box(self, conditions: Conditions, shrink: int) -> Box:
+    def _boxed(self, clip: _Clip, window: Conditions) -> _Boxed:
+        """Copy the part of a window that the network works on."""
+        height, width = window.size
+        box = self._box(window, clip)
+        rows, columns = (
+            slice(one.start, min(one.stop, end))
+            for one, end in ((box.rows, height), (box.columns, width))
+        )
+        share = height / clip.size[0], width / clip.size[1]
+        part = window.crop(rows, columns)
+        part = part.pad((box.bottom - box.top, box.right - box.left), share)
+        return _Boxed(window.state[0], box, part)
+
+    def _box(self, window: Conditions, clip: _Clip) -> Box:
         if not self.composites:
-            return Box.whole(conditions.size)
-        config = self.generator.config
-        step, least = shrink * config.size_step, shrink * config.least_size
-        return person_box(conditions.state[0], step, least)
+            return Box.whole(clip.size)
+        config, shrink = self.generator.config, clip.prepared.shrink
+        (height, width), (rows, columns) = window.size, clip.size
+        state = functional.pad(window.state[0], (0, columns - width, 0, rows - height))
+        return person_box(state, shrink * config.size_step, shrink * config.least_size)
+
+
+def _without_unused(window: Conditions) -> Conditions:
+    """Return the conditions that a network with layers looks at: the rest need not be held."""
+    if window.warped is None:
+        return replace(window, segment=None)
+    nowhere = torch.tensor(NOWHERE).to(window.source_grid).expand_as(window.source_grid)
+    return replace(window, segment=None, source_grid=nowhere)
 
 
 def _finished(clip: _Clip, made: _Made, background: Frames | None) -> Rendered:

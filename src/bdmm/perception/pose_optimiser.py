@@ -11,6 +11,7 @@ from torch import Tensor
 from bdmm.body.camera import project
 from bdmm.body.model import SkinnedBody
 from bdmm.body.rotations import axis_angle_to_matrix
+from bdmm.perception.descent import Descent
 from bdmm.perception.point_tracks import PointTrackTerm
 from bdmm.perception.pose import PointTrack, Silhouette
 from bdmm.perception.pose_prior import PosePrior
@@ -146,25 +147,16 @@ class PoseOptimiser:
         move = torch.zeros_like(start.translation).requires_grad_()
         grow = torch.zeros_like(start.scale).requires_grad_()
         shape = self.shape.clone().requires_grad_(free_shape)
-        optimiser = torch.optim.Adam(
-            [
-                {"params": [turn], "lr": RATES["turn"]},
-                {"params": [move, grow], "lr": RATES["move"]},
-                {"params": [shape] if free_shape else [], "lr": RATES["shape"]},
-            ],
-            betas=(0.9, 0.99),
-        )
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps, 1e-3)
+        rates = [(turn, RATES["turn"]), (move, RATES["move"]), (grow, RATES["move"])]
+        descent = Descent(rates + [(shape, RATES["shape"])] * free_shape, steps)
         pose = start
         for _ in range(steps):
             pose = _moved(start, turn, grow, move)
             loss = self._loss(pose, shape)
             if free_shape:
                 loss = loss + self.weights.shape * len(turn) * shape.square().sum()
-            optimiser.zero_grad()
             loss.backward()
-            optimiser.step()
-            schedule.step()
+            descent.step()
         self.shape = shape.detach()
         with torch.no_grad():
             return _moved(start, turn, grow, move)
