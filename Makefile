@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 OUT    ?= out
 
-.PHONY: install demo test e2e test-all lint types imports check assets clean
+.PHONY: install demo test e2e test-all lint types imports check docs wheel clean
 
 install: $(READY)
 
@@ -43,6 +43,14 @@ types: $(READY)
 
 imports: $(READY)
 	$(BIN)/lint-imports
+
+# The documentation as a site in out/docs; broken links and other warnings fail.
+docs: $(READY)
+	$(BIN)/zensical build --strict --clean -f mkdocs.yml
+
+# A wheel in dist/, installed into an environment of its declared dependencies alone, and run.
+wheel: $(READY)
+	$(BIN)/python tools/check_wheel.py
 
 check: lint types imports test
 

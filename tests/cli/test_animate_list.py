@@ -97,6 +97,7 @@ def test_a_broken_line_is_named_before_any_work(animate, tmp_path, lines, senten
         ("size", "63", "The size is 63"),
         ("preset", "best", "invalid choice 'best'"),
         ("paste-back", "perhaps", "must be true or false"),
+        ("orbit", "perhaps", "must be true or false"),
         ("workers", "2", "there is no option workers."),
         ("motion", "turn", "Give either a driver"),
         ("sheet", "s/a.png", "must be the name of a file"),

@@ -17,6 +17,7 @@ from bdmm.batch.records import RECORDS, Record
 from bdmm.batch.run import Ended, Run, work_through
 from bdmm.cli.report import Report, print_failures, say
 from bdmm.errors import InputError, ItemsFailed, Unfinished, no_progress
+from bdmm.files.hub import is_hub_reference
 from bdmm.files.names import is_file_name, remove_inside
 from bdmm.files.output_file import check_folder, check_name, locked, write_whole, writing
 
@@ -142,7 +143,8 @@ def _line_command(entry: Entry, command: "Animate") -> "Animate":
     if "output" not in names:
         raise InputError("the output has no name.")
     more = values.pop("more", ())
-    flags = [name for name in values if isinstance(getattr(command, name, None), bool)]
+    known = vars(command) | vars(command.inputs)
+    flags = [name for name in values if isinstance(known[name], bool)]
     switched = {name: _is_true(name, values.pop(name)) for name in flags}
     words = [f"--{name.replace('_', '-')}={_single(name, one)}" for name, one in values.items()]
     base = _parsed(replace(command, batch=None), tuple(words))
@@ -155,7 +157,8 @@ def _line_command(entry: Entry, command: "Animate") -> "Animate":
         chosen = Path(_single("driver", driver)) if driver else None
         inputs = replace(inputs, driver=chosen, motion=motion)
     written = {name: command.output / file for name, file in names.items()}
-    return replace(base, inputs=replace(inputs, quiet=True), **written, **switched)
+    of_inputs = {name: switched.pop(name) for name in flags if name in vars(inputs)}
+    return replace(base, inputs=replace(inputs, quiet=True, **of_inputs), **written, **switched)
 
 
 def _file_name(name: str, values: Sequence[str]) -> str:
@@ -209,7 +212,7 @@ def _inputs(command: "Animate") -> Iterator[Path]:
     """
     inputs = command.inputs
     for path in (inputs.photo, *inputs.more, inputs.driver, command.weights):
-        if isinstance(path, Path):
+        if isinstance(path, Path) and not is_hub_reference(path):
             check_name(path)
             if not path.exists():
                 raise InputError(f"{path} does not exist.")
