@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import warp as wp
 
-from bdmm.body.warp_lang import start_warp
+from bdmm.files.warp_lang import start_warp
 
 start_warp()
 

@@ -78,7 +78,7 @@ def test_frames_are_traced_in_the_order_of_time():
 
 
 def test_the_layers_of_each_frame_make_it():
-    generator = stirred(accelerate(Generator(LAYERED)))
+    generator = accelerate(stirred(Generator(LAYERED)))
     with torch.no_grad():
         layers, _, frames = trace(generator, *window(generator))
     assert isinstance(layers, Layers)

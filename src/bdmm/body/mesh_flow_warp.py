@@ -1,6 +1,6 @@
 """The warp-lang kernels behind `bdmm.body.mesh_flow`: one thread per pixel.
 
-Importing this module starts warp-lang; see `bdmm.body.warp_lang`.
+Importing this module starts warp-lang; see `bdmm.files.warp_lang`.
 """
 
 # pyright: reportInvalidTypeForm=false
@@ -21,7 +21,7 @@ from bdmm.body.source_geometry import (
     WITHIN_TWO_BONES,
     SourceGeometry,
 )
-from bdmm.body.warp_lang import start_warp
+from bdmm.files.warp_lang import start_warp
 from bdmm.records import PixelState
 
 start_warp()

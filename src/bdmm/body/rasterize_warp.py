@@ -1,6 +1,6 @@
 """The warp-lang kernel behind `bdmm.body.rasterize`: one thread per face and frame.
 
-Importing this module starts warp-lang; see `bdmm.body.warp_lang`.
+Importing this module starts warp-lang; see `bdmm.files.warp_lang`.
 """
 
 import functools
@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from bdmm.body.rasterize import EMPTY, MAX_XY, MAX_Z, XY_STEPS, Z_STEPS
-from bdmm.body.warp_lang import start_warp
+from bdmm.files.warp_lang import start_warp
 
 start_warp()
 

@@ -2,85 +2,250 @@
 
 The image is cut into tiles of 6x6 that overlap by two; tiles and kernel are transformed, multiplied
 point by point (one matrix product for each of the 36 points), and transformed back to 4x4 outputs.
-The transforms are matrix products with small constants, so wide layers gain the most. A. Lavin and
-S. Gray, Fast Algorithms for Convolutional Neural Networks, 2015.
+A. Lavin and S. Gray, Fast Algorithms for Convolutional Neural Networks, 2015.
 
 The transforms evaluate polynomials at five points and at infinity. The usual points 0, 1, -1, 2, -2
-have short constants but lose a digit; these ones round no worse than the plain convolution does.
+have short constants but lose a digit; these ones round about as well as the plain convolution does.
+
+Importing this module starts warp-lang; see `bdmm.kernels.vector_code`.
 """
+
+# pyright: reportInvalidTypeForm=false
+
+from typing import NamedTuple, no_type_check
 
 import numpy as np
 import torch
+import warp as wp
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from bdmm.shapes import Features
+from bdmm.kernels.vector_code import MATRIX_PRODUCT, VECTORS, Inputs, in_blocks, in_columns, vectors
+
+wp.set_module_options({"enable_backward": False})
 
 _POINTS = (0.0, 5 / 8, -5 / 8, 3 / 2, -3 / 2)
-
-
-def _transforms() -> tuple[Float[Tensor, "36 36"], Float[Tensor, "36 9"], Float[Tensor, "16 36"]]:
-    """Derive by Toom and Cook what takes tiles and kernels to the points, and outputs back."""
-    tile, kernel, output = np.zeros((6, 6)), np.zeros((6, 3)), np.zeros((4, 6))
-    for i, point in enumerate(_POINTS):
-        others = [other for other in _POINTS if other != point]
-        tile[i, :5] = np.poly(others)[::-1]
-        kernel[i] = point ** np.arange(3) / np.prod([point - other for other in others])
-        output[:, i] = point ** np.arange(4)
-    tile[5] = np.poly(_POINTS)[::-1]
-    kernel[5, 2] = output[3, 5] = 1
-    on_tile, on_kernel, on_output = (np.kron(one, one) for one in (tile, kernel, output))
-    return torch.from_numpy(on_tile), torch.from_numpy(on_kernel), torch.from_numpy(on_output)
-
-
-_TO_POINTS, _KERNEL_TO_POINTS, _FROM_POINTS = _transforms()
-_TILES_AT_ONCE = 128
+_LEAST_TILES = 24
 """So many tiles stay in a CPU's cache between the transforms."""
 
 
-def winograd_kernel(weight: Float[Tensor, "o i 3 3"]) -> Float[Tensor, "36 i o"]:
-    """Transform a kernel for `winograd_conv`, in its number type."""
-    points = torch.einsum("pt,oit->pio", _KERNEL_TO_POINTS, weight.double().flatten(2).cpu())
-    return points.to(weight).contiguous()
+class _TaskFields:
+    """A convolution; see `winograd_conv`. Tensors by their addresses."""
+
+    first: wp.uint64
+    second: wp.uint64
+    points: wp.uint64
+    bias: wp.uint64
+    residual: wp.uint64
+    out: wp.uint64
+    samples: wp.int32
+    height: wp.int32
+    width: wp.int32
+    first_channels: wp.int32
+    second_channels: wp.int32
+    channels_out: wp.int32
+    phases: wp.int32
+    block: wp.int32
+    slope: wp.float32
+
+
+_Task = wp.struct(_TaskFields)
+
+_CODE = """
+const float a = 0.625f, b = 1.5f, aa = a * a, bb = b * b, aabb = aa * bb, sum = aa + bb;
+const int height = task.height, width = task.width;
+const int rows = (height + 3) / 4, columns = (width + 3) / 4;
+const int from = block * task.block;
+const int left = task.samples * rows * columns - from;
+const int tiles = left < task.block ? left : task.block;
+auto padded = [](int channels) { return (channels + LANES - 1) / LANES * LANES; };
+const int depth = task.first_channels + task.second_channels;
+// Vectors end beyond the channels of one input: the next one writes over it, or nobody reads it.
+const int stride = task.first_channels + padded(task.second_channels);
+const int per_phase = padded(task.channels_out), all_out = task.phases * per_phase;
+// A little apart from round numbers, so that points do not fall on the same lines of a cache.
+const long in_step = (long)task.block * stride + 16, out_step = (long)task.block * all_out + 16;
+float* in_points = (float*)scratch;
+float* out_points = in_points + 36 * in_step;
+
+auto to_points = [&](const Vector* d, int step, float* to, long apart) {
+    Vector even = d[4 * step] - bb * d[2 * step], odd = a * (d[3 * step] - bb * d[step]);
+    Vector even2 = d[4 * step] - aa * d[2 * step], odd2 = b * (d[3 * step] - aa * d[step]);
+    store(to, aabb * d[0] - sum * d[2 * step] + d[4 * step]);
+    store(to + apart, even + odd);
+    store(to + 2 * apart, even - odd);
+    store(to + 3 * apart, even2 + odd2);
+    store(to + 4 * apart, even2 - odd2);
+    store(to + 5 * apart, aabb * d[step] - sum * d[3 * step] + d[5 * step]);
+};
+auto take_tiles = [&](const float* source, int channels, int offset) {
+    for (int t = 0; t < tiles; t++) {
+        const int tile = from + t, sample = tile / (rows * columns);
+        const int y = tile / columns % rows * 4 - 1, x = tile % columns * 4 - 1;
+        const bool inside = y >= 0 && x >= 0 && y + 6 <= height && x + 6 <= width;
+        const float* corner = source + ((long)(sample * height + y) * width + x) * channels;
+        for (int c = 0; c < channels; c += LANES) {
+            Vector pixels[36] = {}, half[36];
+            const int count = channels - c;
+            for (int i = 0; i < 6; i++) {
+                const float* line = corner + (long)i * width * channels + c;
+                if (inside && count >= LANES) {
+                    for (int j = 0; j < 6; j++) pixels[6 * i + j] = load(line + j * channels);
+                } else if (y + i >= 0 && y + i < height) {
+                    for (int j = x < 0; j < 6 && x + j < width; j++)
+                        pixels[6 * i + j] = load_some(line + j * channels, count);
+                }
+            }
+            for (int j = 0; j < 6; j++) to_points(pixels + j, 6, (float*)(half + j), 6 * LANES);
+            float* to = in_points + (long)t * stride + offset + c;
+            for (int i = 0; i < 6; i++) to_points(half + 6 * i, 1, to + 6 * i * in_step, in_step);
+        }
+    }
+};
+take_tiles((const float*)task.first, task.first_channels, 0);
+if (task.second_channels)
+    take_tiles((const float*)task.second, task.second_channels, task.first_channels);
+
+const float* points = (const float*)task.points;
+for (int p = 0; p < 36; p++)
+    product(in_points + p * in_step, stride, points + (long)p * depth * all_out,
+            out_points + p * out_step, tiles, depth, all_out);
+
+auto from_points = [&](Vector m0, Vector m1, Vector m2, Vector m3, Vector m4, Vector m5,
+                       Vector* to, int step) {
+    Vector s = m1 + m2, d = m1 - m2, s2 = m3 + m4, d2 = m3 - m4;
+    to[0] = m0 + s + s2;
+    to[step] = a * d + b * d2;
+    to[2 * step] = aa * s + bb * s2;
+    to[3 * step] = a * aa * d + b * bb * d2 + m5;
+};
+const int scale = task.phases == 4 ? 2 : 1;
+const long right = scale * task.channels_out, down = right * scale * width;
+for (int t = 0; t < tiles; t++) {
+    const int tile = from + t, sample = tile / (rows * columns);
+    const int y = tile / columns % rows * 4, x = tile % columns * 4;
+    for (int k = 0; k < all_out; k += LANES) {
+        const int phase = k / per_phase, c = k % per_phase, count = task.channels_out - c;
+        const long corner = ((long)sample * height + y) * down + x * right + c
+                            + (phase / 2 * (long)width * scale + phase % 2) * task.channels_out;
+        const float* at = out_points + (long)t * all_out + k;
+        Vector half[24];
+        for (int j = 0; j < 6; j++) {
+            const float* point = at + j * out_step;
+            from_points(load(point), load(point + 6 * out_step), load(point + 12 * out_step),
+                        load(point + 18 * out_step), load(point + 24 * out_step),
+                        load(point + 30 * out_step), half + j, 6);
+        }
+        const Vector bias = load_some((const float*)task.bias + c, count);
+        for (int i = 0; i < 4 && y + i < height; i++) {
+            Vector* m = half + 6 * i;
+            Vector line[4];
+            from_points(m[0], m[1], m[2], m[3], m[4], m[5], line, 1);
+            const long place = corner + i * down;
+            for (int j = 0; j < 4 && x + j < width; j++) {
+                Vector value = line[j] + bias;
+                if (task.residual)
+                    value += load_some((float*)task.residual + place + j * right, count);
+                store_some((float*)task.out + place + j * right, leaky(value, task.slope), count);
+            }
+        }
+    }
+}
+"""
+
+
+@no_type_check
+@wp.func_native(VECTORS + MATRIX_PRODUCT + _CODE)
+def _convolve(task: _Task, block: int, scratch: wp.uint64): ...
+
+
+@no_type_check
+@wp.kernel
+def _convolve_block(task: _Task, first_block: int, scratch: wp.uint64):
+    _convolve(task, first_block + wp.tid(), scratch)
+
+
+class WinogradKernel(NamedTuple):
+    """A kernel made ready for `winograd_conv`.
+
+    Attributes:
+        points: transformed, laid out as the products read it.
+        channels_in: of all inputs together.
+        channels_out: of the result.
+        phases: 1, or 4 where each input pixel makes 2x2 output pixels.
+    """
+
+    points: Float[Tensor, "_"]
+    channels_in: int
+    channels_out: int
+    phases: int = 1
+
+
+def _kernel_to_points() -> Float[Tensor, "36 9"]:
+    """Derive by Toom and Cook what takes a kernel to the points."""
+    kernel = np.zeros((6, 3))
+    for i, point in enumerate(_POINTS):
+        kernel[i] = point ** np.arange(3) / np.prod([point - p for p in _POINTS if p != point])
+    kernel[5, 2] = 1
+    return torch.from_numpy(np.kron(kernel, kernel))
+
+
+def winograd_kernel(weight: Float[Tensor, "o i 3 3"], phases: int = 1) -> WinogradKernel:
+    """Transform a kernel for `winograd_conv`.
+
+    Args:
+        phases: 4 where the outputs are four pictures, each of every second pixel of every second
+            row: left to right, then down.
+    """
+    weight = weight.detach()
+    points = torch.einsum("pt,oit->pio", _kernel_to_points(), weight.double().flatten(2))
+    each = points.to(weight).chunk(phases, dim=2)
+    channels_in, channels_out = each[0].shape[1:]
+    padding = (0, vectors(channels_out) - channels_out)
+    points = torch.cat([functional.pad(one, padding) for one in each], dim=2)
+    return WinogradKernel(in_columns(points).flatten(), channels_in, channels_out, phases)
 
 
 def winograd_conv(
-    x: Features, kernel: Float[Tensor, "36 c o"], bias: Float[Tensor, "o"]
-) -> Float[Tensor, "b o h w"]:
-    """Do what ``conv2d(x, weight, bias, padding=1)`` does, faster.
+    inputs: Inputs,
+    kernel: WinogradKernel,
+    bias: Float[Tensor, "o"],
+    slope: float = 1.0,
+    residual: Float[Tensor, "b o h w"] | None = None,
+) -> Float[Tensor, "b o h2 w2"]:
+    """Convolve, on a CPU, in single precision, without gradients; see `winograd_conv_ref`.
 
-    Works on channels-last memory
-    and is much slower on any other.
+    Args:
+        inputs: one or two, whose channels are joined; read without copies where they lie channels
+            last in memory.
+        slope: of a leaky ReLU for negative results; 1 for none.
+        residual: what is added before it.
 
     Returns:
-        The convolved features, channels last in memory.
+        The convolved features, channels last in memory; twice as large with a kernel of phases.
     """
-    batch, _, height, width = x.shape
-    rows, columns = -(-height // 4), -(-width // 4)
-    edges = (0, 0, 1, 4 * columns - width + 1, 1, 4 * rows - height + 1)
-    padded = functional.pad(x.permute(0, 2, 3, 1), edges).contiguous()
-    out = x.new_empty(batch, rows, 4, columns, 4, kernel.shape[2])
-    to_points, from_points = _TO_POINTS.to(x), _FROM_POINTS.to(x)
-    at_once = max(1, _TILES_AT_ONCE // columns)
-    for sample in range(batch):
-        for row in range(0, rows, at_once):
-            strip = padded[sample, 4 * row : 4 * (row + at_once) + 2]
-            convolved = _strip(strip, kernel, to_points, from_points)
-            torch.add(convolved, bias, out=out[sample, row : row + at_once])
-    return out.flatten(3, 4).flatten(1, 2)[:, :height, :width].permute(0, 3, 1, 2)
+    batch, _, height, width = inputs[0].shape
+    tiles = batch * -(-height // 4) * -(-width // 4)
+    scale = 2 if kernel.phases == 4 else 1
+    out = inputs[0].new_empty(batch, height * scale, width * scale, kernel.channels_out)
+    rows = [one.permute(0, 2, 3, 1).contiguous() for one in inputs]
+    added = None if residual is None else residual.permute(0, 2, 3, 1).contiguous()
+    parts = [one.shape[3] for one in rows]
+    assert sum(parts) == kernel.channels_in
+    assert all(one.dtype == torch.float32 for one in (*rows, kernel.points, bias))
 
-
-def _strip(
-    strip: Float[Tensor, "hp wp c"],
-    kernel: Float[Tensor, "36 c o"],
-    to_points: Float[Tensor, "36 36"],
-    from_points: Float[Tensor, "16 36"],
-) -> Float[Tensor, "rows 4 columns 4 o"]:
-    """Convolve a few rows of tiles."""
-    tiles = strip.unfold(0, 6, 4).unfold(1, 6, 4)
-    rows, columns, channels = tiles.shape[:3]
-    points = to_points @ tiles.permute(3, 4, 0, 1, 2).reshape(36, -1)
-    products = points.view(36, -1, channels) @ kernel
-    out = from_points @ products.flatten(1)
-    return out.view(4, 4, rows, columns, -1).permute(2, 0, 3, 1, 4)
+    task = _Task()
+    task.first, task.second = rows[0].data_ptr(), rows[-1].data_ptr()
+    task.first_channels, task.second_channels = parts[0], sum(parts[1:])
+    task.points, task.bias, task.out = kernel.points.data_ptr(), bias.data_ptr(), out.data_ptr()
+    task.residual = 0 if added is None else added.data_ptr()
+    task.samples, task.height, task.width = batch, height, width
+    task.channels_out, task.phases, task.slope = kernel.channels_out, kernel.phases, slope
+    depth, width = sum(parts), kernel.phases * vectors(kernel.channels_out)
+    # Wide kernels are read from further away than tiles: as much of them as of tiles.
+    at_once = max(_LEAST_TILES, depth * width // (2 * (depth + width)))
+    task.block = min(at_once, -(-tiles // torch.get_num_threads()))
+    numbers = vectors(parts[0]) + vectors(sum(parts[1:])) + width
+    in_blocks(_convolve_block, task, -(-tiles // task.block), 36 * (task.block * numbers + 32))
+    return out.permute(0, 3, 1, 2)

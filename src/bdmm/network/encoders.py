@@ -59,7 +59,8 @@ class StructuralEncoder(nn.Module):
         """Join a frame's features with the state of the frame before; none before the first."""
         if state is None or not self.recurrent:
             state = features
-        joined: AnyScale = self.recurrence(torch.cat((state, features), dim=1))
+        first, second = self.recurrence
+        joined: AnyScale = second(first(state, features))
         return bounded(joined) if self.bounded else joined
 
 

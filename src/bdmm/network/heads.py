@@ -12,14 +12,13 @@ import torch
 from einops import rearrange, repeat
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from torch.nn import functional
 
 from bdmm.config import NetworkConfig
 from bdmm.kernels.picture_filters import enlarged, shrunk, smoothed
 from bdmm.kernels.push_pull import push_pull, spread_person
 from bdmm.kernels.warp import warp
 from bdmm.network.encoders import images_at_once
-from bdmm.network.layers import AnyScale, Folded, ToRGB, initialise
+from bdmm.network.layers import AnyScale, Conv3x3, Folded, ToRGB, initialise
 from bdmm.records import Conditions, PixelState
 from bdmm.shapes import Clips, Style
 
@@ -146,8 +145,8 @@ class CompositingHead(nn.Module):
         super().__init__()
         self.slope = config.slope
         width = config.widths[0]
-        self.mix = nn.Conv2d(width + _LAYER_MAPS, width, 3, padding=1)
-        self.layers = nn.Conv2d(width, _OUTPUTS, 3, padding=1)
+        self.mix = Conv3x3(width + _LAYER_MAPS, width)
+        self.layers = Conv3x3(width, _OUTPUTS)
         initialise(self.mix, config.slope)
         initialise(self.layers, config.slope)
         with torch.no_grad():
@@ -197,17 +196,8 @@ class CompositingHead(nn.Module):
         known = (rearrange(one, "b t c h w -> (b t) c h w") for one in (features, maps))
         at_once = images_at_once(maps[:, 0])
         parts = zip(*(one.split(at_once) for one in known), strict=True)
-        raw = torch.cat([self._convolved(*part) for part in parts])
+        raw = torch.cat([self.layers(self.mix(*part, slope=self.slope)) for part in parts])
         return rearrange(raw, "(b t) c h w -> b t c h w", t=maps.shape[1])
-
-    def _convolved(
-        self, features: Float[Tensor, "n c h w"], maps: Float[Tensor, "n 12 h w"]
-    ) -> Float[Tensor, "n 5 h w"]:
-        """Convolve both with their own part of the kernel, as if they were one tensor."""
-        of_features, of_maps = self.mix.weight.split((features.shape[1], _LAYER_MAPS), dim=1)
-        hidden = functional.conv2d(features, of_features, self.mix.bias, padding=1)
-        hidden = hidden + functional.conv2d(maps, of_maps, padding=1)
-        return self.layers(functional.leaky_relu(hidden, self.slope, inplace=True))
 
 
 def _at_size_of(

@@ -7,7 +7,7 @@ for a whole clip; `forward(x, folded)` only convolves.
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -29,6 +29,36 @@ STYLED_SLOPE = 0.2
 STYLED_GAIN = math.sqrt(2)
 _EPSILON = 1e-8
 _MOST = 4.0
+
+
+class Conv3x3(nn.Conv2d):
+    """A convolution 3x3 of the channels of one input or several, and what follows it."""
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__(channels_in, channels_out, 3, padding=1)
+
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, *inputs: AnyScale, slope: float = 1.0, residual: AnyScale | None = None
+    ) -> Out:
+        """Convolve, keeping the resolution, add ``residual``, apply a leaky ReLU.
+
+        Args:
+            slope: of the leaky ReLU for negative values; 1 for none.
+        """
+        out = super().forward(joined(inputs))
+        out = out if residual is None else out + residual
+        return out if slope == 1.0 else functional.leaky_relu(out, slope, inplace=True)
+
+
+class Conv1x1(nn.Conv2d):
+    """A convolution 1x1 of the channels of one input or several."""
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__(channels_in, channels_out, 1)
+
+    def forward(self, *inputs: AnyScale) -> Out:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Convolve each pixel by itself."""
+        return super().forward(joined(inputs))
 
 
 class EncoderBlock(nn.Module):
@@ -55,16 +85,16 @@ class EncoderBlock(nn.Module):
         super().__init__()
         self.slope = slope
         bare = norm == "pixel" and first
-        self.norm1 = nn.Identity() if bare else make_norm(norm, channels_in)
+        self.norm1 = NoNorm() if bare else make_norm(norm, channels_in)
         self.conv1 = nn.Conv2d(channels_in, channels_out, 4, stride=2, padding=1)
         self.norm2 = make_norm(norm, channels_out)
-        self.conv2 = nn.Conv2d(channels_out, channels_out, 3, padding=1)
+        self.conv2 = Conv3x3(channels_out, channels_out)
         initialise(self, slope)
 
     def forward(self, x: Features) -> Out:
         """Encode ``b c h w`` into ``b channels_out h/2 w/2``."""
-        x = self.conv1(normalise(x, self.norm1, self.slope))
-        return self.conv2(normalise(x, self.norm2, self.slope))
+        x = self.conv1(self.norm1(x, slope=self.slope))
+        return self.conv2(self.norm2(x, slope=self.slope))
 
 
 class ResidualBlock(nn.Module):
@@ -77,19 +107,19 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.slope = slope
         self.norm1 = make_norm(norm, channels_in)
-        self.conv1 = nn.Conv2d(channels_in, channels_in, 3, padding=1)
+        self.conv1 = Conv3x3(channels_in, channels_in)
         self.norm2 = make_norm(norm, channels_in)
-        self.conv2 = nn.Conv2d(channels_in, channels_out, 3, padding=1)
-        self.skip = nn.Conv2d(channels_in, channels_out, 1)
+        self.conv2 = Conv3x3(channels_in, channels_out)
+        self.skip = Conv1x1(channels_in, channels_out)
         initialise(self, slope)
         # The recurrences apply the skip to their own state: it must not grow, however often.
         nn.init.orthogonal_(self.skip.weight)
 
-    def forward(self, x: Features) -> Out:
-        """Transform ``b channels_in h w`` into ``b channels_out h w``."""
-        main = self.conv1(normalise(x, self.norm1, self.slope))
-        main = self.conv2(normalise(main, self.norm2, self.slope))
-        return main + self.skip(x)
+    def forward(self, *inputs: AnyScale) -> Out:
+        """Transform ``b channels_in h w``, in one input or several, into ``b channels_out h w``."""
+        main = self.conv1(self.norm1(*inputs, slope=self.slope))
+        main = self.norm2(main, slope=self.slope)
+        return self.conv2(main, residual=self.skip(*inputs))
 
 
 class PixelNorm(nn.Module):
@@ -104,21 +134,43 @@ class PixelNorm(nn.Module):
         self.gain = nn.Parameter(torch.ones(channels, 1, 1))
         self.bias = nn.Parameter(torch.zeros(channels, 1, 1))
 
-    def forward(self, x: Features) -> Features:
-        """Normalise; a pixel without features gets the bias."""
-        last = x.movedim(1, -1)
+    def forward(self, *inputs: AnyScale, slope: float) -> Features:
+        """Join and normalise, then apply a leaky ReLU; a pixel without features gets the bias."""
+        last = joined(inputs).movedim(1, -1)
         gain, bias = self.gain.flatten(), self.bias.flatten()
         # The 1 under the root, where others have an epsilon, is what never enlarges.
-        return functional.layer_norm(last, gain.shape, gain, bias, eps=1.0).movedim(-1, 1)
+        normed = functional.layer_norm(last, gain.shape, gain, bias, eps=1.0).movedim(-1, 1)
+        return functional.leaky_relu(normed, slope, inplace=True)
+
+
+class InstanceNorm(nn.GroupNorm):
+    """Zero mean and unit variance over the pixels of each channel, with gain and bias.
+
+    It is a group norm of single channels: on a CPU four times as fast as what PyTorch calls
+    instance norm.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, channels)
+
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, *inputs: AnyScale, slope: float
+    ) -> Features:
+        """Join and normalise, then apply a leaky ReLU."""
+        return functional.leaky_relu(super().forward(joined(inputs)), slope, inplace=True)
+
+
+class NoNorm(nn.Module):
+    """What stands where nothing is normalised."""
+
+    def forward(self, *inputs: AnyScale, slope: float) -> Features:
+        """Join, then apply a leaky ReLU."""
+        return functional.leaky_relu(joined(inputs), slope)
 
 
 def make_norm(kind: str, channels: int) -> nn.Module:
-    """Build the norm of a config's kind.
-
-    An instance norm with gain and bias is a group norm of single channels: on a CPU four times as
-    fast as what PyTorch calls instance norm.
-    """
-    return PixelNorm(channels) if kind == "pixel" else nn.GroupNorm(channels, channels)
+    """Build the norm of a config's kind."""
+    return PixelNorm(channels) if kind == "pixel" else InstanceNorm(channels)
 
 
 def encoder_blocks(widths: Sequence[int], slope: float, norm: str) -> list[EncoderBlock]:
@@ -134,10 +186,9 @@ def bounded(x: AnyScale) -> AnyScale:
     return x * (1 + x.square().mean(dim=1, keepdim=True) / _MOST).rsqrt()
 
 
-def normalise(x: Features, norm: nn.Module, slope: float) -> Features:
-    """Give every channel zero mean and unit variance, its gain and bias, and the leaky ReLU."""
-    normed = norm(x)
-    return functional.leaky_relu(normed, slope, inplace=normed is not x)
+def joined(inputs: Sequence[AnyScale]) -> AnyScale:
+    """Join channels; one input alone is not copied."""
+    return inputs[0] if len(inputs) == 1 else torch.cat(tuple(inputs), dim=1)
 
 
 def initialise(block: nn.Module, slope: float) -> None:
@@ -150,9 +201,14 @@ def initialise(block: nn.Module, slope: float) -> None:
 
 
 class Folded(NamedTuple):
-    """A styled layer made ready for one batch of styles: what its `forward` convolves with."""
+    """A styled layer made ready for one batch of styles: what its `forward` convolves with.
 
-    kernel: Float[Tensor, "b o i k k"]
+    Attributes:
+        kernel: ``b o i k k`` of each style; a fast layer's has a form of its own.
+        bias: of all styles.
+    """
+
+    kernel: Any
     bias: Float[Tensor, "o"]
 
 

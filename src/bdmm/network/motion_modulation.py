@@ -9,6 +9,8 @@ from bdmm.config import NetworkConfig
 from bdmm.kernels.modulated_deform_conv import modulated_deform_conv
 from bdmm.kernels.per_sample_conv import Implementation, Out
 from bdmm.network.layers import (
+    AnyScale,
+    Conv3x3,
     Folded,
     ModulatedKernel,
     StyledLayer,
@@ -52,38 +54,46 @@ class MotionModulation(StyledLayer):
         super().__init__(kernel)
         self.concatenates = config.feature_concat
         self.reach, self.slowdown = config.tap_reach, config.tap_slowdown
-        self.context = nn.Conv2d(context_in, context, 3, padding=1)
+        self.context = Conv3x3(context_in, context)
         initialise(self, slope=0.0)
         self.offset = _zero_conv(context, 2 * TAPS) if config.deformable else None
         self.mask = _zero_conv(context, TAPS) if config.motion_mask else None
+        self.taps: nn.Module | None = None  # both in one, made by `acceleration`
         self.deform = DeformedConv()
 
     def forward(self, propagated: Features, decoded: Features, folded: Folded) -> Out:
         """Modulate the propagated features by the motion between them and the decoder's."""
-        context = torch.cat((decoded, propagated), dim=1) if self.concatenates else propagated
-        offsets, masks = self.motion(context)
+        context = (decoded, propagated) if self.concatenates else (propagated,)
+        offsets, masks = self.motion(*context)
         return self.deform(propagated, offsets, masks, folded, self.implementation)
 
     def motion(
-        self, context: Features
+        self, *context: AnyScale
     ) -> tuple[Float[Tensor, "b 18 h w"], Float[Tensor, "b 9 h w"]]:
         """Regress offsets (dy, dx by tap, in pixels) and masks in [0, 2] from the context."""
-        hidden = functional.relu(self.context(context), inplace=True)
+        hidden = self.context(*context, slope=0.0)
         batch, _, height, width = hidden.shape
         offsets = hidden.new_zeros(batch, 2 * TAPS, height, width)
         masks = hidden.new_zeros(batch, TAPS, height, width)
         if self.offset is not None and self.mask is not None:
-            # One convolution is faster than two.
-            convs = (self.offset, self.mask)
-            weight = torch.cat([one.weight for one in convs])
-            bias = torch.cat([one.bias for one in convs if one.bias is not None])
-            both = functional.conv2d(hidden, weight, bias, padding=1)
-            offsets, masks = both.split((2 * TAPS, TAPS), dim=1)
+            offsets, masks = self._both(hidden).split((2 * TAPS, TAPS), dim=1)
         elif self.offset is not None:
             offsets = self.offset(hidden)
         elif self.mask is not None:
             masks = self.mask(hidden)
         return self._within_reach(offsets / self.slowdown), 2 * torch.sigmoid(masks / self.slowdown)
+
+    def _both(self, hidden: Features) -> Float[Tensor, "b 27 h w"]:
+        """Convolve to offsets and masks at once, which is faster than one after the other."""
+        if self.taps is None:
+            return functional.conv2d(hidden, *self.tap_weights(), padding=1)
+        return self.taps(hidden)
+
+    def tap_weights(self) -> tuple[Float[Tensor, "27 c 3 3"], Float[Tensor, "27"]]:
+        """Return weights and biases of offsets and masks."""
+        convs = [one for one in (self.offset, self.mask) if one is not None]
+        biases = [one.bias for one in convs if one.bias is not None]
+        return torch.cat([one.weight for one in convs]), torch.cat(biases)
 
     def _within_reach(self, offsets: Features) -> Features:
         """Bound offsets softly, where the config bounds them."""
@@ -108,9 +118,9 @@ class DeformedConv(nn.Module):
         return styled_activation(out + folded.bias[:, None, None])
 
 
-def _zero_conv(channels_in: int, channels_out: int) -> nn.Conv2d:
+def _zero_conv(channels_in: int, channels_out: int) -> Conv3x3:
     """Build a convolution that starts at zero: at first no tap is moved, every mask is one."""
-    conv = nn.Conv2d(channels_in, channels_out, 3, padding=1)
+    conv = Conv3x3(channels_in, channels_out)
     nn.init.zeros_(conv.weight)
     assert conv.bias is not None
     nn.init.zeros_(conv.bias)

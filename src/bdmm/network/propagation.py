@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import torch
 from torch import nn
 
 from bdmm.config import NetworkConfig
@@ -50,7 +49,7 @@ def propagate(
     """Run a recurrence: ``state_i = step(concat(features_i, state_(i-1)))``, bounded or not."""
     states = []
     for frame in features:
-        state = step(torch.cat((frame, state), dim=1))
+        state = step(frame, state)
         state = bounded(state) if bound else state
         states.append(state)
     return states

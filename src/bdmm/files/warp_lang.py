@@ -1,4 +1,4 @@
-"""Starts warp-lang, the compiler of the CPU and GPU kernels of bodies."""
+"""Starts warp-lang, the compiler of our CPU and GPU kernels."""
 
 import contextlib
 import functools

@@ -1,0 +1,193 @@
+"""Layers of a trained generator that only generates, on a CPU: the same results, without gradients.
+
+Importing this module starts warp-lang; see `bdmm.kernels.vector_code`.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from bdmm.kernels.fused_deform_conv import FlatKernel, flat_kernel, fused_deform_conv
+from bdmm.kernels.fused_pixel_norm import fused_pixel_norm
+from bdmm.kernels.per_sample_conv import Out, doubling_kernel
+from bdmm.kernels.winograd_conv import WinogradKernel, winograd_conv, winograd_kernel
+from bdmm.network.layers import (
+    STYLED_SLOPE,
+    AnyScale,
+    Conv1x1,
+    Conv3x3,
+    Folded,
+    InstanceNorm,
+    PixelNorm,
+    StyledConv,
+    StyledUp,
+    joined,
+)
+from bdmm.network.motion_modulation import DeformedConv, MotionModulation
+from bdmm.shapes import Features, Style
+
+
+class FastConv3x3(nn.Module):
+    """What `Conv3x3` does."""
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        super().__init__()
+        self.kernel = winograd_kernel(weight)
+        self.bias = bias.detach()
+
+    def forward(
+        self, *inputs: AnyScale, slope: float = 1.0, residual: AnyScale | None = None
+    ) -> Out:
+        """Convolve, keeping the resolution, add ``residual``, apply a leaky ReLU."""
+        return winograd_conv(inputs, self.kernel, self.bias, slope, residual)
+
+
+class FastConv1x1(nn.Module):
+    """What `Conv1x1` does: a matrix product for each input."""
+
+    def __init__(self, conv: Conv1x1) -> None:
+        super().__init__()
+        assert conv.bias is not None
+        self.weight, self.bias = conv.weight.detach()[:, :, 0, 0], conv.bias.detach()
+
+    def forward(self, *inputs: AnyScale) -> Out:
+        """Convolve each pixel by itself."""
+        weights = self.weight.split([one.shape[1] for one in inputs], dim=1)
+        out = self.bias
+        for one, weight in zip(inputs, weights, strict=True):
+            rows = one.permute(0, 2, 3, 1)
+            out = torch.addmm(out, rows.flatten(0, 2), weight.mT)
+        return out.view(*rows.shape[:3], -1).permute(0, 3, 1, 2)
+
+
+class FastPixelNorm(nn.Module):
+    """What `PixelNorm` does."""
+
+    def __init__(self, norm: PixelNorm) -> None:
+        super().__init__()
+        self.gain, self.bias = norm.gain.detach(), norm.bias.detach()
+
+    def forward(self, *inputs: AnyScale, slope: float) -> Features:
+        """Join and normalise, then apply a leaky ReLU."""
+        return fused_pixel_norm(inputs, self.gain, self.bias, slope)
+
+
+class FastInstanceNorm(nn.Module):
+    """What `InstanceNorm` does, for features that lie channels last.
+
+    PyTorch's own is quick in that layout, but on a CPU it loses three digits where the mean is
+    larger than the deviation.
+    """
+
+    def __init__(self, norm: InstanceNorm) -> None:
+        super().__init__()
+        self.epsilon = norm.eps
+        self.gain = norm.weight.detach()[:, None, None]
+        self.bias = norm.bias.detach()[:, None, None]
+
+    def forward(self, *inputs: AnyScale, slope: float) -> Features:
+        """Join and normalise, then apply a leaky ReLU."""
+        x = joined(inputs)
+        centred = x - x.mean((2, 3), keepdim=True)
+        variance = centred.square().mean((2, 3), keepdim=True)
+        scale = self.gain * (variance + self.epsilon).rsqrt()
+        return functional.leaky_relu(torch.addcmul(self.bias, centred, scale), slope, inplace=True)
+
+
+class FastStyledConv(StyledConv):
+    """What `StyledConv` does."""
+
+    def __init__(self, layer: StyledConv) -> None:
+        vars(self).update(vars(layer))
+
+    def fold(self, style: Style) -> Folded:
+        """Make the kernels for these styles."""
+        return _ready(super().fold(style), winograd_kernel)
+
+    def forward(self, x: Features, folded: Folded) -> Out:
+        """Convolve, keeping the resolution."""
+        return _styled(x, folded)
+
+
+class FastStyledUp(StyledUp):
+    """What `StyledUp` does: a convolution 3x3 that makes the four pixels of one, blur included."""
+
+    def __init__(self, layer: StyledUp) -> None:
+        vars(self).update(vars(layer))
+
+    def fold(self, style: Style) -> Folded:
+        """Make the kernels for these styles."""
+        return _ready(super().fold(style), lambda one: winograd_kernel(doubling_kernel(one), 4))
+
+    def forward(self, x: Features, folded: Folded) -> Out:
+        """Convolve ``b c h w`` into ``b channels_out 2h 2w``."""
+        return _styled(x, folded)
+
+
+class FastMotionModulation(MotionModulation):
+    """What `MotionModulation` does."""
+
+    def __init__(self, block: MotionModulation) -> None:
+        vars(self).update(vars(block))
+        self.deform = FastDeformedConv()
+        if self.offset is not None and self.mask is not None:
+            self.taps = FastConv3x3(*self.tap_weights())
+
+    def fold(self, style: Style) -> Folded:
+        """Make the kernels for these styles."""
+        return _ready(super().fold(style), flat_kernel)
+
+
+class FastDeformedConv(DeformedConv):
+    """What `DeformedConv` does."""
+
+    def forward(
+        self,
+        propagated: Features,
+        offsets: Tensor,
+        masks: Tensor,
+        folded: Folded,
+        implementation: str = "fast",
+    ) -> Out:
+        """Sample where the offsets point and convolve."""
+        del implementation
+
+        def convolve(kernel: FlatKernel, *at: Tensor) -> Out:
+            return fused_deform_conv(*at, kernel=kernel, bias=folded.bias, slope=STYLED_SLOPE)
+
+        return _by_sample(convolve, folded, propagated, offsets, masks)
+
+
+def _ready(folded: Folded, make: Callable[[Tensor], Any]) -> Folded:
+    return Folded([make(one) for one in folded.kernel], folded.bias)
+
+
+def _styled(x: Features, folded: Folded) -> Out:
+    def convolve(kernel: WinogradKernel, x: Tensor) -> Out:
+        return winograd_conv((x,), kernel, folded.bias, STYLED_SLOPE)
+
+    return _by_sample(convolve, folded, x)
+
+
+def _by_sample(convolve: Callable[..., Out], folded: Folded, *given: Tensor) -> Out:
+    """Convolve each sample with its kernel, or all with one."""
+    if len(folded.kernel) == 1:
+        return convolve(folded.kernel[0], *given)
+    samples = zip(*(one.split(1) for one in given), strict=True)
+    pairs = zip(folded.kernel, samples, strict=True)
+    return torch.cat([convolve(kernel, *sample) for kernel, sample in pairs])
+
+
+FAST: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
+    Conv3x3: lambda conv: FastConv3x3(conv.weight, conv.bias),
+    Conv1x1: FastConv1x1,
+    PixelNorm: FastPixelNorm,
+    InstanceNorm: FastInstanceNorm,
+    StyledConv: FastStyledConv,
+    StyledUp: FastStyledUp,
+    MotionModulation: FastMotionModulation,
+}
+"""What makes the fast layer of a layer."""
