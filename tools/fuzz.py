@@ -6,11 +6,12 @@
 The program makes its own seeds. A mutation changes bytes, or the structure: numbers and texts of
 JSON, tensors' headers, entries of archives, words of text. Each reader works in a process of its
 own with bounded memory; what ends neither well nor with an `InputError` within ten seconds and
-1 GiB is kept in the folder of ``--keep``.
+1 GiB is kept in the folder of ``--keep``, and the program exits with 1.
 """
 
 import argparse
 import contextlib
+import dataclasses
 import io
 import json
 import pickle
@@ -143,6 +144,18 @@ def _read_report(path: Path) -> None:
     load_report(path)
 
 
+def _read_person(path: Path) -> None:
+    from bdmm.appearance.person_file import load_person
+
+    load_person(path)
+
+
+def _read_checkpoint(path: Path) -> None:
+    from bdmm.training.run_state import load_checkpoint
+
+    load_checkpoint(path)
+
+
 READERS: dict[str, Callable[[Path], None]] = {
     "picture": _read_picture,
     "video": _read_video,
@@ -155,6 +168,8 @@ READERS: dict[str, Callable[[Path], None]] = {
     "weights": _read_weights,
     "clip": _read_clip,
     "report": _read_report,
+    "person": _read_person,
+    "checkpoint": _read_checkpoint,
 }
 
 # --- seeds ---
@@ -349,11 +364,41 @@ def _report_seeds(folder: Path) -> Iterator[Path]:
     yield folder / "report.json"
 
 
+def _person_seeds(folder: Path) -> Iterator[Path]:
+    import torch
+
+    from bdmm.appearance.person_file import save_person
+    from bdmm.media.motion_file import load_shipped
+    from bdmm.records import Atlas, Person, Source
+
+    motion = load_shipped("wave")[:1]
+    size = (80, 64)
+    pose = dataclasses.replace(
+        motion, size=size, scale=motion.scale / 10, translation=torch.tensor([[32.0, 40.0]])
+    )
+    photo = Source(torch.zeros(3, *size), torch.ones(1, *size), torch.zeros(3, *size), pose)
+    atlas = Atlas(torch.zeros(3, 256, 256), torch.ones(1, 256, 256))
+    for name, person in (("one", Person((photo,))), ("two", Person((photo, photo), atlas))):
+        save_person(folder / f"{name}.person", person)
+        yield folder / f"{name}.person"
+
+
+def _checkpoint_seeds(folder: Path) -> Iterator[Path]:
+    import torch
+
+    from bdmm.training.run_state import Checkpoint, save_checkpoint
+
+    tensors = {"a.weight": torch.ones(3, 4), "random.cpu": torch.zeros(5, dtype=torch.uint8)}
+    record = {"seed": 0, "rates": [0.1, 0.2], "name": "small"}
+    yield save_checkpoint(folder, Checkpoint(7, tensors, record))
+
+
 _SEEDS: dict[str, Callable[[Path], Iterator[Path]]] = {
     "picture": _picture_seeds, "video": _video_seeds, "sound": _sound_seeds,
     "motion": _motion_seeds, "smpl": _smpl_seeds, "smpl model": _smpl_model_seeds,
     "keypoints": _keypoint_seeds, "bvh": _bvh_seeds, "weights": _weights_seeds,
     "clip": _clip_seeds, "report": _report_seeds,
+    "person": _person_seeds, "checkpoint": _checkpoint_seeds,
 }  # fmt: skip
 
 # --- mutations ---
@@ -367,7 +412,7 @@ def mutate(data: bytes, suffix: str, dice: random.Random) -> bytes:
         ):
             if suffix == ".json":
                 return _mutated_json(data, dice)
-            if suffix in (".safetensors", ".motion"):
+            if suffix in (".safetensors", ".motion", ".person"):
                 return _mutated_tensors(data, dice)
             if suffix in (".npz", ".pth"):
                 return _mutated_archive(data, dice)
@@ -607,6 +652,7 @@ def main() -> None:
             flush=True,
         )
     print(f"| all | {total.total()} | {' | '.join(str(total[one]) for one in OUTCOMES)} | |")
+    sys.exit(any(total[one] for one in OUTCOMES[2:]))
 
 
 if __name__ == "__main__":

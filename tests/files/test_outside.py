@@ -101,7 +101,9 @@ def test_sentences_and_interruptions_pass_through(error, tmp_path: Path):
     assert caught.value is error
 
 
-@pytest.mark.parametrize("text", ["NaN", "[Infinity]", "1e999", "[" * 100_000, "{", "", "1" * 5000])
+@pytest.mark.parametrize(
+    "text", ["NaN", "[Infinity]", "1e999", "[" * 100_000, "{", "", "1" * 5000, "1" + "0" * 400]
+)
 def test_json_has_finite_numbers_and_sane_depth(text: str, tmp_path: Path):
     path = tmp_path / "a.json"
     path.write_text(text)

@@ -125,7 +125,7 @@ def test_a_setting_that_an_old_file_lacks_has_its_default(saved: Path) -> None:
         (lambda t, d: d["config"].update(widths=[4] * 10**5), "'widths'"),
         (lambda t, d: d["config"].update(widths=[1] * 12), "'widths'"),
         (lambda t, d: d["config"].update(style_widths=[1] * 12), "'style_widths'"),
-        (lambda t, d: d["config"].update(slope=float("nan")), "'slope' is nan"),
+        (lambda t, d: d["config"].update(slope=float("nan")), "its description is damaged"),
         (lambda t, d: d.update(config=[1]), "it holds no settings"),
     ],
 )

@@ -26,7 +26,7 @@ from torch import Tensor
 from bdmm.body.clothed_body import clothed
 from bdmm.body.model import BODIES, SHAPE_SIZES, load_body
 from bdmm.errors import InputError
-from bdmm.files.outside import PERSON, reading
+from bdmm.files.outside import PERSON, parse_json, reading
 from bdmm.files.tensor_files import read_safetensors, write_safetensors
 from bdmm.records import BONE_NAMES, Atlas, Motion, Person, Source
 
@@ -85,8 +85,8 @@ def load_person(path: str | Path) -> Person:
 
 def _checked_body(path: Path, metadata: dict[str, str]) -> str:
     try:
-        settings = json.loads(metadata["person"])
-        version, body = settings["version"], settings["body"]
+        settings = parse_json(metadata["person"])
+        version, body = settings["version"], str(settings["body"])
     except (KeyError, TypeError, ValueError):
         raise InputError(f"{path} is not a person file; bdmm person makes one.") from None
     if version != VERSION:

@@ -21,7 +21,7 @@ from safetensors.numpy import save
 
 from bdmm.errors import InputError
 from bdmm.files.output_file import writing
-from bdmm.files.outside import CLIP, reading
+from bdmm.files.outside import CLIP, parse_json, reading
 
 _FILTERS = [
     {
@@ -202,7 +202,7 @@ def load_header(path: Path) -> dict[str, Any]:
     """
     trouble = f"{path} is damaged: prepare the clip again."
     with reading(path, CLIP, trouble), safe_open(path, "numpy") as file:
-        header = json.loads((file.metadata() or {})[_KEY])
+        header = parse_json((file.metadata() or {})[_KEY])
     if not isinstance(header, dict):
         raise InputError(trouble)
     return header

@@ -134,7 +134,19 @@ def read_json(path: Path, kind: Kind, trouble: str | None = None) -> Any:
         InputError: see `reading`; or the file holds NaN or an infinite number.
     """
     with reading(path, kind, trouble):
-        return json.loads(path.read_bytes(), parse_float=_finite, parse_constant=_finite)
+        return parse_json(path.read_bytes())
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Return what JSON from outside holds; every number fits a float.
+
+    Raises:
+        ValueError: it is no JSON, is nested too deep, or has a number that fits none.
+    """
+    try:
+        return json.loads(text, parse_float=_finite, parse_int=_whole, parse_constant=_finite)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
 
 
 def _finite(number: str) -> float:
@@ -142,6 +154,11 @@ def _finite(number: str) -> float:
     if not math.isfinite(value):
         raise ValueError("a number that is not finite")
     return value
+
+
+def _whole(number: str) -> int:
+    _finite(number)
+    return int(number)
 
 
 def _check_file(path: Path, kind: Kind) -> None:

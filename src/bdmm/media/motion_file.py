@@ -37,7 +37,7 @@ from bdmm.body.model import SHAPE_SIZES
 from bdmm.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from bdmm.errors import InputError
 from bdmm.files.output_file import write_whole
-from bdmm.files.outside import MOTION, reading
+from bdmm.files.outside import MOTION, parse_json, reading
 from bdmm.media.shipped_motions import check_shipped, motions_folder
 from bdmm.records import BONE_NAMES, Motion
 from bdmm.shapes import Rotations
@@ -203,8 +203,8 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 def _settings(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
     try:
-        settings = json.loads(metadata["motion"])
-    except (KeyError, ValueError, RecursionError):
+        settings = parse_json(metadata["motion"])
+    except (KeyError, ValueError):
         _refuse(path, "its description is missing or damaged")
     if not isinstance(settings, dict):
         _refuse(path, "its description is damaged")

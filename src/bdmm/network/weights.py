@@ -19,6 +19,7 @@ from torch.overrides import TorchFunctionMode
 from bdmm.config import NetworkConfig, present_settings
 from bdmm.errors import InputError
 from bdmm.files.hub import hub_file, is_hub_reference
+from bdmm.files.outside import parse_json
 from bdmm.files.tensor_files import (
     Shape,
     check_tensors,
@@ -199,8 +200,8 @@ def _description(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
     if "bdmm" not in metadata:
         _refuse(path, "it lacks our description; for the paper's released weights, `bdmm convert`")
     try:
-        description = json.loads(metadata["bdmm"])
-    except (ValueError, RecursionError):
+        description = parse_json(metadata["bdmm"])
+    except ValueError:
         description = None
     if not isinstance(description, dict):
         _refuse(path, "its description is damaged")

@@ -18,7 +18,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from bdmm.errors import InputError
 from bdmm.files.output_file import check_folder, locked, write_whole, writing
-from bdmm.files.outside import TEXT, read_json
+from bdmm.files.outside import TEXT, parse_json, read_json
 from bdmm.network.weights import FILE_NAME, save_weights
 from bdmm.training.run_state import RunState, save_checkpoint
 from bdmm.training.settings import TrainSettings, as_record, fits
@@ -134,8 +134,8 @@ def read_log(run: Path) -> list[dict[str, Any]]:
     lines = []
     for text in path.read_text(errors="replace").splitlines():
         try:
-            line = json.loads(text)
-        except (ValueError, RecursionError):
+            line = parse_json(text)
+        except ValueError:
             continue
         if isinstance(line, dict) and isinstance(line.get("step"), int):
             lines.append(line)

@@ -24,6 +24,7 @@ from torch.optim.swa_utils import AveragedModel
 from bdmm.data.batch import Batch
 from bdmm.errors import InputError, Notice, TrainingDiverged
 from bdmm.files.output_file import writing
+from bdmm.files.outside import parse_json
 from bdmm.files.tensor_files import read_safetensors, write_safetensors
 from bdmm.losses.vgg19 import Vgg19
 from bdmm.network.discriminators import build_discriminators
@@ -119,10 +120,10 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """
     metadata, tensors = read_safetensors(path)
     try:
-        description = json.loads(metadata["bdmm"])
+        description = parse_json(metadata["bdmm"])
         step, record = int(description["step"]), dict(description["record"])
         version, sha256 = description["version"], description["sha256"]
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path} is not a checkpoint of bdmm.") from error
     if version != VERSION:
         raise InputError(f"{path} has the format version {version!r:.20}, not {VERSION}.")

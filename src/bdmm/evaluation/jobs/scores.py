@@ -17,7 +17,7 @@ from bdmm.errors import InputError
 from bdmm.evaluation.config import ALL, EvalConfig, EvalFrame
 from bdmm.evaluation.jobs.feature_metrics import FeatureMetric, feature_distances
 from bdmm.files.output_file import appearing, writing
-from bdmm.files.outside import ROWS, reading
+from bdmm.files.outside import ROWS, parse_json, reading
 from bdmm.inference.render import with_next
 from bdmm.media.image import Picture, picture_size, resize_image
 from bdmm.metrics.frame_metrics import WHOLE, FramePair, ordered_map, score_pair
@@ -192,8 +192,8 @@ def _lines(path: Path) -> Iterator[str]:
 
 def _parse(path: Path, line: str) -> dict[str, Any]:
     try:
-        content = json.loads(line)
-    except (ValueError, RecursionError) as error:
+        content = parse_json(line)
+    except ValueError as error:
         raise _damaged(path) from error
     if not isinstance(content, dict):
         raise _damaged(path)
