@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from bdmm.data.clip_store import PreparedClip
+from bdmm.perception import body_fit
 
 # Workers run side by side: more threads than cores make tests up to ten times slower.
 torch.set_num_threads(1)
@@ -33,6 +34,13 @@ def shared() -> Callable[[str], Path]:
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def rough_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let body fits end early: for tests of what is made of them."""
+    for steps in ("SHAPE_STEPS", "CLIP_STEPS", "PHOTO_STEPS"):
+        monkeypatch.setattr(body_fit, steps, 20)
 
 
 @pytest.fixture(scope="session")

@@ -38,17 +38,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the files that the snippets name: a photo, a video, rendered clips."""
     place = tmp_path_factory.mktemp("snippets")
     samples = Path(str(files("bdmm.assets"))) / "samples"
-    write_image(place / "photo.jpg", resize_image(read_image(samples / "person.jpg"), (512, 384)))
+    write_image(place / "photo.jpg", resize_image(read_image(samples / "person.jpg"), (320, 240)))
     sample = samples / "dance.mp4"
     video = VideoReader(sample)
     with create_video(place / "dance.mp4", video.fps, sound_from=sample) as short:
-        for frame in islice(video, 8):
+        for frame in islice(video, 4):
             short.write(frame)
     options = "--clips 1 --size 64 --frames 12 --sources 1 --no-truth --workers 0 --quiet"
     assert main(["synth", "-o", str(place / "people"), *options.split()]) == 0
     return place
 
 
+@pytest.mark.usefixtures("rough_fits")
 @pytest.mark.parametrize("path", WITH_CODE, ids=lambda path: path.name)
 def test_snippets_run(path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)

@@ -70,7 +70,8 @@ def folder(tmp_path_factory, dance) -> Path:
 def prepared(tmp_path_factory, folder):
     out = tmp_path_factory.mktemp("prepared") / "out"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bdmm.perception.body_fit.SHAPE_STEPS", 30)  # a rough shape will do
+        for steps in ("SHAPE_STEPS", "CLIP_STEPS"):  # a rough fit will do
+            patch.setattr(f"bdmm.perception.body_fit.{steps}", 20)
         report = prepare_folder(choose_clips(folder), OPTIONS, Run(out))
     return out, report
 

@@ -234,7 +234,7 @@ def small_disk(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "suffix", [".mp4", ".mkv", pytest.param(".gif", marks=pytest.mark.slow), ""]
+    "suffix", [".mp4", *(pytest.param(one, marks=pytest.mark.slow) for one in (".mkv", ".gif")), ""]
 )
 def test_a_disk_that_fills_up_in_the_middle_of_a_video(small_disk, suffix):
     noise = np.random.default_rng(0).integers(0, 255, (400, 160, 160, 3)).astype(np.uint8)
