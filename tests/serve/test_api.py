@@ -199,6 +199,7 @@ def test_the_description_names_what_can_happen(serving):
         "/v1/animations/{identity}",
         "/v1/animations/{identity}/driving",
         "/v1/animations/{identity}/motion",
+        "/v1/animations/{identity}/model",
         "/v1/animations/{identity}/sheet",
         "/v1/animations/{identity}/video",
         "/v1/inspections",

@@ -14,7 +14,7 @@ from bdmm.serve.settings import Limits
 LIMITS = Limits()
 ALL = AnimationOptions(
     size=128, background="#20a040", person=2, photo_person=1, smooth=0.5, root="fixed",
-    sound="none", view=30, orbit=True, format="webm", seed=7,
+    sound="none", view=30, orbit=True, format="webm", model=True, seed=7,
 )  # fmt: skip
 
 
@@ -31,6 +31,7 @@ def test_the_command_line_understands_every_option(preset, driver, motion):
     assert (inputs.motion, command.sound, command.seed) == (motion, "none", 7)
     assert str(inputs.driver or "") == (driver or "")
     assert command.output.suffix == ".webm"
+    assert str(command.export) == "result/model.glb"
 
 
 def test_defaults_are_those_of_the_command_line():
@@ -53,6 +54,7 @@ def test_defaults_are_those_of_the_command_line():
         ({"seed": 2**64}, "The seed is 18446744073709551616; it must lie between"),
         ({"background": "/etc/passwd"}, "is no colour"),
         ({"background": "photo.jpg"}, "is no colour"),
+        ({"background": "transparent"}, "video.mp4 cannot be transparent: use .webm (VP9), .mov"),
         ({"background": "white", "paste_back": True}, "excludes another background"),
     ],
 )
@@ -60,6 +62,15 @@ def test_what_cannot_be_is_refused_at_once(wrong, said):
     with pytest.raises(InputError) as error:
         AnimationOptions(**wrong).check(LIMITS)
     assert said in str(error.value)
+
+
+@pytest.mark.parametrize("form", ["webm", "mov", "gif"])
+def test_transparent_videos_are_made_where_the_type_has_alpha(form):
+    options = AnimationOptions(background="transparent", format=form)
+    options.check(LIMITS)
+    command = parse(options.words(["a.jpg"], None, "wave", LIMITS))
+    assert isinstance(command, Animate)
+    assert command.inputs.background == "transparent"
 
 
 def test_bounds_are_those_of_the_command_line():

@@ -1,5 +1,6 @@
 """The whole service: a process of its own, real jobs, kills and full disks."""
 
+import io
 import json
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("gradio", reason="needs the extra serve")
+import av
 import httpx
 
 from bdmm.media.motion_file import load_motion, load_shipped, save_motion
@@ -111,3 +113,26 @@ def test_a_full_disk_stops_nothing_but_what_needs_room(tmp_path, serving):
         server.stop()
     finally:
         subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.mark.slow
+def test_a_transparent_video_and_a_model(start):
+    _, address = start()
+    options = {"preset": "fast", "size": 64, "background": "transparent", "format": "webm"}
+    sent = httpx.post(
+        f"{address}/v1/animations",
+        files=[("photos", ("me.jpg", SAMPLE.read_bytes()))],
+        data={"motion": "walk", "options": json.dumps({**options, "model": True})},
+        timeout=60,
+    )
+    job = ended(address, sent.json()["id"])
+    assert job["state"] == "done", job["message"]
+    video = httpx.get(address + job["links"]["video"], timeout=60)
+    with av.open(io.BytesIO(video.content)) as container:
+        said = {key.lower(): text for key, text in container.metadata.items()}
+        marked = {key.lower(): text for key, text in container.streams.video[0].metadata.items()}
+    assert "Generated media: made by bdmm" in said["comment"]
+    assert marked["alpha_mode"] == "1"
+    model = httpx.get(address + job["links"]["model"], timeout=60)
+    assert model.headers["content-type"] == "model/gltf-binary"
+    assert model.content.startswith(b"glTF")

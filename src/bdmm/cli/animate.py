@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from bdmm.cli.export import EXPORT_SUFFIXES
 from bdmm.cli.input_options import InputOptions
 from bdmm.cli.report import Report, say
 from bdmm.cli.resources import hand_back_freed, keep_network_blocks
@@ -55,6 +56,9 @@ class Animate:
     """Also write a contact sheet: the photo and some frames in one picture."""
     save_motion: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """Also write the driver's motion, a .motion file that can drive other photos."""
+    export: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Also write the moving person for 3-D programs: .glb, or .bvh for the skeleton; see bdmm
+    export."""
     sound: Literal["keep", "none"] = "keep"
     """Whether the driver's sound is carried over."""
     crf: int = 18
@@ -99,6 +103,8 @@ class Animate:
             check_output(self.sheet, IMAGE_SUFFIXES)
         if self.save_motion is not None:
             check_output(self.save_motion, (".motion",))
+        if self.export is not None:
+            check_output(self.export, EXPORT_SUFFIXES)
         from bdmm.inference.animate import choose_preset
 
         most = choose_preset(self.preset).size
@@ -128,6 +134,10 @@ class Animate:
             from bdmm.media.motion_file import save_motion
 
             save_motion(self.save_motion, inputs.driving)
+        if self.export is not None:
+            from bdmm.export.files import export_motion
+
+            export_motion(self.export, inputs.driving, inputs.source_view.person)
         frames = Animation(inputs, renderer, progress)
         self._write(frames)
         return self._summary(frames, time.monotonic() - began)
@@ -171,4 +181,6 @@ class Animate:
             lines.append(f"{self.sheet}: the contact sheet.")
         if self.save_motion is not None:
             lines.append(f"{self.save_motion}: the driver's motion.")
+        if self.export is not None:
+            lines.append(f"{self.export}: the person for 3-D programs.")
         return "\n".join(lines)

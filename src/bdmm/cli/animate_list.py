@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bdmm.cli.animate import Animate
 
 REPORT = "report.json"
-_OUTPUTS = ("output", "sheet", "save_motion")
+_OUTPUTS = ("output", "sheet", "save_motion", "export")
 _OF_THE_LIST = ("batch", "spread", "overwrite", "inputs", "quiet")
 """Options that no line has."""
 _FRAME = re.compile(r"\d{6,}\.png")
@@ -222,7 +222,7 @@ def _inputs(command: "Animate") -> Iterator[Path]:
 
 
 def _written(command: "Animate") -> list[Path]:
-    named = (command.output, command.sheet, command.save_motion)
+    named = (command.output, command.sheet, command.save_motion, command.export)
     return [path for path in named if path is not None]
 
 

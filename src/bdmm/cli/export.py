@@ -15,7 +15,7 @@ from bdmm.files.output_file import check_output
 if TYPE_CHECKING:
     from bdmm.records import Person
 
-SUFFIXES = (".bvh", ".glb")
+EXPORT_SUFFIXES = (".bvh", ".glb")
 """Skeleton and motion; skinned body, texture and motion."""
 
 
@@ -52,27 +52,16 @@ class Export:
 
     def run(self) -> None:
         """Read motion and person, and write the file."""
-        check_output(self.output, SUFFIXES, (self.driver, *self.person))
+        check_output(self.output, EXPORT_SUFFIXES, (self.driver, *self.person))
         use_one_thread()
-        from bdmm.export.bvh import write_bvh
-        from bdmm.export.gltf import write_glb
-        from bdmm.export.skeleton import skeleton_of
-        from bdmm.export.textured_person import body_of
+        from bdmm.export.files import export_motion
         from bdmm.inference.driving import DrivingOptions, open_driver
 
         with Report(self.quiet) as report:
             options = DrivingOptions(self.driver_person, self.smooth, as_rate(self.fps))
             driver = open_driver(self.driver, options, report)
-            body = shape = texture = None
-            if self.person:
-                person = self._person(report)
-                shape = person.photos[0].pose.shape
-                body, texture = body_of(person)
-            skeleton = skeleton_of(driver.motion(), body, shape)
-            if self.output.suffix.lower() == ".bvh":
-                write_bvh(self.output, skeleton)
-            else:
-                write_glb(self.output, skeleton, texture)
+            person = self._person(report) if self.person else None
+            skeleton = export_motion(self.output, driver.motion(), person)
         say(
             f"{self.output}: {len(skeleton)} frames at {float(skeleton.fps):.5g} fps, "
             f"{self.output.stat().st_size / 1000:.0f} kB, in {report.seconds:.1f} s."

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bdmm.files.output_file import check_name, check_separate
 
-OUTPUTS = ("output", "sheet", "save_motion")
+OUTPUTS = ("output", "sheet", "save_motion", "export")
 """Options that name what is written; every other option that names a file is read."""
 _LONGEST = 4096
 """Longer values of options are no paths."""

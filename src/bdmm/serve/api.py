@@ -36,7 +36,7 @@ FULL_QUEUE = "The queue is full: try again later."
 FULL_DISK = "The server's disk is full: try again later."
 _RETRY_SECONDS = 30
 """What `Retry-After` says as long as no animation was ever made."""
-RESULTS = {Kind.ANIMATION: ("video", "sheet", "motion"), Kind.INSPECTION: ("seen",)}
+RESULTS = {Kind.ANIMATION: ("video", "sheet", "motion", "model"), Kind.INSPECTION: ("seen",)}
 """What jobs make, by the names of the files without suffixes."""
 _SPOOLED = 2**16
 """Bytes of an upload that are held in memory before a file holds it."""
@@ -49,6 +49,7 @@ _TYPES = {
     ".webm": "video/webm",
     ".gif": "image/gif",
     ".jpg": "image/jpeg",
+    ".glb": "model/gltf-binary",
 }
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from bdmm.errors import InputError, require_size, require_within
+from bdmm.media.video_types import TRANSPARENT, check_transparent
 from bdmm.serve.crew import RESULT
 from bdmm.serve.settings import Limits
 
@@ -39,7 +40,10 @@ class AnimationOptions(BaseModel):
     ] = None
     background: Annotated[
         str | None,
-        Field(description="A colour such as white or #20a040; the photo's own otherwise."),
+        Field(
+            description="A colour such as white or #20a040; transparent for webm, mov and gif; "
+            "the photo's own otherwise."
+        ),
     ] = None
     person: Annotated[
         int | None,
@@ -68,6 +72,9 @@ class AnimationOptions(BaseModel):
     format: Annotated[
         Literal["mp4", "mov", "webm", "gif"], Field(description="File type of the video.")
     ] = "mp4"
+    model: Annotated[
+        bool, Field(description="Also make the moving person for 3-D programs, glTF 2.0.")
+    ] = False
     seed: Annotated[int, Field(description="The same seed gives the same video.")] = 0
 
     def check(self, limits: Limits) -> None:
@@ -88,6 +95,8 @@ class AnimationOptions(BaseModel):
             raise InputError(
                 f"The background {self.background} is no colour such as white or #20a040."
             )
+        if self.background == TRANSPARENT:
+            check_transparent(f"video.{self.format}")
         if self.paste_back and self.background is not None:
             raise InputError("Putting the person back into the photo excludes another background.")
 
@@ -116,6 +125,7 @@ class AnimationOptions(BaseModel):
             value = getattr(self, option)
             if value is not None:
                 words += [f"--{option.replace('_', '-')}", str(value)]
+        words += ["--export", f"{RESULT}/model.glb"] if self.model else []
         words += ["--orbit"] if self.orbit else []
         words += ["--paste-back"] if self.paste_back else []
         return [*words, "--seed", str(self.seed)]

@@ -129,7 +129,9 @@ class _Page:
         with gr.Accordion("More options", open=False):
             with gr.Row():
                 self.background = gr.Textbox(
-                    label="Background", placeholder="the photo's own; or white, #20a040"
+                    label="Background",
+                    placeholder="the photo's own; or white, #20a040, transparent",
+                    info="transparent needs the file type webm, mov or gif.",
                 )
                 self.format = gr.Dropdown(
                     ["mp4", "mov", "webm", "gif"], value="mp4", label="File type"
@@ -165,6 +167,7 @@ class _Page:
                 )
                 self.sound = gr.Checkbox(label="Keep the video's sound", value=True)
                 self.paste_back = gr.Checkbox(label="Put back into the full-size photo")
+                self.model = gr.Checkbox(label="Also for 3-D programs (glTF)")
         self.options = (
             self.preset,
             self.background,
@@ -176,6 +179,7 @@ class _Page:
             self.root,
             self.sound,
             self.paste_back,
+            self.model,
         )
 
     def _add_outputs(self) -> None:
@@ -360,7 +364,7 @@ def _read_options(
     size: float | None,
     *others: Any,
 ) -> AnimationOptions:
-    smooth, photo_person, person, root, sound, paste_back = others
+    smooth, photo_person, person, root, sound, paste_back, model = others
     return AnimationOptions(
         preset=preset,  # pyright: ignore[reportArgumentType]
         background=(background or "").strip() or None,
@@ -372,4 +376,5 @@ def _read_options(
         root=root,
         sound="keep" if sound else "none",
         paste_back=paste_back,
+        model=model,
     )

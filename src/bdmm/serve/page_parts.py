@@ -214,6 +214,7 @@ def result(job: JobView) -> str:
             ("video", f"Video (.{job.format})"),
             ("sheet", "Contact sheet"),
             ("motion", "Motion (.motion)"),
+            ("model", "3-D model (.glb)"),
         )
         if name in job.links
     )
