@@ -1,6 +1,7 @@
 """`bdmm animate --batch`: lists of videos, checked whole, resumed, in parts."""
 
 import json
+import resource
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,6 +56,20 @@ def test_a_rerun_makes_what_is_missing_changed_or_failed(animate, tmp_path: Path
     (tmp_path / "out" / "b" / "notes.txt").unlink()
     changed = animate(line("a.mp4"), line("b", "red"))
     assert (changed.code, "2 videos (2 new)" in changed.out) == (0, True)
+
+
+def test_a_full_disk_ends_the_list_and_keeps_what_is_done(animate, tmp_path: Path) -> None:
+    assert animate(line("a.mp4")).code == 0
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2048, before[1]))
+    try:
+        outcome = animate(line("a.mp4"), line("b.mp4"), line("c.mp4"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert outcome.code == 2
+    assert "b.mp4 could not be written" in outcome.sentence
+    assert "run the same command again" in outcome.sentence
+    assert {path.name for path in (tmp_path / "out").glob("*.mp4")} == {"a.mp4"}
 
 
 def test_parts_of_a_list(animate, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ import httpx
 
 from bdmm.media.motion_file import load_motion, load_shipped, save_motion
 from bdmm.media.video_reader import VideoReader
+from bdmm.serve.settings import Limits
 
 SAMPLE = Path(__file__).resolve().parents[2] / "src/bdmm/assets/samples/person.jpg"
 SMALL = json.dumps({"preset": "fast", "size": 64})
@@ -46,6 +48,15 @@ def fill(path: Path) -> None:
     with path.open("wb", buffering=0) as file:
         while True:
             file.write(bytes(2**16))
+
+
+def is_at_work(folder: Path) -> bool:
+    """Return whether a process works in a folder."""
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (path / "cwd").readlink() == folder:
+                return True
+    return False
 
 
 def ended(address: str, identity: str) -> dict:
@@ -89,6 +100,52 @@ def test_two_servers_cannot_share_a_folder(start):
     start()
     second, address = start()
     assert (address, second.wait()) == ("", 2)
+
+
+@pytest.mark.slow
+def test_a_driver_that_is_too_long_and_a_result_that_is_too_large(serving, tmp_path):
+    save_motion(tmp_path / "long.motion", load_shipped("wave")[:4])
+    motion = (tmp_path / "long.motion").read_bytes()
+    files = [("photos", ("me.jpg", SAMPLE.read_bytes())), ("driving", ("long.motion", motion))]
+    for limits, said in (
+        (Limits(frames=3), "long.motion has 4 frames; at most 3 are taken."),
+        (Limits(file_bytes=1000), "could not be written: file too large"),
+    ):
+        folder = tmp_path / str(limits.frames)
+        folder.mkdir()
+        server = serving(folder=folder, limits=limits)
+        sent = server.send(files=files, motion=[], options=SMALL)
+        job = server.ended(sent.json()["id"])
+        assert (job["state"], said in job["message"]) == ("failed", True), job
+        server.stop()
+
+
+@pytest.mark.slow
+def test_a_disk_that_fills_up_while_a_job_runs(tmp_path, serving):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no file system may be mounted here")
+    try:
+        server = serving(folder=disk)
+        files = [("photos", ("me.jpg", SAMPLE.read_bytes()))]
+        identity = server.send(files=files, options=SMALL).json()["id"]
+        while not is_at_work(disk / "jobs" / identity):
+            time.sleep(0.05)
+        with pytest.raises(OSError, match="No space left"):
+            fill(disk / "filler")
+        until = time.monotonic() + 250
+        while is_at_work(disk / "jobs" / identity) and time.monotonic() < until:
+            time.sleep(0.2)
+        (disk / "filler").unlink()
+        job = server.ended(identity)
+        assert job["state"] == "failed"
+        assert "the disk is full" in job["message"]
+        assert list((disk / "jobs" / identity / "result").iterdir()) == []
+        server.stop()
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
 
 
 def test_a_full_disk_stops_nothing_but_what_needs_room(tmp_path, serving):
