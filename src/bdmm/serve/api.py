@@ -93,6 +93,9 @@ class JobView(BaseModel):
     done: Annotated[int | None, Field(description="Steps of the stage that are done.")] = None
     total: Annotated[int | None, Field(description="Steps of the stage in all.")] = None
     seconds_left: Annotated[float | None, Field(description="Until the stage ends.")] = None
+    job_seconds_left: Annotated[
+        float | None, Field(description="Until the job ends, about; null while it is unknown.")
+    ] = None
     message: Annotated[str | None, Field(description="Why it failed, one sentence.")] = None
     notices: Annotated[list[str], Field(description="What else should be known.")] = []
     expires: Annotated[
@@ -311,7 +314,6 @@ def view(crew: Crew, job: Job) -> JobView:
         links["driving"] = f"{path}/driving"
     elif video is not None and (motion := motion_name(job)) is not None:
         links["driving"] = f"{MOTIONS}/{motion}/preview"
-    left = None if progress is None else progress.seconds_left
     return JobView(
         id=job.id,
         state=job.state,
@@ -319,13 +321,18 @@ def view(crew: Crew, job: Job) -> JobView:
         stage=None if progress is None else progress.stage,
         done=None if progress is None else progress.done,
         total=None if progress is None else progress.total,
-        seconds_left=None if left is None else round(left, 1),
+        seconds_left=None if progress is None else _rounded(progress.seconds_left),
+        job_seconds_left=None if progress is None else _rounded(progress.job_seconds_left),
         message=job.message or None,
         notices=list(job.notices),
         expires=None if job.ended is None else job.ended + crew.settings.keep_seconds,
         format=None if video is None else video.suffix[1:],
         links=links,
     )
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 1)
 
 
 def _accepted(crew: Crew, job: Job, response: Response) -> JobView:

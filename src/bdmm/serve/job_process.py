@@ -17,6 +17,7 @@ from typing import Protocol
 
 from bdmm.serve import limited
 from bdmm.serve.settings import GIB, Limits
+from bdmm.serve.time_left import TimeLeft
 
 LOG = "log.txt"
 """File in a job's folder: what its process said of a defect."""
@@ -37,12 +38,14 @@ class Progress:
         stage: what is being done, in words.
         done, total: its steps; total is None where it is not known.
         seconds_left: of the stage, None where it is unknown.
+        job_seconds_left: of the job, an estimate; None where there is none.
     """
 
     stage: str = "Starting"
     done: int = 0
     total: int | None = None
     seconds_left: float | None = None
+    job_seconds_left: float | None = None
 
 
 class RunningJob(Protocol):
@@ -81,6 +84,7 @@ class JobProcess:
         self._overdue = False
         self._progress = Progress()
         self._stage_start = (0.0, 0)
+        self._start, self._time_left = time.monotonic(), TimeLeft(words)
         self._complaints: list[str] = []
         self._lines: deque[str] = deque(maxlen=_KEPT_LINES)
         most = (str(limits.memory_bytes), str(limits.file_bytes))
@@ -149,7 +153,8 @@ class JobProcess:
         left = None
         if total is not None and done > first:
             left = (now - since) / (done - first) * (total - done)
-        self._progress = Progress(str(stage), int(done), total, left)
+        in_all = self._time_left.estimate(stage, done, total, now - self._start, left)
+        self._progress = Progress(str(stage), int(done), total, left, in_all)
 
     def _reason(self, code: int) -> str:
         if code == 0:

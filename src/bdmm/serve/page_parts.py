@@ -156,13 +156,13 @@ def mistake(sentence: str) -> str:
 def busy(
     stage: str, done: int | None = None, total: int | None = None, left: float | None = None
 ) -> str:
-    """Return a progress bar with what is being done and the seconds left."""
+    """Return a progress bar with what is being done and about how long the job still takes."""
     known = total is not None and total > 1 and done is not None
     bar = (
         f'<progress value="{done}" max="{total}"></progress>' if known else "<progress></progress>"
     )
     counted = f", {done} of {total}" if known else ""
-    rest = "" if left is None or not known else f", {_clock(left)} left"
+    rest = "" if left is None else f"; about {_clock(left)} left in all"
     return f'<div class="busy" role="status">{escape(stage)}{counted}{rest}{bar}</div>'
 
 
@@ -185,7 +185,7 @@ def status(job: JobView) -> str:
         before = f"{job.position} before it" if job.position else "next in turn"
         return busy(f"Waiting: {before}")
     if job.state == State.RUNNING:
-        return notices + busy(job.stage or "Starting", job.done, job.total, job.seconds_left)
+        return notices + busy(job.stage or "Starting", job.done, job.total, job.job_seconds_left)
     if job.state == State.FAILED:
         return mistake(job.message or "")
     if job.state == State.CANCELLED:
@@ -225,5 +225,4 @@ def result(job: JobView) -> str:
 
 
 def _clock(seconds: float) -> str:
-    whole = max(round(seconds), 1)
-    return f"{whole} s" if whole < 60 else f"{whole // 60}:{whole % 60:02d} min"
+    return f"{max(round(seconds / 5), 1) * 5} s" if seconds < 90 else f"{round(seconds / 60)} min"
