@@ -63,12 +63,14 @@ def test_the_motion_is_saved_and_drives_again(bdmm, quick_photo, short_motion, t
 
 
 def test_put_back_into_the_full_photo(bdmm, quick_photo, short_motion):
-    options = [short_motion, "-o", "frames", "--paste-back"]
+    options = [short_motion, "-o", "frames", "--paste-back", "--metadata", "none"]
     assert bdmm("animate", quick_photo, *options, *SMALL).code == 0
     frame, photo = read_image("frames/000001.png"), read_image(quick_photo)
     assert frame.shape == photo.shape
     assert np.array_equal(frame[:, :4], photo[:, :4])
     assert not np.array_equal(frame, photo)
+    with Pillow.open("frames/000001.png") as file:
+        assert "Comment" not in file.info
 
 
 @pytest.mark.parametrize("suffix", ["mov", "gif"])
@@ -100,13 +102,6 @@ def test_transparent_where_it_cannot_be(bdmm, quick_photo, short_motion):
     outcome = bdmm("compare", *options, "-o", "out.mp4")
     assert outcome.code == 2
     assert "for bdmm animate alone" in outcome.sentence
-
-
-def test_no_metadata_where_none_is_wanted(bdmm, quick_photo, short_motion):
-    options = ["-o", "out", "--metadata", "none", "--renderer", "coarse"]
-    assert bdmm("animate", quick_photo, short_motion, *options, *SMALL).code == 0
-    with Pillow.open("out/000001.png") as file:
-        assert "Comment" not in file.info
 
 
 def packets(path):

@@ -43,6 +43,7 @@ def test_mistakes(bdmm, short_motion, tmp_path):
     assert "its number of frames is not one between 1 and" in outcome.sentence
 
 
+@pytest.mark.slow
 def test_animate_exports_what_it_shows(bdmm, quick_photo, short_motion):
     options = ["-o", "out.gif", "--export", "me.glb", "--size", "96", "--quiet"]
     outcome = bdmm("animate", quick_photo, short_motion, *options, "--renderer", "coarse")

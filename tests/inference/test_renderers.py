@@ -130,15 +130,19 @@ def test_a_smaller_network_keeps_every_pixel_of_the_photo(
 
 @pytest.mark.parametrize("name", ["layered", "coarse"])
 def test_a_cutout_over_a_background_is_the_frame_on_it(source, motion, conditioned, name):
-    renderer = load_network("layered") if name == "layered" else CoarseRenderer()
-    windows = [conditioned(motion[:3], renderer.joints)]
-    behind = torch.linspace(-1, 1, 90).expand(3, 3, 120, 90)
+    torch.manual_seed(0)
+    layers = replace(SMALL, joints=18, feeds_back=False, head="layers")
+    renderer = CoarseRenderer() if name == "coarse" else NetworkRenderer(Generator(layers))
+    windows = [conditioned(motion[:2], renderer.joints)]
+    behind = torch.linspace(-1, 1, 90).expand(2, 3, 120, 90)
     (opaque,) = renderer.render(Scene(source, windows, [behind]))
     (cutout,) = renderer.render(Scene(source, windows, [behind], transparent=True))
     assert opaque.alpha is None
     assert cutout.alpha is not None
     joined = cutout.alpha * cutout.frames + (1 - cutout.alpha) * behind
-    assert torch.allclose(joined, opaque.frames, atol=1e-5)
+    clipped = (cutout.frames.abs() == 1) | (opaque.frames.abs() == 1)
+    assert clipped.float().mean() < 0.1
+    assert torch.allclose(joined[~clipped], opaque.frames[~clipped], atol=1e-5)
     nobody = cutout.alpha.expand_as(behind) == 0
     assert 0.3 < nobody.float().mean() < 0.95
     assert (cutout.alpha > 0.98).any()

@@ -165,9 +165,9 @@ class _Page:
                     value="relative",
                     label="The person",
                 )
-                self.sound = gr.Checkbox(label="Keep the video's sound", value=True)
-                self.paste_back = gr.Checkbox(label="Put back into the full-size photo")
-                self.model = gr.Checkbox(label="Also for 3-D programs (glTF)")
+            self.sound = gr.Checkbox(label="Keep the video's sound", value=True)
+            self.paste_back = gr.Checkbox(label="Put back into the full-size photo")
+            self.model = gr.Checkbox(label="Also for 3-D programs (glTF)")
         self.options = (
             self.preset,
             self.background,
