@@ -16,9 +16,9 @@ from bdmm.body.model import load_body
 from bdmm.errors import InputError, Notice
 from bdmm.media.pixels import to_frames
 from bdmm.perception.background import remove_person
+from bdmm.perception.matte import refine_foreground
 from bdmm.perception.photo_set import fit_photos, refine_photos
 from bdmm.perception.pose import Detection, Silhouette
-from bdmm.perception.silhouette import clean_foreground
 from bdmm.records import KEYPOINT_NAMES, Landmarks, Motion, Source
 from bdmm.shapes import Foreground, Keypoints
 
@@ -69,7 +69,7 @@ def prepare_sources(
             _notify(f"{names[i]}: {note}" if names else note)
     poses = fit_photos(detections, body)
     _notify_what_is_missing([one.landmarks for one in detections], poses)
-    cleaned = [clean_foreground(soft) for soft in softs]
+    cleaned = [refine_foreground(image, soft) for image, soft in zip(images, softs, strict=True)]
     background = to_frames([remove_person(images[0], cleaned[0])])[0]
     frames = [to_frames([image])[0] for image in images]
     foregrounds = [torch.from_numpy(one)[None] for one in cleaned]
