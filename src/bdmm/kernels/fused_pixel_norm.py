@@ -42,11 +42,6 @@ const int channels = task.first_channels + task.second_channels;
 const int from = block * task.block, left = task.pixels - from;
 const int pixels = left < task.block ? left : task.block;
 float* pixel = (float*)scratch;
-auto total = [](Vector values) {
-    float sum = 0.0f;
-    for (int i = 0; i < LANES; i++) sum += values[i];
-    return sum;
-};
 for (int p = from; p < from + pixels; p++) {
     const float* first = (const float*)task.first + (long)p * task.first_channels;
     const float* second = (const float*)task.second + (long)p * task.second_channels;

@@ -63,16 +63,3 @@ def transposed_conv_per_sample(
         x.flatten(0, 1)[None], swapped.flatten(0, 1), stride=2, groups=batch
     )
     return out[0].unflatten(0, (batch, -1))
-
-
-def doubling_kernel(kernel: Float[Tensor, "o i 3 3"]) -> Float[Tensor, "o4 i 3 3"]:
-    """Return a kernel that does what the transposed convolution and the blur after it do.
-
-    An ordinary convolution with it makes the four pixels of each: left to right, then down.
-    """
-    taps = torch.tensor([1.0, 3.0, 3.0, 1.0], dtype=kernel.dtype, device=kernel.device) / 4
-    blur = torch.outer(taps, taps).expand(kernel.shape[1], 1, 4, 4)
-    # Output 2 q + r takes input q + s through element r - 2 s + 2 of the two together.
-    whole = functional.conv2d(kernel, blur, padding=3, groups=kernel.shape[1])
-    phases = [whole[:, :, r : r + 5 : 2, c : c + 5 : 2] for r in (0, 1) for c in (0, 1)]
-    return torch.cat(phases).flip(2, 3)

@@ -41,6 +41,10 @@ auto store_some = [](float* to, Vector values, int count) {
     if (count >= LANES) *(Vector*)to = values;
     else for (int i = 0; i < count; i++) to[i] = values[i];
 };
+auto total = [](Vector values) {
+    return ((values[0] + values[4]) + (values[2] + values[6]))
+           + ((values[1] + values[5]) + (values[3] + values[7]));
+};
 auto leaky = [](Vector values, float slope) {
     Vector scaled = values * slope;
     return values > 0.0f ? values : scaled;

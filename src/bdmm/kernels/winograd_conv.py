@@ -21,7 +21,15 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from bdmm.kernels.vector_code import MATRIX_PRODUCT, VECTORS, Inputs, in_blocks, in_columns, vectors
+from bdmm.kernels.vector_code import (
+    LANES,
+    MATRIX_PRODUCT,
+    VECTORS,
+    Inputs,
+    in_blocks,
+    in_columns,
+    vectors,
+)
 
 wp.set_module_options({"enable_backward": False})
 
@@ -37,7 +45,6 @@ class _TaskFields:
     second: wp.uint64
     points: wp.uint64
     bias: wp.uint64
-    residual: wp.uint64
     out: wp.uint64
     samples: wp.int32
     height: wp.int32
@@ -62,50 +69,54 @@ const int tiles = left < task.block ? left : task.block;
 auto padded = [](int channels) { return (channels + LANES - 1) / LANES * LANES; };
 const int depth = task.first_channels + task.second_channels;
 // Vectors end beyond the channels of one input: the next one writes over it, or nobody reads it.
-const int stride = task.first_channels + padded(task.second_channels);
+const int stride = depth + LANES;
 const int per_phase = padded(task.channels_out), all_out = task.phases * per_phase;
 // A little apart from round numbers, so that points do not fall on the same lines of a cache.
 const long in_step = (long)task.block * stride + 16, out_step = (long)task.block * all_out + 16;
 float* in_points = (float*)scratch;
 float* out_points = in_points + 36 * in_step;
 
-auto to_points = [&](const Vector* d, int step, float* to, long apart) {
-    Vector even = d[4 * step] - bb * d[2 * step], odd = a * (d[3 * step] - bb * d[step]);
-    Vector even2 = d[4 * step] - aa * d[2 * step], odd2 = b * (d[3 * step] - aa * d[step]);
-    store(to, aabb * d[0] - sum * d[2 * step] + d[4 * step]);
+auto to_points = [&](const float* d, long step, float* to, long apart) {
+    const Vector d1 = load(d + step), d2 = load(d + 2 * step), d3 = load(d + 3 * step);
+    const Vector d4 = load(d + 4 * step);
+    const Vector even = d4 - bb * d2, odd = a * (d3 - bb * d1);
+    const Vector even2 = d4 - aa * d2, odd2 = b * (d3 - aa * d1);
+    store(to, aabb * load(d) - sum * d2 + d4);
     store(to + apart, even + odd);
     store(to + 2 * apart, even - odd);
     store(to + 3 * apart, even2 + odd2);
     store(to + 4 * apart, even2 - odd2);
-    store(to + 5 * apart, aabb * d[step] - sum * d[3 * step] + d[5 * step]);
+    store(to + 5 * apart, aabb * d1 - sum * d3 + load(d + 5 * step));
 };
 auto take_tiles = [&](const float* source, int channels, int offset) {
+    float rim[36 * LANES], half[36 * LANES];
     for (int t = 0; t < tiles; t++) {
         const int tile = from + t, sample = tile / (rows * columns);
         const int y = tile / columns % rows * 4 - 1, x = tile % columns * 4 - 1;
         const bool inside = y >= 0 && x >= 0 && y + 6 <= height && x + 6 <= width;
-        const float* corner = source + ((long)(sample * height + y) * width + x) * channels;
         for (int c = 0; c < channels; c += LANES) {
-            Vector pixels[36] = {}, half[36];
-            const int count = channels - c;
-            for (int i = 0; i < 6; i++) {
-                const float* line = corner + (long)i * width * channels + c;
-                if (inside && count >= LANES) {
-                    for (int j = 0; j < 6; j++) pixels[6 * i + j] = load(line + j * channels);
-                } else if (y + i >= 0 && y + i < height) {
-                    for (int j = x < 0; j < 6 && x + j < width; j++)
-                        pixels[6 * i + j] = load_some(line + j * channels, count);
+            const float* corner = source + ((long)(sample * height + y) * width + x) * channels + c;
+            long right = channels, down = (long)width * channels;
+            if (!inside || c + LANES > channels) {
+                for (int n = 0; n < 36; n++) {
+                    const int i = n / 6, j = n % 6;
+                    const bool there = y + i >= 0 && y + i < height && x + j >= 0 && x + j < width;
+                    const Vector nothing = {};
+                    const float* pixel = corner + i * down + j * right;
+                    store(rim + n * LANES, there ? load_some(pixel, channels - c) : nothing);
                 }
+                corner = rim, right = LANES, down = 6 * LANES;
             }
-            for (int j = 0; j < 6; j++) to_points(pixels + j, 6, (float*)(half + j), 6 * LANES);
+            for (int j = 0; j < 6; j++)
+                to_points(corner + j * right, down, half + j * LANES, 6 * LANES);
             float* to = in_points + (long)t * stride + offset + c;
-            for (int i = 0; i < 6; i++) to_points(half + 6 * i, 1, to + 6 * i * in_step, in_step);
+            for (int i = 0; i < 6; i++)
+                to_points(half + 6 * i * LANES, LANES, to + 6 * i * in_step, in_step);
         }
     }
 };
 take_tiles((const float*)task.first, task.first_channels, 0);
-if (task.second_channels)
-    take_tiles((const float*)task.second, task.second_channels, task.first_channels);
+take_tiles((const float*)task.second, task.second_channels, task.first_channels);
 
 const float* points = (const float*)task.points;
 for (int p = 0; p < 36; p++)
@@ -144,10 +155,8 @@ for (int t = 0; t < tiles; t++) {
             from_points(m[0], m[1], m[2], m[3], m[4], m[5], line, 1);
             const long place = corner + i * down;
             for (int j = 0; j < 4 && x + j < width; j++) {
-                Vector value = line[j] + bias;
-                if (task.residual)
-                    value += load_some((float*)task.residual + place + j * right, count);
-                store_some((float*)task.out + place + j * right, leaky(value, task.slope), count);
+                const Vector value = leaky(line[j] + bias, task.slope);
+                store_some((float*)task.out + place + j * right, value, count);
             }
         }
     }
@@ -173,7 +182,7 @@ class WinogradKernel(NamedTuple):
         points: transformed, laid out as the products read it.
         channels_in: of all inputs together.
         channels_out: of the result.
-        phases: 1, or 4 where each input pixel makes 2x2 output pixels.
+        phases: 4 where the result has twice the inputs' size, else 1.
     """
 
     points: Float[Tensor, "_"]
@@ -192,45 +201,47 @@ def _kernel_to_points() -> Float[Tensor, "36 9"]:
 
 
 def winograd_kernel(weight: Float[Tensor, "o i 3 3"], phases: int = 1) -> WinogradKernel:
-    """Transform a kernel for `winograd_conv`.
+    """Make a kernel ready for `winograd_conv`.
 
     Args:
-        phases: 4 where the outputs are four pictures, each of every second pixel of every second
-            row: left to right, then down.
+        phases: 4 where outputs are the four pixels of a square: left to right, then down.
     """
-    weight = weight.detach()
     points = torch.einsum("pt,oit->pio", _kernel_to_points(), weight.double().flatten(2))
     each = points.to(weight).chunk(phases, dim=2)
     channels_in, channels_out = each[0].shape[1:]
     padding = (0, vectors(channels_out) - channels_out)
-    points = torch.cat([functional.pad(one, padding) for one in each], dim=2)
-    return WinogradKernel(in_columns(points).flatten(), channels_in, channels_out, phases)
+    points = in_columns(torch.cat([functional.pad(one, padding) for one in each], dim=2))
+    return WinogradKernel(points.flatten(), channels_in, channels_out, phases)
+
+
+def doubling_kernel(weight: Float[Tensor, "o i 3 3"]) -> WinogradKernel:
+    """Make a kernel ready that convolves transposed with stride 2, then blurs (`layers.blur`)."""
+    taps = torch.tensor([1.0, 3.0, 3.0, 1.0], dtype=weight.dtype, device=weight.device) / 4
+    blur = torch.outer(taps, taps).expand(weight.shape[1], 1, 4, 4)
+    # Output 2 q + r takes input q + s through element r - 2 s + 2 of the two together.
+    whole = functional.conv2d(weight, blur, padding=3, groups=weight.shape[1])
+    pixels = [whole[:, :, down : down + 5 : 2, right : right + 5 : 2]
+              for down in (0, 1) for right in (0, 1)]  # fmt: skip
+    return winograd_kernel(torch.cat(pixels).flip(2, 3), phases=4)
 
 
 def winograd_conv(
-    inputs: Inputs,
-    kernel: WinogradKernel,
-    bias: Float[Tensor, "o"],
-    slope: float = 1.0,
-    residual: Float[Tensor, "b o h w"] | None = None,
+    inputs: Inputs, kernel: WinogradKernel, bias: Float[Tensor, "o"], slope: float = 1.0
 ) -> Float[Tensor, "b o h2 w2"]:
-    """Convolve, on a CPU, in single precision, without gradients; see `winograd_conv_ref`.
+    """Convolve joined inputs, add a bias, apply a leaky ReLU; single precision, no gradients.
 
     Args:
-        inputs: one or two, whose channels are joined; read without copies where they lie channels
-            last in memory.
-        slope: of a leaky ReLU for negative results; 1 for none.
-        residual: what is added before it.
+        inputs: read without copies where they lie channels last in memory.
+        slope: of the leaky ReLU for negative results; 1 for none.
 
     Returns:
-        The convolved features, channels last in memory; twice as large with a kernel of phases.
+        The convolved features, channels last in memory.
     """
-    batch, _, height, width = inputs[0].shape
+    rows = [one.permute(0, 2, 3, 1).contiguous() for one in inputs]
+    batch, height, width, _ = rows[0].shape
     tiles = batch * -(-height // 4) * -(-width // 4)
     scale = 2 if kernel.phases == 4 else 1
-    out = inputs[0].new_empty(batch, height * scale, width * scale, kernel.channels_out)
-    rows = [one.permute(0, 2, 3, 1).contiguous() for one in inputs]
-    added = None if residual is None else residual.permute(0, 2, 3, 1).contiguous()
+    out = rows[0].new_empty(batch, height * scale, width * scale, kernel.channels_out)
     parts = [one.shape[3] for one in rows]
     assert sum(parts) == kernel.channels_in
     assert all(one.dtype == torch.float32 for one in (*rows, kernel.points, bias))
@@ -239,13 +250,12 @@ def winograd_conv(
     task.first, task.second = rows[0].data_ptr(), rows[-1].data_ptr()
     task.first_channels, task.second_channels = parts[0], sum(parts[1:])
     task.points, task.bias, task.out = kernel.points.data_ptr(), bias.data_ptr(), out.data_ptr()
-    task.residual = 0 if added is None else added.data_ptr()
     task.samples, task.height, task.width = batch, height, width
     task.channels_out, task.phases, task.slope = kernel.channels_out, kernel.phases, slope
-    depth, width = sum(parts), kernel.phases * vectors(kernel.channels_out)
+    made, read = kernel.phases * vectors(kernel.channels_out), sum(parts) + LANES
     # Wide kernels are read from further away than tiles: as much of them as of tiles.
-    at_once = max(_LEAST_TILES, depth * width // (2 * (depth + width)))
+    at_once = max(_LEAST_TILES, read * made // (2 * (read + made)))
     task.block = min(at_once, -(-tiles // torch.get_num_threads()))
-    numbers = vectors(parts[0]) + vectors(sum(parts[1:])) + width
-    in_blocks(_convolve_block, task, -(-tiles // task.block), 36 * (task.block * numbers + 32))
+    blocks = -(-tiles // task.block)
+    in_blocks(_convolve_block, task, blocks, 36 * (task.block * (read + made) + 32))
     return out.permute(0, 3, 1, 2)

@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from bdmm.config import NetworkConfig
-from bdmm.network.layers import AnyScale, ResidualBlock, bounded, encoder_blocks
+from bdmm.network.layers import AnyScale, ResidualBlock, encoder_blocks
 from bdmm.shapes import Style
 
 _STYLE_EPSILON = 1e-6
@@ -45,10 +45,11 @@ class StructuralEncoder(nn.Module):
         widths = (config.joints + 3 * config.feeds_back, *config.widths)
         self.blocks = nn.Sequential(*encoder_blocks(widths, config.slope, config.norm))
         bottleneck = widths[-1]
-        self.bounded = config.bounded_states
         self.recurrence = nn.Sequential(
             ResidualBlock(2 * bottleneck, bottleneck, config.slope, config.norm),
-            ResidualBlock(bottleneck, bottleneck, config.slope, config.norm),
+            ResidualBlock(
+                bottleneck, bottleneck, config.slope, config.norm, bounded=config.bounded_states
+            ),
         )
 
     def forward(self, x: AnyScale) -> AnyScale:
@@ -60,8 +61,7 @@ class StructuralEncoder(nn.Module):
         if state is None or not self.recurrent:
             state = features
         first, second = self.recurrence
-        joined: AnyScale = second(first(state, features))
-        return bounded(joined) if self.bounded else joined
+        return second(first(state, features))
 
 
 class WarpEncoder(nn.Module):

@@ -8,20 +8,26 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from bdmm.kernels.fused_deform_conv import FlatKernel, flat_kernel, fused_deform_conv
 from bdmm.kernels.fused_pixel_norm import fused_pixel_norm
-from bdmm.kernels.per_sample_conv import Out, doubling_kernel
-from bdmm.kernels.winograd_conv import WinogradKernel, winograd_conv, winograd_kernel
+from bdmm.kernels.fused_shortcut import fused_shortcut, shortcut_kernel
+from bdmm.kernels.per_sample_conv import Out
+from bdmm.kernels.winograd_conv import (
+    WinogradKernel,
+    doubling_kernel,
+    winograd_conv,
+    winograd_kernel,
+)
 from bdmm.network.layers import (
+    MOST,
     STYLED_SLOPE,
     AnyScale,
-    Conv1x1,
     Conv3x3,
     Folded,
     InstanceNorm,
     PixelNorm,
+    Shortcut,
     StyledConv,
     StyledUp,
     joined,
@@ -35,32 +41,25 @@ class FastConv3x3(nn.Module):
 
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
         super().__init__()
-        self.kernel = winograd_kernel(weight)
-        self.bias = bias.detach()
+        self.kernel, self.bias = winograd_kernel(weight), bias.detach()
 
-    def forward(
-        self, *inputs: AnyScale, slope: float = 1.0, residual: AnyScale | None = None
-    ) -> Out:
-        """Convolve, keeping the resolution, add ``residual``, apply a leaky ReLU."""
-        return winograd_conv(inputs, self.kernel, self.bias, slope, residual)
+    def forward(self, *inputs: AnyScale, slope: float = 1.0) -> Out:
+        """Convolve, keeping the resolution, and apply a leaky ReLU."""
+        return winograd_conv(inputs, self.kernel, self.bias, slope)
 
 
-class FastConv1x1(nn.Module):
-    """What `Conv1x1` does: a matrix product for each input."""
+class FastShortcut(nn.Module):
+    """What `Shortcut` does."""
 
-    def __init__(self, conv: Conv1x1) -> None:
+    def __init__(self, shortcut: Shortcut) -> None:
         super().__init__()
-        assert conv.bias is not None
-        self.weight, self.bias = conv.weight.detach()[:, :, 0, 0], conv.bias.detach()
+        assert shortcut.bias is not None
+        self.kernel, self.bias = shortcut_kernel(shortcut.weight), shortcut.bias.detach()
+        self.most = MOST if shortcut.bounded else 0.0
 
-    def forward(self, *inputs: AnyScale) -> Out:
-        """Convolve each pixel by itself."""
-        weights = self.weight.split([one.shape[1] for one in inputs], dim=1)
-        out = self.bias
-        for one, weight in zip(inputs, weights, strict=True):
-            rows = one.permute(0, 2, 3, 1)
-            out = torch.addmm(out, rows.flatten(0, 2), weight.mT)
-        return out.view(*rows.shape[:3], -1).permute(0, 3, 1, 2)
+    def forward(self, *inputs: AnyScale, added: AnyScale) -> Out:
+        """Convolve each pixel of the joined inputs by itself, and add."""
+        return fused_shortcut(inputs, self.kernel, self.bias, added, self.most)
 
 
 class FastPixelNorm(nn.Module):
@@ -79,22 +78,17 @@ class FastInstanceNorm(nn.Module):
     """What `InstanceNorm` does, for features that lie channels last.
 
     PyTorch's own is quick in that layout, but on a CPU it loses three digits where the mean is
-    larger than the deviation.
+    larger than the deviation: the mean is taken off before.
     """
 
     def __init__(self, norm: InstanceNorm) -> None:
         super().__init__()
-        self.epsilon = norm.eps
-        self.gain = norm.weight.detach()[:, None, None]
-        self.bias = norm.bias.detach()[:, None, None]
+        self.norm = norm
 
     def forward(self, *inputs: AnyScale, slope: float) -> Features:
         """Join and normalise, then apply a leaky ReLU."""
         x = joined(inputs)
-        centred = x - x.mean((2, 3), keepdim=True)
-        variance = centred.square().mean((2, 3), keepdim=True)
-        scale = self.gain * (variance + self.epsilon).rsqrt()
-        return functional.leaky_relu(torch.addcmul(self.bias, centred, scale), slope, inplace=True)
+        return self.norm(x - x.mean((2, 3), keepdim=True), slope=slope)
 
 
 class FastStyledConv(StyledConv):
@@ -120,7 +114,7 @@ class FastStyledUp(StyledUp):
 
     def fold(self, style: Style) -> Folded:
         """Make the kernels for these styles."""
-        return _ready(super().fold(style), lambda one: winograd_kernel(doubling_kernel(one), 4))
+        return _ready(super().fold(style), doubling_kernel)
 
     def forward(self, x: Features, folded: Folded) -> Out:
         """Convolve ``b c h w`` into ``b channels_out 2h 2w``."""
@@ -183,7 +177,7 @@ def _by_sample(convolve: Callable[..., Out], folded: Folded, *given: Tensor) -> 
 
 FAST: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
     Conv3x3: lambda conv: FastConv3x3(conv.weight, conv.bias),
-    Conv1x1: FastConv1x1,
+    Shortcut: FastShortcut,
     PixelNorm: FastPixelNorm,
     InstanceNorm: FastInstanceNorm,
     StyledConv: FastStyledConv,

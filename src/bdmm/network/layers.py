@@ -28,37 +28,46 @@ AnyScale = Float[Tensor, "b _ _ _"]
 STYLED_SLOPE = 0.2
 STYLED_GAIN = math.sqrt(2)
 _EPSILON = 1e-8
-_MOST = 4.0
+MOST = 4.0
+"""Bound of the mean square of a state's pixel."""
 
 
 class Conv3x3(nn.Conv2d):
-    """A convolution 3x3 of the channels of one input or several, and what follows it."""
+    """A convolution 3x3 of the channels of one input or several, and a leaky ReLU."""
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__(channels_in, channels_out, 3, padding=1)
 
     def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self, *inputs: AnyScale, slope: float = 1.0, residual: AnyScale | None = None
+        self, *inputs: AnyScale, slope: float = 1.0
     ) -> Out:
-        """Convolve, keeping the resolution, add ``residual``, apply a leaky ReLU.
+        """Convolve, keeping the resolution.
 
         Args:
             slope: of the leaky ReLU for negative values; 1 for none.
         """
         out = super().forward(joined(inputs))
-        out = out if residual is None else out + residual
         return out if slope == 1.0 else functional.leaky_relu(out, slope, inplace=True)
 
 
-class Conv1x1(nn.Conv2d):
-    """A convolution 1x1 of the channels of one input or several."""
+class Shortcut(nn.Conv2d):
+    """The end of a residual block: a convolution 1x1 of its inputs is added to what it made."""
 
-    def __init__(self, channels_in: int, channels_out: int) -> None:
+    def __init__(self, channels_in: int, channels_out: int, *, bounded: bool) -> None:
+        """Build the convolution.
+
+        Args:
+            bounded: whether the sum is the state of a recurrence that must stay small (`bounded`).
+        """
         super().__init__(channels_in, channels_out, 1)
+        self.bounded = bounded
 
-    def forward(self, *inputs: AnyScale) -> Out:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Convolve each pixel by itself."""
-        return super().forward(joined(inputs))
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, *inputs: AnyScale, added: AnyScale
+    ) -> Out:
+        """Convolve each pixel of the joined inputs by itself, and add."""
+        out = added + super().forward(joined(inputs))
+        return bounded(out) if self.bounded else out
 
 
 class EncoderBlock(nn.Module):
@@ -101,16 +110,30 @@ class ResidualBlock(nn.Module):
     """Norm, leaky ReLU, conv 3x3, norm, leaky ReLU, conv 3x3; plus a conv 1x1 of the input."""
 
     def __init__(
-        self, channels_in: int, channels_out: int, slope: float, norm: str = "instance"
+        self,
+        channels_in: int,
+        channels_out: int,
+        slope: float,
+        norm: str = "instance",
+        *,
+        bounded: bool = False,
     ) -> None:
-        """Build the block with the given negative slope; the hidden width is the input's."""
+        """Build the block with the given negative slope; the hidden width is the input's.
+
+        Args:
+            channels_in: of all inputs together.
+            channels_out: of the result.
+            slope: of the leaky ReLUs.
+            norm: see `bdmm.config.NetworkConfig`.
+            bounded: whether the result is bounded (`bounded`).
+        """
         super().__init__()
         self.slope = slope
         self.norm1 = make_norm(norm, channels_in)
         self.conv1 = Conv3x3(channels_in, channels_in)
         self.norm2 = make_norm(norm, channels_in)
         self.conv2 = Conv3x3(channels_in, channels_out)
-        self.skip = Conv1x1(channels_in, channels_out)
+        self.skip = Shortcut(channels_in, channels_out, bounded=bounded)
         initialise(self, slope)
         # The recurrences apply the skip to their own state: it must not grow, however often.
         nn.init.orthogonal_(self.skip.weight)
@@ -118,8 +141,8 @@ class ResidualBlock(nn.Module):
     def forward(self, *inputs: AnyScale) -> Out:
         """Transform ``b channels_in h w``, in one input or several, into ``b channels_out h w``."""
         main = self.conv1(self.norm1(*inputs, slope=self.slope))
-        main = self.norm2(main, slope=self.slope)
-        return self.conv2(main, residual=self.skip(*inputs))
+        main = self.conv2(self.norm2(main, slope=self.slope))
+        return self.skip(*inputs, added=main)
 
 
 class PixelNorm(nn.Module):
@@ -182,8 +205,8 @@ def encoder_blocks(widths: Sequence[int], slope: float, norm: str) -> list[Encod
 
 
 def bounded(x: AnyScale) -> AnyScale:
-    """Hold a recurrence's state: small values stay, the mean square of a pixel is below 4."""
-    return x * (1 + x.square().mean(dim=1, keepdim=True) / _MOST).rsqrt()
+    """Hold a recurrence's state: small values stay, the mean square of a pixel is below `MOST`."""
+    return x * (1 + x.square().mean(dim=1, keepdim=True) / MOST).rsqrt()
 
 
 def joined(inputs: Sequence[AnyScale]) -> AnyScale:

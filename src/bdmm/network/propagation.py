@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from bdmm.config import NetworkConfig
-from bdmm.network.layers import AnyScale, ResidualBlock, bounded
+from bdmm.network.layers import AnyScale, ResidualBlock
 from bdmm.records import PropagationState
 
 Scales = Sequence[Sequence[AnyScale]]
@@ -19,9 +19,10 @@ class Propagation(nn.Module):
         """Build one residual block for each propagated scale."""
         super().__init__()
         self.backward = backward
-        self.bounded = config.bounded_states
         self.steps = nn.ModuleList(
-            ResidualBlock(2 * width, width, config.slope, config.norm)
+            ResidualBlock(
+                2 * width, width, config.slope, config.norm, bounded=config.bounded_states
+            )
             for width in config.widths[-2::-1]
         )
 
@@ -38,19 +39,16 @@ class Propagation(nn.Module):
         """
         direction = -1 if self.backward else 1
         return [
-            propagate(step, features[::direction], outside, self.bounded)[::direction]
+            propagate(step, features[::direction], outside)[::direction]
             for step, features, outside in zip(self.steps, scales, initial, strict=True)
         ]
 
 
-def propagate(
-    step: nn.Module, features: Sequence[AnyScale], state: AnyScale, bound: bool = False
-) -> list[AnyScale]:
-    """Run a recurrence: ``state_i = step(concat(features_i, state_(i-1)))``, bounded or not."""
+def propagate(step: nn.Module, features: Sequence[AnyScale], state: AnyScale) -> list[AnyScale]:
+    """Run a recurrence: ``state_i = step(features_i, state_(i-1))``."""
     states = []
     for frame in features:
         state = step(frame, state)
-        state = bounded(state) if bound else state
         states.append(state)
     return states
 
