@@ -4,7 +4,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
+from bdmm.batch.threads import held_threads
 from bdmm.batch.worker_pool import Outcome, run_jobs
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -24,6 +26,16 @@ def test_what_fails_is_said_and_the_rest_is_done() -> None:
     assert found["1-wrong"] == "1-wrong is wrong."
     assert "ZeroDivisionError" in found["2-defect"]
     assert found["3-good"] == "3-good done"
+
+
+def test_threads_are_held_while_jobs_are_done() -> None:
+    def counts(job: int) -> tuple[int, int]:
+        return torch.get_num_threads(), held_threads()
+
+    before = torch.get_num_threads()
+    (outcome,) = run_jobs(counts, [0], 0, threads=3)
+    assert outcome.result == (3, 3)
+    assert counts(0) == (before, 0)
 
 
 def test_a_full_disk_is_told_apart() -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from bdmm.batch.ray_cluster import join_cluster
-from bdmm.batch.worker_pool import Outcome, attempt, hold_threads
+from bdmm.batch.threads import hold_threads
+from bdmm.batch.worker_pool import Outcome, attempt
 
 import ray  # isort: skip (after `ray_cluster`, which sets it up)
 from ray.exceptions import RayError  # isort: skip

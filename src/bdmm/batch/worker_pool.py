@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Generic, TypeVar
 
+from bdmm.batch.threads import hold_threads, holding_threads
 from bdmm.errors import InputError, Notice
 
 Job = TypeVar("Job")
@@ -49,8 +50,9 @@ def run_jobs(
         threads: of each process.
     """
     if workers == 0:
-        for job in jobs:
-            yield attempt(work, job)
+        with holding_threads(threads):
+            for job in jobs:
+                yield attempt(work, job)
         return
     crew = [_Worker(work, threads) for _ in range(min(workers, len(jobs)))]
     waiting = list(reversed(jobs))
@@ -148,15 +150,6 @@ def _serve(work: Callable, threads: int, pipe: Connection) -> None:
         outcome = attempt(work, job)
         with contextlib.suppress(OSError):
             pipe.send(outcome)
-
-
-def hold_threads(count: int) -> None:
-    """Let PyTorch and OpenCV work on so many threads in this process."""
-    import cv2
-    import torch
-
-    torch.set_num_threads(count)
-    cv2.setNumThreads(count)
 
 
 def _end_with_parent() -> None:

@@ -14,6 +14,7 @@ from av.filter import Graph
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from jaxtyping import UInt8
 
+from bdmm.batch.threads import held_threads
 from bdmm.errors import InputError, Notice
 from bdmm.files.output_file import appearing, check_folder, check_output, writing
 from bdmm.media.audio_copy import AudioCopy, can_carry_sound
@@ -194,6 +195,7 @@ class EncodedVideo:
             self._container = av.open(str(part), "w", **opening)
         stream = self._container.add_stream(encoder, rate=fps, options=coding)
         assert isinstance(stream, av.VideoStream)
+        stream.codec_context.thread_count = held_threads()
         self._stream = stream
 
     def write(self, frame: UInt8[np.ndarray, "h w *c"]) -> None:
