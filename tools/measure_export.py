@@ -8,6 +8,7 @@ joints and vertices lie from ours in the files, and how far fewer bones per vert
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -59,7 +60,7 @@ class Glb:
     """
 
     def __init__(self, path: Path) -> None:
-        self.file = GLTF2().load(str(path))
+        self.file: Any = GLTF2().load(str(path))
         (primitive,) = self.file.meshes[0].primitives
         self.primitive, self._skin = primitive, self.file.skins[0]
         self.rest = self.values(primitive.attributes.POSITION)
@@ -120,6 +121,7 @@ def main() -> None:
     body = load_body()
     print("motion      frames  BVH joints  glTF joints  glTF vertices  (furthest from ours, mm)")
     fewer = dict.fromkeys(range(1, INFLUENCES + 1), (0.0, 0.0))
+    motions = len(shipped_motions())
     for name in shipped_motions():
         skeleton = skeleton_of(load_shipped(name))
         with tempfile.TemporaryDirectory() as folder:
@@ -144,7 +146,7 @@ def main() -> None:
                 for t in frames
             ]
             most, mean = fewer[count]
-            fewer[count] = max(most, np.max(moved)), mean + np.mean(moved) / len(shipped_motions())
+            fewer[count] = max(most, float(np.max(moved))), mean + float(np.mean(moved)) / motions
     for count, (most, mean) in fewer.items():
         print(
             f"{count} bones per vertex: vertices move {1000 * mean:.3f} mm in the mean, "

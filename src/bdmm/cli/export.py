@@ -72,9 +72,10 @@ class Export:
         from bdmm.inference.person import Person
 
         if any(path.suffix.lower() == SUFFIX for path in self.person):
-            if len(self.person) > 1:
+            first, *others = self.person
+            if others:
                 raise InputError("A person holds its photos already: leave the further photos out.")
-            return load_person(self.person[0])
+            return load_person(first)
         report("Making the person ready", 0, 1)
         person = Person.from_photos(self.person, photo_person=self.photo_person, seed=self.seed)
         report("Making the person ready", 1, 1)

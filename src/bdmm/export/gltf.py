@@ -19,7 +19,7 @@ from scipy.spatial.transform import Rotation
 
 from bdmm import __version__
 from bdmm.body.clothed_body import vertex_normals
-from bdmm.body.model import AnnyBody
+from bdmm.body.model import AnnyBody, SkinnedBody
 from bdmm.export.skeleton import Skeleton, children_of
 from bdmm.files.output_file import write_whole
 from bdmm.media.generated_note import GENERATED
@@ -101,7 +101,7 @@ def write_glb(path: str | Path, skeleton: Skeleton, texture: Picture | None = No
     write_whole(Path(path), _packed(document, bytes(buffer.data)))
 
 
-def skin_weights(body: AnnyBody, count: int = INFLUENCES) -> tuple[np.ndarray, np.ndarray]:
+def skin_weights(body: SkinnedBody, count: int = INFLUENCES) -> tuple[np.ndarray, np.ndarray]:
     """Return ``v c`` the bones that move each vertex most, and their weights, which sum to one."""
     weights, bones = body.weights.topk(count, dim=1)
     weights = weights / weights.sum(dim=1, keepdim=True)

@@ -361,7 +361,7 @@ def _with_alpha(
     joined.colorspace, joined.color_range = picture.colorspace, picture.color_range
     deep = pixels.endswith("10le")
     kind, levels = np.dtype("<u2" if deep else "u1"), 1023 if deep else 255
-    planes = [np.frombuffer(one, kind).reshape(one.height, -1) for one in picture.planes]
+    planes = [np.frombuffer(bytes(one), kind).reshape(one.height, -1) for one in picture.planes]
     planes.append((alpha * (levels / 255)).round().astype(kind))
     for plane, values in zip(joined.planes, planes, strict=True):
         rows = np.zeros((plane.height, plane.line_size // kind.itemsize), kind)
