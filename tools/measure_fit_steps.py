@@ -1,12 +1,11 @@
 """Print the error of fits against the number of optimisation steps.
 
-    python tools/measure_fit_steps.py [--people 8] [--seed 71000] [CLIP ...]
+    python tools/measure_fit_steps.py [--people 2] [--seed 71000] [CLIP ...]
 
 Rendered people have a true body: the error is the mean distance of the whole surface in pixels at
 256x256, after the fit and after its refinement. Of real clips it is that of the
 estimator's own sure keypoints, with the silhouettes' IoU and the jitter, as in `measure_fit.py`.
-Seconds are CPU time of
-one thread for one photo, or one clip.
+Seconds are CPU time of one thread for one photo, or one clip. A person takes 1 to 2 minutes of it.
 """
 
 import itertools
@@ -36,7 +35,7 @@ from bdmm.perception.refine_fit import refine_photo
 from bdmm.records import Motion
 from bdmm_synth.clip import ClipRequest, render_clip
 
-FRAMES = 32
+FRAMES = 16
 """Of each rendered clip; the photo is the middle one."""
 
 
@@ -46,17 +45,17 @@ class Options:
 
     clips: tyro.conf.Positional[tuple[Path, ...]] = ()
     """Real clips; their first 96 frames are taken."""
-    people: int = 8
+    people: int = 2
     """How many rendered people."""
     seed: int = 71000
     """Of the first."""
-    photo: tuple[int, ...] = (200, 120, 80, 50, 30)
+    photo: tuple[int, ...] = (200, 100, 50)
     """Steps of a photo's fit."""
-    shape: tuple[int, ...] = (150, 80, 40)
+    shape: tuple[int, ...] = (150, 75)
     """Steps of a clip's shape, the poses' as they are."""
-    clip: tuple[int, ...] = (80, 50, 30, 20, 10)
+    clip: tuple[int, ...] = (80, 40, 20)
     """Steps of a clip's poses, the shape's as they are."""
-    every: tuple[int, ...] = (2, 4, 8, 16)
+    every: tuple[int, ...] = (4, 8)
     """Refine every N-th frame of a clip."""
 
 

@@ -49,6 +49,16 @@ def test_progress_as_json_is_a_line_per_step_or_less(bdmm, quick_photo, short_mo
     assert rendered == sorted(set(rendered))
 
 
+def test_frames_larger_than_the_photo_are_not_made(bdmm, quick_photo, short_motion):
+    options = ["-o", "out.mp4", "--size", "512", "--renderer", "coarse", "--quiet"]
+    outcome = bdmm("animate", quick_photo, short_motion, *options)
+    assert outcome.code == 0
+    assert outcome.sentence.endswith(
+        "The photo has 200 pixels on its shorter side: frames get 200, not 512."
+    )
+    assert VideoReader("out.mp4").size == (300, 200)
+
+
 def test_a_driver_of_too_many_frames_is_refused(bdmm, quick_photo, short_motion):
     outcome = bdmm("animate", quick_photo, short_motion, "-o", "o.mp4", "--max-frames", "7")
     assert outcome.code == 2

@@ -13,7 +13,7 @@ from bdmm.kernels.pose_heatmaps import window_heatmaps
 from bdmm.kernels.warp import warp
 from bdmm.network.generator import Generator
 from bdmm.network.weights import save_weights
-from bdmm.records import BODY25, COCO18, Conditions, PixelState, joints_of
+from bdmm.records import BODY25, COCO18, Conditions, PixelState, Source, joints_of
 
 SMALL = NetworkConfig(joints=25, feeds_back=True, widths=(4, 6, 8), style_widths=(4, 6, 8, 8))
 
@@ -108,6 +108,27 @@ def test_a_compositing_network_works_at_a_size_of_its_own(side: int, shrink: int
     layered = NetworkRenderer(Generator(replace(SMALL, head="layers", feeds_back=False)))
     assert layered.shrink((side, 2 * side)) == shrink
     assert NetworkRenderer(Generator(SMALL)).shrink((side, side)) == 1
+
+
+@pytest.mark.parametrize("size", [(119, 85), (120, 90), (97, 89)])
+def test_sizes_that_no_network_divides(source, motion, person_conditions, size) -> None:
+    """Frames are what the whole photo's are, but near the border that was cut off."""
+    torch.manual_seed(0)
+    config = replace(SMALL, joints=18, head="layers", feeds_back=False, norm="pixel")
+    renderer = NetworkRenderer(Generator(config), network_side=45)
+    place = (..., slice(size[0]), slice(size[1]))
+    image, foreground, background = (
+        one[place] for one in (source.image, source.foreground, source.background)
+    )
+    cut = Source(image, foreground, background, replace(source.pose, size=size))
+    window = person_conditions(motion[:2])
+    assert renderer.shrink(size) == 2
+    windows = [window.crop(slice(0, size[0]), slice(0, size[1]))]
+    made = next(renderer.render(Scene(cut, windows))).frames
+    assert made.shape == (2, 3, *size)
+    assert made.isfinite().all()
+    whole = next(renderer.render(Scene(source, [window]))).frames[place]
+    assert (made - whole).abs().mean() < 0.02
 
 
 def test_a_smaller_network_keeps_every_pixel_of_the_photo(

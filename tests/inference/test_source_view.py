@@ -1,15 +1,24 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+import bdmm
 from bdmm.errors import InputError
 from bdmm.inference.source_view import (
+    DETAIL,
     View,
+    bounded,
     check_photo,
     feather,
     paste,
     person_view,
     whole_view,
 )
+from bdmm.media.image import read_image
+from bdmm.perception.mediapipe_pose import detect_photo
+
+SAMPLE = Path(bdmm.__file__).parent / "assets" / "samples" / "person.jpg"
 
 
 def ramp(height, width):
@@ -127,3 +136,27 @@ def test_photos_and_sizes_that_cannot_work():
     for size in (0, -2, 62, 4096, 255):
         with pytest.raises(InputError, match=f"The size is {size}"):
             check_photo(np.zeros((400, 100, 3), np.uint8), size)
+
+
+def test_a_4k_photo_is_looked_at_and_rendered_in_bounded_pictures():
+    photo = np.zeros((3840, 2160, 3), np.uint8)
+    check_photo(photo, 512)
+    assert bounded(photo, DETAIL).shape == (1280, 720, 3)
+    view = whole_view((3840, 2160), 512)
+    assert view.cut(photo).shape == (910, 512, 3)
+
+
+def test_a_small_person_in_a_portrait_of_16_megapixels_is_found():
+    person = bounded(read_image(SAMPLE), 900)
+    height, width = person.shape[:2]
+    photo = np.full((4600, 3450, 3), person[0, 0], np.uint8)
+    top, left = 2600, 1500
+    photo[top : top + height, left : left + width] = person
+    scale = 4600 / DETAIL
+    found = detect_photo(bounded(photo, DETAIL))
+    keypoints = found.landmarks.keypoints[0]
+    places = scale * keypoints[keypoints[:, 2] > 0.5, :2].numpy()
+    assert len(places) > 20
+    assert (places > (left, top)).all()
+    assert (places < (left + width, top + height)).all()
+    assert np.ptp(places[:, 1]) > 0.6 * height

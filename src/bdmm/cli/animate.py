@@ -19,8 +19,10 @@ from bdmm.files.output_file import check_output
 if TYPE_CHECKING:
     from bdmm.inference.animate import Animation
 
-_OFTEN = 6
-"""Frames after which freed memory is handed back: a window leaves heaps full of holes."""
+_LARGEST_BLOCK = 4 * 2**20
+"""Bytes of freed blocks that are kept: of 512 x 682 pixels, one channel has 1.4 MB."""
+_OFTEN = 24
+"""Frames after which freed memory is handed back: windows leave heaps full of holes."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ class Animate:
         from bdmm.inference.animate import Animation, choose_preset, choose_renderer, open_device
 
         began = time.monotonic()
-        keep_network_blocks()
+        keep_network_blocks(_LARGEST_BLOCK)
         preset = choose_preset(self.preset)
         device = open_device(self.inputs.device)
         renderer = choose_renderer(self.renderer, self.weights, device, preset)

@@ -8,8 +8,10 @@ LARGE = 2**20
 """Bytes from which a block is handed back to the system as soon as it is freed."""
 
 
-_NETWORK_BLOCK, _NETWORK_HEAP = 32 * 2**20, 256 * 2**20
-"""Bytes of blocks that a network asks for again and again, and of what of the heap may lie free."""
+LARGEST_BLOCK = 32 * 2**20
+"""Bytes of blocks that a network asks for again and again."""
+_NETWORK_HEAP = 256 * 2**20
+"""Bytes of the heap that may lie free meanwhile."""
 
 
 def keep_heap_small() -> None:
@@ -22,13 +24,16 @@ def keep_heap_small() -> None:
     _set_heap({_M_MMAP_THRESHOLD: LARGE, _M_TRIM_THRESHOLD: LARGE, _M_ARENA_MAX: 2})
 
 
-def keep_network_blocks() -> None:
+def keep_network_blocks(largest: int = LARGEST_BLOCK) -> None:
     """Keep freed blocks, in place of `keep_heap_small`: for commands in which a network works.
 
     It asks for the same large blocks again and again, and each new page costs time: 180 frames of
     256x342 took 73 s and 1.2 GiB with a small heap, 42 s and 1.4 GiB like this.
+
+    Args:
+        largest: bytes of the largest blocks that are kept.
     """
-    _set_heap({_M_MMAP_THRESHOLD: _NETWORK_BLOCK, _M_TRIM_THRESHOLD: _NETWORK_HEAP})
+    _set_heap({_M_MMAP_THRESHOLD: largest, _M_TRIM_THRESHOLD: _NETWORK_HEAP})
 
 
 def hand_back_freed() -> None:

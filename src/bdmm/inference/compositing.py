@@ -22,6 +22,7 @@ from jaxtyping import Float, Integer
 from torch import Tensor, cat, maximum, where
 from torch.nn import functional
 
+from bdmm.body.regions import region_box
 from bdmm.kernels.picture_filters import box_mean, closing
 from bdmm.network.heads import Layers
 from bdmm.records import PixelState
@@ -52,7 +53,7 @@ def refine(layers: Layers, side: int) -> Layers:
 def copy_visible(layers: Layers) -> Layers:
     """Copy all that the photo shows: whatever is mixed in, no print stays sharp under it."""
     copy = maximum(layers.copy, layers.visible)
-    person = copy * layers.copied + (1 - copy) * layers.synthesis
+    person = torch.lerp(layers.synthesis, layers.copied, copy)
     return replace(layers, copy=copy, person=person)
 
 
@@ -62,9 +63,12 @@ def keep_detail(layers: Layers, reach: int) -> Layers:
     Args:
         reach: pixels over which tone is averaged.
     """
-    lost = _detail(layers.copied - layers.person, layers.known, reach)
-    fallback = layers.known - layers.visible
-    return replace(layers, person=layers.person + _STRONG * fallback * lost)
+    fallback, person = layers.known - layers.visible, layers.person.clone()
+    around = region_box(fallback.flatten(0, 2).amax(dim=0) > 0, margin=2 * reach)
+    place = (..., *around)
+    lost = _detail((layers.copied[place] - person[place]), layers.known[place], reach)
+    person[place] += _STRONG * fallback[place] * lost
+    return replace(layers, person=person)
 
 
 def temper_alpha(layers: Layers, reach: int) -> Layers:
