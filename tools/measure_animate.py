@@ -1,6 +1,7 @@
 """Print what `bdmm animate` takes: time and memory as a whole, and of each stage.
 
     python tools/measure_animate.py PHOTO CLIP [--sizes 512 256] [--times 10] [--record]
+    python tools/measure_animate.py PHOTO MOTION --presets fast standard fine
 
 Each row is a process of its own. The stages are run one after the other on one thread, since
 `bdmm animate` runs them side by side. Machines and hours differ: a stage's cost is its processor
@@ -15,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ def main() -> None:
     parser.add_argument("photo", type=Path)
     parser.add_argument("clip", type=Path)
     parser.add_argument("--sizes", type=int, nargs="+", default=[512])
+    parser.add_argument("--presets", nargs="+", help="measure presets, without stages")
     parser.add_argument("--times", type=int, default=1, help="also measure the clip repeated")
     parser.add_argument("--record", action="store_true", help="add rows to docs/measurements.md")
     parser.add_argument("--stages-of", help=argparse.SUPPRESS)
@@ -46,21 +48,25 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         print(f"{'':12} {'frames':>7} {'wall s':>8} {'CPU s':>8} {'frames/s':>9} {'peak MiB':>9}")
-        for size in options.sizes:
-            memory = measure(options.photo, options.clip, size, Path(folder), f"{size}")
+        for preset in options.presets or ():
+            wanted = ("--preset", preset)
+            measure(options.photo, options.clip, wanted, Path(folder), preset)
+        for size in () if options.presets else options.sizes:
+            wanted = ("--size", str(size))
+            memory = measure(options.photo, options.clip, wanted, Path(folder), f"{size}")
             if options.times > 1:
                 longer = Path(folder) / f"long{options.clip.suffix}"
                 repeat(options.clip, longer, options.times)
                 name = f"{size}, {options.times}x"
-                measure(options.photo, longer, size, Path(folder), name)
+                measure(options.photo, longer, wanted, Path(folder), name)
             report(options.photo, options.clip, size, memory, options.record)
 
 
-def measure(photo: Path, clip: Path, size: int, folder: Path, name: str) -> int:
+def measure(photo: Path, clip: Path, wanted: Sequence[str], folder: Path, name: str) -> int:
     """Animate in a child process, print a row, and return the peak of memory in MiB."""
     output = folder / "output.mp4"
     command = [sys.executable, "-m", "bdmm", "animate", str(photo), str(clip)]
-    command += ["-o", str(output), "--size", str(size), "--quiet"]
+    command += ["-o", str(output), *wanted, "--quiet"]
     start = time.monotonic()
     process = subprocess.Popen(command)
     _, status, usage = os.wait4(process.pid, 0)
