@@ -1,12 +1,14 @@
 """Make the pictures of the README.
 
-    python tools/build_pictures.py    # writes docs/images/renderers.jpg and people.jpg
+    python tools/build_pictures.py    # writes docs/images/renderers.jpg, photos.jpg and people.jpg
 
-``renderers.jpg`` shows hard poses, the coarse renderer above the network; ``people.jpg`` shows
-rendered people. ``tools/build_animation.py`` makes the animation.
+``renderers.jpg`` shows hard poses, the coarse renderer above the network; ``photos.jpg`` a turn
+from one photo above the same from two; ``people.jpg`` shows rendered people.
+``tools/build_animation.py`` makes the animation.
 """
 
 import dataclasses
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
@@ -35,6 +37,8 @@ _MOMENTS = (
 )
 """Motions, and moments of them that show what the photo hides."""
 
+_TURN = (("turn", 0.15), ("turn", 0.3), ("turn", 0.4), ("turn", 0.5), ("turn", 0.6), ("turn", 0.75))
+
 _PEOPLE = (700, 702, 706, 708, 710, 714, 716, 718, 721, 2003, 2009, 704)
 """Seeds of the rendered people that are shown."""
 
@@ -42,6 +46,8 @@ _PEOPLE = (700, 702, 706, 708, 710, 714, 716, 718, 721, 2003, 2009, 704)
 def main() -> None:
     torch.set_num_threads(1)
     save("renderers.jpg", [row(_SAMPLES / "person2.jpg", name) for name in ("coarse", "network")])
+    front, back = _SAMPLES / "person2.jpg", _SAMPLES / "person2_back.jpg"
+    save("photos.jpg", [row(front, "network", _TURN, more) for more in ((), (back,))])
     shown = [rendered(seed) for seed in _PEOPLE]
     save("people.jpg", [np.concatenate(shown[:6], 1), np.concatenate(shown[6:], 1)])
 
@@ -60,14 +66,19 @@ def rendered(seed: int) -> Picture:
     return render_clip(request, load_body()).frames_uint8[4]
 
 
-def row(photo: Path, renderer: Literal["network", "coarse"]) -> Picture:
-    """Return the photo and its person at the chosen moments, side by side."""
-    picture = read_image(photo)
+def row(
+    photo: Path,
+    renderer: Literal["network", "coarse"],
+    chosen: Sequence[tuple[str, float]] = _MOMENTS,
+    more: Sequence[Path] = (),
+) -> Picture:
+    """Return the last photo and its person at the chosen moments, side by side."""
+    picture = read_image([photo, *more][-1])
     width = round(picture.shape[1] * _HEIGHT / picture.shape[0]) // 2 * 2
     cells = [picture]
-    for name, moment in _MOMENTS:
+    for name, moment in chosen:
         motion = moments(load_shipped(name), moment)
-        frames = list(bdmm.animate(photo, motion, size=width, renderer=renderer))
+        frames = list(bdmm.animate(photo, motion, more=more, size=width, renderer=renderer))
         cells.append(frames[-1])
     return np.concatenate([resize_image(cell, (_HEIGHT, width)) for cell in cells], 1)
 

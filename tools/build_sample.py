@@ -4,6 +4,7 @@ Writes into ``src/bdmm/assets/samples``:
 
 - ``person.jpg``: a man in a striped shirt, jeans and sneakers;
 - ``person2.jpg``: a woman in a printed top and a dotted skirt;
+- ``person_back.jpg``, ``person2_back.jpg``: the same from behind, for ``--more``;
 - ``dance.mp4``: she dances for three seconds, to a beep on every beat.
 
 Nobody was photographed: both are the shipped body, dressed and moved by ``bdmm_synth``.
@@ -53,8 +54,10 @@ def photos(folder: Path) -> None:
         person = who(body)
         rig = stand_up(person.figure.rest, person.figure.joints)
         rotations, pelvis = perform(rig, pause(rig))
-        picture = photograph(person, rotations[0], in_scene(pelvis)[0], how)
-        save_jpeg(folder / name, picture)
+        behind = rotations[0].copy()
+        behind[0] = np.diag([-1.0, 1.0, -1.0]) @ behind[0]
+        for pose, label in ((rotations[0], name), (behind, name.replace(".", "_back."))):
+            save_jpeg(folder / label, photograph(person, pose, in_scene(pelvis)[0], how))
 
 
 def save_jpeg(path: Path, picture: np.ndarray) -> None:

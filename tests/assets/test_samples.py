@@ -30,7 +30,9 @@ def _frames() -> list[np.ndarray]:
         return [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
 
 
-@pytest.mark.parametrize("name", ["person.jpg", "person2.jpg"])
+@pytest.mark.parametrize(
+    "name", ["person.jpg", "person_back.jpg", "person2.jpg", "person2_back.jpg"]
+)
 def test_the_person_in_a_sample_photo_is_found_whole(name: str) -> None:
     picture = np.asarray(Image.open(SAMPLES / name))
     assert picture.shape == (1024, 768, 3)
@@ -41,7 +43,8 @@ def test_the_person_in_a_sample_photo_is_found_whole(name: str) -> None:
     assert marks[:, :2].min() > 0.02
     assert marks[:, :2].max() < 0.98
     left, right = marks[[11, 13, 15, 23, 25, 27], 0], marks[[12, 14, 16, 24, 26, 28], 0]
-    assert (left > right).all(), "faces the camera"
+    assert (left > right).all() == ("back" not in name), "faces the camera, or away from it"
+    assert (left < right).all() == ("back" in name)
     pixels = (marks[MAIN, :2] * 1024).astype(int)
     assert foreground[pixels[:, 1], pixels[:, 0]].all()
     assert 0.08 < foreground.mean() < 0.4
