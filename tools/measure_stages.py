@@ -2,8 +2,9 @@
 
     python tools/measure_stages.py PHOTO CLIP
 
-Prints the processor seconds at which each stage began and ended, and those of a frame. The figures
-of `src/bdmm/serve/time_left.py` are from the sample person and the sample clip of 90 frames.
+Prints the processor seconds at which each stage started and ended, and those of a frame. The
+figures of `src/bdmm/serve/time_left.py` are those of the sample person and the sample clip of 90
+frames.
 """
 
 import json
@@ -29,13 +30,13 @@ def main(
         print(preset)
         with tempfile.TemporaryDirectory() as folder:
             words = ["animate", str(photo), str(clip), "--preset", preset, "-o", f"{folder}/a.mp4"]
-            for stage, (begin, end, frames) in measure(words).items():
-                each = f"{(end - begin) / frames:8.3f} s per frame" if frames > 1 else ""
-                print(f"  {begin:7.1f} to {end:7.1f} s  {stage:<36}{each}")
+            for stage, (start, end, frames) in measure(words).items():
+                each = f"{(end - start) / frames:8.3f} s per frame" if frames > 1 else ""
+                print(f"  {start:7.1f} to {end:7.1f} s  {stage:<36}{each}")
 
 
 def measure(words: list[str]) -> dict[str, tuple[float, float, int]]:
-    """Return stage -> processor seconds at its begin and end, and its steps."""
+    """Return stage -> processor seconds at its start and end, and its steps."""
     process = subprocess.Popen(
         [sys.executable, "-m", "bdmm", *words],
         env={**os.environ, "BDMM_PROGRESS": "json"},
@@ -48,8 +49,8 @@ def measure(words: list[str]) -> dict[str, tuple[float, float, int]]:
     for line in process.stderr:
         if line.startswith("{"):
             said, now = json.loads(line), seconds(process.pid)
-            begin = stages.get(said["stage"], (now,))[0]
-            stages[said["stage"]] = begin, now, said["total"] or 1
+            start = stages.get(said["stage"], (now,))[0]
+            stages[said["stage"]] = start, now, said["total"] or 1
     assert process.wait() == 0
     return stages
 

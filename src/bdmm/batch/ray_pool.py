@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from bdmm.batch.ray_cluster import join_cluster
 from bdmm.batch.threads import hold_threads
@@ -56,7 +56,7 @@ def _do(work: Callable[[Job], Result], job: Job, cpus: int, folder: Path) -> Out
     return attempt(work, job)
 
 
-def _outcome(ended: "ray.ObjectRef", job: Job) -> Outcome[Job, Result]:
+def _outcome(ended: "ray.ObjectRef", job: Job) -> Outcome[Job, Any]:
     try:
         return ray.get(ended)
     except RayError as error:

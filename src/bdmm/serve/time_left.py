@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 _STAGES = ("Finding the person in", "Fitting the body", "Refining the fit", "Rendering")
-"""How the stages begin whose steps are the driver's frames, in their order."""
+"""How the names of the stages start whose steps are the driver's frames, in their order."""
 _START = 6.0
 """Processor seconds before the first of them: the process starts, and the photo's person is found.
 These figures are printed by ``tools/measure_stages.py``."""
