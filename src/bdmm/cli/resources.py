@@ -21,7 +21,7 @@ def keep_heap_small() -> None:
     and tensors come to lie in heaps full of holes: an animation of 657 frames took 1780 MiB, and
     950 MiB with these settings. Other C libraries are left as they are.
     """
-    _set_heap({_M_MMAP_THRESHOLD: LARGE, _M_TRIM_THRESHOLD: LARGE, _M_ARENA_MAX: 2})
+    _set_heap({_M_MMAP_THRESHOLD: LARGE, _M_TRIM_THRESHOLD: LARGE, _M_ARENA_MAX: 1})
 
 
 def keep_network_blocks(largest: int = LARGEST_BLOCK) -> None:

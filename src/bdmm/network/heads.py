@@ -4,7 +4,7 @@ A head says what the warp encoder sees of a window, and makes the network's outp
 decoder's features. Heads are pure functions of features and conditions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import NamedTuple, TypeVar
 
@@ -183,8 +183,10 @@ class CompositingHead(nn.Module):
         if regressed.device.type != "cpu":
             return _layers(regressed, inputs)
         # Frame by frame, what lies in between stays in the cache.
-        each = [_layers(regressed[:, t : t + 1], frame_of(inputs, t)) for t in range(count)]
-        return _joined(each)
+        each = (_layers(regressed[:, t : t + 1], frame_of(inputs, t)) for t in range(count))
+        made = _joined(each, count, ("alpha", "person", "synthesis", "copy"))
+        given = {name: getattr(inputs, name) for name in ("known", "visible", "prior")}
+        return Layers(copied=inputs.colours, **given, **made)
 
     def over(self, output: Layers, background: Float[Tensor, "b t3 3 h w"]) -> Clips:
         """Lay the person over a background, as learned."""
@@ -233,10 +235,18 @@ def frame_of(maps: _Some, number: int) -> _Some:
     return type(maps)(*parts)
 
 
-def _joined(each: Sequence[_Some]) -> _Some:
-    """Join the maps of single frames."""
-    names = (one.name for one in fields(each[0]))
-    return type(each[0])(*(torch.cat([getattr(e, n) for e in each], dim=1) for n in names))
+def _joined(
+    each: Iterable[LayerInputs] | Iterable[Layers], count: int, names: Sequence[str]
+) -> dict[str, Tensor]:
+    """Join maps of single frames by their names; one frame is held at a time."""
+    joined: dict[str, Tensor] = {}
+    for t, frame in enumerate(each):
+        for name in names:
+            one = getattr(frame, name)
+            if t == 0:
+                joined[name] = one.new_empty(one.shape[0], count, *one.shape[2:])
+            joined[name][:, t] = one[:, 0]
+    return joined
 
 
 HEADS = {"rgb": RgbHead, "layers": CompositingHead}
@@ -264,9 +274,10 @@ def layer_inputs(
     count = conditions.frame_count
     if count > 1 and conditions.state.device.type == "cpu":
         # Frame by frame, what lies in between stays in the cache.
-        alone = [conditions.frames(slice(t, t + 1)) for t in range(count)]
-        each = [layer_inputs(appearance, one, shrink) for one in alone]
-        return _joined(each)
+        alone = (conditions.frames(slice(t, t + 1)) for t in range(count))
+        each = (layer_inputs(appearance, one, shrink) for one in alone)
+        names = [one.name for one in fields(LayerInputs)]
+        return LayerInputs(**_joined(each, count, names))
     warped = conditions.warped
     warped = warp_window(appearance, conditions) if warped is None else warped
     warped = rearrange(warped, "b t c h w -> (b t) c h w")
