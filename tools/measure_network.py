@@ -1,14 +1,15 @@
 """Measure what folding, batching and fast kernels gain: seconds per frame, in one run.
 
-    python tools/measure_network.py [--preset released] [--size 256] [--threads 2]
+    python tools/measure_network.py [--preset layered] [--size 256] [--threads 2] [--cpu-time]
 
 Three forms of the same network make the same window, turn by turn, so that whatever else the
-machine does meets all alike; the medians are compared.
+machine does meets all alike; the medians are compared. A plain convolution (48 to 48 channels,
+128x128, channels last) is timed in between: how fast the machine is at the moment.
 
 plain      per frame: encoders one frame at a time, kernels made anew for each frame and applied as
            grouped convolutions, deformable convolution by its specification
 folded     kernels made once, encoders over the whole window at once, fast deformable convolution
-fast       folded, and Winograd's convolutions (`bdmm.network.acceleration`): what inference runs
+fast       folded, and the kernels of `bdmm.network.acceleration`: what inference runs
 """
 
 import argparse
@@ -20,11 +21,13 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from bdmm.config import PRESETS
 from bdmm.kernels.pose_heatmaps import window_heatmaps
 from bdmm.network.acceleration import accelerate
 from bdmm.network.generator import Generator
+from bdmm.network.heads import Layers
 from bdmm.network.layers import StyledLayer
 from bdmm.records import Conditions, joints_of
 
@@ -79,7 +82,13 @@ def plain_form(generator: Generator, image: Tensor, conditions: Conditions) -> T
         )
         previous = generator.head.frame(features, kernels.head_kernel)
         made.append(previous)
-    return torch.stack(made, 1)
+    inputs = generator.head.inputs(source.appearance, conditions)
+    return frames_of(generator.head(torch.stack(made, 1), inputs))
+
+
+def frames_of(output: Tensor | Layers) -> Tensor:
+    """Return frames, of layers the person."""
+    return output.person if isinstance(output, Layers) else output
 
 
 def use_reference_kernels(network: nn.Module) -> None:
@@ -105,7 +114,7 @@ def measure(
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description="Seconds per frame of the generator's forms.")
-    parser.add_argument("--preset", default="released", choices=["paper", "released"])
+    parser.add_argument("--preset", default="released", choices=["layered", "paper", "released"])
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--windows", type=int, default=3, help="windows timed for each form")
     parser.add_argument("--threads", type=int, default=2)
@@ -124,20 +133,26 @@ def main() -> None:
     window = random_window(folded.config.joints, options.size)
     image = torch.rand(1, 3, options.size, options.size) * 2 - 1
     with torch.inference_mode():
-        source = folded.prepare(image, torch.ones_like(image[:, :1]))
+        foreground = torch.ones_like(image[:, :1])
+        source, fast_source = (one.prepare(image, foreground) for one in (folded, fast))
+        x = torch.rand(1, 48, 128, 128).contiguous(memory_format=torch.channels_last)
+        weight = torch.rand(48, 48, 3, 3).contiguous(memory_format=torch.channels_last)
         forms = {
             "plain": lambda: plain_form(plain, image, window),
-            "folded": lambda: folded(source, window)[0],
-            "fast": lambda: fast(source, window)[0],
+            "folded": lambda: frames_of(folded(source, window)[0]),
+            "fast": lambda: frames_of(fast(fast_source, window)[0]),
+            "kernel": lambda: functional.conv2d(x, weight, padding=1),
         }
-        frames = {name: form() for name, form in forms.items()}
+        frames = {name: form() for name, form in forms.items() if name != "kernel"}
         clock = time.process_time if options.cpu_time else time.perf_counter
         seconds = measure(forms, options.windows, clock)
+    macs = weight.numel() * 128**2
+    print(f"a plain convolution: {macs / (seconds.pop('kernel') * FRAMES) / 1e9:.0f} GMAC/s")
     for name, value in seconds.items():
         difference = (frames[name] - frames["plain"]).abs().max().item()
         print(
-            f"{name:7} {value:6.3f} s/frame, {seconds['plain'] / value:5.2f} x plain, "
-            f"frames differ by at most {difference:.1e}"
+            f"{name:7} {value:6.3f} s/frame, {1 / value:5.2f} frames/s, "
+            f"{seconds['plain'] / value:5.2f} x plain, frames differ by at most {difference:.1e}"
         )
 
 
