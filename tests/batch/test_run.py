@@ -57,6 +57,15 @@ def test_a_rerun_does_what_is_missing_or_failed(tmp_path: Path) -> None:
     assert log == ["a", "b", "c"]
 
 
+def test_an_item_that_ended_before_its_record_was_written_gets_one(tmp_path: Path) -> None:
+    ended = work_through(
+        Run(tmp_path), [Task("a")], do, lambda task, record: True, lambda task: None, "Working"
+    )
+    assert ended.made == 0
+    kept = json.loads((tmp_path / "records" / "a.json").read_text())
+    assert kept == {"state": "done", "name": "a", "reason": "", "notes": [], "result": None}
+
+
 def test_the_parts_of_a_list_are_the_list() -> None:
     items = [Task(str(number)) for number in range(11)]
     parts = [Shard(number, 4).part(items) for number in (1, 2, 3, 4)]

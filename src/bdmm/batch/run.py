@@ -139,6 +139,9 @@ def work_through(
     mine = run.shard.part(items)
     before = {} if run.overwrite else {item.name: look(item) for item in mine}
     ended = {name: record for name, record in before.items() if record and record.done}
+    for name in ended:
+        if read_record(run.folder, name) != ended[name]:  # killed before it was written
+            write_record(run.folder, ended[name])
     todo = [item for item in mine if item.name not in ended]
     run.progress(stage, len(ended), len(mine))
     for outcome in run.distributor.run_jobs(partial(_do_afresh, work, clear), todo):
