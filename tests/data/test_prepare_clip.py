@@ -254,7 +254,7 @@ def test_killed_in_the_middle_and_started_again(dance, tmp_path: Path) -> None:
         for name in ("killed", "straight")
     }
     assert found["killed"] == found["straight"]
-    assert len(found["straight"]) == 2 + 3 * 8
+    assert len(found["straight"]) == 2 + 3 * 9
 
 
 def test_a_job_knows_its_name() -> None:

@@ -1,7 +1,7 @@
 """Items made ahead by another thread: order, errors, and an early end."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
@@ -48,3 +48,26 @@ def test_no_item_is_taken_after_an_early_end():
     assert count <= 6
     assert set(threading.enumerate()) <= others
     assert len(taken) == count
+
+
+def test_the_other_thread_may_end_the_iterator():
+    held: list[Generator[int, None, None]] = []
+    raised: list[RuntimeError] = []
+    started, ended = threading.Event(), threading.Event()
+
+    def items() -> Iterator[int]:
+        yield 0
+        yield 1
+        started.wait(10)
+        try:
+            held.pop().close()
+        except RuntimeError as error:
+            raised.append(error)
+        ended.set()
+        yield 2
+
+    held.append(prefetched(items(), ahead=2))
+    assert next(held[0]) == 0
+    started.set()
+    assert ended.wait(10)
+    assert not raised

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from bdmm.batch.distributor import HERE, Distributor
 from bdmm.batch.records import RECORDS, Record, read_record, write_record
 from bdmm.errors import InputError, Notice, Progress, Unfinished, no_progress
-from bdmm.files.output_file import LOCK, writing
+from bdmm.files.output_file import LOCK, sweep, writing
 
 
 @runtime_checkable
@@ -129,6 +129,7 @@ def work_through(
     records = run.folder / RECORDS
     with writing(records):
         records.mkdir(exist_ok=True)
+    sweep(records)
 
     def look(item: Entry) -> Record | None:
         record = read_record(run.folder, item.name)

@@ -270,7 +270,7 @@ def load_info(folder: Path) -> ClipInfo:
         )
     try:
         return _checked(content)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{path} is damaged ({error}): prepare the clip again.") from error
 
 
