@@ -31,7 +31,7 @@ def test_a_folder_is_read(tmp_path: Path):
 @pytest.mark.parametrize(
     ("body", "complaint"),
     [
-        ([10**400] * 75, "no table of numbers"),
+        ([10**400] * 75, "not a JSON file of keypoints"),
         ([3.4e38] * 75, "far outside"),
         ([1e39] * 75, "no table of numbers"),
         ([float("nan")] * 75, "not a JSON file"),
@@ -54,7 +54,7 @@ def test_a_person_on_one_spot_is_nobody(tmp_path: Path):
     assert landmarks.found.tolist() == [True, False]
 
 
-@pytest.mark.parametrize("size", [10**9, -5, 10**400, True, "640"])
+@pytest.mark.parametrize("size", [10**9, -5, 10**300, True, "640"])
 def test_an_absurd_canvas_is_not_believed(size: object, tmp_path: Path):
     folder = write(tmp_path / "a", canvas_height=size, canvas_width=640)
     assert max(read_openpose(folder).size) < 1000
