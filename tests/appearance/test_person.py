@@ -51,6 +51,7 @@ def test_a_back_photo_shows_the_back(painted, turning):
     assert both < 0.12
 
 
+@pytest.mark.slow
 def test_the_order_of_further_photos_does_not_matter(painted, turning):
     motion = turning(8)
     photos = painted(motion)
@@ -60,6 +61,7 @@ def test_the_order_of_further_photos_does_not_matter(painted, turning):
     assert (one - other).abs().mean() < 2e-3
 
 
+@pytest.mark.slow
 def test_nothing_pops_between_photos(painted, turning):
     """The largest jump between neighbouring frames is hardly larger than the true frames'."""
     motion = turning(40)

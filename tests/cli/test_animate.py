@@ -26,6 +26,7 @@ def test_it_writes_what_it_says(bdmm, quick_photo, short_motion):
     assert min(read_image("sheet.png").shape[:2]) > 144
 
 
+@pytest.mark.slow
 def test_the_same_command_writes_the_same_file(bdmm, quick_photo, short_motion, tmp_path):
     for name in ("a.mp4", "b.mp4"):
         assert bdmm("animate", quick_photo, short_motion, "-o", name, *SMALL).code == 0
@@ -65,6 +66,7 @@ def test_a_driver_of_too_many_frames_is_refused(bdmm, quick_photo, short_motion)
     assert outcome.sentence.endswith("short.motion has 8 frames; at most 7 are taken.")
 
 
+@pytest.mark.slow
 def test_the_motion_is_saved_and_drives_again(bdmm, quick_photo, short_motion, tmp_path):
     saving = ["-o", "a.mp4", "--save-motion", "saved.motion", *SMALL]
     assert bdmm("animate", quick_photo, short_motion, *saving).code == 0
@@ -83,7 +85,7 @@ def test_put_back_into_the_full_photo(bdmm, quick_photo, short_motion):
         assert "Comment" not in file.info
 
 
-@pytest.mark.parametrize("suffix", ["mov", "gif"])
+@pytest.mark.parametrize("suffix", [pytest.param("mov", marks=pytest.mark.slow), "gif"])
 def test_other_kinds_of_files_and_backgrounds(bdmm, quick_photo, short_motion, suffix):
     Pillow.new("RGB", (40, 20), (10, 90, 30)).save("backdrop.png")
     options = [short_motion, "-o", f"out.{suffix}", "--background", "backdrop.png"]

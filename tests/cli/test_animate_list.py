@@ -72,6 +72,7 @@ def test_a_full_disk_ends_the_list_and_keeps_what_is_done(animate, tmp_path: Pat
     assert {path.name for path in (tmp_path / "out").glob("*.mp4")} == {"a.mp4"}
 
 
+@pytest.mark.slow
 def test_parts_of_a_list(animate, tmp_path: Path) -> None:
     lines = [line(f"{name}.mp4") for name in "abc"]
     part = animate(*lines, more=("--shard", "2/2"))

@@ -48,6 +48,7 @@ def _converted(state: object, folder: Path) -> Path:
     return folder / "ours.safetensors"
 
 
+@pytest.mark.slow
 def test_there_and_back_again_nothing_is_lost(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 
 from bdmm.config import NetworkConfig
@@ -66,6 +67,7 @@ def test_mistakes_before_any_work(bdmm, quick_photo, short_motion, tmp_path):
     refused(bdmm("explain", quick_photo, short_motion, *missing), "does not exist")
 
 
+@pytest.mark.slow
 def test_comparing_writes_one_video_of_all(bdmm, quick_photo, short_motion):
     a, b = weights("a.safetensors", PLAIN), weights("b.safetensors", LAYERED)
     options = ["--weights", f"ours={a}", b, "-o", "grid.mp4", "--background", "white"]

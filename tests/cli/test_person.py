@@ -60,6 +60,7 @@ def test_a_person_file_serves_as_a_photo(bdmm, quick_photo, back, short_motion):
         assert words in refused.sentence
 
 
+@pytest.mark.slow
 def test_a_person_in_python_gives_the_frames_of_its_photos(quick_photo, back):
     person = package.Person.from_photos([quick_photo, back], size=96)
     motion = load_shipped("wave")[:3]

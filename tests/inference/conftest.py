@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from bdmm.appearance.person import view_person
+from bdmm.appearance.person import build_person, view_person
 from bdmm.appearance.photo_choice import shares_shown
 from bdmm.body.camera import project
 from bdmm.body.model import AnnyBody, load_body
@@ -55,9 +55,8 @@ def source(body: AnnyBody) -> Source:
 @pytest.fixture(scope="session")
 def source_view(source: Source) -> SourceView:
     height, width = SIZE
-    return SourceView(
-        to_pictures(source.image[None])[0], View(0, 0, width, height, SIZE), Person((source,))
-    )
+    view = View(0, 0, width, height, SIZE)
+    return SourceView(to_pictures(source.image[None])[0], view, build_person([source]))
 
 
 @pytest.fixture(scope="session")

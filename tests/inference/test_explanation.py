@@ -95,6 +95,7 @@ def test_the_legend_has_the_pictures_size(inputs):
     assert len(np.unique(shown.reshape(-1, 3), axis=0)) > 200
 
 
+@pytest.mark.slow
 def test_all_systems_work_side_by_side(inputs):
     told = []
     other = NetworkRenderer(Generator(SMALL))

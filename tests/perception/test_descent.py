@@ -1,6 +1,7 @@
 import subprocess
 import sys
 
+import pytest
 import torch
 
 from bdmm.perception.descent import Descent
@@ -28,6 +29,7 @@ def test_its_steps_are_pytorchs_own():
             assert torch.equal(a, b)
 
 
+@pytest.mark.slow
 def test_fitting_does_not_import_the_compiler():
     code = """
 import sys, torch

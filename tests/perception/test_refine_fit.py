@@ -62,6 +62,7 @@ def made(pairs: list[tuple[torch.Tensor, torch.Tensor]]) -> list[FrameView]:
     return [lambda pair=pair: pair for pair in pairs]
 
 
+@pytest.mark.slow
 def test_spoilt_photos_come_nearer_to_the_truth(body, people) -> None:
     before, after = [], []
     for number, clip in enumerate(people):
@@ -121,6 +122,7 @@ def test_corrections_of_a_long_clip_are_those_of_all_refined_frames(monkeypatch)
     close(corrected.translation, weight @ moves * 90, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_views_of_the_person_serve_as_well_as_whole_frames(body, people) -> None:
     clip = people[0]
     spoilt = perturb_fit(clip.motion[:1], body, 4.0, np.random.default_rng(1))

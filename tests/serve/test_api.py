@@ -130,6 +130,7 @@ def test_what_has_expired_is_gone(serving, tmp_path):
     assert list((tmp_path / "jobs").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_restart_loses_nothing_and_sweeps_what_never_was_a_job(tmp_path, serving):
     server = serving(works=False)
     job = server.send().json()

@@ -164,6 +164,7 @@ def test_the_warp_suffers_from_noisy_bodies_and_the_numbers_are_kept(
     assert noisy < clean - 2
 
 
+@pytest.mark.slow
 def test_the_network_sees_the_noise_at_every_point(clip_folder: Path, weights: Path) -> None:
     config = EvalConfig(first=3)
 

@@ -26,6 +26,7 @@ def program(folder: str, name: str):
     return module
 
 
+@pytest.mark.slow
 def test_samples_training_resuming_and_packing(tmp_path, monkeypatch) -> None:
     pytest.importorskip("lightning_fabric")
     recipe, packing = program("recipes", "train_refiner"), program("tools", "pack_refiner")

@@ -122,7 +122,7 @@ def test_a_run_begins_with_given_weights_and_may_leave_parts_of_them_out(
     assert not (tmp_path / "whole").exists()
 
 
-@pytest.mark.parametrize("head", ["rgb", "layers"])
+@pytest.mark.parametrize("head", [pytest.param("rgb", marks=pytest.mark.slow), "layers"])
 def test_a_preview_shows_what_inference_renders_of_the_same_weights(
     clips: Path, tmp_path: Path, head: str
 ) -> None:
