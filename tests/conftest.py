@@ -2,7 +2,8 @@
 
 import os
 import runpy
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,23 @@ def rough_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let body fits end early: for tests of what is made of them."""
     for steps in ("SHAPE_STEPS", "CLIP_STEPS", "PHOTO_STEPS"):
         monkeypatch.setattr(body_fit, steps, 20)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Return a function that mounts a file system of a size such as ``6m``; only root may."""
+    place = tmp_path / "disk"
+
+    def mounted(size: str) -> Path:
+        place.mkdir()
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)]
+        if subprocess.run(mount, capture_output=True, check=False).returncode:
+            pytest.skip("no file system may be mounted here")
+        return place
+
+    yield mounted
+    if place.is_mount():
+        subprocess.run(["umount", str(place)], check=True)
 
 
 @pytest.fixture(scope="session")

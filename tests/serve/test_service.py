@@ -121,55 +121,41 @@ def test_a_driver_that_is_too_long_and_a_result_that_is_too_large(serving, tmp_p
 
 
 @pytest.mark.slow
-def test_a_disk_that_fills_up_while_a_job_runs(tmp_path, serving):
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", str(disk)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("no file system may be mounted here")
-    try:
-        server = serving(folder=disk)
-        files = [("photos", ("me.jpg", SAMPLE.read_bytes()))]
-        identity = server.send(files=files, options=SMALL).json()["id"]
-        while not is_at_work(disk / "jobs" / identity):
-            time.sleep(0.05)
-        with pytest.raises(OSError, match="No space left"):
-            fill(disk / "filler")
-        until = time.monotonic() + 250
-        while is_at_work(disk / "jobs" / identity) and time.monotonic() < until:
-            time.sleep(0.2)
-        (disk / "filler").unlink()
-        job = server.ended(identity)
-        assert job["state"] == "failed"
-        assert "the disk is full" in job["message"]
-        assert list((disk / "jobs" / identity / "result").iterdir()) == []
-        server.stop()
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)
+def test_a_disk_that_fills_up_while_a_job_runs(small_disk, serving):
+    disk = small_disk("32m")
+    server = serving(folder=disk)
+    files = [("photos", ("me.jpg", SAMPLE.read_bytes()))]
+    identity = server.send(files=files, options=SMALL).json()["id"]
+    while not is_at_work(disk / "jobs" / identity):
+        time.sleep(0.05)
+    with pytest.raises(OSError, match="No space left"):
+        fill(disk / "filler")
+    until = time.monotonic() + 250
+    while is_at_work(disk / "jobs" / identity) and time.monotonic() < until:
+        time.sleep(0.2)
+    (disk / "filler").unlink()
+    job = server.ended(identity)
+    assert job["state"] == "failed"
+    assert "the disk is full" in job["message"]
+    assert list((disk / "jobs" / identity / "result").iterdir()) == []
+    server.stop()
 
 
-def test_a_full_disk_stops_nothing_but_what_needs_room(tmp_path, serving):
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(disk)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("no file system may be mounted here")
-    try:
-        server = serving(folder=disk)
-        inspected = {"photo": ("me.jpg", b"\xff\xd8\xff and no more")}
-        sent = server.client.post("/v1/inspections", files=inspected)
-        filler = disk / "filler"
-        with pytest.raises(OSError, match="No space left"):
-            fill(filler)
-        full = server.client.post("/v1/inspections", files=inspected)
-        assert full.status_code == 507
-        assert server.client.get("/healthz").status_code == 200
-        filler.unlink()
-        assert server.ended(sent.json()["id"], "inspections")["state"] == "failed"
-        assert server.client.post("/v1/inspections", files=inspected).status_code == 202
-        server.stop()
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)
+def test_a_full_disk_stops_nothing_but_what_needs_room(small_disk, serving):
+    disk = small_disk("8m")
+    server = serving(folder=disk)
+    inspected = {"photo": ("me.jpg", b"\xff\xd8\xff and no more")}
+    sent = server.client.post("/v1/inspections", files=inspected)
+    filler = disk / "filler"
+    with pytest.raises(OSError, match="No space left"):
+        fill(filler)
+    full = server.client.post("/v1/inspections", files=inspected)
+    assert full.status_code == 507
+    assert server.client.get("/healthz").status_code == 200
+    filler.unlink()
+    assert server.ended(sent.json()["id"], "inspections")["state"] == "failed"
+    assert server.client.post("/v1/inspections", files=inspected).status_code == 202
+    server.stop()
 
 
 @pytest.mark.slow
