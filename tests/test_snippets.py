@@ -38,7 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the files that the snippets name: a photo, a video, rendered clips."""
     place = tmp_path_factory.mktemp("snippets")
     samples = Path(str(files("bdmm.assets"))) / "samples"
-    write_image(place / "photo.jpg", resize_image(read_image(samples / "person.jpg"), (320, 240)))
+    write_image(place / "photo.jpg", resize_image(read_image(samples / "person.jpg"), (240, 180)))
     sample = samples / "dance.mp4"
     video = VideoReader(sample)
     with create_video(place / "dance.mp4", video.fps, sound_from=sample) as short:

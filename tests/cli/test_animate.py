@@ -10,12 +10,12 @@ from PIL import Image as Pillow
 from bdmm.media.image import read_image, resize_image
 from bdmm.media.video_reader import VideoReader
 
-SMALL = ("--size", "96", "--quiet")
+SMALL = ("--size", "96", "--renderer", "coarse", "--quiet")
 
 
 def test_it_writes_what_it_says(bdmm, quick_photo, short_motion):
-    options = [short_motion, "-o", "out.mp4", "--sheet", "sheet.png"]
-    outcome = bdmm("animate", quick_photo, *options, *SMALL)
+    options = [short_motion, "-o", "out.mp4", "--sheet", "sheet.png", "--size", "96", "--quiet"]
+    outcome = bdmm("animate", quick_photo, *options)
     video = VideoReader("out.mp4")
     assert outcome.code == 0
     assert outcome.new_files == {"out.mp4", "sheet.png"}
@@ -29,12 +29,13 @@ def test_it_writes_what_it_says(bdmm, quick_photo, short_motion):
 @pytest.mark.slow
 def test_the_same_command_writes_the_same_file(bdmm, quick_photo, short_motion, tmp_path):
     for name in ("a.mp4", "b.mp4"):
-        assert bdmm("animate", quick_photo, short_motion, "-o", name, *SMALL).code == 0
+        options = [short_motion, "-o", name, "--size", "96", "--quiet"]
+        assert bdmm("animate", quick_photo, *options).code == 0
     assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
 
 
 def test_progress_is_a_line_per_stage_where_nobody_watches(bdmm, quick_photo, short_motion):
-    outcome = bdmm("animate", quick_photo, short_motion, "-o", "out.mp4", "--size", "96")
+    outcome = bdmm("animate", quick_photo, short_motion, "-o", "out.mp4", *SMALL[:-1])
     assert outcome.err.splitlines()[0] == "Finding the person in photo.png"
     assert outcome.err.splitlines()[1] == "Rendering (8)"
     assert len(outcome.err.splitlines()) == 2
@@ -42,7 +43,7 @@ def test_progress_is_a_line_per_stage_where_nobody_watches(bdmm, quick_photo, sh
 
 def test_progress_as_json_is_a_line_per_step_or_less(bdmm, quick_photo, short_motion, monkeypatch):
     monkeypatch.setenv("BDMM_PROGRESS", "json")
-    outcome = bdmm("animate", quick_photo, short_motion, "-o", "out.mp4", "--size", "96")
+    outcome = bdmm("animate", quick_photo, short_motion, "-o", "out.mp4", *SMALL[:-1])
     lines = [json.loads(line) for line in outcome.err.splitlines()]
     assert lines[0] == {"stage": "Finding the person in photo.png", "done": 0, "total": 1}
     assert lines[-1] == {"stage": "Rendering", "done": 8, "total": 8}
@@ -51,8 +52,8 @@ def test_progress_as_json_is_a_line_per_step_or_less(bdmm, quick_photo, short_mo
 
 
 def test_frames_larger_than_the_photo_are_not_made(bdmm, quick_photo, short_motion):
-    options = ["-o", "out.mp4", "--size", "512", "--renderer", "coarse", "--quiet"]
-    outcome = bdmm("animate", quick_photo, short_motion, *options)
+    options = ["-o", "out.mp4", "--renderer", "coarse", "--quiet"]
+    outcome = bdmm("animate", quick_photo, short_motion, *options, "--size", "512")
     assert outcome.code == 0
     assert outcome.sentence.endswith(
         "The photo has 200 pixels on its shorter side: frames get 200, not 512."
@@ -95,7 +96,7 @@ def test_other_kinds_of_files_and_backgrounds(bdmm, quick_photo, short_motion, s
 
 
 def test_a_person_on_a_transparent_background(bdmm, quick_photo, short_motion):
-    options = ["--background", "transparent", "--renderer", "coarse", "--sheet", "sheet.png"]
+    options = ["--background", "transparent", "--sheet", "sheet.png"]
     assert bdmm("animate", quick_photo, short_motion, "-o", "out", *options, *SMALL).code == 0
     with Pillow.open("out/000001.png") as file:
         alpha = np.asarray(file)[..., 3]
@@ -107,7 +108,7 @@ def test_a_person_on_a_transparent_background(bdmm, quick_photo, short_motion):
 
 
 def test_transparent_where_it_cannot_be(bdmm, quick_photo, short_motion):
-    options = [quick_photo, short_motion, "--background", "transparent", *SMALL]
+    options = [quick_photo, short_motion, "--background", "transparent", "--quiet"]
     outcome = bdmm("animate", *options, "-o", "out.mp4")
     assert outcome.code == 2
     assert "out.mp4 cannot be transparent: use .webm" in outcome.sentence

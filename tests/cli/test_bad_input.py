@@ -266,7 +266,7 @@ def test_a_disk_that_runs_full_half_way(bdmm, quick_photo, short_motion):
     try:
         outcome = bdmm(
             "animate", quick_photo, short_motion, "-o", "out.mp4", "--size", "96", "--quiet",
-            "--crf", "1",
+            "--crf", "1", "--renderer", "coarse",
         )  # fmt: skip
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -295,6 +295,7 @@ def test_stopping_leaves_no_half_file(quick_photo, tmp_path, ending, code, words
     )
     (tmp_path / "out.mp4").write_text("older")
     arguments = ["animate", "photo.png", "--motion", "turn", "-o", "out.mp4", "--size", "200"]
+    arguments += ["--renderer", "coarse"]
     process = subprocess.Popen(
         [sys.executable, "-c", command, *arguments, "--quiet"],
         cwd=tmp_path,

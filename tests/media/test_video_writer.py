@@ -225,7 +225,7 @@ def test_damaged_sound_is_left_out_and_the_video_kept(tmp_path, make_video, suff
 )
 def test_a_disk_that_fills_up_in_the_middle_of_a_video(small_disk, suffix):
     noise = np.random.default_rng(0).integers(0, 255, (400, 160, 160, 3)).astype(np.uint8)
-    disk = small_disk("6m")
+    disk = small_disk("4608k")
     (disk / "before.txt").write_text("old")
     with pytest.raises(InputError, match="could not be written: the disk is full"):
         write(disk / f"a{suffix}", noise, Fraction(25))

@@ -28,7 +28,7 @@ from bdmm.perception.tracking import DetectedPerson, whole_frame
 from bdmm.records import KEYPOINT_NAMES, Landmarks, Motion
 from bdmm_synth.clip import ClipRequest, RenderedClip, render_clip
 
-SEEDS = (70001, 70002, 70003)
+SEEDS = (70001, 70002)
 """Of people that no weights were trained on."""
 
 
@@ -39,7 +39,7 @@ def body() -> AnnyBody:
 
 @pytest.fixture(scope="module")
 def people(body: AnnyBody) -> list[RenderedClip]:
-    return [render_clip(ClipRequest(seed, frames=6), body) for seed in SEEDS]
+    return [render_clip(ClipRequest(seed, frames=3), body) for seed in SEEDS]
 
 
 def missed(body: AnnyBody, motion: Motion, true: Motion) -> float:
@@ -175,7 +175,7 @@ def test_a_body_that_the_network_does_not_know_is_left_alone(body, people) -> No
 
 def test_pictures_show_body_and_photo_at_one_place(body, people) -> None:
     clip = people[1]
-    picture = picture_fit(body, clip.motion[3:4], *looks(clip)[3])
+    picture = picture_fit(body, clip.motion[2:3], *looks(clip)[2])
     assert picture.maps.shape == (CHANNELS, SIDE, SIDE)
     there, person = picture.maps[-1] > 0, picture.maps[3] > 0
     assert (there & person).sum() / (there | person).sum() > 0.6

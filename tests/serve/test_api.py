@@ -32,6 +32,7 @@ def test_a_job_is_accepted_asked_after_and_cancelled(serving, tmp_path):
     assert server.client.get("/healthz").json()["queued"] == 1
 
 
+@pytest.mark.slow
 def test_a_picture_that_is_none_fails_its_job_in_one_sentence(serving):
     server = serving()
     sent = server.client.post("/v1/inspections", files={"photo": ("me.jpg", JPEG)}).json()

@@ -141,6 +141,7 @@ def test_a_disk_that_fills_up_while_a_job_runs(small_disk, serving):
     server.stop()
 
 
+@pytest.mark.slow
 def test_a_full_disk_stops_nothing_but_what_needs_room(small_disk, serving):
     disk = small_disk("8m")
     server = serving(folder=disk)
