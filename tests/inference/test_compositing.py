@@ -5,8 +5,15 @@ from dataclasses import replace
 import pytest
 import torch
 
-from bdmm.inference.compositing import copy_visible, cut_halo, keep_detail, refine, temper_alpha
-from bdmm.network.heads import Layers
+from bdmm.inference.compositing import (
+    copy_visible,
+    cut_halo,
+    keep_detail,
+    refine,
+    shown_part,
+    temper_alpha,
+)
+from bdmm.network.heads import Layers, frame_of, part_of
 
 SIDE = 32
 PERSON = slice(8, 24)
@@ -78,3 +85,16 @@ def test_the_rules_work_in_their_order(layers: Layers) -> None:
     assert torch.equal(refine(layers, 8).alpha, cut_halo(temper_alpha(layers, 1)).alpha)
     background = torch.zeros(1, 1, 3, SIDE, SIDE)
     assert torch.equal(made.over(background), made.alpha * made.person)
+
+
+def test_nobody_is_left_outside_the_shown_part(layers: Layers) -> None:
+    side = 256  # filters reach three pixels
+    alone = frame_of(layers, 1)
+    faint = torch.where(alone.known > 0, alone.alpha, 0.05)
+    alone = replace(alone, alpha=faint)
+    rows, columns = shown_part(alone, side)
+    assert (rows, columns) == (slice(2, 30), slice(2, 30))
+    whole, part = refine(alone, side), refine(part_of(alone, rows, columns), side)
+    assert torch.equal(whole.alpha[..., rows, columns], part.alpha)
+    torch.testing.assert_close(whole.person[..., rows, columns], part.person)
+    assert whole.alpha.count_nonzero() == part.alpha.count_nonzero() > 0

@@ -1,11 +1,11 @@
-"""Items made ahead by another thread: order, errors, and an early end."""
+"""Items made ahead by other threads: order, errors, and an early end."""
 
 import threading
 from collections.abc import Generator, Iterator
 
 import pytest
 
-from bdmm.media.prefetch import prefetched
+from bdmm.media.prefetch import mapped, prefetched
 
 
 def test_all_items_in_order_from_another_thread():
@@ -71,3 +71,30 @@ def test_the_other_thread_may_end_the_iterator():
     started.set()
     assert ended.wait(10)
     assert not raised
+
+
+def test_results_come_in_the_order_of_their_items() -> None:
+    both = threading.Barrier(2, timeout=10)
+
+    def squared(number: int) -> int:
+        if number < 2:  # these two wait for each other: they are worked on side by side
+            both.wait()
+        return number**2
+
+    assert list(mapped(squared, range(20))) == [number**2 for number in range(20)]
+    assert list(mapped(squared, [])) == []
+
+
+def test_a_failure_ends_the_work() -> None:
+    begun: list[int] = []
+
+    def failing(number: int) -> int:
+        begun.append(number)
+        if number == 3:
+            raise ValueError("no more")
+        return number
+
+    results = mapped(failing, range(1000))
+    with pytest.raises(ValueError, match="no more"):
+        list(results)
+    assert len(begun) < 10

@@ -50,6 +50,17 @@ def refine(layers: Layers, side: int) -> Layers:
     return cut_halo(temper_alpha(layers, max(1, round(_GAP * side))))
 
 
+def shown_part(layers: Layers, side: int) -> tuple[slice, slice]:
+    """Return rows and columns of one frame's layers outside of which `refine` leaves nobody.
+
+    Args:
+        side: see `refine`.
+    """
+    there = (layers.alpha > _HALO) | (layers.known > 0) | (layers.prior > 0)
+    # Twice the widest filter's reach: within, `refine` makes the same of the part and the whole.
+    return region_box(there[0, 0, 0], margin=2 * max(1, round(_DETAIL * side)))
+
+
 def copy_visible(layers: Layers) -> Layers:
     """Copy all that the photo shows: whatever is mixed in, no print stays sharp under it."""
     copy = maximum(layers.copy, layers.visible)

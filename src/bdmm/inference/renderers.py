@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from bdmm.body.regions import region_box
 from bdmm.config import WINDOW
-from bdmm.inference.compositing import body_opacity, refine, replace_background
+from bdmm.inference.compositing import body_opacity, refine, replace_background, shown_part
 from bdmm.inference.person_box import Box, moved_state, pad_frames, padded_size, person_box
 from bdmm.inference.presets import NETWORK_SIDE
 from bdmm.inference.render import Rendered, Scene, with_after
@@ -23,8 +23,8 @@ from bdmm.kernels.picture_filters import smoothed
 from bdmm.kernels.push_pull import push_pull, spread_person
 from bdmm.media.prefetch import prefetched
 from bdmm.network.acceleration import accelerate
-from bdmm.network.generator import Generator, PreparedSource
-from bdmm.network.heads import Layers, frame_of, warp_window
+from bdmm.network.generator import Generator, PreparedSource, SeenWindow
+from bdmm.network.heads import Layers, frame_of, part_of, warp_window
 from bdmm.network.weights import load_weights
 from bdmm.records import COCO18, NOWHERE, Conditions, PixelState, Source, joints_of
 from bdmm.shapes import Clips, Frames, Image
@@ -113,10 +113,14 @@ def _warped(source: Source, conditions: Conditions) -> Float[Tensor, "b t 4 h w"
 
 @dataclass(frozen=True)
 class _Clip:
-    """What stays the same for all windows of a clip."""
+    """What stays the same for all windows of a clip.
+
+    Attributes:
+        background: the photo's own, padded to the frames' size.
+    """
 
     prepared: PreparedSource
-    background: Image
+    background: Frames
     transparent: bool = False
 
     @property
@@ -131,6 +135,7 @@ class _Boxed(NamedTuple):
     state: Integer[Tensor, "t h w"]
     box: Box
     conditions: Conditions
+    seen: SeenWindow
 
 
 class _Made(NamedTuple):
@@ -181,7 +186,8 @@ class NetworkRenderer:
             prepared = self.generator.prepare(image, foreground, shrink)
         if self.composites:
             windows = map(_without_unused, windows)
-        clip = _Clip(prepared, source.background, scene.transparent)
+        background = pad_frames(source.background[None], size)
+        clip = _Clip(prepared, background, scene.transparent)
         behind = repeat(None) if scene.backgrounds is None else scene.backgrounds
         boxed = (self._boxed(clip, window) for window in with_after(windows))
         made = self._made(clip, prefetched(boxed, 1))
@@ -199,14 +205,14 @@ class NetworkRenderer:
         """Run the network, each window from the state that the one before it left."""
         generate = partial(trace, self.generator) if self.traces else self.generator
         state = before = None
-        for shown, box, conditions in windows:
+        for shown, box, conditions, seen in windows:
             with torch.inference_mode():
                 if state is not None and before is not None:
                     state = moved_state(state, before, box)
-                output, state, *blocks = generate(clip.prepared, conditions, state)
+                output, state, *blocks = generate(clip.prepared, conditions, state, seen)
             yield _Made(shown, box, output, *blocks)
             before = box
-            del shown, conditions, output
+            del shown, conditions, seen, output
 
     def _boxed(self, clip: _Clip, window: Conditions) -> _Boxed:
         """Copy the part of a window that the network works on."""
@@ -219,7 +225,9 @@ class NetworkRenderer:
         share = height / clip.size[0], width / clip.size[1]
         part = window.crop(rows, columns)
         part = part.pad((box.bottom - box.top, box.right - box.left), share)
-        return _Boxed(window.state[0], box, part)
+        with torch.inference_mode():
+            seen = self.generator.look(clip.prepared, part)
+        return _Boxed(window.state[0], box, _without_maps(part), seen)
 
     def _box(self, window: Conditions, clip: _Clip) -> Box:
         if not self.composites:
@@ -232,10 +240,18 @@ class NetworkRenderer:
 
 def _without_unused(window: Conditions) -> Conditions:
     """Return the conditions that a network with layers looks at: the rest need not be held."""
-    if window.warped is None:
-        return replace(window, segment=None)
-    nowhere = torch.tensor(NOWHERE).to(window.source_grid).expand_as(window.source_grid)
-    return replace(window, segment=None, source_grid=nowhere)
+    window = replace(window, segment=None)
+    return window if window.warped is None else replace(window, source_grid=_nowhere(window))
+
+
+def _without_maps(window: Conditions) -> Conditions:
+    """Return the conditions that a network needs beside what it has seen of a window."""
+    alone = replace(window, segment=None, inpainted=None, warped=None, before=None, after=None)
+    return replace(alone, source_grid=_nowhere(window))
+
+
+def _nowhere(window: Conditions) -> Float[Tensor, "b t h w 2"]:
+    return torch.tensor(NOWHERE).to(window.source_grid).expand_as(window.source_grid)
 
 
 def _finished(clip: _Clip, made: _Made, background: Frames | None) -> Rendered:
@@ -243,15 +259,20 @@ def _finished(clip: _Clip, made: _Made, background: Frames | None) -> Rendered:
     shown, box, output, blocks = made
     count, height, width = shown.shape
     if isinstance(output, Layers):
-        under = clip.background if background is None else background
-        frames = pad_frames(under.expand(count, -1, -1, -1).clone(), clip.size)
+        under = clip.background if background is None else pad_frames(background, clip.size)
+        frames = under.expand(count, -1, -1, -1).clone()
         alpha = torch.zeros_like(frames[:, :1])
-        parts = [refine(frame_of(output, t), min(clip.size)) for t in range(count)]
-        for frame, opacity, layers in zip(frames, alpha, parts, strict=True):
-            place = (..., box.rows, box.columns)
-            opacity[place] = layers.alpha[0, 0]
-            person = layers.person if clip.transparent else layers.over(frame[None, None][place])
-            frame[place] = person[0, 0].clamp(-1, 1)
+        boxed = (..., box.rows, box.columns)
+        parts, whole, side = [], (slice(None), slice(None)), min(clip.size)
+        for t, (frame, opacity) in enumerate(zip(frames[boxed], alpha[boxed], strict=True)):
+            layers = frame_of(output, t)
+            place = whole if blocks or clip.transparent else shown_part(layers, side)
+            layers = refine(part_of(layers, *place), side)
+            frame, opacity = frame[:, *place], opacity[:, *place]
+            opacity.copy_(layers.alpha[0, 0])
+            person = layers.person if clip.transparent else layers.over(frame[None, None])
+            torch.clamp(person[0, 0], -1, 1, out=frame)
+            parts.append(layers)
         frames, alpha = (one[:, :, :height, :width] for one in (frames, alpha))
     else:
         parts = count * [None]

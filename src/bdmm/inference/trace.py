@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from bdmm.errors import InputError
-from bdmm.network.generator import Generator, PreparedSource
+from bdmm.network.generator import Generator, PreparedSource, SeenWindow
 from bdmm.network.heads import Layers
 from bdmm.network.motion_modulation import MotionModulation
 from bdmm.records import Conditions, PropagationState
@@ -69,20 +69,24 @@ def trace(
     source: PreparedSource,
     conditions: Conditions,
     state: PropagationState | None = None,
+    seen: SeenWindow | None = None,
 ) -> tuple[Clips | Layers, PropagationState, list[dict[Block, Modulated]]]:
     """Generate a window; the output is the same as without tracing.
+
+    Args:
+        seen: see `Generator.forward`.
 
     Returns:
         Output and state, as the generator returns them, and the blocks of each frame.
     """
     found = blocks_of(generator, source.shrink)
-    seen: dict[Block, list[Modulated]] = {block: [] for block in found}
+    noted: dict[Block, list[Modulated]] = {block: [] for block in found}
     with ExitStack() as stack:
         for block, module in found.items():
-            hook = partial(_keep, seen[block])
+            hook = partial(_keep, noted[block])
             stack.callback(module.deform.register_forward_pre_hook(hook).remove)
-        output, left = generator(source, conditions, state)
-    frames = [dict(zip(seen, one, strict=True)) for one in zip(*seen.values(), strict=True)]
+        output, left = generator(source, conditions, state, seen)
+    frames = [dict(zip(noted, one, strict=True)) for one in zip(*noted.values(), strict=True)]
     return output, left, frames
 
 

@@ -27,7 +27,9 @@ def box_mean(values: Pictures, reach: int) -> Pictures:
     if not _opencv_takes(values):
         return box_mean_ref(values, reach)
     size = (2 * reach + 1, 2 * reach + 1)
-    return _planes(values, lambda one: cv2.blur(one, size, borderType=cv2.BORDER_CONSTANT))
+    return _planes(
+        values, lambda one, out: cv2.blur(one, size, out, borderType=cv2.BORDER_CONSTANT)
+    )
 
 
 def box_mean_ref(values: Pictures, reach: int) -> Pictures:
@@ -46,7 +48,7 @@ def closing(values: Pictures, reach: int) -> Pictures:
     if not _opencv_takes(values):
         return closing_ref(values, reach)
     square = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
-    return _planes(values, lambda one: cv2.morphologyEx(one, cv2.MORPH_CLOSE, square))
+    return _planes(values, lambda one, out: cv2.morphologyEx(one, cv2.MORPH_CLOSE, square, out))
 
 
 def closing_ref(values: Pictures, reach: int) -> Pictures:
@@ -58,15 +60,15 @@ def shrunk(values: Pictures, factor: int) -> Resized:
     """Return the means of squares; both sides are multiples of the factor."""
     if not _opencv_takes(values):
         return functional.avg_pool2d(values, factor)
-    size = values.shape[3] // factor, values.shape[2] // factor
-    return _planes(values, lambda one: cv2.resize(one, size, interpolation=cv2.INTER_AREA))
+    size = values.shape[2] // factor, values.shape[3] // factor
+    return _resized(values, size, cv2.INTER_AREA)
 
 
 def enlarged(values: Pictures, size: tuple[int, int]) -> Resized:
     """Interpolate bilinearly to (height, width), outer edges on outer edges."""
     if not _opencv_takes(values):
         return functional.interpolate(values, size, mode="bilinear", align_corners=False)
-    return _planes(values, lambda one: cv2.resize(one, size[::-1], interpolation=cv2.INTER_LINEAR))
+    return _resized(values, size, cv2.INTER_LINEAR)
 
 
 def smoothed(alpha: Float[Tensor, "n 1 h w"]) -> Float[Tensor, "n 1 h w"]:
@@ -74,7 +76,7 @@ def smoothed(alpha: Float[Tensor, "n 1 h w"]) -> Float[Tensor, "n 1 h w"]:
     if not _opencv_takes(alpha):
         return smoothed_ref(alpha)
     border = cv2.BORDER_REPLICATE
-    return _planes(alpha, lambda one: cv2.GaussianBlur(one, (3, 3), 0, borderType=border))
+    return _planes(alpha, lambda one, out: cv2.GaussianBlur(one, (3, 3), 0, out, borderType=border))
 
 
 def smoothed_ref(alpha: Float[Tensor, "n 1 h w"]) -> Float[Tensor, "n 1 h w"]:
@@ -100,8 +102,26 @@ def _opencv_takes(values: Pictures) -> bool:
     )
 
 
-def _planes(values: Pictures, change: Callable[[np.ndarray], Any]) -> Resized:
-    """Change each channel of each picture as a picture of its own."""
-    planes = values.detach().contiguous().flatten(0, 1).numpy()
-    changed = torch.from_numpy(np.stack([change(one) for one in planes]))
-    return changed.unflatten(0, values.shape[:2])
+def _resized(values: Pictures, size: tuple[int, int], how: int) -> Resized:
+    def change(one: np.ndarray, out: np.ndarray) -> None:
+        cv2.resize(one, size[::-1], out, interpolation=how)
+
+    return _planes(values, change, size)
+
+
+def _planes(
+    values: Pictures,
+    change: Callable[[np.ndarray, np.ndarray], Any],
+    size: tuple[int, int] | None = None,
+) -> Resized:
+    """Change each channel of each picture as a picture of its own.
+
+    Args:
+        change: is given a plane and where to write the changed one.
+        size: (height, width) of the result; that of the pictures if None.
+    """
+    planes = values.detach().contiguous()
+    changed = planes.new_empty(*planes.shape[:2], *(size or planes.shape[2:]))
+    for one, out in zip(planes.flatten(0, 1).numpy(), changed.flatten(0, 1).numpy(), strict=True):
+        change(one, out)
+    return changed

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import torch
 from einops import rearrange
@@ -25,8 +26,12 @@ def to_frames(pictures: Sequence[Picture], device: torch.device | str = "cpu") -
 
 def to_pictures(frames: Frames) -> UInt8[np.ndarray, "t h w 3"]:
     """Return frames as pictures, rounded to the nearest level; what lies beyond is clipped."""
-    levels = ((frames.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-    return rearrange(levels, "t rgb h w -> t h w rgb").contiguous().cpu().numpy()
+    pictures = np.empty((len(frames), *frames.shape[2:], frames.shape[1]), np.uint8)
+    # Frame by frame, what lies in between stays in the cache.
+    for picture, frame in zip(pictures, frames, strict=True):
+        levels = (frame.float() + 1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
+        cv2.merge(tuple(levels.cpu().numpy()), picture)
+    return pictures
 
 
 def with_alpha(

@@ -1,12 +1,13 @@
-"""Work ahead: another thread makes the next items while the last one is used."""
+"""Work ahead and side by side: other threads make the next items while the last one is used."""
 
 from collections import deque
-from collections.abc import Generator, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from threading import get_ident
 from typing import TypeVar
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 _END = object()
 
 
@@ -27,3 +28,24 @@ def prefetched(items: Iterable[Item], ahead: int = 3) -> Generator[Item, None, N
     finally:
         # A dropped iterator may be collected by the other thread, which can't wait for itself.
         pool.shutdown(wait=get_ident() != worker, cancel_futures=True)
+
+
+def mapped(
+    function: Callable[[Item], Result], items: Iterable[Item], threads: int = 2
+) -> Generator[Result, None, None]:
+    """Yield what a function makes of each item, in their order; some are made side by side.
+
+    Items are taken by the caller's thread, one more than there are threads before its turn. What
+    the function raises is raised at its turn; no further item is then worked on.
+    """
+    with ThreadPoolExecutor(threads) as pool:
+        coming: deque[Future[Result]] = deque()
+        try:
+            for item in items:
+                coming.append(pool.submit(function, item))
+                if len(coming) > threads:
+                    yield coming.popleft().result()
+            while coming:
+                yield coming.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)

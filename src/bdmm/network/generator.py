@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from einops import rearrange
@@ -14,7 +15,16 @@ from bdmm.kernels.picture_filters import shrunk
 from bdmm.kernels.pose_heatmaps import window_heatmaps
 from bdmm.network.decoder import Decoder, FoldedStyle
 from bdmm.network.encoders import StructuralEncoder, StyleEncoder, WarpEncoder
-from bdmm.network.heads import HEADS, Appearance, Foregrounds, Layers, Photos, WindowFeatures
+from bdmm.network.heads import (
+    HEADS,
+    Appearance,
+    Foregrounds,
+    LayerInputs,
+    Layers,
+    Photos,
+    RgbInputs,
+    WindowFeatures,
+)
 from bdmm.network.layers import AnyScale, Folded
 from bdmm.network.propagation import Propagation, Scales
 from bdmm.records import Conditions, PropagationState
@@ -41,6 +51,21 @@ class PreparedSource:
     kernels: FoldedStyle
     head_kernel: Folded | None
     shrink: int = 1
+
+
+@dataclass(frozen=True)
+class SeenWindow:
+    """What head and warp encoder see of a window (`Generator.look`).
+
+    Attributes:
+        inputs: of the window's frames.
+        before: ``b 1 c hn wn`` maps of the frame before the window, if there is one.
+        after: likewise of the frame after it.
+    """
+
+    inputs: RgbInputs | LayerInputs
+    before: WindowFeatures | None = None
+    after: WindowFeatures | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +135,7 @@ class Generator(nn.Module):
         source: PreparedSource,
         conditions: Conditions,
         state: PropagationState | None = None,
+        seen: SeenWindow | None = None,
     ) -> tuple[Clips | Layers, PropagationState]:
         """Generate one window.
 
@@ -117,6 +143,7 @@ class Generator(nn.Module):
             source: what `prepare` returned.
             conditions: of the window's frames: as large as the source for an RGB head, or parts.
             state: what the window before returned; None at the start of a clip.
+            seen: what `look` returned, if it was called ahead.
 
         Returns:
             The frames, RGB in [-1, 1], or the layers that they are made of, by the config's head;
@@ -126,34 +153,42 @@ class Generator(nn.Module):
             InputError: the frames' size or the number of joints does not fit the network.
         """
         self._check(conditions, source.shrink)
-        inputs = self.head.inputs(source.appearance, conditions, source.shrink)
-        encoded = self.encode(source, inputs.maps, conditions, state)
+        seen = self.look(source, conditions, state) if seen is None else seen
+        encoded = self.encode(seen, state)
         heatmaps = window_heatmaps(conditions, source.shrink)
         features, left = self.propagate(source, heatmaps, encoded, state)
-        return self.head(features, inputs), left
+        return self.head(features, seen.inputs), left
 
-    def encode(
+    def look(
         self,
         source: PreparedSource,
-        maps: WindowFeatures,
         conditions: Conditions,
         state: PropagationState | None = None,
-    ) -> EncodedWindow:
-        """Encode the warped source of all frames at once, and of the frames at either side.
+    ) -> SeenWindow:
+        """Warp the source to a window's frames and to those at either side.
+
+        This needs no window before it, so it can be done ahead by another thread.
 
         Args:
-            maps: what the warp encoder sees of the window's frames.
             state: see `forward`; with one, the frame before the window is not looked at.
         """
-        neighbours = (None if state else conditions.before, conditions.after)
-        before, after = (
-            [] if one is None else [self.head.inputs(source.appearance, one, source.shrink).maps]
-            for one in neighbours
-        )
-        seen = torch.cat((*before, maps, *after), dim=1)
+
+        def maps(one: Conditions | None) -> WindowFeatures | None:
+            return None if one is None else inputs(one).maps
+
+        inputs = partial(self.head.inputs, source.appearance, shrink=source.shrink)
+        before = None if state else conditions.before
+        return SeenWindow(inputs(conditions), maps(before), maps(conditions.after))
+
+    def encode(self, seen: SeenWindow, state: PropagationState | None = None) -> EncodedWindow:
+        """Encode the warped source of all frames at once, and of the frames at either side."""
+        before = [] if state or seen.before is None else [seen.before]
+        after = [] if seen.after is None else [seen.after]
+        maps = seen.inputs.maps
+        images = torch.cat((*before, maps, *after), dim=1)
         scales = [
-            rearrange(scale, "(b t) c h w -> t b c h w", t=seen.shape[1]).unbind(0)
-            for scale in self.warp_encoder(rearrange(seen, "b t c h w -> (b t) c h w"))
+            rearrange(scale, "(b t) c h w -> t b c h w", t=images.shape[1]).unbind(0)
+            for scale in self.warp_encoder(rearrange(images, "b t c h w -> (b t) c h w"))
         ]
         window = slice(len(before), len(before) + maps.shape[1])
         return EncodedWindow(

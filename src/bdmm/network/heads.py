@@ -235,6 +235,11 @@ def frame_of(maps: _Some, number: int) -> _Some:
     return type(maps)(*parts)
 
 
+def part_of(layers: Layers, rows: slice, columns: slice) -> Layers:
+    """Return rows and columns of all maps."""
+    return Layers(*(getattr(layers, one.name)[..., rows, columns] for one in fields(layers)))
+
+
 def _joined(
     each: Iterable[LayerInputs] | Iterable[Layers], count: int, names: Sequence[str]
 ) -> dict[str, Tensor]:

@@ -10,6 +10,7 @@ from torch import Tensor
 from bdmm.body.model import SkinnedBody
 from bdmm.body.rotations import interpolate
 from bdmm.errors import InputError
+from bdmm.media.prefetch import mapped
 from bdmm.perception.initial_pose import lift, solve_rotations
 from bdmm.perception.pose import PointTrack, Silhouette
 from bdmm.perception.pose_optimiser import (
@@ -31,8 +32,9 @@ SHAPE_STEPS, CLIP_STEPS, PHOTO_STEPS = 150, 80, 200
 WRONG = 6.0
 """Pixels of mean keypoint error (person 160 tall) from which a pose isn't trusted: three times the
 mean error of good fits, 1.9 pixels."""
-CHUNK, OVERLAP = 256, 16
-"""Frames that are fitted at once, for bounded memory, and shared by neighbours to cross-fade."""
+CHUNK, OVERLAP = 128, 16
+"""Frames that are fitted at once, for bounded memory, and shared by neighbours to cross-fade. Two
+chunks are fitted side by side."""
 
 
 def fit_motion(
@@ -65,17 +67,18 @@ def fit_motion(
     observations = gather(smooth, body)
     shape = fit_shape(observations, body, silhouettes) if shape is None else shape
     weights = TermWeights() if smoothing > 0 else TermWeights(smooth=0.0)
-    pieces = []
-    for start, end in chunk_bounds(len(smooth.found)):
-        first, last = (bisect_left(silhouettes, at, key=_frame) for at in (start, end))
-        first_track, last_track = (bisect_left(point_tracks, at, key=_end) for at in (start, end))
+
+    def fitted(bounds: tuple[int, int]) -> tuple[int, Pose]:
+        start, end = bounds
+        first, last = (bisect_left(silhouettes, at, key=_frame) for at in bounds)
+        first_track, last_track = (bisect_left(point_tracks, at, key=_end) for at in bounds)
         part = observations.part(
             range(start, end), silhouettes[first:last], point_tracks[first_track:last_track]
         )
         start_pose = analytic_start(part, body, shape)
-        pieces.append(
-            (start, PoseOptimiser(part, body, shape, weights).run(start_pose, CLIP_STEPS))
-        )
+        return start, PoseOptimiser(part, body, shape, weights).run(start_pose, CLIP_STEPS)
+
+    pieces = list(mapped(fitted, chunk_bounds(len(smooth.found))))
     motion = to_motion(join(pieces), shape, observations, smooth, body)
     trusted = trusted_frames(motion, landmarks, body)
     return bridge(motion, trusted) if trusted.any() else motion

@@ -11,10 +11,11 @@ import cv2
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
+from scipy.spatial import KDTree
 from torch import Tensor
 
 from bdmm.perception.pose import FrameArray, PackedTracks, PointTrack, Silhouette
-from bdmm.perception.silhouette import geman_mcclure
+from bdmm.perception.silhouette import geman_mcclure, searchable
 from bdmm.perception.tracking import Square, crop
 
 SIDE = 224
@@ -150,8 +151,6 @@ NEAR = 6.0
 """Pixels of the fit between a point and the vertex that carries it."""
 CARRIERS_EVERY = 20
 """The carrying vertices are found anew in every N-th call."""
-_FAR = 1e4
-"""Added to the cost of vertices beyond `NEAR`: more than any depth in pixels."""
 
 
 class PointTrackTerm:
@@ -168,19 +167,12 @@ class PointTrackTerm:
     def __init__(
         self, point_tracks: Sequence[PointTrack], origin: Float[Tensor, "2"], unit: float
     ) -> None:
-        most = max(len(one.points) for one in point_tracks)
-        self.start = torch.tensor([one.start for one in point_tracks])
-        self.end = torch.tensor([one.end for one in point_tracks])
-        self.points = torch.zeros(len(point_tracks), most, 2)
-        self.moved = torch.zeros(len(point_tracks), most, 2)
-        self.given = torch.zeros(len(point_tracks), most, dtype=torch.bool)
-        for index, one in enumerate(point_tracks):
-            count = len(one.points)
-            self.points[index, :count] = (one.points - origin) / unit
-            self.moved[index, :count] = one.moved / unit
-            self.given[index, :count] = True
-        self._carriers = torch.zeros(len(point_tracks), most, dtype=torch.long)
-        self._held = self.given
+        counts = torch.tensor([len(one.points) for one in point_tracks])
+        self.start = torch.tensor([one.start for one in point_tracks]).repeat_interleave(counts)
+        self.end = torch.tensor([one.end for one in point_tracks]).repeat_interleave(counts)
+        self.points = (torch.cat([one.points for one in point_tracks]) - origin) / unit
+        self.moved = torch.cat([one.moved for one in point_tracks]) / unit
+        self._carriers = torch.full_like(self.start, -1)
         self._calls = 0
 
     def __call__(self, vertices: Float[Tensor, "t p 3"]) -> Tensor:
@@ -190,24 +182,31 @@ class PointTrackTerm:
             vertices: projected vertices (x, y, depth) of all frames in pixels of the fit.
         """
         if self._calls % CARRIERS_EVERY == 0:
-            with torch.no_grad():
-                self._carriers, self._held = self._find_carriers(vertices)
+            self._carriers = self._find_carriers(vertices)
         self._calls += 1
-        chosen = self._carriers[..., None].expand(-1, -1, 2)
-        flat = vertices[..., :2]
-        moved = flat[self.end].gather(1, chosen) - flat[self.start].gather(1, chosen)
-        squared = (moved - self.moved).square().sum(-1)
-        return (geman_mcclure(squared, SIGMA) * self._held).sum()
+        count, held = vertices.shape[1], self._carriers >= 0
+        flat, carriers = vertices.flatten(0, 1), self._carriers[held]
+        ends, starts = (
+            flat.index_select(0, frame[held] * count + carriers)[:, :2]
+            for frame in (self.end, self.start)
+        )
+        squared = (ends - starts - self.moved[held]).square().sum(-1)
+        return geman_mcclure(squared, SIGMA).sum()
 
-    def _find_carriers(
-        self, vertices: Float[Tensor, "t p 3"]
-    ) -> tuple[Int[Tensor, "l n"], Bool[Tensor, "l n"]]:
-        """Return the foremost vertex near each point, and which points have one."""
-        carriers = torch.zeros_like(self._carriers)
-        held = self.given.clone()
-        for index, frame in enumerate(self.start.tolist()):
-            away = torch.cdist(self.points[index], vertices[frame, :, :2])
-            cost = vertices[frame, :, 2] + away + _FAR * (away > NEAR)
-            least, carriers[index] = cost.min(dim=1)
-            held[index] &= least < _FAR / 2
-        return carriers, held
+    def _find_carriers(self, vertices: Float[Tensor, "t p 3"]) -> Int[Tensor, "n"]:
+        """Return the foremost vertex near each point, -1 where there is none."""
+        carriers = torch.full_like(self._carriers, -1)
+        frames = self.start.unique()
+        trees = searchable(vertices[frames, :, :2])
+        for frame, depth, tree in zip(frames, vertices[frames, :, 2].detach(), trees, strict=True):
+            chosen = torch.nonzero(self.start == frame)[:, 0]
+            points = KDTree(self.points[chosen].numpy())
+            pairs = points.sparse_distance_matrix(tree, NEAR, output_type="ndarray")
+            point, vertex = torch.from_numpy(pairs["i"]), torch.from_numpy(pairs["j"])
+            cost = depth[vertex] + torch.from_numpy(pairs["v"])
+            # Written from the hindmost on, so that the foremost one stays.
+            order = cost.argsort(descending=True)
+            best = np.full(len(chosen), -1)
+            best[point[order].numpy()] = vertex[order].numpy()
+            carriers[chosen] = torch.from_numpy(best)
+        return carriers

@@ -129,7 +129,9 @@ class PoseOptimiser:
         self.prior = PosePrior(body, shape)
         rest = torch.eye(3, dtype=shape.dtype, device=shape.device).expand(len(BONE_NAMES), 3, 3)
         self.vertices = spread_vertices(body.vertices(shape, rest))
-        self.silhouette_frames = [one.frame for one in observations.silhouettes]
+        frames = [one.frame for one in observations.silhouettes]
+        all_frames = frames == list(range(len(observations.points)))
+        self.silhouette_frames = slice(None) if all_frames else frames
         self.silhouette_term = None
         if observations.silhouettes:
             self.silhouette_term = SilhouetteTerm(

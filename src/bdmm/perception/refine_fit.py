@@ -6,7 +6,7 @@ unrefined.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -14,7 +14,9 @@ import torch
 from torch import Tensor
 
 from bdmm.body.model import BODIES, SkinnedBody
+from bdmm.body.rasterize import rasterize
 from bdmm.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
+from bdmm.media.prefetch import mapped
 from bdmm.perception.fit_refiner import SIDE, FitRefiner, load_refiner, picture_fit
 from bdmm.perception.silhouette import spread_vertices
 from bdmm.perception.surface_solve import DisplacementTargets, solve
@@ -92,21 +94,25 @@ def refine_views(
     if body.name not in BODIES:
         return motion
     refine = _Refiner(body, _shipped(), free_shape=False)
-    refined: list[int] = []
-    changes: list[tuple[Tensor, Tensor, Tensor]] = []
-    for index, before, view in views:
+
+    def found(seen: tuple[int, Motion, FrameView]) -> tuple[int, _Change] | None:
+        index, before, view = seen
         if bool(motion.flagged[index]):
-            continue
+            return None
         image, foreground = view()
         if float((foreground > 0.5).float().mean()) <= SMALLEST_PERSON:
-            continue
-        refined.append(index)
-        changes.append(_change(before, refine(before, image, foreground)))
-    return _corrected(motion, refined, changes) if refined else motion
+            return None
+        return index, _change(before, refine(before, image, foreground))
+
+    changes = [one for one in mapped(found, views) if one is not None]
+    return _corrected(motion, *zip(*changes, strict=True)) if changes else motion
 
 
-def _change(before: Motion, after: Motion) -> tuple[Tensor, Tensor, Tensor]:
-    """Return rotation vectors, logarithms of the growth and moves in metres from one to another."""
+_Change = tuple[Tensor, Tensor, Tensor]
+"""Rotation vectors, logarithms of the growth and moves in metres from one fit to another."""
+
+
+def _change(before: Motion, after: Motion) -> _Change:
     return (
         matrix_to_axis_angle(before.rotations.mT @ after.rotations),
         (after.scale / before.scale).log(),
@@ -114,9 +120,7 @@ def _change(before: Motion, after: Motion) -> tuple[Tensor, Tensor, Tensor]:
     )
 
 
-def _corrected(
-    motion: Motion, refined: list[int], changes: list[tuple[Tensor, Tensor, Tensor]]
-) -> Motion:
+def _corrected(motion: Motion, refined: Sequence[int], changes: Sequence[_Change]) -> Motion:
     """Change all frames by Gaussian means over time of the refined frames' changes."""
     parts = []
     for start in range(0, len(motion), _AT_ONCE):
@@ -154,6 +158,7 @@ class _Refiner:
         rest = torch.eye(3).expand(len(BONE_NAMES), 3, 3)
         surface = body.vertices(torch.zeros(body.shape_size), rest)
         self.vertices = spread_vertices(surface, _SPACING)
+        rasterize(surface[None], body.faces, (1, 1))  # compiled once, before threads ask for it
 
     def __call__(self, pose: Motion, image: Image, foreground: Foreground) -> Motion:
         picture = picture_fit(self.body, pose, image, foreground)

@@ -1,11 +1,12 @@
 """The person's silhouette: a differentiable penalty on a body, a cleaned foreground."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
+from scipy.spatial import KDTree
 from torch import Tensor
 
 from bdmm.kernels.warp import warp
@@ -81,10 +82,17 @@ class SilhouetteTerm:
     def _nearest(self, points: Float[Tensor, "m p 2"]) -> Float[Tensor, "m q 2"]:
         """Return the vertex nearest to each contour point; see `NEAREST_EVERY`."""
         if self._calls % NEAREST_EVERY == 0:
-            with torch.no_grad():
-                self._partners = torch.cdist(self.contours, points).argmin(dim=2)
+            frames = zip(self.contours.numpy(), searchable(points), strict=True)
+            nearest = [tree.query(contour)[1] for contour, tree in frames]
+            self._partners = torch.from_numpy(np.stack(nearest))
         self._calls += 1
         return points.gather(1, self._partners[..., None].expand(-1, -1, 2))
+
+
+def searchable(points: Float[Tensor, "m p 2"]) -> Iterator[KDTree]:
+    """Yield what finds the nearest of each frame's points; points that are no numbers lie at 0."""
+    for frame in points.detach().nan_to_num().numpy():
+        yield KDTree(frame, compact_nodes=False, balanced_tree=False)
 
 
 def geman_mcclure(squared: Float[Tensor, "*b"], sigma: float) -> Float[Tensor, "*b"]:

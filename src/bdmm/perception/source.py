@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -67,10 +68,12 @@ def prepare_sources(
             _require_uncut(softs[-1] > 0.5)
         for note in detection.notes:
             _notify(f"{names[i]}: {note}" if names else note)
-    poses = fit_photos(detections, body)
+    with ThreadPoolExecutor(1) as other:
+        fits = other.submit(fit_photos, detections, body)
+        cleaned = list(map(refine_foreground, images, softs))
+        background = to_frames([remove_person(images[0], cleaned[0])])[0]
+        poses = fits.result()
     _notify_what_is_missing([one.landmarks for one in detections], poses)
-    cleaned = [refine_foreground(image, soft) for image, soft in zip(images, softs, strict=True)]
-    background = to_frames([remove_person(images[0], cleaned[0])])[0]
     frames = [to_frames([image])[0] for image in images]
     foregrounds = [torch.from_numpy(one)[None] for one in cleaned]
     poses = refine_photos(body, poses, frames, foregrounds)
