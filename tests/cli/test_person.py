@@ -58,6 +58,33 @@ def test_a_person_file_serves_as_a_photo(bdmm, quick_photo, back, short_motion):
         refused = bdmm("animate", "me.person", short_motion, *options, "-o", "b.mp4", *QUICK)
         assert refused.code == 2
         assert words in refused.sentence
+    worn = package.Person.load("me.person").wearing("me.person", "lower")
+    assert isinstance(worn, package.Person)
+    assert len(worn.photos) == 2
+
+
+def test_clothes_of_another_person(bdmm, quick_photo, back, short_motion):
+    wear = ("--wear", f"{back.name}:upper", f"{back.name}:shoes")
+    outcome = bdmm("animate", quick_photo, short_motion, *wear, "-o", "out.mp4", *QUICK)
+    assert outcome.code == 0, outcome.err
+    assert "8 frames of 96 x 144" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("wear", "words"),
+    [
+        ("back.png:hat", "There are no clothes 'hat'; the parts are upper, lower, shoes"),
+        ("back.png", "--wear takes PERSON:PART, such as other.jpg:upper"),
+        ("nobody.jpg:upper", "nobody.jpg does not exist"),
+        ("text.png:upper", "text.png"),
+    ],
+)
+def test_clothes_that_cannot_be_worn(bdmm, quick_photo, back, short_motion, wear, words):
+    back.with_name("text.png").write_text("no picture")
+    outcome = bdmm("animate", quick_photo, short_motion, "--wear", wear, "-o", "out.mp4", *QUICK)
+    assert outcome.code == 2
+    assert words in outcome.sentence
+    assert outcome.new_files == set()
 
 
 @pytest.mark.slow

@@ -74,7 +74,7 @@ def build_atlas(body: AnnyBody, views: Sequence[PhotoView], side: int) -> Atlas:
     made = complete(body, views, [_fallback(view, texels) for view in views], texels)
     known = (trust / _SURE).clamp(max=1)[:, None]
     texture = known * seen + (1 - known) * made
-    return _spread(texels, texture, trust)
+    return spread_texels(texels, texture, trust)
 
 
 def look_up(
@@ -135,7 +135,9 @@ def _interpolate(
     return point[:, :2], point[:, 2]
 
 
-def _spread(texels: Texels, colours: Float[Tensor, "n 3"], trust: Float[Tensor, "n"]) -> Atlas:
+def spread_texels(
+    texels: Texels, colours: Float[Tensor, "n 3"], trust: Float[Tensor, "n"]
+) -> Atlas:
     """Lay texels on the sheet and repeat them beyond the charts' borders."""
     side = texels.side
     sheet = colours.new_zeros(side * side, 4)

@@ -40,6 +40,7 @@ class Animate:
     $ bdmm animate photo.jpg dance.mp4 --weights hf://owner/name@v1 -o out.mp4
     $ bdmm animate --batch jobs.csv -o videos/
     $ bdmm animate me.person --motion dance --orbit -o out.mp4
+    $ bdmm animate me.person dance.mp4 --wear other.jpg:upper -o out.mp4
     """
 
     inputs: InputOptions

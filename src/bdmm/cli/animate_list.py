@@ -142,13 +142,13 @@ def _line_command(entry: Entry, command: "Animate") -> "Animate":
     names = {name: _file_name(name, values.pop(name)) for name in _OUTPUTS if name in values}
     if "output" not in names:
         raise InputError("the output has no name.")
-    more = values.pop("more", ())
+    more, wear = values.pop("more", ()), tuple(values.pop("wear", command.inputs.wear))
     known = vars(command) | vars(command.inputs)
     flags = [name for name in values if isinstance(known[name], bool)]
     switched = {name: _is_true(name, values.pop(name)) for name in flags}
     words = [f"--{name.replace('_', '-')}={_single(name, one)}" for name, one in values.items()]
     base = _parsed(replace(command, batch=None), tuple(words))
-    inputs = base.inputs
+    inputs = replace(base.inputs, wear=wear)
     if photos:
         others = tuple(map(Path, (*photos[1:], *more)))
         inputs = replace(inputs, photo=Path(photos[0]), more=others)
@@ -211,7 +211,8 @@ def _inputs(command: "Animate") -> Iterator[Path]:
         InputError: one is missing.
     """
     inputs = command.inputs
-    for path in (inputs.photo, *inputs.more, inputs.driver, command.weights):
+    worn = [Path(text.rpartition(":")[0]) for text in inputs.wear]
+    for path in (inputs.photo, *inputs.more, *worn, inputs.driver, command.weights):
         if isinstance(path, Path) and not is_hub_reference(path):
             check_name(path)
             if not path.exists():

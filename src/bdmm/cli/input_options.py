@@ -27,6 +27,9 @@ class InputOptions:
     more: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="PHOTO")] = ()
     """Further photos of the same person, up to seven, in any order: each pixel comes from the photo
     that shows it best."""
+    wear: Annotated[tuple[str, ...], tyro.conf.arg(metavar="PERSON:PART")] = ()
+    """Clothes of another person, a photo or a .person file: upper, lower or shoes, such as
+    other.jpg:upper."""
     motion: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """A shipped motion instead of a driver: dance, squat, star_jump, turn, walk, wave."""
     size: Annotated[int | None, tyro.conf.arg(metavar="PIXELS")] = None
@@ -83,6 +86,28 @@ class InputOptions:
 
             check_shipped(self.motion)
         return given[0]
+
+    def garments(self) -> "list[prepare.Garment]":
+        """Return the clothes of other people.
+
+        Raises:
+            InputError: one is not PERSON:PART, or there is no such file or part.
+        """
+        from bdmm.inference.prepare import Garment
+        from bdmm.inference.wearing import check_part
+
+        garments = []
+        for text in self.wear:
+            path, colon, part = text.rpartition(":")
+            if not colon or not path:
+                raise InputError(
+                    f"--wear takes PERSON:PART, such as other.jpg:upper, not {text!r}."
+                )
+            check_part(part)
+            if not Path(path).exists():
+                raise InputError(f"The file {path} does not exist.")
+            garments.append(Garment(path, part))
+        return garments
 
     def prepare(
         self,
@@ -141,4 +166,5 @@ class InputOptions:
             more=self.more,
             view=self.view,
             orbit=self.orbit,
+            wear=self.garments(),
         )

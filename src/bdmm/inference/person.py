@@ -10,8 +10,9 @@ from bdmm import records
 from bdmm.appearance.person import build_person
 from bdmm.appearance.person_file import load_person, save_person
 from bdmm.errors import InputError
-from bdmm.inference.prepare import as_shots
+from bdmm.inference.prepare import Garment, InputOptions, as_shots, dressed, read_wearer
 from bdmm.inference.source_view import open_source
+from bdmm.inference.wearing import check_part
 from bdmm.media.image import Picture, picture_size
 
 SIZE = 720
@@ -72,6 +73,22 @@ class Person(records.Person):
         """
         person = load_person(path)
         return cls(person.photos, person.atlas)
+
+    def wearing(self, other: str | Path | Picture | records.Person, part: str) -> "Person":
+        """Return this person in another one's clothes.
+
+        Args:
+            other: a person, a ``.person`` file or a photo.
+            part: ``upper``, ``lower`` or ``shoes``.
+
+        Raises:
+            InputError: the other one cannot be read or does not show that part.
+        """
+        check_part(part)
+        garment = Garment(other, part)
+        most = min(self.photos[0].pose.size) // 2 * 2
+        person = dressed(self, garment, read_wearer(garment), InputOptions(most=most))
+        return type(self)(person.photos, person.atlas)
 
     def save(self, path: str | Path) -> None:
         """Write a ``.person`` file.

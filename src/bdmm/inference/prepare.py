@@ -1,11 +1,11 @@
 """Files to inputs, once: photo, driver, background and sound, ready for any renderer."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import count, repeat
 from pathlib import Path
-from typing import get_args
+from typing import NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -21,12 +21,14 @@ from bdmm.inference.driving import DrivingOptions, Sound, open_driver
 from bdmm.inference.presets import PRESETS, frame_size
 from bdmm.inference.source_frames import source_shots
 from bdmm.inference.source_view import SIZES, Shot, SourceView, View, open_source, person_view_of
+from bdmm.inference.wearing import check_part, wearing
 from bdmm.media.image import IMAGE_SUFFIXES, Picture, picture_size, read_image, resize_image
 from bdmm.media.overlay import draw_body
 from bdmm.media.panels import contain
 from bdmm.media.pixels import to_pictures
 from bdmm.media.video_reader import VideoReader
 from bdmm.media.video_types import TRANSPARENT
+from bdmm.perception.source import naming
 from bdmm.records import Motion, Person, Source
 
 SEEDS = range(-(2**63), 2**64)
@@ -106,6 +108,23 @@ def cover(picture: Picture, size: tuple[int, int]) -> Picture:
     return resize_image(picture[top : top + rows, left : left + columns], size)
 
 
+class Garment(NamedTuple):
+    """Clothes of another person.
+
+    Attributes:
+        source: the other person, as `prepare` takes one.
+        part: `upper`, `lower` or `shoes`.
+    """
+
+    source: str | Path | Picture | Person
+    part: str
+
+    @property
+    def name(self) -> str:
+        """What messages call the other person."""
+        return str(self.source) if isinstance(self.source, str | Path) else "The other person"
+
+
 @dataclass(frozen=True)
 class InputOptions:
     """How photo and driver are read.
@@ -125,6 +144,7 @@ class InputOptions:
         more: further photos of the same person, paths or pictures.
         view: degrees by which the camera is carried around the person, see `seen_from`.
         orbit: the camera goes once around, from there on, while the clip lasts.
+        wear: garments of other people that the person puts on, one after the other.
 
     Raises:
         InputError: a number is out of range, or two options exclude each other.
@@ -141,6 +161,7 @@ class InputOptions:
     more: Sequence[str | Path | Picture] = ()
     view: float = 0.0
     orbit: bool = False
+    wear: Sequence[Garment] = ()
 
     def __post_init__(self) -> None:
         require_size(self.most if self.size is None else self.size, *SIZES)
@@ -153,6 +174,8 @@ class InputOptions:
                 f"The seed is {self.seed}; it must lie between {SEEDS.start} and {SEEDS.stop - 1}."
             )
         require_within("view", self.view, *VIEWS)
+        for _, part in self.wear:
+            check_part(part)
         if self.photo_person is not None and self.photo_person < 1:
             raise InputError(
                 f"The photo's person is {self.photo_person}; people are counted from 1 on."
@@ -246,6 +269,7 @@ def prepare(
     known = _known_person(source, options)
     shots = [] if isinstance(source, Person) or known else as_shots([source, *options.more])
     name = shots[0].name if shots else "the person"
+    wearers = [read_wearer(garment) for garment in options.wear]
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
         progress(f"Finding the person in {name}", 0, 1)
@@ -254,6 +278,8 @@ def prepare(
         else:
             view = _open(shots, options)
         progress(f"Finding the person in {name}", 1, 1)
+        for garment, wearer in zip(options.wear, wearers, strict=True):
+            view = replace(view, person=dressed(view.person, garment, wearer, options))
         driving = driver.motion()
     retargeted = retarget(_viewed(driving, options), view.source.pose, options.root)
     video = driver.video if keep_video else None
@@ -304,6 +330,37 @@ def _known_person(source: str | Path | Picture | Person, options: InputOptions) 
     if options.paste_back:
         raise InputError("A person is no full-size photo: nothing can be put back into it.")
     return source
+
+
+def read_wearer(garment: Garment) -> Person | list[Shot]:
+    """Read whose garment it is: a person made ready, or photos.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    source = garment.source
+    if isinstance(source, str | Path) and Path(source).suffix.lower() == SUFFIX:
+        return load_person(source)
+    return source if isinstance(source, Person) else as_shots([source])
+
+
+def dressed(
+    person: Person, garment: Garment, wearer: Person | list[Shot], options: InputOptions
+) -> Person:
+    """Return a person in another one's garment.
+
+    Args:
+        wearer: see `read_wearer`.
+
+    Raises:
+        InputError: the other one cannot be fitted, or does not show the garment.
+    """
+    if not isinstance(wearer, Person):
+        first = wearer[0]
+        with naming(garment.name):
+            size = _frame_size(picture_size(first.picture), options)
+            wearer = open_source(first.picture, size, more=wearer[1:], name=first.name).person
+    return wearing(person, wearer, garment.part, garment.name)
 
 
 def as_shots(sources: Sequence[str | Path | Picture]) -> list[Shot]:

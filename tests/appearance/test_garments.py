@@ -1,0 +1,51 @@
+"""Which pixels are skin, hair and clothes, on people whose clothes are known."""
+
+import pytest
+import torch
+
+from bdmm.appearance.garments import KINDS, find_kinds, vertex_kinds
+from bdmm.appearance.photo_view import photo_vertices, view_photo
+from bdmm.body.model import PART_NAMES
+from bdmm.records import BONE_NAMES
+
+PAINT = {
+    "skin": (0.5, 0.1, -0.1),
+    "hair": (-0.7, -0.8, -0.9),
+    "upper": (0.6, -0.6, -0.6),
+    "lower": (-0.6, -0.4, 0.5),
+    "shoes": (0.9, 0.9, 0.9),
+}
+
+
+def worn(body, bare):
+    """Return the kind of each vertex; some bones are bare."""
+    kind = torch.full_like(body.parts, KINDS.index("skin"))
+    parts = {"torso": "upper", "arms": "upper", "legs": "lower", "feet": "shoes", "scalp": "hair"}
+    for part, name in parts.items():
+        kind[body.parts == PART_NAMES.index(part)] = KINDS.index(name)
+    below = (body.template[:, 1] > -0.07) & (kind == KINDS.index("upper"))
+    kind[below & (body.parts == PART_NAMES.index("torso"))] = KINDS.index("lower")
+    bones = [i for i, name in enumerate(BONE_NAMES) if name.endswith(tuple(bare))]
+    kind[torch.isin(body.vertex_bones, torch.tensor(bones))] = KINDS.index("skin")
+    return kind
+
+
+@pytest.mark.parametrize("bare", [("_hand",), ("_elbow", "_knee", "_hand")])
+def test_clothes_are_found_by_colour_and_place(body, standing, painted, bare):
+    kind = worn(body, bare)
+    colours = torch.tensor([PAINT[name] for name in KINDS])[kind]
+    (photo,) = painted(standing, colours)
+    view = view_photo(body, photo)
+    (shares,) = find_kinds(body, [view])
+    assert torch.equal(shares.sum(dim=0) > 0.99, photo.foreground[0] > 0.5)
+    x, y = photo_vertices(view.geometry)[:, :2].long().unbind(dim=1)
+    found = shares[:, y, x].argmax(dim=0)
+    right = (found == kind)[view.trust > 0.5]
+    assert right.float().mean() > 0.93
+
+
+def test_anatomy_speaks_of_every_vertex(body):
+    kinds = vertex_kinds(body)
+    assert kinds.shape == (len(body.template), len(KINDS))
+    assert kinds.sum(axis=1) == pytest.approx(1)
+    assert kinds.min() > 0
