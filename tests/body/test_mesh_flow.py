@@ -1,7 +1,9 @@
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
+from scipy.ndimage import label
 from torch.nn import functional
 
 from bdmm.body.mesh_flow import MeshFlow, mesh_flow, plane_turns
@@ -169,6 +171,18 @@ def test_what_is_worn_beyond_the_dressed_body_is_carried_along(photo, standing):
     )
     assert wide.at(pixels_of(flow)[extended]).person.all()
     assert not wide.at(pixels_of(flow)[extended]).on_mesh.any()
+
+
+def test_no_scrap_of_clothes_floats_off_the_body(body, standing, draw):
+    pose = standing(0.0)
+    seen = draw(body, pose).face >= 0
+    scraps = grown(seen, 4) - grown(seen, 2) + grown(seen, 0)
+    geometry, motion = prepare_geometry(body, pose, scraps), standing(shift=(4.0, 2.0))
+    turns = plane_turns(geometry.orientations, chain(motion.rotations), torch.ones(1))
+    flow = mesh_flow(geometry, draw(geometry.body, motion), turns)
+    person = (flow.state[0] != PixelState.NONE).numpy()
+    parts, count = label(person, np.ones((3, 3)))
+    assert all((flow.segment[0].numpy()[parts == part] >= 0).any() for part in range(1, count + 1))
 
 
 def test_frames_do_not_influence_each_other(body, front, standing, draw):

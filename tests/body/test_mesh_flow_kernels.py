@@ -7,7 +7,6 @@ from torch import Tensor
 from bdmm.body.bones import ADJACENT, OTHER_SIDE, nearest_part
 from bdmm.body.mesh_flow import MeshFlow, mesh_flow, plane_turns
 from bdmm.body.rasterize import Raster
-from bdmm.body.regions import majority_filter
 from bdmm.body.rotations import chain
 from bdmm.body.source_geometry import (
     DEPTH_SLACK,
@@ -97,9 +96,28 @@ def extend_ref(flow: MeshFlow, geometry: SourceGeometry, turns: Tensor) -> None:
     kept &= ADJACENT.to(bone.device)[bone, sample.segment]
     person = flow.segment >= 0
     person.view(-1)[pixel[kept]] = True
-    kept &= majority_filter(person).flatten().index_select(0, pixel)
+    kept &= hang(person, pixel, carrier)
     flat.source_xy[pixel[kept]] = source_xy[kept]
     flat.state[pixel[kept]] = int(PixelState.EXTENDED)
+
+
+def hang(person: Tensor, pixel: Tensor, carrier: Tensor) -> Tensor:
+    """Return which pixels hang on their carriers: no gap lies on the way."""
+    height, width = person.shape[1:]
+    own = torch.stack([pixel // width % height, pixel % width])
+    way = torch.stack([carrier // width % height, carrier % width]) - own
+    steps = way.abs().amax(dim=0)
+    hanging = torch.ones_like(pixel, dtype=torch.bool)
+    for step in range(1, int(steps.max())):
+        row, column = own + torch.div(2 * way * step + steps, 2 * steps, rounding_mode="floor")
+        inside = step < steps
+        place = (
+            pixel // (height * width),
+            torch.where(inside, row, 0),
+            torch.where(inside, column, 0),
+        )
+        hanging &= ~inside | person[place]
+    return hanging
 
 
 def shows(

@@ -2,7 +2,7 @@ import pytest
 import torch
 from scipy.ndimage import distance_transform_edt
 
-from bdmm.body.regions import majority_filter, nearest_pixel, speckles
+from bdmm.body.regions import nearest_pixel, speckles
 
 
 @pytest.mark.parametrize("density", [0.0, 0.002, 0.05, 0.9])
@@ -79,12 +79,3 @@ def test_a_limb_two_pixels_wide_is_whole(place):
     known = torch.zeros(20, 30, dtype=torch.bool)
     known[4:16, 9:11] = True
     assert not speckles(place, known).any()
-
-
-def test_solid_is_what_fills_half_of_its_surroundings():
-    region = torch.zeros(1, 20, 20, dtype=torch.bool)
-    region[0, 5:12, 5:12] = True
-    region[0, 15] = True
-    kept = majority_filter(region)
-    assert kept[0, 6:11, 6:11].all()
-    assert not kept[0, 16:].any()

@@ -73,7 +73,8 @@ def mesh_flow(
           same position in the source, where the source shows the same or an adjacent bone there,
           front or back (not on the head); else the mirrored point on the body's other side, where
           the source shows that.
-        - *Extended*: off the body, carried along rigidly by the nearest body pixel.
+        - *Extended*: off the body, carried along rigidly by the nearest body pixel, from which no
+          gap parts it: hair and loose clothes hang on the body, what floats is another limb's.
 
         A skirt between the legs counts as body, stretched from one leg to the other.
 

@@ -33,7 +33,6 @@ _HEAD = wp.constant(wp.int64(HEAD))
 _VISIBLE = wp.constant(wp.int8(PixelState.VISIBLE))
 _HIDDEN = wp.constant(wp.int8(PixelState.HIDDEN))
 _EXTENDED = wp.constant(wp.int8(PixelState.EXTENDED))
-_MAJORITY = wp.constant(wp.int32(12))
 
 
 class _SourceFields:
@@ -329,6 +328,7 @@ def _carry(
     segment: wp.array3d(dtype=wp.int64),
     source_xy: wp.array3d(dtype=wp.vec2f),
     carried_xy: wp.array3d(dtype=wp.vec2f),
+    carrier: wp.array3d(dtype=wp.vec2i),
     kept: wp.array3d(dtype=wp.uint8),
 ):
     t, column, row = wp.tid()
@@ -363,7 +363,30 @@ def _carry(
         return
     if source.body_distance[at] > 0.5 * wp.sqrt(x * x + y * y) - 1.0:
         carried_xy[t, row, column] = xy
+        carrier[t, row, column] = wp.vec2i(near, at_column)
         kept[t, row, column] = wp.uint8(1)
+
+
+@no_type_check
+@wp.func
+def _hangs(
+    segment: wp.array3d(dtype=wp.int64),
+    kept: wp.array3d(dtype=wp.uint8),
+    t: int,
+    row: int,
+    column: int,
+    carrier: wp.vec2i,
+) -> bool:
+    """Tell whether all pixels on the way to the carrier are kept, or body."""
+    down = carrier[0] - row
+    right = carrier[1] - column
+    steps = wp.max(wp.abs(down), wp.abs(right))
+    for step in range(1, steps):
+        y = row + _floor_divided(2 * down * step + steps, 2 * steps)
+        x = column + _floor_divided(2 * right * step + steps, 2 * steps)
+        if kept[t, y, x] == wp.uint8(0) and segment[t, y, x] < wp.int64(0):
+            return False
+    return True
 
 
 @no_type_check
@@ -371,20 +394,16 @@ def _carry(
 def _settle(
     segment: wp.array3d(dtype=wp.int64),
     carried_xy: wp.array3d(dtype=wp.vec2f),
+    carrier: wp.array3d(dtype=wp.vec2i),
     kept: wp.array3d(dtype=wp.uint8),
     source_xy: wp.array3d(dtype=wp.vec2f),
     state: wp.array3d(dtype=wp.int8),
 ):
-    """Keep what fills, with the body, half of a pixel's 5x5 neighbourhood."""
+    """Keep what hangs on the body without a gap."""
     t, row, column = wp.tid()
     if kept[t, row, column] == wp.uint8(0):
         return
-    count = wp.int32(0)
-    for y in range(wp.max(row - 2, 0), wp.min(row + 3, kept.shape[1])):
-        for x in range(wp.max(column - 2, 0), wp.min(column + 3, kept.shape[2])):
-            if kept[t, y, x] != wp.uint8(0) or segment[t, y, x] >= wp.int64(0):
-                count += 1
-    if count >= _MAJORITY:
+    if _hangs(segment, kept, t, row, column, carrier[t, row, column]):
         source_xy[t, row, column] = carried_xy[t, row, column]
         state[t, row, column] = _EXTENDED
 
@@ -437,6 +456,8 @@ def extend(flow: MeshFlow, geometry: SourceGeometry, turns: Float[Tensor, "t n 2
         _launch(_nearest_in_column, columns_first[:2], device, arguments)
     xy = wp.from_torch(flow.source_xy, dtype=wp.vec2f)
     carried = wp.from_torch(torch.empty_like(flow.source_xy), dtype=wp.vec2f)
+    carrier = torch.empty((*shape, 2), dtype=torch.int32, device=device)
+    carrier = wp.from_torch(carrier, dtype=wp.vec2i)
     kept = wp.from_torch(torch.zeros(shape, dtype=torch.uint8, device=device))
     inputs = [
         _source_of(geometry),
@@ -448,8 +469,8 @@ def extend(flow: MeshFlow, geometry: SourceGeometry, turns: Float[Tensor, "t n 2
         wp.from_torch(turns.contiguous(), dtype=wp.mat22f),
         (HAND_REACH * geometry.scale) ** 2,
     ]
-    _launch(_carry, columns_first, device, [*inputs, bones, xy, carried, kept])
-    _launch(_settle, shape, device, [bones, carried, kept, xy, wp.from_torch(flow.state)])
+    _launch(_carry, columns_first, device, [*inputs, bones, xy, carried, carrier, kept])
+    _launch(_settle, shape, device, [bones, carried, carrier, kept, xy, wp.from_torch(flow.state)])
 
 
 def _source_of(geometry: SourceGeometry) -> Any:

@@ -1,4 +1,4 @@
-"""Regions of pixels: bounding box, nearest pixel, speckles and a majority filter."""
+"""Regions of pixels: bounding box, nearest pixel and speckles."""
 
 import torch
 from einops import rearrange
@@ -90,11 +90,6 @@ def speckles(position: Float[Tensor, "2 h w"], known: Bool[Tensor, "h w"]) -> Bo
         coherent[there[1:]] += agree
     others = _around(known[None])[0] - 1
     return known & (coherent < _FEWEST) & (coherent < (_SHARE * others).clamp(min=_LONE))
-
-
-def majority_filter(region: Bool[Tensor, "t h w"]) -> Bool[Tensor, "t h w"]:
-    """Return where the region fills half of a pixel's 5x5 neighbourhood."""
-    return _around(region) >= 12
 
 
 def _around(region: Bool[Tensor, "t h w"]) -> UInt8[Tensor, "t h w"]:
