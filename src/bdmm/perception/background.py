@@ -7,8 +7,8 @@ import warnings
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
+from pyamg import ruge_stuben_solver
 from scipy.sparse import coo_array, diags_array
-from scipy.sparse.linalg import cg
 
 from bdmm.errors import Notice
 
@@ -205,11 +205,11 @@ def join_copies(
     shape = (len(unknown), len(unknown))
     linked = coo_array((np.ones(len(own)), (own, neighbour)), shape=shape)
     matrix = (diags_array(diagonal) - linked).tocsr()
-    scaled = diags_array(1 / diagonal)
+    solver = ruge_stuben_solver(matrix)
     guess = copied[hole]
     result = picture.copy()
     for channel in range(3):
-        solved, _ = cg(matrix, wanted[:, channel], guess[:, channel], rtol=1e-4, M=scaled)
+        solved = solver.solve(wanted[:, channel], guess[:, channel], tol=1e-5, accel="cg")
         result[hole, channel] = solved.clip(0, 255).round()
     return result
 
