@@ -210,7 +210,7 @@ def join_copies(
     result = picture.copy()
     for channel in range(3):
         solved = solver.solve(wanted[:, channel], guess[:, channel], tol=1e-5, accel="cg")
-        result[hole, channel] = solved.clip(0, 255).round()
+        result[hole, channel] = np.asarray(solved).clip(0, 255).round()
     return result
 
 
