@@ -49,8 +49,11 @@ def test_a_person_file_serves_as_a_photo(bdmm, quick_photo, back, short_motion):
     outcome = bdmm("animate", "me.person", short_motion, "-o", "out.mp4", *QUICK)
     assert outcome.code == 0, outcome.err
     assert "8 frames of 96 x 144" in outcome.out
-    assert bdmm("inspect", "me.person").code == 0
-    assert read_image("me_seen.png").shape[0] == 720
+    seen = bdmm("inspect", "me.person")
+    assert seen.code == 0, seen.err
+    assert "photo 1 " in seen.out
+    assert "completed " in seen.out
+    assert read_image("me_seen.png").shape[0] == 3 * 480
     for options, words in (
         (("--more", back), "holds its photos already"),
         (("--paste-back",), "nothing can be put back"),
@@ -61,6 +64,17 @@ def test_a_person_file_serves_as_a_photo(bdmm, quick_photo, back, short_motion):
     worn = package.Person.load("me.person").wearing("me.person", "lower")
     assert isinstance(worn, package.Person)
     assert len(worn.photos) == 2
+
+
+@pytest.mark.slow
+def test_what_each_photo_gave(bdmm, quick_photo, back, short_motion):
+    seen = bdmm("inspect", quick_photo, "--more", back, "-o", "seen.png")
+    assert seen.code == 0, seen.err
+    assert f"{quick_photo.name} " in seen.out
+    assert f"{back.name} " in seen.out
+    refused = bdmm("inspect", short_motion, "--more", back, "-o", "b.png")
+    assert refused.code == 2
+    assert "is none" in refused.sentence
 
 
 def test_clothes_of_another_person(bdmm, quick_photo, back, short_motion):

@@ -24,7 +24,7 @@ from bdmm.records import Atlas
 
 SIDES = (256, 512, 1024)
 """Texels of an atlas's side: 256 match frames of 256 pixels."""
-_SURE = 0.3
+SURE = 0.3
 """Trust from which on a texel is as the photos show it."""
 _THICK = 0.1
 """Metres through the body over which its front's likeness to its back falls to 1/e."""
@@ -72,7 +72,7 @@ def build_atlas(body: AnnyBody, views: Sequence[PhotoView], side: int) -> Atlas:
     seen = (weight[..., None] * colours).sum(dim=0) / total.clamp(min=1e-6)[:, None]
     trust = torch.stack([trust for _, trust in parts]).amax(dim=0)
     made = complete(body, views, [_fallback(view, texels) for view in views], texels)
-    known = (trust / _SURE).clamp(max=1)[:, None]
+    known = (trust / SURE).clamp(max=1)[:, None]
     texture = known * seen + (1 - known) * made
     return spread_texels(texels, texture, trust)
 

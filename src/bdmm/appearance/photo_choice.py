@@ -32,7 +32,7 @@ def shares_shown(
         motion: all of the frames, retargeted.
     """
     chosen = slice(None, None, _EVERY)
-    area = _vertex_areas(body.rest_vertices(motion.shape), body)[chosen]
+    area = vertex_areas(body.rest_vertices(motion.shape), body)[chosen]
     trust = torch.stack([view.trust[chosen] for view in views], dim=1)
     runs = []
     for start in range(0, len(motion), _RUN):
@@ -63,7 +63,8 @@ def smooth_in_time(values: Float[Tensor, "t k"], deviation: float) -> Float[Tens
     return torch.nn.functional.conv1d(padded.T[:, None], kernel[None, None])[:, 0].T
 
 
-def _vertex_areas(vertices: Float[Tensor, "v 3"], body: SkinnedBody) -> Float[Tensor, "v"]:
+def vertex_areas(vertices: Float[Tensor, "v 3"], body: SkinnedBody) -> Float[Tensor, "v"]:
+    """Return a third of the area of the faces around each vertex."""
     first, second, third = vertices[body.faces].unbind(dim=1)
     area = torch.linalg.cross(second - first, third - first).norm(dim=1) / 6
     total = vertices.new_zeros(len(vertices))

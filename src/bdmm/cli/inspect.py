@@ -19,11 +19,14 @@ class Inspect:
 
     $ bdmm inspect photo.jpg
     $ bdmm inspect dance.mp4 -o seen.mp4
+    $ bdmm inspect front.jpg --more back.jpg
     $ bdmm inspect me.person
     """
 
     input: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")]
     """A photo, a video, or a .person file."""
+    more: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="PHOTO")] = ()
+    """Further photos of the same person: shows what each one gave, and what was completed."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
     """Picture or video to write; NAME_seen.png or NAME_seen.mp4 in the current folder otherwise."""
     person: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
@@ -40,7 +43,7 @@ class Inspect:
         if not self.input.is_file():
             raise InputError(f"The file {self.input} does not exist or is not a file.")
         use_one_thread()
-        if self.input.suffix.lower() == ".person":
+        if self.more or self.input.suffix.lower() == ".person":
             self._person()
         elif self.input.suffix.lower() in _PHOTOS:
             self._photo()
@@ -65,10 +68,26 @@ class Inspect:
 
         output = self.output or Path(f"{self.input.stem}_seen.png")
         check_output(output, IMAGE_SUFFIXES, [self.input])
-        from bdmm.inference.inspect import inspect_person
+        from bdmm.inference.inspect_person import COLOURS, inspect_person
+        from bdmm.inference.person import Person
 
-        write_image(output, inspect_person(self.input))
-        say(f"{output}: the photos with the body, the atlas, and how well the photos show it.")
+        if not self.more:
+            person = Person.load(self.input)
+            names = [f"photo {number + 1}" for number in range(len(person.photos))]
+        elif self.input.suffix.lower() in _PHOTOS:
+            photos = (self.input, *self.more)
+            person = Person.from_photos(photos, photo_person=self.person)
+            names = [one.name for one in photos]
+        else:
+            raise InputError(f"--more takes further photos of a photo, and {self.input} is none.")
+        picture, shares = inspect_person(person)
+        write_image(output, picture)
+        given = zip(names, shares, COLOURS, strict=False)
+        parts = [f"{name} {share:.0%} ({colour})" for name, share, colour in given]
+        say(
+            f"{output}: photos and atlas, the person from four sides, and what gave each point.\n"
+            f"Of the body's surface: {', '.join(parts)}, completed {1 - sum(shares):.0%} (grey)."
+        )
 
     def _video(self) -> None:
         from bdmm.media.video_writer import check_video_output, create_video

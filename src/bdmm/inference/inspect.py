@@ -1,4 +1,4 @@
-"""What perception finds in a photo or a video, and what a person file holds, as pictures."""
+"""What perception finds in a photo or a video, as pictures."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -7,15 +7,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bdmm.appearance.person import view_person
-from bdmm.appearance.person_file import load_person
 from bdmm.body.model import load_body
 from bdmm.errors import Progress
 from bdmm.inference.driving import KeptFrames
 from bdmm.inference.source_view import DETAIL, SIZES, bounded, check_photo
-from bdmm.media.image import Picture, picture_size, read_image, resize_image
+from bdmm.media.image import Picture, picture_size, read_image
 from bdmm.media.overlay import draw_body, draw_keypoints, mark_flagged, tint_foreground
-from bdmm.media.pixels import to_pictures
 from bdmm.perception.mediapipe_pose import detect_photo
 from bdmm.perception.pose import Detection
 from bdmm.perception.source import prepare_source
@@ -52,31 +49,6 @@ def inspect_photo(path: str | Path, person: int | None = None) -> Picture:
         draw_body(working, source.pose, load_body()),
     )
     return np.concatenate(pictures, axis=1)
-
-
-def inspect_person(path: str | Path) -> Picture:
-    """Draw what a ``.person`` file holds.
-
-    Returns:
-        Its photos in a row with the fitted body, then the atlas and how well the photos show it.
-
-    Raises:
-        InputError: the file cannot be used.
-    """
-    person = view_person(load_person(path))
-    body, pictures = load_body(person.views[0].source.pose.body), []
-    for view in person.views:
-        (photo,) = to_pictures(view.source.image[None])
-        pictures.append(draw_body(photo, view.source.pose, body))
-    atlas = person.atlas
-    shown = atlas.confidence.expand(3, -1, -1) * 2 - 1
-    pictures.extend(to_pictures(torch.stack((atlas.colours, shown))))
-    return np.concatenate([_as_tall(one, SIDE) for one in pictures], axis=1)
-
-
-def _as_tall(picture: Picture, height: int) -> Picture:
-    rows, columns = picture_size(picture)
-    return resize_image(picture, (height, max(round(columns * height / rows), 1)))
 
 
 def inspect_video(
