@@ -4,9 +4,12 @@
 
 Source frames are those turned to 0, 180, 90 and -90 degrees; the person of the first one is shown
 in every N-th other frame. Printed for each clip: PSNR on the person and on its hidden pixels (body
-that the one front photo does not show), VGG-19's relative L1 on the person, and the largest jump
-between neighbouring frames in those of the true ones. *blur* is the control: one photo, hidden
-pixels blurred by a Gaussian of 3 pixels; PSNR rewards haze.
+that the one front photo does not show), and VGG-19's relative L1 on the person. *blurred* is the
+control: one photo, hidden pixels blurred by a Gaussian of 3 pixels; PSNR rewards haze.
+
+With ``--neighbours N`` two more columns, of N frames in a row around the one turned by 90 degrees:
+the largest jump between neighbouring frames in those of the true ones, and the flicker of hidden
+pixels, how many levels of 255 the colour of a point of the body changes from frame to frame.
 """
 
 import math
@@ -23,6 +26,9 @@ from torch.nn import functional
 
 from bdmm.appearance.person import build_person, view_person
 from bdmm.appearance.photo_choice import shares_shown
+from bdmm.body.camera import project
+from bdmm.body.model import load_body
+from bdmm.body.rasterize import rasterize
 from bdmm.conditioning import condition_person
 from bdmm.config import LossConfig
 from bdmm.data.clip_store import TRUTH, PreparedClip, find_clips
@@ -36,6 +42,8 @@ from bdmm.shapes import Frames
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 YAWS = (0.0, 180.0, 90.0, -90.0)
 _RUN = 8
+_SLACK = 0.02
+"""Metres behind the z-buffer within which a vertex is seen."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +62,13 @@ def main(
     limit: int | None = None,
     true_poses: bool = False,
     sheet: Path | None = None,
+    neighbours: int = 0,
 ) -> None:
     """Print the table.
 
     Args:
         vgg: weights of VGG-19; without them that column is left out.
-        every: measure every N-th frame.
+        every: measure every N-th frame; 0: only neighbours.
         limit: at most so many clips of each folder.
         true_poses: take rendered people's true motion.
     """
@@ -70,7 +79,15 @@ def main(
     eye = None if vgg is None else load_vgg19(vgg, losses)
     for folder in folders:
         for path in find_clips(folder)[:limit]:
-            report(PreparedClip(path), eye, every, TRUTH if true_poses else "", sheet)
+            clip, part = PreparedClip(path), TRUTH if true_poses else ""
+            sources = turned_frames(clip.motion(part))
+            if sources is None:
+                print(f"{clip.info.name}: the person does not turn all around")
+                continue
+            if every:
+                report(clip, eye, every, part, sheet)
+            if neighbours:
+                report_neighbours(clip, neighbours, part)
 
 
 def report(
@@ -79,9 +96,7 @@ def report(
     """Print one clip's rows."""
     motion = clip.motion(part)
     sources = turned_frames(motion)
-    if sources is None:
-        print(f"{clip.info.name}: the person does not turn all around")
-        return
+    assert sources is not None
     photos = [photo_of(clip, motion, number) for number in sources]
     frames = [n for n in range(0, len(clip), every) if n not in sources]
     shown = picked(motion, frames)
@@ -100,6 +115,56 @@ def report(
     for name, made in rows.items():
         score = scored(made, targets, people, hidden & people, eye)
         print(f"  {name:<12} {score.person:6.2f} {score.hidden:6.2f} {score.vgg:6.3f}", flush=True)
+
+
+def report_neighbours(clip: PreparedClip, count: int, part: str) -> None:
+    """Print one clip's rows of changes from frame to frame."""
+    motion = clip.motion(part)
+    sources = turned_frames(motion)
+    assert sources is not None
+    photos = [photo_of(clip, motion, number) for number in sources]
+    start = max(min(sources[2] - count // 2, len(clip) - count), 0)
+    stop = min(start + count, len(clip))
+    run = motion[start:stop]
+    people = clip.foregrounds(start, stop)[:, 0] > 0.5
+    true = largest_jump(clip.frames(start, stop), people)
+    print(f"{clip.info.name}: frames {start} to {stop - 1}, true jump {true:.1f} levels")
+    hidden = None
+    for name, some in (("one photo", photos[:1]), ("two photos", photos[:2]), ("four", photos)):
+        made, unseen = rendered(some, run, together=True)
+        hidden = unseen if hidden is None else hidden
+        jump, change = largest_jump(made, people), flicker(made, run, hidden)
+        print(f"  {name:<12} jump {jump / true:5.2f}   flicker {change:5.2f}", flush=True)
+
+
+def largest_jump(frames: Frames, people: Bool[Tensor, "t h w"]) -> float:
+    """Return the largest mean change between neighbouring frames where both show the person."""
+    changes = (frames[1:] - frames[:-1]).abs().mean(dim=1) * 127.5
+    both = people[1:] & people[:-1]
+    return max(float(one[where].mean()) for one, where in zip(changes, both, strict=True))
+
+
+def flicker(frames: Frames, motion: Motion, hidden: Bool[Tensor, "t h w"]) -> float:
+    """Return the mean change, in levels of 255, at points of the body that stay hidden.
+
+    Args:
+        hidden: pixels of the body that the photo does not show.
+    """
+    body = load_body(motion.body)
+    posed = body.vertices(motion.shape[None], motion.rotations)
+    points = project(posed, motion.scale, motion.translation)
+    depth = rasterize(points, body.faces, motion.size).depth
+    height, width = motion.size
+    grid = 2 * points[..., :2] / points.new_tensor([width, height]) - 1
+    colours = functional.grid_sample(frames, grid[:, None], align_corners=False)[:, :, 0]
+    x, y = points[..., 0].long().clamp(0, width - 1), points[..., 1].long().clamp(0, height - 1)
+    frame = torch.arange(len(motion))[:, None]
+    shown = hidden[frame, y, x] & (
+        points[..., 2] < depth[frame, y, x] + _SLACK * motion.scale[:, None]
+    )
+    both = shown[1:] & shown[:-1]
+    change = (colours[1:] - colours[:-1]).abs().mean(dim=1) * 127.5
+    return float(change[both].mean())
 
 
 def save_sheet(path: Path, targets: Frames, rows: Mapping[str, Frames]) -> None:
@@ -149,12 +214,19 @@ def photo_of(clip: PreparedClip, motion: Motion, number: int) -> Source:
     )
 
 
-def rendered(photos: Sequence[Source], motion: Motion) -> tuple[Frames, Bool[Tensor, "t h w"]]:
-    """Return coarse frames, and which pixels of the body no photo shows."""
+def rendered(
+    photos: Sequence[Source], motion: Motion, together: bool = False
+) -> tuple[Frames, Bool[Tensor, "t h w"]]:
+    """Return coarse frames, and which pixels of the body no photo shows.
+
+    Args:
+        together: frames follow each other, so that photos change smoothly; else each one stands
+            alone.
+    """
     person = view_person(build_person(photos))
     first = person.views[0]
-    # Frames stand alone here: nothing is smoothed over time.
-    shares = shares_shown(first.geometry.body, person.views, replace(motion, fps=motion.fps / 100))
+    timed = motion if together else replace(motion, fps=motion.fps / 100)
+    shares = shares_shown(first.geometry.body, person.views, timed)
     frames, hidden = [], []
     for part in runs(len(motion)):
         conditions = condition_person(person, motion[part], shares[part])
