@@ -62,6 +62,22 @@ def test_the_edge_of_a_studio_is_not_copied_behind_the_person():
     assert (remove_person(photo, foreground) == studio).all()
 
 
+def test_a_reflection_on_the_floor_goes_with_the_person():
+    """A floor that darkens to the right, with grain; the reflection lies below the feet."""
+    grain = np.random.default_rng(0).normal(0, 2, (160, 120, 1))
+    floor = np.broadcast_to(np.linspace(150, 110, 120)[None, :, None], (160, 120, 3)) + grain
+    floor = floor.clip(0, 255).astype(np.uint8)
+    foreground = np.zeros((160, 120), np.float32)
+    foreground[20:120, 50:70] = 1
+    photo = np.where(foreground[..., None] > 0, 30, floor).astype(np.uint8)
+    photo[120:136, 50:70] = floor[120:136, 50:70] * 0.6
+    below = np.s_[122:134, 52:68]
+    filled = remove_person(photo, foreground).astype(float)
+    assert abs(filled[below].mean() - floor[below].mean()) < 3
+    kept = remove_person(photo, foreground, shadow=False).astype(float)
+    assert floor[below].mean() - kept[below].mean() > 10
+
+
 def test_only_the_hole_changes():
     photo = np.random.default_rng(0).integers(0, 256, (90, 70, 3), dtype=np.uint8)
     foreground = np.zeros((90, 70))

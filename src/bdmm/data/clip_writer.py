@@ -155,7 +155,7 @@ def median_background(
     middle = np.maximum(seen - 1, 0)[None, :, :, None] // 2
     median = np.take_along_axis(table, middle, axis=0)[0].clip(0, 255).astype(np.uint8)
     hole = (seen == 0).astype(np.float32)
-    return remove_person(median, hole, rim=1 / side)
+    return remove_person(median, hole, rim=1 / side, shadow=False)
 
 
 def _write_motion(folder: Path, motion: Motion, keypoints: Keypoints, part: str = "") -> None:

@@ -20,15 +20,28 @@ _AROUND = 0.04
 """Width of the band around a hole that is measured, as a share of the picture's longer side."""
 _FINE = 2.0
 """Standard deviation in pixels of the blur from which detail is measured."""
+_FEET, _CAST = 0.1, 0.2
+"""Height of the feet, and how far from them the shadow or the reflection of a person is looked for,
+in heights of the person."""
+_CALM = 0.012
+"""Standard deviation of the blur of texture before that, in heights of the person."""
+_STRANGE, _LEVELS = 3.0, 3.0
+"""A shadow's least distance to the surroundings' colours, in their own standard deviations; and in
+grey levels, where they have hardly any."""
+_FEW = 8
+"""Pixels of a row that must be far from the person to judge by."""
 _PLAIN = 2.5
 """Grey levels of detail below which a background is plain: studios have up to 1.6, rooms with a
 bare wall 4.5 and more."""
 
 
 def remove_person(
-    photo: UInt8[np.ndarray, "h w 3"], foreground: Float[np.ndarray, "h w"], rim: float = 0.025
+    photo: UInt8[np.ndarray, "h w 3"],
+    foreground: Float[np.ndarray, "h w"],
+    rim: float = 0.025,
+    shadow: bool = True,
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """Return the photo with the person filled from the surroundings.
+    """Return the photo with the person and their shadow filled from the surroundings.
 
     Patches from around the hole fill it, joined by screened-Poisson blending. A plain background is
     only blended: a patch would bring the picture's edge along.
@@ -38,10 +51,13 @@ def remove_person(
         foreground: the person in [0, 1].
         rim: how far to grow the hole, as a share of the photo's longer side: soft edges, hair and
             contact shadows.
+        shadow: whether the person's shadow and reflection go too.
     """
     hole = person_hole(foreground, rim)
     if hole.all() or not hole.any():
         return photo.copy()
+    if shadow:
+        hole |= cast_shadow(photo, hole)
     shifts = np.zeros((*hole.shape, 2), np.int64)
     if not _is_plain(photo, hole):
         if hasattr(cv2, "xphoto"):
@@ -58,6 +74,47 @@ def person_hole(
     grow = 2 * max(1, round(rim * max(foreground.shape))) + 1
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (grow, grow))
     return cv2.dilate((foreground > 0.2).astype(np.uint8), disc) > 0
+
+
+def cast_shadow(
+    photo: UInt8[np.ndarray, "h w 3"], hole: Bool[np.ndarray, "h w"]
+) -> Bool[np.ndarray, "h w"]:
+    """Return the pixels around a person's feet that their shadow or reflection colours.
+
+    Far from the feet each row's colours are fitted by a straight line over the columns. Near them,
+    what differs from it by more than far pixels do, and is joined to the person, is theirs. Where
+    the surroundings are full of things nothing stands out, and nothing is found.
+
+    Args:
+        photo: RGB in 0..255.
+        hole: what the person hides, rim included.
+    """
+    rows = np.flatnonzero(hole.any(axis=1))
+    tall = rows[-1] - rows[0] + 1
+    feet = hole & (np.arange(len(hole))[:, None] > rows[-1] - _FEET * tall)
+    near = cv2.distanceTransform((~feet).astype(np.uint8), cv2.DIST_L2, 5) <= _CAST * tall
+    known, far = (~hole).astype(np.float32), (~near & ~hole).astype(np.float32)
+    blur = max(_CALM * tall, 1.0)
+    share = cv2.GaussianBlur(known, (0, 0), blur).clip(1e-3)[..., None]
+    smooth = cv2.GaussianBlur(photo * known[..., None], (0, 0), blur) / share
+
+    def over_rows(values: Float[np.ndarray, "h n"]) -> Float[np.ndarray, "h n"]:
+        return cv2.GaussianBlur(values, (1, 0), sigmaX=1, sigmaY=blur).reshape(values.shape)
+
+    column = np.linspace(-1, 1, hole.shape[1], dtype=np.float32)
+    count, first, second = (over_rows((far @ column**i)[:, None]) for i in range(3))
+    colours = far[..., None] * smooth
+    mean = over_rows(colours.sum(axis=1))
+    slope = over_rows((colours * column[:, None]).sum(axis=1))
+    spread = count * second - first**2
+    rise = (count * slope - first * mean) / spread.clip(1e-3)
+    level = (mean - first * rise) / count.clip(1e-3)
+    line = level[:, None] + rise[:, None] * column[:, None]
+    apart = np.square(smooth - line).mean(axis=2)
+    usual = over_rows((far * apart).sum(axis=1)[:, None]) / count.clip(1e-3)
+    strange = near & ~hole & (apart > (_STRANGE**2 * usual + _LEVELS**2)) & (count > _FEW)
+    count_of, part = cv2.connectedComponents((strange | hole).astype(np.uint8))
+    return strange & np.isin(part, np.unique(part[hole])) if count_of > 1 else strange
 
 
 def _is_plain(photo: UInt8[np.ndarray, "h w 3"], hole: Bool[np.ndarray, "h w"]) -> bool:
