@@ -42,6 +42,8 @@ from bdmm.shapes import Frames
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 YAWS = (0.0, 180.0, 90.0, -90.0)
 _RUN = 8
+_RIM = 2
+"""Pixels at rims, where frames mix colours."""
 _SLACK = 0.02
 """Metres behind the z-buffer within which a vertex is seen."""
 
@@ -147,9 +149,13 @@ def largest_jump(frames: Frames, people: Bool[Tensor, "t h w"]) -> float:
 def flicker(frames: Frames, motion: Motion, hidden: Bool[Tensor, "t h w"]) -> float:
     """Return the mean change, in levels of 255, at points of the body that stay hidden.
 
+    Pixels at the rim of what is hidden are left out.
+
     Args:
         hidden: pixels of the body that the photo does not show.
     """
+    rim = functional.max_pool2d((~hidden)[:, None].float(), 2 * _RIM + 1, stride=1, padding=_RIM)
+    hidden = rim[:, 0] < 0.5
     body = load_body(motion.body)
     posed = body.vertices(motion.shape[None], motion.rotations)
     points = project(posed, motion.scale, motion.translation)

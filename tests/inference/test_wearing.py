@@ -76,6 +76,7 @@ def test_short_sleeves_bare_the_arms(people, place, body):
     back = (body.parts == PART_NAMES.index("torso")) & (body.template[:, 1] < -0.15)
     faces = torch.nonzero(back[body.faces].all(dim=1))[:, 0]
     weights = torch.full((len(faces), 3), 1 / 3)
+    assert made.atlas is not None
     colours = look_up(made.atlas, body, faces, weights)
     assert away(colours[..., None], GREEN).median() < 0.15
 

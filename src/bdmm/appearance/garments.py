@@ -59,13 +59,16 @@ def find_kinds(body: AnnyBody, views: Sequence[PhotoView]) -> list[Float[Tensor,
     colours = [_lab(v.source.image)[at] for v, at in zip(views, pixels, strict=True)]
     anatomy = vertex_kinds(body)
     priors = [_at_pixels(v, anatomy)[at] for v, at in zip(views, pixels, strict=True)]
-    systems = [_walk(v.geometry.size, *one) for v, *one in zip(views, pixels, colours, strict=True)]
+    systems = [
+        _walk(view.geometry.size, at, lab)
+        for view, at, lab in zip(views, pixels, colours, strict=True)
+    ]
     bins = np.concatenate([_bins(one) for one in colours])
     prior, shares = np.concatenate(priors), np.concatenate(priors) ** _CERTAIN
     ends = np.cumsum([len(at) for at in pixels])[:-1]
     for _ in range(_ROUNDS):
         seen = np.split(np.log(_likelihood(bins, shares)), ends)
-        patches = [_blurred(v, *one) for v, *one in zip(views, pixels, seen, strict=True)]
+        patches = [_blurred(*one) for one in zip(views, pixels, seen, strict=True)]
         posterior = np.log(prior) + np.concatenate(patches)
         posterior = np.exp(posterior - posterior.max(axis=1, keepdims=True))
         posterior /= posterior.sum(axis=1, keepdims=True)
@@ -135,7 +138,7 @@ def _bins(lab: Float[np.ndarray, "n 3"]) -> Int[np.ndarray, "n"]:
         ((channel - low) / (high - low) * count).astype(np.int64).clip(0, count - 1)
         for channel, (low, high), count in zip(lab.T, _RANGE, _BINS, strict=True)
     ]
-    return np.ravel_multi_index(tuple(places), _BINS)
+    return np.asarray(np.ravel_multi_index(tuple(places), _BINS))
 
 
 def _likelihood(

@@ -23,6 +23,7 @@ from bdmm.appearance.photo_choice import shares_shown
 from bdmm.appearance.photo_view import PhotoView, on_surface, photo_vertices
 from bdmm.body.bones import HANDS
 from bdmm.body.camera import project
+from bdmm.body.clothed_body import vertex_normals
 from bdmm.body.model import PART_NAMES, AnnyBody
 from bdmm.body.rasterize import rasterize
 from bdmm.conditioning import condition_person
@@ -38,6 +39,12 @@ _SHOWN = 0.1
 _LIKELY = 0.5
 _FAR = 0.005
 """Weight of the face's colour against skin that is seen: it holds some 14 edges away from that."""
+_DARKEST = 0.06
+"""Intensity of 0..1 that is added, so that dark pixels do not decide."""
+_NO_LIGHT = 20.0
+"""Weight of light from everywhere alike, in well-shown vertices."""
+_DEEPEST = 0.5
+"""Largest logarithm of a shade."""
 _STEEP = 8.0
 """Slope of a garment's edge in terms of its share: completed shares fade slowly."""
 _RIM = 2
@@ -243,14 +250,38 @@ def _dress_photo(
     on_body = torch.nonzero(raster.face.flatten() >= 0)[:, 0]
     points = raster.face.flatten()[on_body], raster.barycentric.view(-1, 3)[on_body]
     beneath = source.background.flatten(1).clone()
-    beneath[:, on_body] = _revealed(
-        under, me.views.body, points, labels.flatten(1)[:, on_body], part
-    )
+    colours = _revealed(under, me.views.body, points, labels.flatten(1)[:, on_body], part)
+    normals = vertex_normals(vertices[0], clothed.faces)
+    shade = on_surface(*points, clothed.faces, _shade(view, kinds, normals))
+    beneath[:, on_body] = (colours + 1) * shade.exp() - 1
     beneath = beneath.view_as(source.image)
     solid = (raster.face >= 0).to(source.foreground)
     image = torch.lerp(torch.lerp(source.image, beneath, old), colour, new)
     foreground = torch.lerp(torch.lerp(source.foreground, solid, old), torch.ones_like(solid), new)
     return replace(source, image=image.clamp(-1, 1), foreground=foreground.clamp(0, 1))
+
+
+def _shade(
+    view: PhotoView, kinds: Float[Tensor, "n h w"], normals: Float[Tensor, "v 3"]
+) -> Float[Tensor, "v"]:
+    """Return logarithms of how much brighter vertices are than the skin that a photo shows.
+
+    Least squares over all that the photo shows: an intensity for each of `KINDS`, and one light,
+    which falls on a surface by its normal.
+
+    Args:
+        normals: of the vertices to be lit.
+    """
+    vertices = photo_vertices(view.geometry)
+    own, shares = vertex_normals(vertices, view.geometry.body.faces), _at_vertices(view, kinds)
+    intensity = (view.colours_at(vertices[:, :2]).mean(dim=1) + 1) / 2
+    unknown, weight = torch.cat((shares, own), dim=1), view.trust[:, None]
+    ridge = _NO_LIGHT * torch.eye(unknown.shape[1]).to(unknown)
+    wanted = unknown.T @ (weight * (intensity + _DARKEST).log()[:, None])
+    light = torch.linalg.solve(unknown.T @ (weight * unknown) + ridge, wanted)[-3:, 0]
+    skin = view.trust * shares[:, KINDS.index("skin")]
+    usual = (skin * (own @ light)).sum() / skin.sum().clamp(min=1e-6)
+    return (normals @ light - usual).clamp(-_DEEPEST, _DEEPEST)
 
 
 def _moved(
