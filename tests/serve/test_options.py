@@ -14,7 +14,7 @@ from bdmm.serve.settings import Limits
 LIMITS = Limits()
 ALL = AnimationOptions(
     size=128, background="#20a040", person=2, photo_person=1, smooth=0.5, root="fixed",
-    sound="none", view=30, orbit=True, format="webm", model=True, seed=7,
+    sound="none", view=30, orbit=True, shadow="none", format="webm", model=True, seed=7,
 )  # fmt: skip
 
 
@@ -27,7 +27,7 @@ def test_the_command_line_understands_every_option(preset, driver, motion):
     inputs = command.inputs
     assert (inputs.size, inputs.background, inputs.person) == (128, "#20a040", 2)
     assert (inputs.photo_person, inputs.smooth, inputs.root) == (1, 0.5, "fixed")
-    assert (inputs.view, inputs.orbit) == (30, True)
+    assert (inputs.view, inputs.orbit, inputs.shadow) == (30, True, "none")
     assert (inputs.motion, command.sound, command.seed) == (motion, "none", 7)
     assert str(inputs.driver or "") == (driver or "")
     assert command.output.suffix == ".webm"

@@ -368,28 +368,6 @@ def _carry(
 
 
 @no_type_check
-@wp.func
-def _hangs(
-    segment: wp.array3d(dtype=wp.int64),
-    kept: wp.array3d(dtype=wp.uint8),
-    t: int,
-    row: int,
-    column: int,
-    carrier: wp.vec2i,
-) -> bool:
-    """Tell whether all pixels on the way to the carrier are kept, or body."""
-    down = carrier[0] - row
-    right = carrier[1] - column
-    steps = wp.max(wp.abs(down), wp.abs(right))
-    for step in range(1, steps):
-        y = row + _floor_divided(2 * down * step + steps, 2 * steps)
-        x = column + _floor_divided(2 * right * step + steps, 2 * steps)
-        if kept[t, y, x] == wp.uint8(0) and segment[t, y, x] < wp.int64(0):
-            return False
-    return True
-
-
-@no_type_check
 @wp.kernel
 def _settle(
     segment: wp.array3d(dtype=wp.int64),
@@ -399,13 +377,20 @@ def _settle(
     source_xy: wp.array3d(dtype=wp.vec2f),
     state: wp.array3d(dtype=wp.int8),
 ):
-    """Keep what hangs on the body without a gap."""
+    """Keep what hangs on the body: all pixels on the way to the carrier are kept, or body."""
     t, row, column = wp.tid()
     if kept[t, row, column] == wp.uint8(0):
         return
-    if _hangs(segment, kept, t, row, column, carrier[t, row, column]):
-        source_xy[t, row, column] = carried_xy[t, row, column]
-        state[t, row, column] = _EXTENDED
+    down = carrier[t, row, column][0] - row
+    right = carrier[t, row, column][1] - column
+    steps = wp.max(wp.abs(down), wp.abs(right))
+    for step in range(1, steps):
+        y = row + _floor_divided(2 * down * step + steps, 2 * steps)
+        x = column + _floor_divided(2 * right * step + steps, 2 * steps)
+        if kept[t, y, x] == wp.uint8(0) and segment[t, y, x] < wp.int64(0):
+            return
+    source_xy[t, row, column] = carried_xy[t, row, column]
+    state[t, row, column] = _EXTENDED
 
 
 def map_body(

@@ -51,6 +51,8 @@ class InputOptions:
     behind. The background stays the photo's."""
     orbit: bool = False
     """Carry the camera once around the person while the motion lasts."""
+    shadow: Literal["contact", "none"] = "contact"
+    """A soft shadow under the feet, on the photo's own background, or none."""
     fps: Annotated[float, tyro.conf.arg(metavar="RATE")] = 25.0
     """Frames per second of a driver that does not say: OpenPose JSON or SMPL parameters."""
     max_minutes: Annotated[float, tyro.conf.arg(metavar="MINUTES")] = 60.0
@@ -166,5 +168,6 @@ class InputOptions:
             more=self.more,
             view=self.view,
             orbit=self.orbit,
+            shadow=self.shadow,
             wear=self.garments(),
         )

@@ -10,6 +10,7 @@ import torch
 
 from bdmm.body.retarget import Root
 from bdmm.errors import InputError, Notice, Progress, no_progress
+from bdmm.inference.contact_shadow import Shadow
 from bdmm.inference.driving import DEFAULT_RATE, DrivingOptions
 from bdmm.inference.prepare import InputOptions, Inputs, prepare
 from bdmm.inference.presets import PRESETS, Preset, PresetName, RendererName
@@ -42,6 +43,7 @@ def animate(
     root: Root = "relative",
     view: float = 0.0,
     orbit: bool = False,
+    shadow: Shadow = "contact",
     paste_back: bool = False,
     fps: Fraction | None = None,
     device: str | None = None,
@@ -79,6 +81,7 @@ def animate(
         view: degrees by which the camera is carried around the person, to the right; the
             background stays the photo's.
         orbit: carry it once around while the motion lasts.
+        shadow: ``contact`` lays a soft one under the feet, on the photo's own background; ``none``.
         paste_back: put the person back into the full-size photo.
         fps: frames per second of drivers without a rate: folders of poses, SMPL parameters.
         device: such as ``cpu`` or ``cuda``; a GPU where there is one by default.
@@ -96,7 +99,18 @@ def animate(
     driving = DrivingOptions(person, smooth, rate)
     row = choose_preset(preset)
     options = InputOptions(
-        size, background, photo_person, root, paste_back, seed, driving, row.size, more, view, orbit
+        size,
+        background,
+        photo_person,
+        root,
+        paste_back,
+        seed,
+        driving,
+        row.size,
+        more,
+        view,
+        orbit,
+        shadow,
     )
     chosen = choose_renderer(renderer, weights, open_device(device), row)
     return Animation(prepare(source, motion, options, progress), chosen, progress)

@@ -17,6 +17,7 @@ from bdmm.body.retarget import Root, retarget
 from bdmm.body.viewpoint import orbit, seen_from
 from bdmm.data.clip_store import PreparedClip
 from bdmm.errors import InputError, Progress, no_progress, require_size, require_within
+from bdmm.inference.contact_shadow import Shadow
 from bdmm.inference.driving import DrivingOptions, Sound, open_driver
 from bdmm.inference.presets import PRESETS, frame_size
 from bdmm.inference.source_frames import source_shots
@@ -144,6 +145,7 @@ class InputOptions:
         more: further photos of the same person, paths or pictures.
         view: degrees by which the camera is carried around the person, see `seen_from`.
         orbit: the camera goes once around, from there on, while the clip lasts.
+        shadow: ``contact`` for a soft one under the feet, ``none``; see `Inputs.casts_shadow`.
         wear: garments of other people that the person puts on, one after the other.
 
     Raises:
@@ -161,6 +163,7 @@ class InputOptions:
     more: Sequence[str | Path | Picture] = ()
     view: float = 0.0
     orbit: bool = False
+    shadow: Shadow = "contact"
     wear: Sequence[Garment] = ()
 
     def __post_init__(self) -> None:
@@ -169,6 +172,8 @@ class InputOptions:
             raise InputError(
                 f"The root is {self.root!r}; it must be one of {', '.join(get_args(Root))}."
             )
+        if self.shadow not in get_args(Shadow):
+            raise InputError(f"The shadow is {self.shadow!r}; it must be contact or none.")
         if self.seed not in SEEDS:
             raise InputError(
                 f"The seed is {self.seed}; it must lie between {SEEDS.start} and {SEEDS.stop - 1}."
@@ -197,6 +202,7 @@ class Inputs:
         driving_video: frames of the driving video, as often as needed; None if the driver is no
             video, or if they were not asked for.
         transparent: there is no background, frames have alpha.
+        shadow: of the feet on the ground.
     """
 
     source_view: SourceView
@@ -206,6 +212,13 @@ class Inputs:
     sound: Sound | None = None
     driving_video: Iterable[Picture] | None = None
     transparent: bool = False
+    shadow: Shadow = "none"
+
+    @property
+    def casts_shadow(self) -> bool:
+        """Whether the feet cast one: on the photo's own ground, in frames that hold all of it."""
+        own = self.background is None and self.source_view.clean_plate is None
+        return self.shadow == "contact" and own
 
     @property
     def photo(self) -> Picture:
@@ -284,7 +297,9 @@ def prepare(
     retargeted = retarget(_viewed(driving, options), view.source.pose, options.root)
     video = driver.video if keep_video else None
     transparent = isinstance(options.background, str) and options.background == TRANSPARENT
-    return Inputs(view, retargeted, driving, background, driver.sound, video, transparent)
+    return Inputs(
+        view, retargeted, driving, background, driver.sound, video, transparent, options.shadow
+    )
 
 
 def _viewed(driving: Motion, options: InputOptions) -> Motion:

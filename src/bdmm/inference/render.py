@@ -14,6 +14,7 @@ from bdmm.appearance.photo_choice import shares_shown
 from bdmm.conditioning import condition, condition_person
 from bdmm.config import WINDOW
 from bdmm.inference.compositing import body_opacity
+from bdmm.inference.contact_shadow import shaded_backgrounds
 from bdmm.inference.person_box import Box
 from bdmm.inference.prepare import Inputs, background_pictures
 from bdmm.inference.trace import FrameTrace
@@ -106,6 +107,9 @@ def render(inputs: Inputs, renderer: Renderer, change: Change | None = None) -> 
             yield make(part) if change is None else change(make(part), part)
 
     backgrounds = _backgrounds(inputs, renderer)
+    if inputs.casts_shadow and renderer.composites:
+        parts = window_slices(len(motion), renderer.window)
+        backgrounds = shaded_backgrounds(person.body, source, motion, parts)
     yield from renderer.render(Scene(source, windows(), backgrounds, inputs.transparent))
 
 

@@ -63,6 +63,10 @@ class AnimationOptions(BaseModel):
         float, Field(description="Degrees by which the camera is carried around, to the right.")
     ] = 0.0
     orbit: Annotated[bool, Field(description="Carry the camera once around the person.")] = False
+    shadow: Annotated[
+        Literal["contact", "none"],
+        Field(description="A soft shadow under the feet, on the photo's own background."),
+    ] = "contact"
     paste_back: Annotated[
         bool, Field(description="Put the person back into the full-size photo.")
     ] = False
@@ -121,7 +125,17 @@ class AnimationOptions(BaseModel):
         if size is None and PRESET_SIZES[self.preset] > limits.size:
             size = limits.size
         words += [] if size is None else ["--size", str(size)]
-        for option in ("background", "person", "photo_person", "smooth", "root", "view", "sound"):
+        named = (
+            "background",
+            "person",
+            "photo_person",
+            "smooth",
+            "root",
+            "view",
+            "shadow",
+            "sound",
+        )
+        for option in named:
             value = getattr(self, option)
             if value is not None:
                 words += [f"--{option.replace('_', '-')}", str(value)]
