@@ -26,16 +26,15 @@ def pose(body: AnnyBody) -> Motion:
 
 
 def missed(body: AnnyBody, motion: Motion, true: Motion) -> float:
-    some = torch.arange(0, len(body.weights), 3)
-    there = surface_solve._points(body, motion, some) - surface_solve._points(body, true, some)
+    some = body.part(torch.arange(0, len(body.weights), 3))
+    there = surface_solve._points(some, motion) - surface_solve._points(some, true)
     return float(there.norm(dim=-1).mean())
 
 
 def pull_to(body: AnnyBody, motion: Motion, true: Motion) -> DisplacementTargets:
     vertices = torch.arange(5, len(body.weights), 23)
-    shift = surface_solve._points(body, true, vertices) - surface_solve._points(
-        body, motion, vertices
-    )
+    some = body.part(vertices)
+    shift = surface_solve._points(some, true) - surface_solve._points(some, motion)
     return DisplacementTargets(vertices, shift, torch.ones(shift.shape[:2], dtype=torch.bool))
 
 
@@ -43,13 +42,13 @@ def test_the_jacobian_is_that_of_small_steps(body: AnnyBody, pose: Motion) -> No
     double = body.to("cpu", torch.float64)
     fields = ("rotations", "scale", "translation", "shape")
     pose = replace(pose, **{name: getattr(pose, name).double() for name in fields})
-    vertices = torch.arange(0, len(body.weights), 997)
-    jacobian = surface_solve._jacobian(double, pose, vertices, free_shape=True)
-    before = surface_solve._points(double, pose, vertices)
+    surface = double.part(torch.arange(0, len(body.weights), 997))
+    jacobian = surface_solve._jacobian(surface, pose, free_shape=True)
+    before = surface_solve._points(surface, pose)
     for place in range(jacobian.shape[-1]):
         step = torch.zeros(1, jacobian.shape[-1], dtype=torch.float64)
         step[0, place] = 1e-6
-        after = surface_solve._points(double, surface_solve._moved(pose, step, True), vertices)
+        after = surface_solve._points(surface, surface_solve._moved(pose, step, True))
         torch.testing.assert_close((after - before) / 1e-6, jacobian[..., place], atol=1e-2, rtol=0)
 
 

@@ -139,6 +139,16 @@ class SkinnedBody:
         """
         return type(self)(self.name, {**self._tensors, "template": self.template + offsets})
 
+    def part(self, vertices: Int[Tensor, "p"]) -> "SkinnedBody":
+        """Return some vertices as a body, without faces and keypoints: to be posed many times."""
+        chosen = {
+            "template": self.template[vertices],
+            "shape_basis": self.shape_basis[:, vertices],
+            "weights": self.weights[vertices],
+            "faces": self.faces[:0],
+        }
+        return SkinnedBody(self.name, {**self._tensors, **chosen})
+
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> "SkinnedBody":
         """Return the body on another device, in another floating type if one is given."""
         moved = {

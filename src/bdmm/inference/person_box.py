@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from bdmm.records import PixelState, PropagationState
 
-_MARGIN = 3 / 32
+_MARGIN = 1 / 16
 """Room on each side, of the frame's shorter side."""
 
 

@@ -128,7 +128,7 @@ class PoseOptimiser:
         self.observations, self.body, self.shape, self.weights = observations, body, shape, weights
         self.prior = PosePrior(body, shape)
         rest = torch.eye(3, dtype=shape.dtype, device=shape.device).expand(len(BONE_NAMES), 3, 3)
-        self.vertices = spread_vertices(body.vertices(shape, rest))
+        self.surface = body.part(spread_vertices(body.vertices(shape, rest)))
         frames = [one.frame for one in observations.silhouettes]
         all_frames = frames == list(range(len(observations.points)))
         self.silhouette_frames = slice(None) if all_frames else frames
@@ -195,7 +195,7 @@ class PoseOptimiser:
         return loss
 
     def _project(self, pose: Pose, shape: Float[Tensor, "s"]) -> Float[Tensor, "t p 3"]:
-        points = self.body.vertices(shape, pose.rotations, self.vertices)
+        points = self.surface.vertices(shape, pose.rotations)
         return project(points, pose.scale, pose.translation)
 
 

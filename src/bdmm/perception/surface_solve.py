@@ -58,7 +58,8 @@ def solve(
     """
     assert len(motion) == 1 or not free_shape
     unit = (motion.scale * BODY_HEIGHT / UNIT_HEIGHT)[:, None, None]
-    points = _points(body, motion, targets.vertices)
+    surface = body.part(targets.vertices)
+    points = _points(surface, motion)
     goals = points + targets.shift
     deviations = _deviations(motion, free_shape)
     changed = torch.zeros(len(motion), deviations.shape[1]).to(deviations)
@@ -66,7 +67,7 @@ def solve(
     for _ in range(ITERATIONS):
         residual = (goals - points) / unit
         weight = share * targets.known / (1 + residual.square().sum(-1) / SIGMA**2).square()
-        jacobian = _jacobian(body, motion, targets.vertices, free_shape) / unit[..., None]
+        jacobian = _jacobian(surface, motion, free_shape) / unit[..., None]
         jacobian = jacobian * deviations[:, None, None]
         weighted = rearrange(jacobian * weight[..., None, None], "t p xy m -> t m (p xy)")
         jacobian = rearrange(jacobian, "t p xy m -> t (p xy) m")
@@ -75,7 +76,7 @@ def solve(
         step = torch.linalg.solve(normal, gradient)
         changed = changed + step
         motion = _moved(motion, step * deviations, free_shape)
-        points = _points(body, motion, targets.vertices)
+        points = _points(surface, motion)
     return motion
 
 
@@ -102,21 +103,17 @@ def _moved(motion: Motion, step: Float[Tensor, "t m"], free_shape: bool) -> Moti
     )
 
 
-def _points(body: SkinnedBody, motion: Motion, vertices: Int[Tensor, "p"]) -> Tensor:
+def _points(surface: SkinnedBody, motion: Motion) -> Tensor:
     """Return ``t p 2`` projected vertices in pixels of the frame."""
-    posed = body.vertices(motion.shape, motion.rotations, vertices)
+    posed = surface.vertices(motion.shape, motion.rotations)
     return project(posed, motion.scale, motion.translation)[..., :2]
 
 
-def _jacobian(
-    body: SkinnedBody, motion: Motion, vertices: Int[Tensor, "p"], free_shape: bool
-) -> Float[Tensor, "t p 2 m"]:
+def _jacobian(surface: SkinnedBody, motion: Motion, free_shape: bool) -> Float[Tensor, "t p 2 m"]:
     """Return derivatives of the points, in pixels of the frame, by the unknowns of `solve`."""
-    joints = body.joints(motion.shape)
+    joints = surface.joints(motion.shape)
     bones = pose_bones(motion.rotations, joints)
-    features = point_features(
-        body.rest_vertices(motion.shape, vertices), body.weights[vertices], joints
-    )
+    features = point_features(surface.rest_vertices(motion.shape), surface.weights, joints)
     # Each bone's share of each point; summed over the bones below a joint: the joint's lever arms.
     carried = torch.einsum("tnij,pnj->tpni", bones, features)
     below = _below().to(carried)
@@ -131,20 +128,16 @@ def _jacobian(
     translation = torch.eye(2).to(turns).expand(*turns.shape[:2], 2, 2)
     parts = [turns, scaled, translation]
     if free_shape:
-        parts.append(scale * _shape_jacobian(body, motion, vertices))
+        parts.append(scale * _shape_jacobian(surface, motion))
     return torch.cat(parts, dim=-1)
 
 
-def _shape_jacobian(
-    body: SkinnedBody, motion: Motion, vertices: Int[Tensor, "p"]
-) -> Float[Tensor, "1 p 2 s"]:
+def _shape_jacobian(surface: SkinnedBody, motion: Motion) -> Float[Tensor, "1 p 2 s"]:
     """Return derivatives of posed points by the shape, metres; exact, as they are linear in it."""
     directions = torch.cat(
-        (torch.zeros_like(motion.shape)[None], torch.eye(body.shape_size).to(motion.shape))
+        (torch.zeros_like(motion.shape)[None], torch.eye(surface.shape_size).to(motion.shape))
     )
-    posed = body.vertices(
-        directions, motion.rotations.expand(len(directions), -1, -1, -1), vertices
-    )
+    posed = surface.vertices(directions, motion.rotations.expand(len(directions), -1, -1, -1))
     return rearrange(posed[1:] - posed[:1], "s p xyz -> 1 p xyz s")[:, :, :2]
 
 
