@@ -19,11 +19,11 @@ def test_a_box_holds_the_person_and_some_room() -> None:
     state[0, 40:60, 30] = PixelState.VISIBLE
     state[1, 50:70, 33] = PixelState.EXTENDED
     box = person_box(state, 8, 32)
-    assert (box.top, box.bottom) == (24, 80)
-    assert (box.left, box.right) == (16, 48)
-    assert person_box(state, 8, 64) == Box(24, 88, 16, 80)
+    assert (box.top, box.bottom) == (32, 80)
+    assert (box.left, box.right) == (24, 56)
+    assert person_box(state, 8, 64) == Box(32, 96, 24, 88)
     state[1, 127, 95] = PixelState.HIDDEN
-    assert person_box(state, 8, 32) == Box(24, 128, 16, 96)
+    assert person_box(state, 8, 32) == Box(32, 128, 24, 96)
     nobody = person_box(torch.zeros(1, 128, 96, dtype=torch.int64), 8, 64)
     assert (nobody.bottom - nobody.top, nobody.right - nobody.left) == (64, 64)
 

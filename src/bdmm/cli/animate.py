@@ -24,7 +24,7 @@ from bdmm.files.output_file import check_output
 if TYPE_CHECKING:
     from bdmm.inference.animate import Animation
 
-_LARGEST_BLOCK = 4 * 2**20
+_LARGEST_BLOCK = 32 * 2**20
 """Bytes of freed blocks that are kept: of 512 x 682 pixels, one channel has 1.4 MB."""
 _OFTEN = 24
 """Frames after which freed memory is handed back: windows leave heaps full of holes."""
