@@ -32,6 +32,7 @@ from bdmm.body.rasterize import rasterize
 from bdmm.conditioning import condition_person
 from bdmm.config import LossConfig
 from bdmm.data.clip_store import TRUTH, PreparedClip, find_clips
+from bdmm.errors import InputError
 from bdmm.inference.renderers import coarse_frames
 from bdmm.losses.vgg19 import Vgg19, load_vgg19
 from bdmm.media.image import write_image
@@ -86,10 +87,13 @@ def main(
             if sources is None:
                 print(f"{clip.info.name}: the person does not turn all around")
                 continue
-            if every:
-                report(clip, eye, every, part, sheet)
-            if neighbours:
-                report_neighbours(clip, neighbours, part)
+            try:
+                if every:
+                    report(clip, eye, every, part, sheet)
+                if neighbours:
+                    report_neighbours(clip, neighbours, part)
+            except InputError as error:
+                print(f"{clip.info.name}: {error}")
 
 
 def report(

@@ -98,7 +98,7 @@ def vertex_kinds(body: AnnyBody) -> Float[np.ndarray, "v n"]:
         "torso": (0.05 * one, 0.02 * one, 0.9 - 0.65 * below, 0.03 + 0.7 * below, 0 * one),
         "arms": (0.45 * one, 0 * one, 0.55 * one, 0 * one, 0 * one),
         "legs": (0.2 + 0.3 * down, 0 * one, 0.15 * (1 - down), 0.65 - 0.25 * down, 0.1 * down**4),
-        "hands": (0.6 * one, 0 * one, 0.2 * one, 0.2 * one, 0 * one),
+        "hands": (0.48 * one, 0 * one, 0.44 * one, 0.08 * one, 0 * one),
         "feet": (0.15 * one, 0 * one, 0 * one, 0.07 * one, 0.78 * one),
         "neck": (0.75 * one, 0.1 * one, 0.15 * one, 0 * one, 0 * one),
         "scalp": (0.08 * one, 0.9 * one, 0.02 * one, 0 * one, 0 * one),

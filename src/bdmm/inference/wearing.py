@@ -29,7 +29,7 @@ from bdmm.body.rasterize import rasterize
 from bdmm.conditioning import condition_person
 from bdmm.errors import InputError
 from bdmm.kernels.picture_filters import smoothed
-from bdmm.kernels.push_pull import spread_person
+from bdmm.kernels.push_pull import push_pull, spread_person
 from bdmm.records import BONE_NAMES, Atlas, Person, PixelState, Source
 
 _LARGEST = 2048
@@ -47,8 +47,9 @@ _DEEPEST = 0.5
 """Largest logarithm of a shade."""
 _STEEP = 8.0
 """Slope of a garment's edge in terms of its share: completed shares fade slowly."""
-_RIM = 2
-"""Pixels around the garment that is taken off in which its colours linger."""
+_RIMS = 2, 5
+"""Pixels around the garment that is taken off in which its colours linger: on the person, and
+beyond the outline."""
 _OVER = {"upper": (), "lower": ("upper",), "shoes": ("lower",)}
 """Garments that hang over each one."""
 _HEAD = [BONE_NAMES.index("head"), BONE_NAMES.index("neck")]
@@ -236,17 +237,20 @@ def _dress_photo(
     view, kinds = me.views.views[index], me.kinds[index]
     source, pose = view.source, view.source.pose
     (colour, alpha), (labels, _) = (_moved(one, view) for one in (them.views, them.labels))
-    labels = _steep(labels)
     over = _in_front(view, kinds, part)
-    new = alpha * labels[GARMENTS.index(part)] * (1 - over)
-    worn = (2 * kinds[KINDS.index(part)] - 1)[None]
-    old = functional.max_pool2d(_steep(worn), 2 * _RIM + 1, stride=1, padding=_RIM) * (1 - over)
     # The other one's clothes on this body.
     clothed = them.views.views[0].geometry.body
     vertices = project(
         clothed.vertices(pose.shape[None], pose.rotations), pose.scale, pose.translation
     )
     raster = rasterize(vertices, clothed.faces, pose.size)
+    bone = torch.where(raster.face < 0, -1, clothed.vertex_bones[clothed.faces[raster.face, 0]])
+    # Hands of the fit that the photo shows elsewhere: what is behind them is as around them.
+    known = (~(torch.isin(bone, bone.new_tensor(HANDS)) & (over < 0.5))).to(colour)
+    colour, labels = (push_pull(one[None], known[None])[0] for one in (colour, labels))
+    labels = _steep(labels)
+    new = alpha * labels[GARMENTS.index(part)] * (1 - over)
+    old = _taken_off(kinds, part) * (1 - over)
     on_body = torch.nonzero(raster.face.flatten() >= 0)[:, 0]
     points = raster.face.flatten()[on_body], raster.barycentric.view(-1, 3)[on_body]
     beneath = source.background.flatten(1).clone()
@@ -295,7 +299,17 @@ def _moved(
     warped, state = conditions.warped[0, 0], conditions.state[0, 0]
     body = (state == PixelState.VISIBLE) | (state == PixelState.HIDDEN)
     alpha = torch.where(body, 1.0, warped[3] * (state != PixelState.NONE))
-    return warped[:3], smoothed(alpha[None, None])[0]
+    colours = torch.where(state == PixelState.NONE, -1.0, warped[:3])
+    return colours, smoothed(alpha[None, None])[0]
+
+
+def _taken_off(kinds: Float[Tensor, "n h w"], part: str) -> Float[Tensor, "1 h w"]:
+    """Return where a garment was, its rim included."""
+    worn = _steep(2 * kinds[KINDS.index(part)] - 1)[None]
+    inside, beyond = (
+        functional.max_pool2d(worn, 2 * reach + 1, stride=1, padding=reach) for reach in _RIMS
+    )
+    return torch.where(kinds.sum(dim=0, keepdim=True) > 0, inside, beyond)
 
 
 def _in_front(view: PhotoView, kinds: Float[Tensor, "n h w"], part: str) -> Float[Tensor, "1 h w"]:
