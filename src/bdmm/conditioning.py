@@ -64,7 +64,7 @@ def condition_person(
 ) -> Conditions:
     """Return the conditions of a run of frames of a person: pixels are mixed from all photos.
 
-    Hidden pixels of the body have the atlas's colours.
+    Hidden pixels of the body have the atlas's colours. Positions in the photos are not given.
 
     Args:
         person: motions are retargeted to the first photo.
@@ -94,7 +94,7 @@ def _nothing(motion: Motion, joints: Sequence[int]) -> Conditions:
     shape, device = (1, len(motion), *motion.size), motion.rotations.device
     return Conditions(
         keypoints=torch.zeros(*shape[:2], len(KEYPOINT_NAMES), 3, device=device),
-        source_grid=torch.full((*shape, 2), NOWHERE, device=device),
+        source_grid=torch.tensor(NOWHERE, device=device).expand(*shape, 2),
         state=torch.full(shape, int(PixelState.NONE), dtype=torch.int8, device=device),
         fallback=torch.zeros(shape, dtype=torch.bool, device=device),
         segment=torch.full(shape, -1, device=device),
@@ -109,7 +109,6 @@ def _write(made: Conditions, place: tuple[int, int, slice, slice], mixture: Mixt
     assert made.segment is not None
     assert made.warped is not None
     flow = mixture.flow
-    made.source_grid[place] = flow.source_grid(made.size)[0]
     made.state[place] = flow.state[0]
     made.fallback[place] = flow.fallback[0]
     made.segment[place] = flow.segment[0]

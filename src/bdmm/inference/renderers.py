@@ -185,7 +185,7 @@ class NetworkRenderer:
         with torch.inference_mode():
             prepared = self.generator.prepare(image, foreground, shrink)
         if self.composites:
-            windows = map(_without_unused, windows)
+            windows = (replace(window, segment=None) for window in windows)
         background = pad_frames(source.background[None], size)
         clip = _Clip(prepared, background, scene.transparent)
         behind = repeat(None) if scene.backgrounds is None else scene.backgrounds
@@ -238,20 +238,11 @@ class NetworkRenderer:
         return person_box(state, shrink * config.size_step, shrink * config.least_size)
 
 
-def _without_unused(window: Conditions) -> Conditions:
-    """Return the conditions that a network with layers looks at: the rest need not be held."""
-    window = replace(window, segment=None)
-    return window if window.warped is None else replace(window, source_grid=_nowhere(window))
-
-
 def _without_maps(window: Conditions) -> Conditions:
     """Return the conditions that a network needs beside what it has seen of a window."""
+    nowhere = torch.tensor(NOWHERE).to(window.source_grid).expand_as(window.source_grid)
     alone = replace(window, segment=None, inpainted=None, warped=None, before=None, after=None)
-    return replace(alone, source_grid=_nowhere(window))
-
-
-def _nowhere(window: Conditions) -> Float[Tensor, "b t h w 2"]:
-    return torch.tensor(NOWHERE).to(window.source_grid).expand_as(window.source_grid)
+    return replace(alone, source_grid=nowhere)
 
 
 def _finished(clip: _Clip, made: _Made, background: Frames | None) -> Rendered:
