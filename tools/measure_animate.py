@@ -3,10 +3,11 @@
     python tools/measure_animate.py PHOTO CLIP [--sizes 512 256] [--times 10] [--record]
     python tools/measure_animate.py PHOTO MOTION --presets fast standard fine
 
-Each row is a process of its own. The stages are run one after the other on one thread, since
-`bdmm animate` runs them side by side. Machines and hours differ: a stage's cost is its processor
-time over that of a fixed computation in the same run (the reference), for each frame of the clip.
-It is printed next to the last one recorded in docs/measurements.md; ``--record`` adds a row there.
+Each row is a process of its own. The stages are run one after the other, each operation on one
+thread, since `bdmm animate` runs them side by side. Machines and hours differ: a stage's cost is
+its processor time over that of a fixed computation in the same run (the reference), for each frame
+of the clip. It is printed next to the last one recorded in docs/measurements.md; ``--record`` adds
+a row there.
 """
 
 import argparse
@@ -89,7 +90,8 @@ def report(photo: Path, clip: Path, size: int, memory: int, record: bool) -> Non
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, __file__, str(photo), str(clip), "--sizes", str(size)]
         command += ["--stages-of", folder]
-        done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # as `bdmm animate` has it
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=True, env=environment)
     found = json.loads(done.stdout)
     costs = {name: found[name] / found["reference"] / found["frames"] for name in STAGES}
     costs["all"] = sum(costs.values())
@@ -129,6 +131,7 @@ def last_recorded(size: int) -> dict[str, float]:
 
 def stages(photo: Path, clip: Path, size: int, folder: str) -> dict[str, float]:
     """Run the stages one after the other; return processor seconds, and the number of frames."""
+    import cv2
     import torch
 
     from bdmm.body.retarget import retarget
@@ -143,6 +146,7 @@ def stages(photo: Path, clip: Path, size: int, folder: str) -> dict[str, float]:
     from bdmm.records import Conditions
 
     torch.set_num_threads(1)
+    cv2.setNumThreads(1)
     seconds: dict[str, float] = {}
 
     def timed(name: str, work: Callable[[], Any]) -> Any:
@@ -158,7 +162,8 @@ def stages(photo: Path, clip: Path, size: int, folder: str) -> dict[str, float]:
     view = timed("photo", lambda: open_source(read_image(photo), size))
 
     def note(conditions: Conditions, _: slice) -> Conditions:
-        seconds["conditions"] = time.thread_time()  # of a thread that does nothing else
+        # Of a thread that makes conditions and what the network sees of them.
+        seconds["conditions"] = time.thread_time()
         return conditions
 
     start, pictures = time.process_time(), []
