@@ -44,7 +44,7 @@ def test_every_frame_is_looked_into_and_stays_what_it_was(inputs, config):
         assert (shown["offsets"] == 255).all(), "fresh weights move no tap"
         looked = (shown["masks"] > 0).any(axis=2)
         assert np.unique(shown["masks"][looked], axis=0).shape == (1, 3)
-        assert looked.mean() > 0.5
+        assert looked.mean() > 0.4
         assert looked.all() != layered, "a layered network looks at the person only"
         layers = layer_pictures(explained)
         assert list(layers) == (["alpha", "copy", "copied", "synthesis"] if layered else [])
