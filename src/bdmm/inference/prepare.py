@@ -373,7 +373,9 @@ def dressed(
     if not isinstance(wearer, Person):
         first = wearer[0]
         with naming(garment.name):
-            size = _frame_size(picture_size(first.picture), options)
+            wanted = options.most if options.size is None else options.size
+            own = min(picture_size(first.picture)) // 2 * 2
+            size = max(min(own, wanted), SIZES[0])
             wearer = open_source(first.picture, size, more=wearer[1:], name=first.name).person
     return wearing(person, wearer, garment.part, garment.name)
 
