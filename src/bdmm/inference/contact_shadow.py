@@ -127,7 +127,7 @@ def _darkness(source: Source, feet: Float[np.ndarray, "2 3 2"]) -> float:
     scale, person = float(source.pose.scale[0]), source.foreground[0].cpu().numpy()
     soles = np.zeros(person.shape, np.uint8)
     for foot in feet:
-        cv2.fillConvexPoly(soles, cv2.convexHull(foot.astype(np.int32)), 1)
+        cv2.fillConvexPoly(soles, cv2.convexHull(foot.astype(np.int32)), (1,))
     near = cv2.distanceTransform(1 - soles, cv2.DIST_L2, 5) < _AROUND * scale
     body = (person > 0.05).astype(np.uint8)
     off = cv2.distanceTransform(1 - body, cv2.DIST_L2, 5) > max(_OFF * scale, 2)
@@ -151,7 +151,7 @@ def _lay(frame: Image, outline: Float[np.ndarray, "n 2"], rim: float, strength: 
         return
     shade = np.zeros((bottom - top, right - left), np.float32)
     corners = np.round(16 * (outline - (left, top) - 0.5)).astype(np.int32)
-    cv2.fillConvexPoly(shade, corners, 1.0, cv2.LINE_8, 4)
+    cv2.fillConvexPoly(shade, corners, (1.0,), cv2.LINE_8, 4)
     shade = strength * cv2.GaussianBlur(shade, (0, 0), max(rim, 0.5))
     inner = shade[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
     part = frame[:, rows, columns]
