@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from itertools import pairwise
+from threading import Lock
 from typing import Any
 
 import torch
@@ -104,6 +105,9 @@ auto product = [&](const float* left, int stride, const float* right, float* out
 """
 
 
+_loading = Lock()
+
+
 def in_columns(matrices: Float[Tensor, "n d w"]) -> Float[Tensor, "n dw"]:
     """Lay matrices out for `MATRIX_PRODUCT`: vectors that are read together, one after the other.
 
@@ -140,7 +144,8 @@ def in_blocks(kernel: Any, task: Any, blocks: int, scratch: int) -> None:
         memory = torch.empty(scratch)
         wp.launch(kernel, dim=end - first, inputs=[task, first, memory.data_ptr()], device="cpu")
 
-    kernel.module.load(wp.get_device("cpu"))  # compiled once, before threads ask for it
+    with _loading:  # compiled once, whichever threads ask for it
+        kernel.module.load(wp.get_device("cpu"))
     parts = list(pairwise(ends))
     others: list[Future[None]] = [_pool().submit(run, *part) for part in parts[1:]]
     run(*parts[0])

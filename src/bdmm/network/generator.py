@@ -30,6 +30,7 @@ from bdmm.network.propagation import Propagation, Scales
 from bdmm.records import Conditions, PropagationState
 from bdmm.shapes import Clips, PoseHeatmaps
 
+FrameMaps = Float[Tensor, "b 1 _ h w"]
 _TOGETHER = 2**15
 """Pixels of a window that are decoded at once: larger frames do better one by one, in cache."""
 
@@ -54,21 +55,6 @@ class PreparedSource:
 
 
 @dataclass(frozen=True)
-class SeenWindow:
-    """What head and warp encoder see of a window (`Generator.look`).
-
-    Attributes:
-        inputs: of the window's frames.
-        before: ``b 1 c hn wn`` maps of the frame before the window, if there is one.
-        after: likewise of the frame after it.
-    """
-
-    inputs: RgbInputs | LayerInputs
-    before: WindowFeatures | None = None
-    after: WindowFeatures | None = None
-
-
-@dataclass(frozen=True)
 class EncodedWindow:
     """Features of the warped source at each propagated scale, coarse to fine.
 
@@ -81,6 +67,23 @@ class EncodedWindow:
     inside: Scales
     before: Sequence[AnyScale]
     after: Sequence[AnyScale]
+
+
+@dataclass(frozen=True)
+class SeenWindow:
+    """What is known of a window before the state of the one before it (`Generator.look`).
+
+    Attributes:
+        inputs: what the head sees of its frames.
+        encoded: of the warped source.
+        heatmaps: ``b t k hn wn`` of its poses.
+        poses: of each frame, encoded; None where generated frames are encoded with them.
+    """
+
+    inputs: RgbInputs | LayerInputs
+    encoded: EncodedWindow
+    heatmaps: PoseHeatmaps
+    poses: Sequence[AnyScale] | None
 
 
 class Generator(nn.Module):
@@ -154,9 +157,7 @@ class Generator(nn.Module):
         """
         self._check(conditions, source.shrink)
         seen = self.look(source, conditions, state) if seen is None else seen
-        encoded = self.encode(seen, state)
-        heatmaps = window_heatmaps(conditions, source.shrink)
-        features, left = self.propagate(source, heatmaps, encoded, state)
+        features, left = self.propagate(source, seen, state)
         return self.head(features, seen.inputs), left
 
     def look(
@@ -165,7 +166,7 @@ class Generator(nn.Module):
         conditions: Conditions,
         state: PropagationState | None = None,
     ) -> SeenWindow:
-        """Warp the source to a window's frames and to those at either side.
+        """Warp the source to a window's frames and to those at either side; encode them and poses.
 
         This needs no window before it, so it can be done ahead by another thread.
 
@@ -173,18 +174,27 @@ class Generator(nn.Module):
             state: see `forward`; with one, the frame before the window is not looked at.
         """
 
-        def maps(one: Conditions | None) -> WindowFeatures | None:
-            return None if one is None else inputs(one).maps
+        def maps(one: Conditions | None) -> list[FrameMaps]:
+            return [] if one is None else [inputs(one).maps]
 
         inputs = partial(self.head.inputs, source.appearance, shrink=source.shrink)
-        before = None if state else conditions.before
-        return SeenWindow(inputs(conditions), maps(before), maps(conditions.after))
+        own = inputs(conditions)
+        before = maps(None if state else conditions.before)
+        encoded = self.encode(before, own.maps, maps(conditions.after))
+        heatmaps = window_heatmaps(conditions, source.shrink)
+        poses = None if self.config.feeds_back else self._encode_poses(heatmaps)
+        return SeenWindow(own, encoded, heatmaps, poses)
 
-    def encode(self, seen: SeenWindow, state: PropagationState | None = None) -> EncodedWindow:
-        """Encode the warped source of all frames at once, and of the frames at either side."""
-        before = [] if state or seen.before is None else [seen.before]
-        after = [] if seen.after is None else [seen.after]
-        maps = seen.inputs.maps
+    def encode(
+        self, before: list[FrameMaps], maps: WindowFeatures, after: list[FrameMaps]
+    ) -> EncodedWindow:
+        """Encode the warped source of all frames at once, and of the frames at either side.
+
+        Args:
+            before: maps of the frame before the window, if it is looked at.
+            maps: what the warp encoder sees of the window's frames.
+            after: maps of the frame after it, if there is one.
+        """
         images = torch.cat((*before, maps, *after), dim=1)
         scales = [
             rearrange(scale, "(b t) c h w -> t b c h w", t=images.shape[1]).unbind(0)
@@ -200,32 +210,28 @@ class Generator(nn.Module):
     def propagate(
         self,
         source: PreparedSource,
-        pose_heatmaps: PoseHeatmaps,
-        encoded: EncodedWindow,
+        seen: SeenWindow,
         state: PropagationState | None = None,
     ) -> tuple[WindowFeatures, PropagationState]:
         """Carry a window's features both ways through time and decode its frames.
 
-        Args:
-            pose_heatmaps: in [0, 1]; a missing joint is an all-zero map.
-
         Returns:
             What the head makes of each frame (`heads.RgbHead.frame`), and the next state.
         """
-        forward, backward = [], []
+        forward, backward, encoded = [], [], seen.encoded
         if self.forward_propagation:  # equation 6
             start = state.forward if state else encoded.before
             forward = self.forward_propagation(encoded.inside, start)
         if self.backward_propagation:  # equation 7
             backward = self.backward_propagation(encoded.inside, encoded.after)
-        frames, structural = self._decode(source, pose_heatmaps, forward, backward, state)
+        frames, structural = self._decode(source, seen, forward, backward, state)
         last = frames[:, -1] if self.config.feeds_back else None
         return frames, PropagationState(structural, tuple(scale[-1] for scale in forward), last)
 
     def _decode(
         self,
         source: PreparedSource,
-        pose_heatmaps: PoseHeatmaps,
+        seen: SeenWindow,
         forward: Scales,
         backward: Scales,
         state: PropagationState | None,
@@ -233,11 +239,11 @@ class Generator(nn.Module):
         """Decode frame after frame; each depends on the structural state of the one before."""
         structural = state.structural if state else None
         previous = state.last_generated if state else source.image
-        encoded = None if self.config.feeds_back else self._encode_poses(pose_heatmaps)
-        if encoded is not None and self._small(pose_heatmaps):
+        encoded = seen.poses
+        if encoded is not None and self._small(seen.heatmaps):
             return self._decode_together(source, encoded, (forward, backward), structural)
         frames = []
-        for i, pose in enumerate(pose_heatmaps.unbind(1)):
+        for i, pose in enumerate(seen.heatmaps.unbind(1)):
             if encoded is None:
                 assert previous is not None, "the state lacks the last generated frame"
                 features = self.structural_encoder(torch.cat((pose, previous), dim=1))
