@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from bdmm.network.acceleration import accelerate
-from bdmm.network.generator import EncodedWindow, Generator, PreparedSource
+from bdmm.network.generator import Generator, PreparedSource, SeenWindow
 from bdmm.network.released import from_released, network_tensors, released_shapes
 from bdmm.records import Conditions, PropagationState
 
@@ -52,11 +52,10 @@ def _two_windows(generator: Generator, inputs: dict[str, Tensor]) -> tuple[Tenso
     poses, grids = inputs["in_pose"], inputs["in_grid"]
     with torch.inference_mode():
         source = _prepared(generator, inputs["in_source"])
-        first, state = generator.propagate(
-            source, poses[:, :6], _encoded(generator, source, grids[:, :8])
-        )
-        encoded = _encoded(generator, source, grids[:, 6:], state)
-        second, _ = generator.propagate(source, poses[:, 6:], encoded, state)
+        seen = _seen(generator, source, poses[:, :6], grids[:, :8])
+        first, state = generator.propagate(source, seen)
+        seen = _seen(generator, source, poses[:, 6:], grids[:, 6:], state)
+        second, _ = generator.propagate(source, seen, state)
     return first, second
 
 
@@ -64,19 +63,19 @@ def _prepared(generator: Generator, source: Tensor) -> PreparedSource:
     return generator.prepare(source, torch.ones_like(source[:, :1]))
 
 
-def _encoded(
+def _seen(
     generator: Generator,
     source: PreparedSource,
+    poses: Tensor,
     grids: Tensor,
     state: PropagationState | None = None,
-) -> EncodedWindow:
-    """Encode the window that lies between the first grid and the last."""
+) -> SeenWindow:
+    """Look at the window of some heatmaps, which lies between the first grid and the last."""
     edge = torch.zeros(grids.shape[:4], dtype=torch.long)
     every = Conditions(grids.new_zeros(*grids.shape[:2], 29, 3), grids, edge, edge > 0)
     before = replace(every.frames(slice(0, 1)), after=None)
     window = replace(every.frames(slice(1, grids.shape[1] - 1)), before=before)
-    maps = generator.head.inputs(source.appearance, window).maps
-    return generator.encode(source, maps, window, state)
+    return replace(generator.look(source, window, state), heatmaps=poses)
 
 
 def _equal(ours: Tensor, published: Tensor, tolerance: float) -> None:
@@ -96,8 +95,8 @@ def test_a_batch_of_two_clips(shared: Callable[[str], Path]) -> None:
     generator = _generator(18, torch.float32)
     with torch.inference_mode():
         source = _prepared(generator, golden["b2_in_source"])
-        encoded = _encoded(generator, source, golden["b2_in_grid"][:, :4])
-        frames, _ = generator.propagate(source, golden["b2_in_pose"], encoded)
+        seen = _seen(generator, source, golden["b2_in_pose"], golden["b2_in_grid"][:, :4])
+        frames, _ = generator.propagate(source, seen)
     _equal(frames, golden["b2_out_images"], 5e-3)
 
 
@@ -123,7 +122,8 @@ def test_what_lies_between_in_single_precision(shared: Callable[[str], Path]) ->
     with torch.inference_mode():
         _equal(generator.style_encoder(source), golden["mid_style_code"], 1e-3)
         prepared = _prepared(generator, source)
-        encoded = _encoded(generator, prepared, grids[:, :8])
+        seen = _seen(generator, prepared, golden["in_pose"][:, :6], grids[:, :8])
+        encoded = seen.encoded
         _equal(encoded.inside[0][0], golden["mid_warpfeat64_frame0"], 1e-3)
         _equal(encoded.before[0], golden["mid_warpfeat64_lookbehind"], 1e-3)
         _equal(encoded.after[0], golden["mid_warpfeat64_lookahead"], 1e-3)
@@ -133,7 +133,7 @@ def test_what_lies_between_in_single_precision(shared: Callable[[str], Path]) ->
         backward = generator.backward_propagation(encoded.inside, encoded.after)
         _equal(torch.stack(list(forward[0]), 1), golden["mid_forward64"], 2e-3)
         _equal(torch.stack(list(backward[0]), 1), golden["mid_backward64_in_time_order"], 2e-3)
-        _, state = generator.propagate(prepared, golden["in_pose"][:, :6], encoded)
+        _, state = generator.propagate(prepared, seen)
     _equal(state.structural, golden["out_struct_state_window1"], 2e-2)
     _equal(state.forward[0], golden["out_forward64_state_window1"], 2e-3)
     _equal(state.forward[1][:, :16], golden["out_forward128_state_window1_ch0to16"], 2e-3)
