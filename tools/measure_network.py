@@ -60,7 +60,7 @@ def plain_form(generator: Generator, image: Tensor, conditions: Conditions) -> T
         assert frame is not None
         alone = replace(frame, after=None)
         maps = generator.head.inputs(source.appearance, alone).maps
-        encoded.append(generator.encode(source, maps, alone).inside)
+        encoded.append(generator.encode([], maps, []).inside)
     warped = [[frame[scale][0] for frame in encoded] for scale in range(len(encoded[0]))]
     inside = [scale[:-1] for scale in warped]
     forward, backward = generator.forward_propagation, generator.backward_propagation
