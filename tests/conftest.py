@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import jaxtyping
 import pytest
 import torch
 
@@ -16,6 +17,8 @@ from bdmm.perception import body_fit
 torch.set_num_threads(1)
 
 ROOT = Path(__file__).resolve().parents[1]
+CHECKED = {"tests", "body", "kernels", "losses", "metrics", "network"}
+"""Folders of tests in which shapes are checked, of the packages that `pyproject.toml` names."""
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +38,15 @@ def shared() -> Callable[[str], Path]:
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _shapes_checked(request: pytest.FixtureRequest) -> None:
+    """Check shapes at run time where functions of tensors are tested one by one.
+
+    In tests of whole clips and commands, checking takes two fifths of the time.
+    """
+    jaxtyping.config.update("jaxtyping_disable", request.path.parent.name not in CHECKED)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import sys
 from itertools import islice
 from pathlib import Path
 
+import pytest
 import torch
 
 from bdmm.data.batch import Batch
@@ -75,6 +76,7 @@ raise RuntimeError("with batches still open")
 """
 
 
+@pytest.mark.slow
 def test_a_process_that_fails_with_open_batches_ends() -> None:
     failed = subprocess.run(
         [sys.executable, "-c", OPEN], capture_output=True, text=True, timeout=120, check=False

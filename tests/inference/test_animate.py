@@ -63,7 +63,7 @@ def test_a_frame_does_not_depend_on_how_the_clip_is_cut(source_view, motion):
 @pytest.mark.parametrize("renderer", ["coarse", "network"])
 def test_the_same_call_gives_the_same_frames(source_view, motion, network, renderer):
     maker = network if renderer == "network" else CoarseRenderer()
-    first, second = (list(animation(source_view, motion, maker)) for _ in range(2))
+    first, second = (list(animation(source_view, motion[:8], maker)) for _ in range(2))
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
 
 
@@ -174,9 +174,9 @@ def test_weights_that_give_nothing_visible_are_told(source_view, motion, value):
 def test_motions_at_their_bounds_give_frames(source_view, source, motion, body, scale, root):
     count = len(motion)
     jumps = torch.where(torch.arange(count) % 2 == 0, scale, 100.0)
-    for changes in ({"scale": torch.full((count,), scale)}, {"scale": jumps}):
-        odd = replace(motion, **changes, translation=torch.full((count, 2), 9.9e5))
+    for scales in (torch.full((count,), scale), jumps):
+        odd = replace(motion, scale=scales, translation=torch.full((count, 2), 9.9e5))
         assert odd.flaw() is None
         moved = retarget(odd, source.pose, root, body)
         assert bool(moved.scale.isfinite().all() & moved.translation.isfinite().all())
-        assert len(list(animation(source_view, moved[:2], CoarseRenderer()))) == 2
+    assert len(list(animation(source_view, moved[:2], CoarseRenderer()))) == 2

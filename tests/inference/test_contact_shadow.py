@@ -59,9 +59,10 @@ def test_a_jump_leaves_a_fainter_shadow_on_the_ground(body, grey, motion):
 
 
 def test_without_a_shadow_frames_are_the_same_to_the_bit(source_view, motion):
-    plain = frames_of(Inputs(source_view, motion, motion))
-    none = frames_of(Inputs(source_view, motion, motion, shadow="none"))
-    contact = frames_of(Inputs(source_view, motion, motion, shadow="contact"))
+    part = motion[:2]
+    plain = frames_of(Inputs(source_view, part, part))
+    none = frames_of(Inputs(source_view, part, part, shadow="none"))
+    contact = frames_of(Inputs(source_view, part, part, shadow="contact"))
     assert np.array_equal(plain, none)
     assert (contact <= plain).all()
     assert (contact < plain).any()
@@ -76,8 +77,8 @@ def test_another_background_and_a_full_size_photo_get_no_shadow(source_view, pas
 def test_feet_out_of_the_photo_cast_no_shadow(body, source, source_view, motion):
     pose = replace(source.pose, translation=source.pose.translation + torch.tensor([0.0, 60.0]))
     low = replace(source, pose=pose)
-    moved = retarget(load_shipped("walk"), pose)[:2]
-    assert shaded_backgrounds(body, low, moved, iter([slice(0, 2)])) is None
+    moved = retarget(load_shipped("walk"), pose)[:1]
+    assert shaded_backgrounds(body, low, moved, iter([slice(0, 1)])) is None
     view = SourceView(
         source_view.photo, source_view.view, replace(source_view.person, photos=(low,))
     )

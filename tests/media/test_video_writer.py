@@ -221,7 +221,7 @@ def test_damaged_sound_is_left_out_and_the_video_kept(tmp_path, make_video, suff
 
 
 @pytest.mark.parametrize(
-    "suffix", [".mp4", *(pytest.param(one, marks=pytest.mark.slow) for one in (".mkv", ".gif")), ""]
+    "suffix", [*(pytest.param(one, marks=pytest.mark.slow) for one in (".mp4", ".mkv", ".gif")), ""]
 )
 def test_a_disk_that_fills_up_in_the_middle_of_a_video(small_disk, suffix):
     noise = np.random.default_rng(0).integers(0, 255, (400, 160, 160, 3)).astype(np.uint8)

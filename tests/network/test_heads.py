@@ -125,12 +125,13 @@ def test_windows_go_on_where_the_one_before_ended(
     assert torch.allclose(joined, whole.over(background), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_long_clip_stays_bounded(person: tuple[torch.Tensor, torch.Tensor]) -> None:
     generator, state = _fresh(), None
     sizes = []
     with torch.no_grad():
         prepared = generator.prepare(*person)
-        for _ in range(15):
+        for _ in range(30):
             _, state = generator(prepared, _conditions(), state)
             sizes.append(float(state.forward[-1].abs().mean()))
     assert sizes[-1] < 2 * sizes[2]

@@ -42,7 +42,7 @@ def _mean_angle(fitted: Motion, true: Motion, bones: list[int]) -> float:
 LARGE_BONES = [0, 1, 2, 4, 5, 9, 15, 16, 17, 18, 19]
 
 
-@pytest.mark.parametrize("turn", [0.0, 3.0])
+@pytest.mark.parametrize("turn", [pytest.param(0.0, marks=pytest.mark.slow), 3.0])
 def test_a_clean_motion_is_recovered(body, make_motion, see, turn):
     true = make_motion(turn=turn)
     fitted = fit_motion(see(true), body)

@@ -74,6 +74,7 @@ def test_spoilt_photos_come_nearer_to_the_truth(body, people) -> None:
     assert np.mean(after) < 0.8 * np.mean(before), (before, after)
 
 
+@pytest.mark.slow
 def test_true_fits_stay_nearly_where_they_are(body, people) -> None:
     moved = [
         missed(body, refine_photo(body, clip.motion[2:3], *looks(clip)[2]), clip.motion[2:3])

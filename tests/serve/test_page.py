@@ -4,12 +4,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from PIL import Image as Pillow
 
-pytest.importorskip("gradio", reason="needs the extra serve")
+if find_spec("gradio") is None:
+    pytest.skip("needs the extra serve", allow_module_level=True)
 playwright = pytest.importorskip("playwright.sync_api", reason="needs the extra dev")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [

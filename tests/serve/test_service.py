@@ -8,11 +8,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-pytest.importorskip("gradio", reason="needs the extra serve")
+if find_spec("gradio") is None:
+    pytest.skip("needs the extra serve", allow_module_level=True)
 import av
 import httpx
 
