@@ -88,6 +88,7 @@ def test_windows_are_the_same_as_the_whole(painted, turning):
     torch.testing.assert_close(torch.cat(halves, dim=1), whole, atol=1e-5, rtol=0)
 
 
+@pytest.mark.slow
 def test_shares_follow_the_turn_smoothly(painted, turning):
     motion = turning(40)
     person = view_person(build_person([painted(motion)[0], painted(motion)[20]]))

@@ -20,6 +20,7 @@ def back(quick_photo):
     return quick_photo.with_name("back.png")
 
 
+@pytest.mark.slow
 def test_further_photos_are_taken(bdmm, quick_photo, back, short_motion):
     outcome = bdmm("animate", quick_photo, short_motion, "--more", back, "-o", "out.mp4", *QUICK)
     assert outcome.code == 0, outcome.err

@@ -231,6 +231,7 @@ def test_all_keypoints_but_one_on_one_spot_give_rotations(
     assert torch.allclose(motion.rotations @ motion.rotations.mT, identity, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_frame_on_one_spot_among_good_ones_is_bridged(body, make_motion, see):
     true = make_motion(frames=12)
     seen = see(true)

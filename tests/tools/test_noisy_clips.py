@@ -55,6 +55,7 @@ def test_without_noise_a_twin_has_the_clips_own_poses(clip: PreparedClip, tmp_pa
     assert torch.equal(true.motion().rotations, clip.motion().rotations)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes(clip: PreparedClip, tmp_path: Path) -> None:
     files = [copy(clip, tmp_path / name).info.files for name in "ab"]
     assert files[0] == files[1]

@@ -121,6 +121,7 @@ def test_dropped_frames_of_a_body_are_bridged_and_frozen_ones_held(clip: Prepare
         noisy_motion(motion, PoseNoise(swap=0.1), body, seeded())
 
 
+@pytest.mark.slow
 def test_a_body_fitted_to_noisy_keypoints_errs_less_than_they_do() -> None:
     motion, body = load_shipped("dance")[:32], load_body()
     points = body.keypoints(motion.shape, motion.rotations)

@@ -51,6 +51,7 @@ def test_every_row_is_planned_and_the_most_telling_come_first() -> None:
     assert sum(job.key == "no-cx" for job in jobs) == 2
 
 
+@pytest.mark.slow
 def test_a_study_goes_on_where_it_stopped(options) -> None:
     assert replicate.train(options)
     run = replicate.run_folder(options, replicate.RunJob("full", 0))
