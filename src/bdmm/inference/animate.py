@@ -99,18 +99,18 @@ def animate(
     driving = DrivingOptions(person, smooth, rate)
     row = choose_preset(preset)
     options = InputOptions(
-        size,
-        background,
-        photo_person,
-        root,
-        paste_back,
-        seed,
-        driving,
-        row.size,
-        more,
-        view,
-        orbit,
-        shadow,
+        size=size,
+        background=background,
+        photo_person=photo_person,
+        root=root,
+        paste_back=paste_back,
+        seed=seed,
+        driving=driving,
+        most=row.size,
+        more=more,
+        view=view,
+        orbit=orbit,
+        shadow=shadow,
     )
     chosen = choose_renderer(renderer, weights, open_device(device), row)
     return Animation(prepare(source, motion, options, progress), chosen, progress)

@@ -87,7 +87,7 @@ def cast_shadow(
 
     Args:
         photo: RGB in 0..255.
-        hole: what the person hides, rim included.
+        hole: what the person hides, rim included; not empty.
     """
     rows = np.flatnonzero(hole.any(axis=1))
     tall = rows[-1] - rows[0] + 1
@@ -113,8 +113,8 @@ def cast_shadow(
     apart = np.square(smooth - line).mean(axis=2)
     usual = over_rows((far * apart).sum(axis=1)[:, None]) / count.clip(1e-3)
     strange = near & ~hole & (apart > (_STRANGE**2 * usual + _LEVELS**2)) & (count > _FEW)
-    count_of, part = cv2.connectedComponents((strange | hole).astype(np.uint8))
-    return strange & np.isin(part, np.unique(part[hole])) if count_of > 1 else strange
+    _, part = cv2.connectedComponents((strange | hole).astype(np.uint8))
+    return strange & np.isin(part, np.unique(part[hole]))
 
 
 def _is_plain(photo: UInt8[np.ndarray, "h w 3"], hole: Bool[np.ndarray, "h w"]) -> bool:
