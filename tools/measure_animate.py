@@ -3,11 +3,11 @@
     python tools/measure_animate.py PHOTO CLIP [--sizes 512 256] [--times 10] [--record]
     python tools/measure_animate.py PHOTO MOTION --presets fast standard fine
 
-Each row is a process of its own. The stages are run one after the other, each operation on one
-thread, since `bdmm animate` runs them side by side. Machines and hours differ: a stage's cost is
-its processor time over that of a fixed computation in the same run (the reference), for each frame
-of the clip. It is printed next to the last one recorded in docs/measurements.md; ``--record`` adds
-a row there.
+Each row is a process of its own. The first line of a size is the wait for a first frame. The stages
+are run one after the other, each operation on one thread, since `bdmm animate` runs them side by
+side. Machines and hours differ: a stage's cost is its processor time over that of a fixed
+computation in the same run (the reference), for each frame of the clip. It is printed next to the
+last one recorded in docs/measurements.md; ``--record`` adds a row there.
 """
 
 import argparse
@@ -54,6 +54,7 @@ def main() -> None:
             measure(options.photo, options.clip, wanted, Path(folder), preset)
         for size in () if options.presets else options.sizes:
             wanted = ("--size", str(size))
+            first_frame(options.photo, size)
             memory = measure(options.photo, options.clip, wanted, Path(folder), f"{size}")
             if options.times > 1:
                 longer = Path(folder) / f"long{options.clip.suffix}"
@@ -83,6 +84,14 @@ def measure(photo: Path, clip: Path, wanted: Sequence[str], folder: Path, name: 
         flush=True,
     )
     return peak
+
+
+def first_frame(photo: Path, size: int) -> None:
+    """Print the seconds from the start of Python to the first frame of a shipped motion."""
+    code = "import sys, bdmm; next(bdmm.animate(sys.argv[1], 'wave', size=int(sys.argv[2])))"
+    start = time.monotonic()
+    subprocess.run([sys.executable, "-c", code, str(photo), str(size)], check=True)
+    print(f"first frame of wave at {size} after {time.monotonic() - start:.1f} s", flush=True)
 
 
 def report(photo: Path, clip: Path, size: int, memory: int, record: bool) -> None:

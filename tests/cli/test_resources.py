@@ -3,9 +3,6 @@ import subprocess
 import sys
 
 import pytest
-import torch
-
-from bdmm.cli.resources import half_the_cores
 
 _CHURN = """
 import sys
@@ -57,16 +54,3 @@ def _printed(program: str, how: str) -> int:
     small_pages = os.environ | {"NUMPY_MADVISE_HUGEPAGE": "0"}
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=small_pages)
     return int(done.stdout)
-
-
-def test_operations_have_half_of_the_cores_for_a_while() -> None:
-    before = torch.get_num_threads()
-    torch.set_num_threads(4)
-    try:
-        with half_the_cores():
-            assert torch.get_num_threads() == 2
-            with half_the_cores(), half_the_cores():
-                assert torch.get_num_threads() == 1
-        assert torch.get_num_threads() == 4
-    finally:
-        torch.set_num_threads(before)

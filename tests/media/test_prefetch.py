@@ -1,11 +1,13 @@
 """Items made ahead by other threads: order, errors, and an early end."""
 
 import threading
+import time
 from collections.abc import Generator, Iterator
+from concurrent.futures import CancelledError
 
 import pytest
 
-from bdmm.media.prefetch import mapped, prefetched
+from bdmm.media.prefetch import SideWork, mapped, prefetched
 
 
 def test_all_items_in_order_from_another_thread():
@@ -98,3 +100,33 @@ def test_a_failure_ends_the_work() -> None:
     with pytest.raises(ValueError, match="no more"):
         list(results)
     assert len(begun) < 10
+
+
+def test_side_work_tells_its_progress_once_asked_to() -> None:
+    told, waiting = [], threading.Event()
+    side = SideWork(lambda *step: told.append(step))
+
+    def work() -> str:
+        side.progress("working", 1, 2)
+        waiting.wait(10)
+        side.progress("working", 2, 2)
+        return "done"
+
+    with side.running(work) as result:
+        side.tell()
+        waiting.set()
+        assert result.result() == "done"
+    assert told[-1] == ("working", 2, 2)
+
+
+def test_an_error_beside_ends_side_work() -> None:
+    side = SideWork(lambda *_: None)
+
+    def work() -> None:
+        while True:
+            side.progress("working", 1, None)
+            time.sleep(0.001)
+
+    with pytest.raises(ValueError, match="mine"), side.running(work) as result:
+        raise ValueError("mine")
+    assert isinstance(result.exception(), CancelledError)

@@ -12,10 +12,8 @@ from bdmm.cli.export import EXPORT_SUFFIXES
 from bdmm.cli.input_options import InputOptions
 from bdmm.cli.report import Report, say
 from bdmm.cli.resources import (
-    half_the_cores,
     hand_back_freed,
     keep_network_blocks,
-    use_one_blas_thread,
 )
 from bdmm.cli.spread_options import SpreadOptions
 from bdmm.errors import Progress
@@ -85,7 +83,6 @@ class Animate:
 
     def run(self) -> None:
         """Check everything that can be, animate, and say what was written."""
-        use_one_blas_thread()
         if self.batch is not None:
             from bdmm.cli.animate_list import animate_list
 
@@ -126,10 +123,6 @@ class Animate:
         Raises:
             InputError: an input is wrong, or the disk is full.
         """
-        with half_the_cores():
-            return self._made(progress)
-
-    def _made(self, progress: Progress) -> str:
         from bdmm.inference.animate import Animation, choose_preset, choose_renderer, open_device
 
         began = time.monotonic()

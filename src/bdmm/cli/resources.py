@@ -1,10 +1,7 @@
 """What the process takes of the machine: memory and threads."""
 
 import ctypes
-import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 LARGE = 2**20
@@ -66,32 +63,3 @@ def use_one_thread() -> None:
     import torch  # late, since it takes seconds
 
     torch.set_num_threads(1)
-
-
-def use_one_blas_thread() -> None:
-    """Let NumPy and SciPy multiply on one thread, before either is imported.
-
-    OpenBLAS keeps its other threads spinning between products, and two of ours that solve side by
-    side wait for each other: 55 fits were refined in 24 CPU seconds, and in 8 like this.
-    """
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
-
-@contextmanager
-def half_the_cores() -> Iterator[None]:
-    """Give each operation half of the cores, for commands that run two stages side by side.
-
-    On two cores that is one thread for each stage. A second thread in each operation made nothing
-    faster there and took 1.4 times the processor time.
-    """
-    import cv2
-    import torch  # late, since both take seconds
-
-    before = torch.get_num_threads(), cv2.getNumThreads()
-    torch.set_num_threads(max(1, before[0] // 2))
-    cv2.setNumThreads(max(1, before[1] // 2))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before[0])
-        cv2.setNumThreads(before[1])

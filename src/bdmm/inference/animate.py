@@ -8,6 +8,7 @@ from typing import get_args
 
 import torch
 
+from bdmm.batch.threads import half_the_cores
 from bdmm.body.retarget import Root
 from bdmm.errors import InputError, Notice, Progress, no_progress
 from bdmm.inference.contact_shadow import Shadow
@@ -145,7 +146,8 @@ class Animation(Iterator[AnyPicture]):
         return self.frame_count
 
     def __next__(self) -> AnyPicture:
-        frame = next(self._frames)
+        with half_the_cores():
+            frame = next(self._frames)
         self._done += 1
         self._progress("Rendering", self._done, self.frame_count)
         return frame

@@ -9,6 +9,7 @@ import torch
 from bdmm import records
 from bdmm.appearance.person import build_person
 from bdmm.appearance.person_file import load_person, save_person
+from bdmm.batch.threads import half_the_cores
 from bdmm.errors import InputError
 from bdmm.inference.prepare import Garment, InputOptions, as_shots, dressed, read_wearer
 from bdmm.inference.source_view import open_source
@@ -24,6 +25,7 @@ class Person(records.Person):
     """What is known of a person; `bdmm.animate` takes one as it takes a photo."""
 
     @classmethod
+    @half_the_cores()
     def from_photos(
         cls,
         photos: str | Path | Picture | Sequence[str | Path | Picture],

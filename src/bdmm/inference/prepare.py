@@ -12,6 +12,7 @@ import torch
 from PIL import ImageColor
 
 from bdmm.appearance.person_file import SUFFIX, load_person
+from bdmm.batch.threads import half_the_cores
 from bdmm.body.model import load_body
 from bdmm.body.retarget import Root, retarget
 from bdmm.body.viewpoint import orbit, seen_from
@@ -27,6 +28,7 @@ from bdmm.media.image import IMAGE_SUFFIXES, Picture, picture_size, read_image, 
 from bdmm.media.overlay import draw_body
 from bdmm.media.panels import contain
 from bdmm.media.pixels import to_pictures
+from bdmm.media.prefetch import SideWork
 from bdmm.media.video_reader import VideoReader
 from bdmm.media.video_types import TRANSPARENT
 from bdmm.perception.source import naming
@@ -256,6 +258,7 @@ class Inputs:
             yield draw_body(grey, self.driving[i : i + 1], body, opacity=1.0)
 
 
+@half_the_cores()
 def prepare(
     source: str | Path | Picture | Person,
     motion: str | Path | Motion,
@@ -278,7 +281,8 @@ def prepare(
     """
     options = options or InputOptions()
     background = None if options.background is None else open_background(options.background)
-    driver = open_driver(motion, options.driving, progress, keep_video)
+    beside = SideWork(progress)
+    driver = open_driver(motion, options.driving, beside.progress, keep_video)
     known = _known_person(source, options)
     shots = [] if isinstance(source, Person) or known else as_shots([source, *options.more])
     name = shots[0].name if shots else "the person"
@@ -286,14 +290,16 @@ def prepare(
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
         progress(f"Finding the person in {name}", 0, 1)
-        if known:
-            view = person_view_of(known, _frame_size(known.photos[0].pose.size, options))
-        else:
-            view = _open(shots, options)
-        progress(f"Finding the person in {name}", 1, 1)
-        for garment, wearer in zip(options.wear, wearers, strict=True):
-            view = replace(view, person=dressed(view.person, garment, wearer, options))
-        driving = driver.motion()
+        with beside.running(driver.motion) as driving_motion:
+            if known:
+                view = person_view_of(known, _frame_size(known.photos[0].pose.size, options))
+            else:
+                view = _open(shots, options)
+            for garment, wearer in zip(options.wear, wearers, strict=True):
+                view = replace(view, person=dressed(view.person, garment, wearer, options))
+            progress(f"Finding the person in {name}", 1, 1)
+            beside.tell()
+            driving = driving_motion.result()
     retargeted = retarget(_viewed(driving, options), view.source.pose, options.root)
     video = driver.video if keep_video else None
     transparent = isinstance(options.background, str) and options.background == TRANSPARENT

@@ -1,10 +1,13 @@
 """Work ahead and side by side: other threads make the next items while the last one is used."""
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
-from threading import get_ident
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event, get_ident
 from typing import TypeVar
+
+from bdmm.errors import Progress
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -49,3 +52,35 @@ def mapped(
                 yield coming.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+class SideWork:
+    """Work in another thread that tells its progress once it is asked to, and ends on demand."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._told, self._ended = Event(), Event()
+
+    def progress(self, stage: str, done: int, total: int | None) -> None:
+        """Pass on what the work tells.
+
+        Raises:
+            CancelledError: it shall end.
+        """
+        if self._ended.is_set():
+            raise CancelledError
+        if self._told.is_set():
+            self._progress(stage, done, total)
+
+    def tell(self) -> None:
+        """Pass on the progress from now on."""
+        self._told.set()
+
+    @contextmanager
+    def running(self, work: Callable[[], Result]) -> Iterator[Future[Result]]:
+        """Do the work during a ``with`` statement; an exception in it ends the work."""
+        with ThreadPoolExecutor(1) as pool:
+            try:
+                yield pool.submit(work)
+            finally:
+                self._ended.set()
