@@ -26,13 +26,17 @@ def turned(motion, yaw: float):
     return replace(motion, rotations=rotations)
 
 
+def grown(region):
+    """Return a region with the two pixels around it, over which alpha is softened."""
+    return torch.nn.functional.max_pool2d(region.float()[None], 5, 1, 2)[0] > 0
+
+
 def test_the_sources_own_pose_gives_the_photo_back(source, conditioned, render):
     conditions = conditioned(source.pose)
     frame = render(conditions, source.background)[0]
-    person = source.foreground[0] > 0.5
-    assert (frame - source.image)[:, person].abs().mean() < 0.08
-    far = conditions.state[0, 0] == PixelState.NONE
-    far = torch.nn.functional.max_pool2d((~far).float()[None], 3, 1, 1)[0] == 0
+    inside = ~grown(source.foreground[0] < 0.5)
+    assert (frame - source.image)[:, inside].abs().mean() < 0.05
+    far = ~grown(conditions.state[0, 0] != PixelState.NONE)
     assert torch.equal(frame[:, far], source.background[:, far])
 
 

@@ -1,4 +1,4 @@
-"""What is made of learned layers where a network only generates: four rules, each for itself."""
+"""What is made of learned layers where a network only generates: five rules, each for itself."""
 
 from dataclasses import replace
 
@@ -11,6 +11,7 @@ from bdmm.inference.compositing import (
     keep_detail,
     refine,
     shown_part,
+    soften_alpha,
     temper_alpha,
 )
 from bdmm.network.heads import Layers, frame_of, part_of
@@ -83,8 +84,20 @@ def test_the_rules_work_in_their_order(layers: Layers) -> None:
     assert torch.equal(made.person, parts.person)
     assert torch.equal(made.alpha, cut_halo(temper_alpha(layers, 3)).alpha)
     assert torch.equal(refine(layers, 8).alpha, cut_halo(temper_alpha(layers, 1)).alpha)
+    large = cut_halo(temper_alpha(layers, 6)).alpha
+    assert torch.equal(
+        refine(layers, 512).alpha, soften_alpha(replace(layers, alpha=large), 1).alpha
+    )
     background = torch.zeros(1, 1, 3, SIDE, SIDE)
     assert torch.equal(made.over(background), made.alpha * made.person)
+
+
+def test_softening_spreads_alpha_and_keeps_its_sum(layers: Layers) -> None:
+    made = soften_alpha(replace(layers, alpha=layers.known), 2).alpha
+    torch.testing.assert_close(made.sum(), layers.known.sum())
+    column = made[0, 0, 0, 16]
+    assert torch.equal(column[:6], torch.zeros(6))
+    assert bool((column[6:10].diff() > 0).all())
 
 
 def test_nobody_is_left_outside_the_shown_part(layers: Layers) -> None:

@@ -1,6 +1,6 @@
 """Layers to frames: the rules that are added to a trained compositing head in inference.
 
-The head's layers are as they were learned. Four rules then make up for what training on rendered
+The head's layers are as they were learned. Five rules then make up for what training on rendered
 people leaves wrong on real ones; `refine` applies them in this order. With ``v`` visible, ``f``
 fallback, ``C`` the copied pixels, ``S`` the synthesised ones and ``s`` the shorter side of the
 photo in pixels:
@@ -9,6 +9,7 @@ photo in pixels:
 2. `keep_detail`: ``person += 0.6 f (D(C) - D(person))``, where ``D(x) = x - blur(x)``.
 3. `temper_alpha`: ``alpha = (alpha + outline) / 2``, but in the outline's narrow gaps.
 4. `cut_halo`: ``alpha *= clamp((alpha - 0.06) / 0.06, 0, 1)``.
+5. `soften_alpha`: alpha is smoothed over neighbouring pixels, ``s / 512`` times.
 
 Frames without layers (an RGB head's) have their background in them. Where another one is asked for,
 `body_opacity` parts them: 1 on the body, falling linearly to 0 over `_RIM` pixels.
@@ -23,7 +24,7 @@ from torch import Tensor, cat, maximum, where
 from torch.nn import functional
 
 from bdmm.body.regions import region_box
-from bdmm.kernels.picture_filters import box_mean, closing
+from bdmm.kernels.picture_filters import box_mean, closing, smoothed
 from bdmm.network.heads import Layers
 from bdmm.records import PixelState
 from bdmm.shapes import Frames
@@ -36,18 +37,21 @@ _GAP = 3 / 256
 """Half the width of a gap in the outline that is the fit's fault, of ``s``."""
 _HALO = 0.06
 """Alpha up to which nobody is there: ``alpha`` is 0 at 1 x, unchanged from 2 x this value on."""
+_SOFTENED_ONCE = 512
+"""Pixels of the shorter side of frames whose alpha is smoothed once."""
 _RIM = 5
 """Pixels around the body that frames without layers fill: hair, loose clothes, soft edges."""
 
 
 def refine(layers: Layers, side: int) -> Layers:
-    """Return layers after all four rules.
+    """Return layers after all five rules.
 
     Args:
         side: shorter side of the photo in pixels, as the network knows it.
     """
     layers = keep_detail(copy_visible(layers), max(1, round(_DETAIL * side)))
-    return cut_halo(temper_alpha(layers, max(1, round(_GAP * side))))
+    layers = cut_halo(temper_alpha(layers, max(1, round(_GAP * side))))
+    return soften_alpha(layers, round(side / _SOFTENED_ONCE))
 
 
 def shown_part(layers: Layers, side: int) -> tuple[slice, slice]:
@@ -106,6 +110,14 @@ def cut_halo(layers: Layers) -> Layers:
     """Take faint alpha away: before a plain background even a weak halo is seen."""
     kept = ((layers.alpha - _HALO) / _HALO).clamp(0, 1)
     return replace(layers, alpha=layers.alpha * kept)
+
+
+def soften_alpha(layers: Layers, times: int) -> Layers:
+    """Smooth alpha: where a rim lies is known no better than the pose is."""
+    alpha = layers.alpha.flatten(0, 1)
+    for _ in range(times):
+        alpha = smoothed(alpha)
+    return replace(layers, alpha=alpha.view_as(layers.alpha))
 
 
 def body_opacity(state: Integer[Tensor, "t h w"]) -> Float[Tensor, "t 1 h w"]:
