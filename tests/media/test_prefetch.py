@@ -7,7 +7,7 @@ from concurrent.futures import CancelledError
 
 import pytest
 
-from bdmm.media.prefetch import SideWork, mapped, prefetched
+from bdmm.media.prefetch import CancellableTask, mapped, prefetched
 
 
 def test_all_items_in_order_from_another_thread():
@@ -102,9 +102,9 @@ def test_a_failure_ends_the_work() -> None:
     assert len(begun) < 10
 
 
-def test_side_work_tells_its_progress_once_asked_to() -> None:
+def test_a_task_tells_its_progress_once_asked_to() -> None:
     told, waiting = [], threading.Event()
-    side = SideWork(lambda *step: told.append(step))
+    side = CancellableTask(lambda *step: told.append(step))
 
     def work() -> str:
         side.progress("working", 1, 2)
@@ -113,14 +113,14 @@ def test_side_work_tells_its_progress_once_asked_to() -> None:
         return "done"
 
     with side.running(work) as result:
-        side.tell()
+        side.show_progress()
         waiting.set()
         assert result.result() == "done"
     assert told[-1] == ("working", 2, 2)
 
 
-def test_an_error_beside_ends_side_work() -> None:
-    side = SideWork(lambda *_: None)
+def test_an_error_beside_ends_a_task() -> None:
+    side = CancellableTask(lambda *_: None)
 
     def work() -> None:
         while True:

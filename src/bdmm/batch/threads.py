@@ -31,18 +31,14 @@ def hold_threads(count: int) -> None:
 @contextmanager
 def holding_threads(count: int) -> Iterator[None]:
     """Do so during a ``with`` statement."""
-    import cv2
-    import torch
-
     global _held
-    before = _held, torch.get_num_threads(), cv2.getNumThreads()
-    hold_threads(count)
+    before = _held
     try:
-        yield
+        with _restored_threads():
+            hold_threads(count)
+            yield
     finally:
-        _held = before[0]
-        torch.set_num_threads(before[1])
-        cv2.setNumThreads(before[2])
+        _held = before
 
 
 @contextmanager
@@ -57,12 +53,20 @@ def half_the_cores() -> Iterator[None]:
     import cv2
     import torch
 
+    with _restored_threads(), _libraries().limit(limits=1, user_api="blas"):
+        torch.set_num_threads(max(1, torch.get_num_threads() // 2))
+        cv2.setNumThreads(max(1, cv2.getNumThreads() // 2))
+        yield
+
+
+@contextmanager
+def _restored_threads() -> Iterator[None]:
+    import cv2
+    import torch
+
     before = torch.get_num_threads(), cv2.getNumThreads()
-    torch.set_num_threads(max(1, before[0] // 2))
-    cv2.setNumThreads(max(1, before[1] // 2))
     try:
-        with _libraries().limit(limits=1, user_api="blas"):
-            yield
+        yield
     finally:
         torch.set_num_threads(before[0])
         cv2.setNumThreads(before[1])

@@ -11,10 +11,7 @@ import tyro
 from bdmm.cli.export import EXPORT_SUFFIXES
 from bdmm.cli.input_options import InputOptions
 from bdmm.cli.report import Report, say
-from bdmm.cli.resources import (
-    hand_back_freed,
-    keep_network_blocks,
-)
+from bdmm.cli.resources import hand_back_freed, keep_network_blocks
 from bdmm.cli.spread_options import SpreadOptions
 from bdmm.errors import Progress
 from bdmm.files.output_file import check_output

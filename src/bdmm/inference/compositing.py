@@ -114,9 +114,7 @@ def cut_halo(layers: Layers) -> Layers:
 
 def soften_alpha(layers: Layers, times: int) -> Layers:
     """Smooth alpha: where a rim lies is known no better than the pose is."""
-    alpha = layers.alpha.flatten(0, 1)
-    for _ in range(times):
-        alpha = smoothed(alpha)
+    alpha = smoothed(layers.alpha.flatten(0, 1), times)
     return replace(layers, alpha=alpha.view_as(layers.alpha))
 
 

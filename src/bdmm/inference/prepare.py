@@ -28,7 +28,7 @@ from bdmm.media.image import IMAGE_SUFFIXES, Picture, picture_size, read_image, 
 from bdmm.media.overlay import draw_body
 from bdmm.media.panels import contain
 from bdmm.media.pixels import to_pictures
-from bdmm.media.prefetch import SideWork
+from bdmm.media.prefetch import CancellableTask
 from bdmm.media.video_reader import VideoReader
 from bdmm.media.video_types import TRANSPARENT
 from bdmm.perception.source import naming
@@ -281,8 +281,8 @@ def prepare(
     """
     options = options or InputOptions()
     background = None if options.background is None else open_background(options.background)
-    beside = SideWork(progress)
-    driver = open_driver(motion, options.driving, beside.progress, keep_video)
+    driving_task = CancellableTask(progress)
+    driver = open_driver(motion, options.driving, driving_task.progress, keep_video)
     known = _known_person(source, options)
     shots = [] if isinstance(source, Person) or known else as_shots([source, *options.more])
     name = shots[0].name if shots else "the person"
@@ -290,7 +290,7 @@ def prepare(
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
         progress(f"Finding the person in {name}", 0, 1)
-        with beside.running(driver.motion) as driving_motion:
+        with driving_task.running(driver.motion) as driving_motion:
             if known:
                 view = person_view_of(known, _frame_size(known.photos[0].pose.size, options))
             else:
@@ -298,7 +298,7 @@ def prepare(
             for garment, wearer in zip(options.wear, wearers, strict=True):
                 view = replace(view, person=dressed(view.person, garment, wearer, options))
             progress(f"Finding the person in {name}", 1, 1)
-            beside.tell()
+            driving_task.show_progress()
             driving = driving_motion.result()
     retargeted = retarget(_viewed(driving, options), view.source.pose, options.root)
     video = driver.video if keep_video else None

@@ -97,16 +97,12 @@ def _coarse_layers(
         place = (slice(t, t + 1), slice(None), rows, columns)
         body = state[t, rows, columns] != PixelState.EXTENDED
         soft = warped[t : t + 1, 3:, rows, columns]
-        alpha = softened(torch.where(body & person, 1.0, soft * person))
+        # Twice: the outline of an estimated body errs by more than a pixel.
+        alpha = smoothed(torch.where(body & person, 1.0, soft * person), times=2)
         colour = push_pull(
             warped[t : t + 1, :3, rows, columns], known[t, None, None, rows, columns].to(alpha)
         )
         yield place, colour, alpha
-
-
-def softened(alpha: Float[Tensor, "n 1 h w"]) -> Float[Tensor, "n 1 h w"]:
-    """Soften alpha twice: the outline of an estimated body errs by more than a pixel."""
-    return smoothed(smoothed(alpha))
 
 
 def _warped(source: Source, conditions: Conditions) -> Float[Tensor, "b t 4 h w"]:

@@ -71,8 +71,18 @@ def enlarged(values: Pictures, size: tuple[int, int]) -> Resized:
     return _resized(values, size, cv2.INTER_LINEAR)
 
 
-def smoothed(alpha: Float[Tensor, "n 1 h w"]) -> Float[Tensor, "n 1 h w"]:
-    """Soften the staircase of pixels that are in or out: a quarter, a half, a quarter."""
+def smoothed(alpha: Float[Tensor, "n 1 h w"], times: int = 1) -> Float[Tensor, "n 1 h w"]:
+    """Soften the staircase of pixels that are in or out: a quarter, a half, a quarter.
+
+    Args:
+        times: how often, 0 for not at all.
+    """
+    for _ in range(times):
+        alpha = _smoothed_once(alpha)
+    return alpha
+
+
+def _smoothed_once(alpha: Float[Tensor, "n 1 h w"]) -> Float[Tensor, "n 1 h w"]:
     if not _opencv_takes(alpha):
         return smoothed_ref(alpha)
     border = cv2.BORDER_REPLICATE
@@ -80,7 +90,7 @@ def smoothed(alpha: Float[Tensor, "n 1 h w"]) -> Float[Tensor, "n 1 h w"]:
 
 
 def smoothed_ref(alpha: Float[Tensor, "n 1 h w"]) -> Float[Tensor, "n 1 h w"]:
-    """Specify `smoothed`."""
+    """Specify `smoothed`, once."""
     taps = alpha.new_tensor([0.25, 0.5, 0.25])
     kernel = (taps[:, None] * taps)[None, None]
     return functional.conv2d(functional.pad(alpha, (1, 1, 1, 1), mode="replicate"), kernel)

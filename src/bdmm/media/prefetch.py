@@ -54,33 +54,33 @@ def mapped(
             pool.shutdown(cancel_futures=True)
 
 
-class SideWork:
-    """Work in another thread that tells its progress once it is asked to, and ends on demand."""
+class CancellableTask:
+    """Work in another thread whose progress is shown on demand, and that can be cancelled."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._told, self._ended = Event(), Event()
+        self._shown, self._cancelled = Event(), Event()
 
     def progress(self, stage: str, done: int, total: int | None) -> None:
-        """Pass on what the work tells.
+        """Report the work's progress.
 
         Raises:
-            CancelledError: it shall end.
+            CancelledError: the work is cancelled.
         """
-        if self._ended.is_set():
+        if self._cancelled.is_set():
             raise CancelledError
-        if self._told.is_set():
+        if self._shown.is_set():
             self._progress(stage, done, total)
 
-    def tell(self) -> None:
-        """Pass on the progress from now on."""
-        self._told.set()
+    def show_progress(self) -> None:
+        """Show progress from now on."""
+        self._shown.set()
 
     @contextmanager
     def running(self, work: Callable[[], Result]) -> Iterator[Future[Result]]:
-        """Do the work during a ``with`` statement; an exception in it ends the work."""
+        """Do the work during a ``with`` statement; an exception in it cancels the work."""
         with ThreadPoolExecutor(1) as pool:
             try:
                 yield pool.submit(work)
             finally:
-                self._ended.set()
+                self._cancelled.set()
