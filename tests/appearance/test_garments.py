@@ -1,8 +1,12 @@
 """Which pixels are skin, hair and clothes, on people whose clothes are known."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
+from bdmm.appearance.atlas import texels_of
+from bdmm.appearance.completion import Fallback, complete
 from bdmm.appearance.garments import KINDS, find_kinds, vertex_kinds
 from bdmm.appearance.photo_view import photo_vertices, view_photo
 from bdmm.body.model import PART_NAMES
@@ -49,3 +53,26 @@ def test_anatomy_speaks_of_every_vertex(body):
     assert kinds.shape == (len(body.template), len(KINDS))
     assert kinds.sum(axis=1) == pytest.approx(1)
     assert kinds.min() > 0
+
+
+def test_hidden_colours_end_where_the_garment_does(body, standing, painted):
+    """A belt's width that no photo shows is of the shirt's or the trousers' colour, not between."""
+    colours = torch.tensor([PAINT[name] for name in KINDS])[worn(body, ("_hand",))]
+    (photo,) = painted(standing, colours)
+    view = view_photo(body, photo)
+    kinds = find_kinds(body, [view])
+    belt = (body.template[:, 1] + 0.07).abs() < 0.12
+    belt &= body.parts == PART_NAMES.index("torso")
+    view = replace(view, trust=torch.where(belt, 0.0, view.trust))
+    texels = texels_of(body, 256)
+    around = texels.some(belt[body.faces[texels.face]].all(dim=1))
+    nowhere = Fallback(torch.zeros(len(around.index), 2), torch.zeros(len(around.index)))
+    shirt, trousers = (torch.tensor(PAINT[name]) for name in ("upper", "lower"))
+
+    def between(kinds):
+        made = complete(body, [view], kinds, [nowhere], around)
+        share = ((made - shirt) @ (trousers - shirt)) / (trousers - shirt).square().sum()
+        return float(((share > 0.2) & (share < 0.8)).float().mean())
+
+    assert between(None) > 0.3
+    assert between(kinds) < 0.05

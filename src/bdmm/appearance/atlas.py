@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from bdmm.appearance.completion import Fallback, complete
+from bdmm.appearance.completion import Fallback, Maps, complete
 from bdmm.appearance.hands import unlike_skin
 from bdmm.appearance.photo_view import PhotoView, on_surface
 from bdmm.appearance.visibility import shown, shown_bone
@@ -49,6 +49,10 @@ class Texels:
     face: Int[Tensor, "n"]
     barycentric: Float[Tensor, "n 3"]
 
+    def some(self, chosen: Bool[Tensor, "n"]) -> "Texels":
+        """Return the chosen ones."""
+        return Texels(self.side, self.index[chosen], self.face[chosen], self.barycentric[chosen])
+
 
 def texels_of(body: AnnyBody, side: int) -> Texels:
     """Draw the body's charts."""
@@ -58,11 +62,14 @@ def texels_of(body: AnnyBody, side: int) -> Texels:
     return Texels(side, index, raster.face.flatten()[index], raster.barycentric.view(-1, 3)[index])
 
 
-def build_atlas(body: AnnyBody, views: Sequence[PhotoView], side: int) -> Atlas:
+def build_atlas(
+    body: AnnyBody, views: Sequence[PhotoView], side: int, kinds: Sequence[Maps] | None = None
+) -> Atlas:
     """Return the atlas of a person.
 
     Args:
         body: the shipped one; views have it in clothes.
+        kinds: see `complete`.
     """
     texels = texels_of(body, side)
     parts = [_seen(view, texels) for view in views]
@@ -71,9 +78,12 @@ def build_atlas(body: AnnyBody, views: Sequence[PhotoView], side: int) -> Atlas:
     colours = torch.stack([colour for colour, _ in parts])
     seen = (weight[..., None] * colours).sum(dim=0) / total.clamp(min=1e-6)[:, None]
     trust = torch.stack([trust for _, trust in parts]).amax(dim=0)
-    made = complete(body, views, [_fallback(view, texels) for view in views], texels)
-    known = (trust / SURE).clamp(max=1)[:, None]
-    texture = known * seen + (1 - known) * made
+    known = (trust / SURE).clamp(max=1)
+    lacking = known < 1
+    hidden = texels.some(lacking)
+    made = complete(body, views, kinds, [_fallback(view, hidden) for view in views], hidden)
+    texture = known[:, None] * seen
+    texture[lacking] += (1 - known[lacking])[:, None] * made
     return spread_texels(texels, texture, trust)
 
 
@@ -121,11 +131,10 @@ def _fallback(view: PhotoView, texels: Texels) -> Fallback:
     mirrored = torch.where(sample.interior[:, None], mirrored, sample.interior_xy)
     place = torch.where(through[:, None], xy, mirrored)
     known = torch.where(through, torch.exp(-thick.square()), _MIRRORED * other)
-    colours = view.colours_at(place)
     if view.skin is not None:
         hand = torch.isin(bone, bone.new_tensor(HANDS))
-        known = torch.where(hand & unlike_skin(colours, view.skin), 0.0, known)
-    return Fallback(colours, known)
+        known = torch.where(hand & unlike_skin(view.colours_at(place), view.skin), 0.0, known)
+    return Fallback(place, known)
 
 
 def _interpolate(

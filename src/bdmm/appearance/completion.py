@@ -1,181 +1,229 @@
 """Colours of the surface that no photo shows.
 
-Two sources of colour agree or don't. *Diffusion* carries seen colours over the surface: of all
-colours ``c`` of the vertices it takes those that minimise
+Two sources of colour agree or don't. *Diffusion* carries seen colours over the surface, those of
+each kind (skin, hair and each garment, `garments.KINDS`) by themselves: of all colours ``c`` of the
+vertices it takes those that minimise
 
-    sum trust (c - seen)^2 + W sum likeness (c - fallback)^2 + sum_edges k (c_i - c_j)^2
+    sum trust (c - seen)^2 + W sum likeness (c - fallback)^2 + sum_edges (c_i - c_j)^2
 
-with ``k`` small between scalp and skin. The *fallback* is what the photo shows through the body or
-on its other side: it has texture, but the wrong one where the front of an open jacket lies on the
-back. So the fallback's texture is taken where its mean colour agrees with diffusion, the smooth
-colours elsewhere.
+where only what the photos show of that kind counts. Which kind a hidden vertex is of is found
+likewise: anatomy says what is likely there. So a shirt's colour ends at the belt.
+
+The *fallback* is what the photo shows through the body or on its other side: it has texture, but
+the wrong one where the front of an open jacket lies on the back. So the fallback's texture is taken
+where it is of the same kind and its mean colour agrees with diffusion, the smooth colours
+elsewhere.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
 import torch
-from jaxtyping import Float
-from scipy.sparse import csr_array, diags_array
+from jaxtyping import Float, Int
+from scipy.sparse import diags_array
 from scipy.sparse.linalg import splu
 from torch import Tensor
 
+from bdmm.appearance.garments import KINDS, vertex_kinds
 from bdmm.appearance.photo_view import PhotoView, on_surface, photo_vertices, smoothed_over
 from bdmm.body.model import PART_NAMES, AnnyBody
-from bdmm.records import BONE_NAMES
+from bdmm.kernels.push_pull import push_pull
+from bdmm.kernels.warp import warp
 
 if TYPE_CHECKING:
     from bdmm.appearance.atlas import Texels
 
-_FALLBACK = 1.0
-"""Weight of a fallback of likeness 1 against what is seen."""
-_BARE = 0.1
-"""Weight of the skin's colour on hands."""
+Maps = Float[Tensor, "n h w"]
+
+_ANATOMY = 0.02
+"""Weight of what is likely by anatomy against what is seen."""
+_BARE, _FAR = 0.1, 0.005
+"""Weight of the face's colour against skin that is seen, on hands and elsewhere: it holds some 14
+edges away from that."""
 _REST = 1e-4
-"""Weight of the person's mean colour: decides only where nothing is known."""
-_BARRIER = 0.002
-"""``k`` between scalp and skin, 1 elsewhere."""
+"""Weight of the mean colour of a kind: decides only where nothing is known."""
 _WIDER = 2
 """Edges around what disagrees where texture is left out too: the rim of a print."""
-_TOP, _ENOUGH, _HAIR = 0.22, 12, 0.3
-"""Share of the head's height in a photo whose scalp is hair, how many vertices of it are needed,
-and the distance of colours at which one counts a quarter."""
 _ROUNDS = 25
 _AGREE = 0.5
 """Distance of mean colours (RGB in [-1, 1]) at which a fallback's texture counts half."""
 
 
 class Fallback(NamedTuple):
-    """Colours in place of hidden ones, and how alike they are likely to be; 0 where none are."""
+    """Where a photo shows something alike, and how alike it is likely to be; 0: nowhere."""
+
+    xy: Float[Tensor, "n 2"]
+    likeness: Float[Tensor, "n"]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Colours and kinds, and how much they count.
+
+    Attributes:
+        colours: ``n 3``.
+        kinds: ``n k`` shares.
+        weight: ``n`` from 0.
+    """
 
     colours: Float[Tensor, "n 3"]
-    likeness: Float[Tensor, "n"]
+    kinds: Float[Tensor, "n k"]
+    weight: Float[Tensor, "n"]
 
 
 def complete(
     body: AnnyBody,
     views: Sequence[PhotoView],
+    kinds: Sequence[Maps] | None,
     fallbacks: Sequence[Fallback],
     texels: "Texels",
 ) -> Float[Tensor, "n 3"]:
     """Return a colour for each texel as if it were hidden.
 
     Args:
+        kinds: of each photo, the shares of `KINDS` at each pixel; None: all is of one kind.
         fallbacks: of each photo at the texels; the likeliest one is taken.
     """
-    likeness = torch.stack([one.likeness for one in fallbacks])
-    best = likeness.argmax(dim=0)
-    every = torch.arange(likeness.shape[1], device=best.device)
-    colours = torch.stack([one.colours for one in fallbacks])[best, every]
-    fallback = Fallback(colours, likeness[best, every])
-    at_vertices, weight = _at_vertices(body, texels, fallback)
-    smooth = diffuse(body, views, at_vertices, weight)
-    apart = (_smoothed(body, at_vertices, weight) - smooth).norm(dim=1) / _AGREE
+    anatomy = _anatomy(body, kinds, views[0].trust)
+    kinds = _spread(views, kinds)
+    fallback = _likeliest(views, kinds, fallbacks)
+    under = _at_vertices(body, texels, fallback)
+    seen = [*seen_at_vertices(views, kinds), under]
+    smooth = kind_colours(body, seen, views[0].skin)
+    shares = _vertex_shares(body, seen, anatomy)
+    apart = _of(_means(body, under) - smooth, shares.argmax(dim=1)).norm(dim=1) / _AGREE
     agreed = 1 / (1 + _widened(body, apart) ** 4)
-
-    def at_texels(values: Float[Tensor, "v"]) -> Float[Tensor, "n"]:
-        return on_surface(texels.face, texels.barycentric, body.faces, values)
-
-    texture = (at_texels(agreed) * (fallback.likeness > 0))[:, None]
-    plain = torch.stack([at_texels(channel) for channel in smooth.unbind(dim=1)], dim=1)
+    corners, corner_weights = body.faces[texels.face].long(), texels.barycentric[..., None]
+    kind = (corner_weights * shares[corners]).sum(dim=1).argmax(dim=1)
+    plain = (corner_weights * smooth[corners, kind[:, None]]).sum(dim=1)
+    texture = on_surface(texels.face, texels.barycentric, body.faces, agreed)
+    texture = (texture * (fallback.weight > 0) * _of(fallback.kinds, kind))[:, None]
     return texture * fallback.colours + (1 - texture) * plain
 
 
-def diffuse(
-    body: AnnyBody,
-    views: Sequence[PhotoView],
-    fallback: Float[Tensor, "v 3"],
-    weight: Float[Tensor, "v"],
-) -> Float[Tensor, "v 3"]:
-    """Return the smooth colours of all vertices; see the module.
+def kind_colours(
+    body: AnnyBody, seen: Sequence[Seen], skin: Float[Tensor, "3"] | None
+) -> Float[Tensor, "v k 3"]:
+    """Return the colours that each kind has, or would have, at every vertex.
 
     Args:
-        weight: likeness of the fallbacks.
+        seen: at the vertices.
+        skin: the face's colour; None if unknown.
     """
-    trust = torch.stack([view.trust for view in views])
-    seen = torch.stack([view.colours_at(photo_vertices(view.geometry)[:, :2]) for view in views])
-    hair = _hair(body, views, seen)
-    squared = trust.square() * _like_hair(body, seen, hair)
-    weight = _FALLBACK * weight * _like_hair(body, fallback, hair)
-    total = squared.sum(dim=0)
-    mean = (squared[..., None] * seen).sum(dim=(0, 1)) / squared.sum().clamp(min=1e-6)
-    wanted = (squared[..., None] * seen).sum(dim=0)
-    wanted = wanted + weight[:, None] * fallback + _REST * mean
-    bare = _BARE * (body.parts == PART_NAMES.index("hands"))
-    if (skin := views[0].skin) is not None:
-        total = total + bare
-        wanted = wanted + bare[:, None] * skin
-    coupling = _edges(body) * -1.0
-    diagonal = (total + weight + _REST).cpu().double().numpy()
+    made, count = [], seen[0].kinds.shape[1]
+    bare = torch.where(body.parts == PART_NAMES.index("hands"), _BARE, _FAR if count > 1 else 0.0)
+    for kind in range(count):
+        weights = [one.weight * one.kinds[:, kind] for one in seen]
+        total = torch.stack(weights).sum(dim=0)
+        pairs = zip(weights, seen, strict=True)
+        wanted = torch.stack([w[:, None] * one.colours for w, one in pairs]).sum(dim=0)
+        mean = wanted.sum(dim=0) / total.sum().clamp(min=1e-6)
+        # Where kinds are not told apart, hands alone have the skin's colour.
+        if skin is not None and KINDS[kind] == "skin":
+            wanted, total = wanted + bare[:, None] * skin, total + bare
+        made.append(diffuse(body, wanted + _REST * mean, total + _REST))
+    return torch.stack(made, dim=1)
+
+
+def diffuse(
+    body: AnnyBody, wanted: Float[Tensor, "v c"], weight: Float[Tensor, "v"]
+) -> Float[Tensor, "v c"]:
+    """Return smooth values of all vertices.
+
+    Args:
+        wanted: sums of weights and values; see the module.
+        weight: sums of weights, above 0.
+    """
+    coupling = body.edge_weights * -1.0
+    diagonal = weight.cpu().double().numpy()
     matrix = coupling + diags_array(diagonal - coupling.sum(axis=1))
     solution = splu(matrix.tocsc()).solve(wanted.cpu().double().numpy())
     return torch.from_numpy(solution).to(wanted)
 
 
-def _like_hair(
-    body: AnnyBody, colours: Float[Tensor, "*k v 3"], hair: Float[Tensor, "3"] | None
-) -> Float[Tensor, "*k v"]:
-    """Return weights that leave out what is unlike hair on the scalp: the forehead, the wall.
-
-    The fit does not know the hairline. The hair's colour is that of the head's top.
-
-    Args:
-        colours: of the vertices.
-        hair: the hair's; None leaves nothing out.
-    """
-    if hair is None:
-        return torch.ones_like(colours[..., 0])
-    scalp = body.parts == PART_NAMES.index("scalp")
-    apart = (colours - hair).norm(dim=-1) / _HAIR
-    return torch.where(scalp, 1 / (1 + apart.square()).square(), 1.0)
+def seen_at_vertices(views: Sequence[PhotoView], kinds: Sequence[Maps]) -> list[Seen]:
+    """Return what each photo shows of the vertices."""
+    places = [photo_vertices(view.geometry)[:, :2] for view in views]
+    weights = [view.trust.square() for view in views]
+    return [_look(*one) for one in zip(views, kinds, places, weights, strict=True)]
 
 
-def _hair(
-    body: AnnyBody, views: Sequence[PhotoView], seen: Float[Tensor, "k v 3"]
-) -> Float[Tensor, "3"] | None:
-    """Return the median colour of the head's top; None where no photo shows it."""
-    scalp = body.parts == PART_NAMES.index("scalp")
-    head = body.vertex_bones == BONE_NAMES.index("head")
-    tops = []
-    for view, colours in zip(views, seen, strict=True):
-        row = photo_vertices(view.geometry)[:, 1]
-        top, bottom = row[head].min(), row[head].max()
-        tops.append(colours[scalp & (view.trust > 0) & (row < top + _TOP * (bottom - top))])
-    found = torch.cat(tops)
-    return found.median(dim=0).values if len(found) >= _ENOUGH else None
+def _of(values: Float[Tensor, "n k *c"], kind: Int[Tensor, "n"]) -> Float[Tensor, "n *c"]:
+    """Return each row's values of one kind."""
+    return values[torch.arange(len(kind), device=kind.device), kind]
 
 
-def _edges(body: AnnyBody) -> csr_array:
-    """Return the mesh's edges, weak between the scalp and other parts."""
-    scalp = (body.parts == PART_NAMES.index("scalp")).cpu().numpy()
-    edges = body.edge_weights.tocoo()
-    across = scalp[edges.row] != scalp[edges.col]
-    data = np.where(across, _BARRIER * edges.data, edges.data)
-    return csr_array((data, (edges.row, edges.col)), shape=edges.shape)
+def _look(
+    view: PhotoView, kinds: Maps, xy: Float[Tensor, "n 2"], weight: Float[Tensor, "n"]
+) -> Seen:
+    height, width = view.geometry.size
+    grid = 2 * xy / xy.new_tensor([width, height]) - 1
+    shares = warp(kinds[None], grid[None, None], beyond="border")[0, :, 0].T
+    return Seen(view.colours_at(xy), shares, weight)
 
 
-def _at_vertices(
-    body: AnnyBody, texels: "Texels", fallback: Fallback
-) -> tuple[Float[Tensor, "v 3"], Float[Tensor, "v"]]:
-    """Return means of the texels around each vertex, and their likeness."""
-    corners = body.faces[texels.face].flatten()
+def _anatomy(body: AnnyBody, kinds: Sequence[Maps] | None, like: Tensor) -> Float[Tensor, "v k"]:
+    if kinds is None:
+        return torch.ones_like(like)[:, None]
+    return torch.from_numpy(vertex_kinds(body)).to(like)
+
+
+def _spread(views: Sequence[PhotoView], kinds: Sequence[Maps] | None) -> list[Maps]:
+    """Return shares of kinds that sum to 1 in the whole photo."""
+    if kinds is None:
+        return [torch.ones_like(view.source.foreground) for view in views]
+    return [push_pull(one[None], one.sum(dim=0)[None, None].round())[0] for one in kinds]
+
+
+def _likeliest(
+    views: Sequence[PhotoView], kinds: Sequence[Maps], fallbacks: Sequence[Fallback]
+) -> Seen:
+    looked = [
+        _look(view, one, *where) for view, one, where in zip(views, kinds, fallbacks, strict=True)
+    ]
+    likeness = torch.stack([one.weight for one in looked])
+    best = likeness.argmax(dim=0)
+    every = torch.arange(likeness.shape[1], device=best.device)
+    colours, shares = (
+        torch.stack([getattr(one, name) for one in looked])[best, every]
+        for name in ("colours", "kinds")
+    )
+    return Seen(colours, shares, likeness[best, every])
+
+
+def _vertex_shares(
+    body: AnnyBody, seen: Sequence[Seen], anatomy: Float[Tensor, "v k"]
+) -> Float[Tensor, "v k"]:
+    """Return which kind each vertex is of; fallbacks, the last, count as they are likely."""
+    *photos, under = seen
+    wanted = [one.weight[:, None] * one.kinds for one in photos]
+    # What anatomy makes unlikely there says little: the face lies in front of the hair.
+    wanted += [under.weight[:, None] * under.kinds * anatomy, _ANATOMY * anatomy]
+    total = torch.stack(wanted).sum(dim=0)
+    return diffuse(body, total, total.sum(dim=1))
+
+
+def _at_vertices(body: AnnyBody, texels: "Texels", fallback: Seen) -> Seen:
+    """Return means of the texels around each vertex."""
+    corners = body.faces[texels.face].flatten().long()
     share = texels.barycentric.flatten()
-    weight = (texels.barycentric * fallback.likeness[:, None]).flatten()
-    spread = fallback.colours[:, None].expand(-1, 3, -1).reshape(-1, 3)
-    none = spread.new_zeros(len(body.vertex_bones))
-    count, texel_count = (none.index_add(0, corners, each) for each in (weight, share))
-    total = spread.new_zeros(len(none), 3).index_add(0, corners, weight[:, None] * spread)
-    return total / count.clamp(min=1e-6)[:, None], count / texel_count.clamp(min=1e-6)
+    weight = (texels.barycentric * fallback.weight[:, None]).flatten()
+    count = len(body.vertex_bones)
+    values = torch.cat((fallback.colours, fallback.kinds), dim=1).repeat_interleave(3, dim=0)
+    total = values.new_zeros(count, values.shape[1])
+    total.index_add_(0, corners, weight[:, None] * values)
+    known, every = (weight.new_zeros(count).index_add(0, corners, one) for one in (weight, share))
+    mean = total / known.clamp(min=1e-6)[:, None]
+    return Seen(mean[:, :3], mean[:, 3:], known / every.clamp(min=1e-6))
 
 
-def _smoothed(
-    body: AnnyBody, colours: Float[Tensor, "v 3"], weight: Float[Tensor, "v"]
-) -> Float[Tensor, "v 3"]:
-    """Return means over some 8 cm of what is known: stripes are averaged, prints are not."""
-    known = smoothed_over(body, weight, _ROUNDS).clamp(min=1e-3)
-    channels = [smoothed_over(body, weight * one, _ROUNDS) / known for one in colours.unbind(1)]
-    return torch.stack(channels, dim=1)
+def _means(body: AnnyBody, seen: Seen) -> Float[Tensor, "v k 3"]:
+    """Return means over some 8 cm of each kind: stripes are averaged, prints are not."""
+    weight = seen.weight[:, None] * seen.kinds
+    values = torch.cat((weight[..., None], weight[..., None] * seen.colours[:, None]), dim=2)
+    smooth = smoothed_over(body, values.flatten(1), _ROUNDS).view_as(values)
+    return smooth[..., 1:] / smooth[..., :1].clamp(min=1e-3)
 
 
 def _widened(body: AnnyBody, values: Float[Tensor, "v"]) -> Float[Tensor, "v"]:

@@ -34,6 +34,10 @@ _FLOOR = 0.02
 """Share of colours that were never seen, in times of an even distribution."""
 _CERTAIN = 6
 """Power of the shares by anatomy from which colours are first learned: the surest parts."""
+_SKIN, _LIKE_SKIN = (0.35, 1.0, 1.0), 12.0
+"""Weights of L*, a* and b*, and the distance in them at which colours are like the face's."""
+_SEED = 6
+"""How many times likelier skin is where the colour is the face's."""
 _ROUNDS = 5
 _PATCH = 0.012
 """Metres, standard deviation of the patch whose colours speak for a pixel: stripes and prints."""
@@ -58,13 +62,14 @@ def find_kinds(body: AnnyBody, views: Sequence[PhotoView]) -> list[Float[Tensor,
     pixels = [torch.nonzero((v.source.foreground[0] > 0.5).flatten())[:, 0] for v in views]
     colours = [_lab(v.source.image)[at] for v, at in zip(views, pixels, strict=True)]
     anatomy = vertex_kinds(body)
-    priors = [_at_pixels(v, anatomy)[at] for v, at in zip(views, pixels, strict=True)]
+    priors = [_prior(*one, anatomy) for one in zip(views, pixels, colours, strict=True)]
     systems = [
         _walk(view.geometry.size, at, lab)
         for view, at, lab in zip(views, pixels, colours, strict=True)
     ]
     bins = np.concatenate([_bins(one) for one in colours])
-    prior, shares = np.concatenate(priors), np.concatenate(priors) ** _CERTAIN
+    prior = np.concatenate(priors)
+    shares = prior**_CERTAIN
     ends = np.cumsum([len(at) for at in pixels])[:-1]
     for _ in range(_ROUNDS):
         seen = np.split(np.log(_likelihood(bins, shares)), ends)
@@ -91,6 +96,7 @@ def vertex_kinds(body: AnnyBody) -> Float[np.ndarray, "v n"]:
     height = -points[:, 1]
     below = 1 / (1 + np.exp((height - _WAIST) / _BELT))
     one = np.ones_like(below)
+    behind = (points[:, 2] > 0).astype(float)
     # Along the leg from the crotch to the ankle.
     foot = points[body.parts.cpu().numpy() == PART_NAMES.index("feet"), 1]
     down = np.clip(-height / max(float(foot.min()), 1e-6), 0, 1)
@@ -100,7 +106,7 @@ def vertex_kinds(body: AnnyBody) -> Float[np.ndarray, "v n"]:
         "legs": (0.2 + 0.3 * down, 0 * one, 0.15 * (1 - down), 0.65 - 0.25 * down, 0.1 * down**4),
         "hands": (0.48 * one, 0 * one, 0.44 * one, 0.08 * one, 0 * one),
         "feet": (0.15 * one, 0 * one, 0 * one, 0.07 * one, 0.78 * one),
-        "neck": (0.75 * one, 0.1 * one, 0.15 * one, 0 * one, 0 * one),
+        "neck": (0.75 - 0.35 * behind, 0.1 + 0.35 * behind, 0.15 * one, 0 * one, 0 * one),
         "scalp": (0.08 * one, 0.9 * one, 0.02 * one, 0 * one, 0 * one),
     }
     face = (0.9 * one, 0.09 * one, 0.01 * one, 0 * one, 0 * one)
@@ -111,6 +117,21 @@ def vertex_kinds(body: AnnyBody) -> Float[np.ndarray, "v n"]:
         kinds[here] = np.stack(by_part.get(name, face), axis=1)[here]
     kinds += 1e-3
     return kinds / kinds.sum(axis=1, keepdims=True)
+
+
+def _prior(
+    view: PhotoView,
+    pixels: Int[Tensor, "p"],
+    lab: Float[np.ndarray, "p 3"],
+    anatomy: Float[np.ndarray, "v n"],
+) -> Float[np.ndarray, "p n"]:
+    """Return how likely a photo's pixels are of each kind, by anatomy and the face's colour."""
+    prior = _at_pixels(view, anatomy)[pixels]
+    if view.skin is not None:
+        apart = (lab - _lab(view.skin[:, None, None])) * _SKIN
+        like_skin = np.exp(-np.square(apart).sum(axis=1) / (2 * _LIKE_SKIN**2))
+        prior[:, KINDS.index("skin")] *= 1 + _SEED * like_skin
+    return prior / prior.sum(axis=1, keepdims=True)
 
 
 def _at_pixels(view: PhotoView, anatomy: Float[np.ndarray, "v n"]) -> Float[np.ndarray, "p n"]:
@@ -190,7 +211,7 @@ def _walk(
 def _smoothed(system: csr_array, shares: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n k"]:
     scaling = diags_array(1 / system.diagonal())
     smooth = [
-        cg(system, _FIDELITY * one, x0=one, rtol=1e-3, maxiter=200, M=scaling)[0]
+        cg(system, _FIDELITY * one, x0=one, rtol=1e-2, maxiter=200, M=scaling)[0]
         for one in shares.T
     ]
     return np.stack(smooth, axis=1).clip(1e-6, 1)

@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from bdmm.appearance.atlas import SIDES, build_atlas
 from bdmm.appearance.colour_match import match_colours, with_gain
+from bdmm.appearance.garments import find_kinds
 from bdmm.appearance.hands import misplaced, skin_colour
 from bdmm.appearance.photo_view import PhotoView, photo_vertices, view_photo
 from bdmm.appearance.same_person import strangers
@@ -59,7 +60,7 @@ def build_person(photos: Sequence[Source], names: Sequence[str] = ()) -> Person:
                 f"{name}: The person does not look like the one of the other photos, as arms and "
                 "legs have other colours: leave the photo out."
             )
-    return Person(tuple(photos), build_atlas(body, views, atlas_side(photos[0].pose.size)))
+    return Person(tuple(photos), _atlas(body, views))
 
 
 def view_person(person: Person) -> PersonViews:
@@ -69,8 +70,13 @@ def view_person(person: Person) -> PersonViews:
     views = _views(body, person.photos)
     atlas = person.atlas
     if atlas is None:
-        atlas = build_atlas(body, views, atlas_side(person.photos[0].pose.size))
+        atlas = _atlas(body, views)
     return PersonViews(body, tuple(views), atlas)
+
+
+def _atlas(body: AnnyBody, views: Sequence[PhotoView]) -> Atlas:
+    kinds = find_kinds(body, views)
+    return build_atlas(body, views, atlas_side(views[0].geometry.size), kinds)
 
 
 def atlas_side(size: tuple[int, int]) -> int:

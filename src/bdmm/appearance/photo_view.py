@@ -118,8 +118,8 @@ def photo_vertices(geometry: SourceGeometry) -> Float[Tensor, "v 3"]:
 
 
 def smoothed_over(
-    body: SkinnedBody, values: Float[Tensor, "v"], rounds: int = _SMOOTHINGS
-) -> Float[Tensor, "v"]:
+    body: SkinnedBody, values: Float[Tensor, "v *c"], rounds: int = _SMOOTHINGS
+) -> Float[Tensor, "v *c"]:
     """Average values over neighbouring vertices, half of each, some rounds."""
     edges = body.edge_weights
     degree = np.asarray(edges.sum(axis=1)).ravel() + 1e-9

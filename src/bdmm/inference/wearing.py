@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from bdmm.appearance.atlas import build_atlas, spread_texels, texels_of
 from bdmm.appearance.colour_match import match_colours, with_gain
-from bdmm.appearance.completion import diffuse
+from bdmm.appearance.completion import kind_colours, seen_at_vertices
 from bdmm.appearance.garments import GARMENTS, KINDS, find_kinds, vertex_kinds
 from bdmm.appearance.person import PersonViews, resized, view_person
 from bdmm.appearance.photo_choice import shares_shown
@@ -37,8 +37,6 @@ _LARGEST = 2048
 _SHOWN = 0.1
 """Share of a garment's place on the body at which photos show the garment."""
 _LIKELY = 0.5
-_FAR = 0.005
-"""Weight of the face's colour against skin that is seen: it holds some 14 edges away from that."""
 _DARKEST = 0.06
 """Intensity of 0..1 that is added, so that dark pixels do not decide."""
 _NO_LIGHT = 20.0
@@ -187,19 +185,9 @@ def _light(me: _Dressed, them: _Dressed) -> Float[Tensor, "3"]:
 
 def _colours_beneath(me: _Dressed) -> Float[Tensor, "n v 3"]:
     """Return the colours that skin and each garment would have at every vertex."""
-    body, made = me.views.body, []
-    first = me.views.views[0]
-    for kind, name in enumerate(KINDS):
-        views = [
-            replace(view, trust=view.trust * _at_vertices(view, kinds)[:, kind])
-            for view, kinds in zip(me.views.views, me.kinds, strict=True)
-        ]
-        colour = first.appearance.new_zeros(len(body.vertex_bones), 3)
-        far = colour[:, 0]
-        if name == "skin" and first.skin is not None:
-            colour, far = first.skin.expand_as(colour), torch.full_like(far, _FAR)
-        made.append(diffuse(body, views, colour, far))
-    return torch.stack(made)
+    views = me.views.views
+    seen = seen_at_vertices(views, me.kinds)
+    return kind_colours(me.views.body, seen, views[0].skin).movedim(1, 0)
 
 
 def _revealed(
