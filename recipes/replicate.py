@@ -41,6 +41,8 @@ PEOPLE, HELD = 200, 40
 PEOPLE_SEED, HELD_SEED = 2100, 9700
 REPEATED = ("full", "no-backward", "no-dmm", "no-forward")
 """Rows with three seeds; ``no-backward`` is forward propagation alone. The others have two."""
+SHOWN = 4
+"""People on the sheet of frames."""
 CURVE = "curve"
 """Folder of a full run's weights at each checkpoint."""
 Stage = Literal["data", "train", "evaluate", "page"]
@@ -244,10 +246,25 @@ def page(options: Options) -> None:
 
     results = replication_evaluation.read_results(options.output)
     done = [job.name for job in finished(options)]
+    draw_pictures(options)
     written = replication_page.write_page(options.output, results, len(run_order()), done)
     if options.docs is not None:
         replication_page.put_into(options.docs, written)
     print(written)
+
+
+def draw_pictures(options: Options) -> None:
+    """Draw what the runs of seed 0 that are finished make of held-out people."""
+    import replication_page
+    import replication_pictures
+
+    runs = {job.key: str(run_folder(options, job)) for job in finished(options) if not job.seed}
+    frames, blocks = (options.output / name for name in replication_page.PICTURES)
+    clips = find_clips(clips_of(options, "held64"))[:SHOWN]
+    if "full" in runs and not frames.exists():
+        shown = {key: runs[key] for key in ("full", *REPEATED) if key in runs}
+        replication_pictures.draw_frames(frames, clips, {"coarse": "coarse"} | shown)
+        replication_pictures.draw_blocks(blocks, clips[0], runs["full"])
 
 
 if __name__ == "__main__":

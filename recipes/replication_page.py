@@ -24,6 +24,10 @@ from bdmm.metrics.published import TABLE_2, TABLE_S1
 from bdmm.training.run_folder import read_log
 
 PAGE, LOSSES, CURVE, NOISE = "replication.md", "losses.png", "curve.png", "noise.png"
+PICTURES = {
+    "frames.png": "Held-out people: photo, truth, and what each network draws",
+    "blocks.png": "Offsets, masks, features and units of the full model (figures 7 and 8)",
+}
 MARK = "<!-- numbers: python recipes/replicate.py --stages page --docs -->"
 """The line of a document behind which `put_into` puts the numbers."""
 _FRECHET = "frechet"
@@ -161,6 +165,9 @@ def write_page(folder: Path, results: Mapping[str, Any], planned: int, done: Seq
         lines += curve_plot(folder, Scores(**results["curve"]))
     if "noise" in results:
         lines += noise_part(folder, Scores(**results["noise"]))
+    for name, text in PICTURES.items():
+        if (folder / name).is_file():
+            lines += ["", f"![{text}]({name})"]
     path = folder / PAGE
     with appearing(path) as part, writing(path):
         part.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -177,7 +184,7 @@ def put_into(document: Path, page: Path) -> None:
     if MARK not in text:
         raise InputError(f"{document} has no line {MARK}: numbers are put behind it.")
     numbers = page.read_text(encoding="utf-8").partition("\n")[2]
-    for name in (LOSSES, CURVE, NOISE):
+    for name in (LOSSES, CURVE, NOISE, *PICTURES):
         if f"({name})" in numbers:
             target = document.parent / "images" / f"replication_{name}"
             target.parent.mkdir(exist_ok=True)

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from bdmm.appearance.completion import Fallback, Maps, complete
+from bdmm.appearance.completion import Fallback, KindMaps, complete
 from bdmm.appearance.hands import unlike_skin
 from bdmm.appearance.photo_view import PhotoView, on_surface
 from bdmm.appearance.visibility import shown, shown_bone
@@ -63,7 +63,7 @@ def texels_of(body: AnnyBody, side: int) -> Texels:
 
 
 def build_atlas(
-    body: AnnyBody, views: Sequence[PhotoView], side: int, kinds: Sequence[Maps] | None = None
+    body: AnnyBody, views: Sequence[PhotoView], side: int, kinds: Sequence[KindMaps] | None = None
 ) -> Atlas:
     """Return the atlas of a person.
 

@@ -34,7 +34,7 @@ from bdmm.kernels.warp import warp
 if TYPE_CHECKING:
     from bdmm.appearance.atlas import Texels
 
-Maps = Float[Tensor, "n h w"]
+KindMaps = Float[Tensor, "n h w"]
 
 _ANATOMY = 0.02
 """Weight of what is likely by anatomy against what is seen."""
@@ -75,7 +75,7 @@ class Seen:
 def complete(
     body: AnnyBody,
     views: Sequence[PhotoView],
-    kinds: Sequence[Maps] | None,
+    kinds: Sequence[KindMaps] | None,
     fallbacks: Sequence[Fallback],
     texels: "Texels",
 ) -> Float[Tensor, "n 3"]:
@@ -142,7 +142,7 @@ def diffuse(
     return torch.from_numpy(solution).to(wanted)
 
 
-def seen_at_vertices(views: Sequence[PhotoView], kinds: Sequence[Maps]) -> list[Seen]:
+def seen_at_vertices(views: Sequence[PhotoView], kinds: Sequence[KindMaps]) -> list[Seen]:
     """Return what each photo shows of the vertices."""
     places = [photo_vertices(view.geometry)[:, :2] for view in views]
     weights = [view.trust.square() for view in views]
@@ -155,7 +155,7 @@ def _of(values: Float[Tensor, "n k *c"], kind: Int[Tensor, "n"]) -> Float[Tensor
 
 
 def _look(
-    view: PhotoView, kinds: Maps, xy: Float[Tensor, "n 2"], weight: Float[Tensor, "n"]
+    view: PhotoView, kinds: KindMaps, xy: Float[Tensor, "n 2"], weight: Float[Tensor, "n"]
 ) -> Seen:
     height, width = view.geometry.size
     grid = 2 * xy / xy.new_tensor([width, height]) - 1
@@ -163,13 +163,15 @@ def _look(
     return Seen(view.colours_at(xy), shares, weight)
 
 
-def _anatomy(body: AnnyBody, kinds: Sequence[Maps] | None, like: Tensor) -> Float[Tensor, "v k"]:
+def _anatomy(
+    body: AnnyBody, kinds: Sequence[KindMaps] | None, like: Tensor
+) -> Float[Tensor, "v k"]:
     if kinds is None:
         return torch.ones_like(like)[:, None]
     return torch.from_numpy(vertex_kinds(body)).to(like)
 
 
-def _spread(views: Sequence[PhotoView], kinds: Sequence[Maps] | None) -> list[Maps]:
+def _spread(views: Sequence[PhotoView], kinds: Sequence[KindMaps] | None) -> list[KindMaps]:
     """Return shares of kinds that sum to 1 in the whole photo."""
     if kinds is None:
         return [torch.ones_like(view.source.foreground) for view in views]
@@ -177,7 +179,7 @@ def _spread(views: Sequence[PhotoView], kinds: Sequence[Maps] | None) -> list[Ma
 
 
 def _likeliest(
-    views: Sequence[PhotoView], kinds: Sequence[Maps], fallbacks: Sequence[Fallback]
+    views: Sequence[PhotoView], kinds: Sequence[KindMaps], fallbacks: Sequence[Fallback]
 ) -> Seen:
     looked = [
         _look(view, one, *where) for view, one, where in zip(views, kinds, fallbacks, strict=True)
