@@ -71,7 +71,8 @@ def evaluate(
     config = EvalConfig(
         vgg19=settings.vgg, features_every=6, distributor=Distributor(settings.processes)
     )
-    plain = replace(config, features_every=_NO_PICTURES, distribution_metrics=False)
+    frames = replace(config, distribution_metrics=False)
+    plain = replace(frames, features_every=_NO_PICTURES)
     stored, few = replace(config, cached=True), replace(plain, cached=True)
     held, clean = choose_clips((folder / "held64",)), choose_clips((folder / "held64-clean",))
     some = choose_clips((folder / "held64",), limit=CURVE_CLIPS)
@@ -79,12 +80,15 @@ def evaluate(
     short = replace(plain, first=NOISE_FRAMES)
     sets = {
         "noisy": (stored_poses(systems, held, stored), stored),
-        "clean": (stored_poses(systems, clean, config), config),
+        "clean": (stored_poses(systems, clean, frames), frames),
         "curve": (stored_poses(at, some, few), few),
         "noise": (noise_trials.noisy_items(pairs, trials, clean[::STRIDE], short), short),
     }
     if settings.real is not None:
-        sets["real"] = (reenactment_items(systems, choose_clips((settings.real,)), config), config)
+        sets["real"] = (
+            reenactment_items(systems, choose_clips((settings.real,)), frames),
+            frames,
+        )
     found = {
         name: numbers_of(_run(items, how, folder, name))
         for name, (items, how) in sets.items()

@@ -201,7 +201,8 @@ def _vertex_shares(
     *photos, under = seen
     wanted = [one.weight[:, None] * one.kinds for one in photos]
     # What anatomy makes unlikely there says little: the face lies in front of the hair.
-    wanted += [under.weight[:, None] * under.kinds * anatomy, _ANATOMY * anatomy]
+    sure = _ANATOMY / (1 - anatomy.amax(dim=1, keepdim=True)).clamp(min=_ANATOMY)
+    wanted += [under.weight[:, None] * under.kinds * anatomy, sure * anatomy]
     total = torch.stack(wanted).sum(dim=0)
     return diffuse(body, total, total.sum(dim=1))
 
