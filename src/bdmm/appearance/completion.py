@@ -34,7 +34,7 @@ from bdmm.kernels.warp import warp
 if TYPE_CHECKING:
     from bdmm.appearance.atlas import Texels
 
-KindMaps = Float[Tensor, "n h w"]
+KindMaps = Float[Tensor, "k h w"]
 
 _ANATOMY = 0.02
 """Weight of what is likely by anatomy against what is seen."""
