@@ -41,6 +41,8 @@ _ANATOMY = 0.02
 _BARE, _FAR = 0.1, 0.005
 """Weight of the face's colour against skin that is seen, on hands and elsewhere: it holds some 14
 edges away from that."""
+_PALE = 0.3
+"""Distance from the face's colour at which skin counts a quarter."""
 _REST = 1e-4
 """Weight of the mean colour of a kind: decides only where nothing is known."""
 _WIDER = 2
@@ -115,6 +117,13 @@ def kind_colours(
     bare = torch.where(body.parts == PART_NAMES.index("hands"), _BARE, _FAR if count > 1 else 0.0)
     for kind in range(count):
         weights = [one.weight * one.kinds[:, kind] for one in seen]
+        if skin is not None and count > 1 and KINDS[kind] == "skin":
+            # A collar of nearly the skin's colour is taken for skin.
+            pairs = zip(weights, seen, strict=True)
+            weights = [
+                w / (1 + ((one.colours - skin) / _PALE).square().sum(dim=1)) ** 2
+                for w, one in pairs
+            ]
         total = torch.stack(weights).sum(dim=0)
         pairs = zip(weights, seen, strict=True)
         wanted = torch.stack([w[:, None] * one.colours for w, one in pairs]).sum(dim=0)
@@ -201,8 +210,7 @@ def _vertex_shares(
     *photos, under = seen
     wanted = [one.weight[:, None] * one.kinds for one in photos]
     # What anatomy makes unlikely there says little: the face lies in front of the hair.
-    sure = _ANATOMY / (1 - anatomy.amax(dim=1, keepdim=True)).clamp(min=_ANATOMY)
-    wanted += [under.weight[:, None] * under.kinds * anatomy, sure * anatomy]
+    wanted += [under.weight[:, None] * under.kinds * anatomy, _ANATOMY * anatomy]
     total = torch.stack(wanted).sum(dim=0)
     return diffuse(body, total, total.sum(dim=1))
 
