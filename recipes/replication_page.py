@@ -130,7 +130,8 @@ class Scores:
 
 def spread(values: Sequence[float]) -> Difference:
     """Return mean and sample deviation of values, one for each seed."""
-    deviation = stdev(values) if len(values) > 1 else math.nan
+    told = len(values) > 1 and not any(map(math.isnan, values))
+    deviation = stdev(values) if told else math.nan
     return Difference(mean(values), deviation, len(values))
 
 
@@ -392,5 +393,5 @@ def plot(path: Path, panels: Sequence[tuple[str, str, Mapping[str, Any]]], label
 
 
 def row_text(*cells: str) -> str:
-    """Return a row of a Markdown table."""
-    return f"| {' | '.join(cells)} |"
+    """Return a row of a Markdown table; what was not measured is empty."""
+    return f"| {' | '.join('' if cell.endswith('nan') else cell for cell in cells)} |"
