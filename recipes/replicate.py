@@ -261,7 +261,7 @@ def draw_pictures(options: Options) -> None:
     runs = {job.key: str(run_folder(options, job)) for job in finished(options) if not job.seed}
     frames, blocks = (options.output / name for name in replication_page.PICTURES)
     clips = find_clips(clips_of(options, "held64"))[:SHOWN]
-    if "full" in runs and not frames.exists():
+    if "full" in runs:
         shown = {key: runs[key] for key in ("full", *REPEATED) if key in runs}
         replication_pictures.draw_frames(frames, clips, {"coarse": "coarse"} | shown)
         replication_pictures.draw_blocks(blocks, clips[0], runs["full"])

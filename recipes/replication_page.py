@@ -130,8 +130,8 @@ class Scores:
 
 def spread(values: Sequence[float]) -> Difference:
     """Return mean and sample deviation of values, one for each seed."""
-    told = len(values) > 1 and not any(map(math.isnan, values))
-    deviation = stdev(values) if told else math.nan
+    measured = len(values) > 1 and not any(map(math.isnan, values))
+    deviation = stdev(values) if measured else math.nan
     return Difference(mean(values), deviation, len(values))
 
 

@@ -29,7 +29,6 @@ from bdmm.appearance.garments import KINDS, vertex_kinds
 from bdmm.appearance.photo_view import PhotoView, on_surface, photo_vertices, smoothed_over
 from bdmm.body.model import PART_NAMES, AnnyBody
 from bdmm.kernels.push_pull import push_pull
-from bdmm.kernels.warp import warp
 
 if TYPE_CHECKING:
     from bdmm.appearance.atlas import Texels
@@ -41,7 +40,7 @@ _ANATOMY = 0.02
 _BARE, _FAR = 0.1, 0.005
 """Weight of the face's colour against skin that is seen, on hands and elsewhere: it holds some 14
 edges away from that."""
-_PALE = 0.3
+_UNLIKE_FACE = 0.3
 """Distance from the face's colour at which skin counts a quarter."""
 _REST = 1e-4
 """Weight of the mean colour of a kind: decides only where nothing is known."""
@@ -88,7 +87,7 @@ def complete(
         fallbacks: of each photo at the texels; the likeliest one is taken.
     """
     anatomy = _anatomy(body, kinds, views[0].trust)
-    kinds = _spread(views, kinds)
+    kinds = _inpainted(views, kinds)
     fallback = _likeliest(views, kinds, fallbacks)
     under = _at_vertices(body, texels, fallback)
     seen = [*seen_at_vertices(views, kinds), under]
@@ -121,7 +120,7 @@ def kind_colours(
             # A collar of nearly the skin's colour is taken for skin.
             pairs = zip(weights, seen, strict=True)
             weights = [
-                w / (1 + ((one.colours - skin) / _PALE).square().sum(dim=1)) ** 2
+                w / (1 + ((one.colours - skin) / _UNLIKE_FACE).square().sum(dim=1)) ** 2
                 for w, one in pairs
             ]
         total = torch.stack(weights).sum(dim=0)
@@ -166,10 +165,7 @@ def _of(values: Float[Tensor, "n k *c"], kind: Int[Tensor, "n"]) -> Float[Tensor
 def _look(
     view: PhotoView, kinds: KindMaps, xy: Float[Tensor, "n 2"], weight: Float[Tensor, "n"]
 ) -> Seen:
-    height, width = view.geometry.size
-    grid = 2 * xy / xy.new_tensor([width, height]) - 1
-    shares = warp(kinds[None], grid[None, None], beyond="border")[0, :, 0].T
-    return Seen(view.colours_at(xy), shares, weight)
+    return Seen(view.colours_at(xy), view.sample(kinds, xy), weight)
 
 
 def _anatomy(
@@ -180,7 +176,7 @@ def _anatomy(
     return torch.from_numpy(vertex_kinds(body)).to(like)
 
 
-def _spread(views: Sequence[PhotoView], kinds: Sequence[KindMaps] | None) -> list[KindMaps]:
+def _inpainted(views: Sequence[PhotoView], kinds: Sequence[KindMaps] | None) -> list[KindMaps]:
     """Return shares of kinds that sum to 1 in the whole photo."""
     if kinds is None:
         return [torch.ones_like(view.source.foreground) for view in views]

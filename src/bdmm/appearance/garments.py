@@ -37,7 +37,7 @@ _CERTAIN = 6
 _SKIN, _LIKE_SKIN = (0.35, 1.0, 1.0), 12.0
 """Weights of L*, a* and b*, and the distance in them at which colours are like the face's."""
 _SEED = 6
-"""How many times likelier skin is where the colour is the face's."""
+"""Where the colour is the face's, skin is this many times likelier, plus one."""
 _ROUNDS = 3
 _PATCH = 0.012
 """Metres, standard deviation of the patch whose colours speak for a pixel: stripes and prints."""

@@ -49,9 +49,15 @@ class PhotoView:
 
     def colours_at(self, xy: Float[Tensor, "m 2"]) -> Float[Tensor, "m 3"]:
         """Return the person's colours at positions (x, y) in pixels of the photo."""
+        return self.sample(self.appearance[0, :3], xy)
+
+    def sample(
+        self, maps: Float[Tensor, "c h w"], xy: Float[Tensor, "m 2"]
+    ) -> Float[Tensor, "m c"]:
+        """Return maps of the photo's size at positions (x, y) in pixels."""
         height, width = self.geometry.size
         grid = 2 * xy / xy.new_tensor([width, height]) - 1
-        return warp(self.appearance[:, :3], grid[None, None], beyond="border")[0, :, 0].T
+        return warp(maps[None], grid[None, None], beyond="border")[0, :, 0].T
 
 
 @dataclass(frozen=True)
