@@ -40,7 +40,7 @@ _ANATOMY = 0.02
 _BARE, _FAR = 0.1, 0.005
 """Weight of the face's colour against skin that is seen, on hands and elsewhere: it holds some 14
 edges away from that."""
-_UNLIKE_FACE = 0.3
+_UNLIKE_FACE = 0.7
 """Distance from the face's colour at which skin counts a quarter."""
 _REST = 1e-4
 """Weight of the mean colour of a kind: decides only where nothing is known."""

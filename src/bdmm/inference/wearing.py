@@ -34,8 +34,8 @@ from bdmm.records import BONE_NAMES, Atlas, Person, PixelState, Source
 
 _LARGEST = 2048
 """Pixels of the other one's photo at most, when it is brought to this person's scale."""
-_SHOWN = 0.1
-"""Share of a garment's place on the body at which photos show the garment."""
+_SHOWN = 0.04
+"""Share of a garment's place on the body at which photos show the garment; shorts have 0.1."""
 _LIKELY = 0.5
 _DARKEST = 0.06
 """Intensity of 0..1 that is added, so that dark pixels do not decide."""
