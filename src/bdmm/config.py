@@ -126,6 +126,7 @@ PRESETS: Mapping[str, NetworkConfig] = MappingProxyType(
             slope=0.2,
             widths=(24, 48, 96),
             style_widths=(24, 48, 96, 128, 128),
+            backward_branch=False,
             head="layers",
             norm="pixel",
             bounded_states=True,

@@ -1,5 +1,6 @@
 """Rotations as 3x3 matrices: exponential map, its inverse, interpolation, frames, bone chains."""
 
+import numpy as np
 import torch
 from einops import rearrange, repeat
 from jaxtyping import Float, Int
@@ -147,7 +148,8 @@ def pose_bones(
         joints: ``*b 24 3`` rest positions in metres; batch dimensions broadcast.
     """
     offsets = torch.cat((joints[..., :1, :], joints[..., 1:, :] - _parents_of(joints)), dim=-2)
-    batch = torch.broadcast_shapes(rotations.shape[:-3], offsets.shape[:-2])
+    # torch's own would import SymPy, which takes half a second.
+    batch = np.broadcast_shapes(rotations.shape[:-3], offsets.shape[:-2])
     offsets = offsets.expand(*batch, *offsets.shape[-2:])
     rotations = rotations.expand(*batch, *rotations.shape[-3:])
     local = torch.cat((rotations, offsets[..., None]), dim=-1)

@@ -79,13 +79,19 @@ def flip(batch: Batch) -> Batch:
     grid = given.source_grid.flip(3) * given.source_grid.new_tensor([-1.0, 1.0])
     grid = torch.where((state == PixelState.NONE)[..., None], NOWHERE, grid)
     fallback = given.fallback.flip(3)
+    warped = None if given.warped is None else given.warped.flip(4)
     return replace(
         batch,
         source_image=batch.source_image.flip(3),
         source_foreground=batch.source_foreground.flip(3),
         background=batch.background.flip(3),
         conditions=replace(
-            given, keypoints=keypoints, source_grid=grid, state=state, fallback=fallback
+            given,
+            keypoints=keypoints,
+            source_grid=grid,
+            state=state,
+            fallback=fallback,
+            warped=warped,
         ),
         target_frames=batch.target_frames.flip(4),
         target_foreground=batch.target_foreground.flip(4),

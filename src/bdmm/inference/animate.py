@@ -205,6 +205,7 @@ def choose_preset(name: PresetName) -> Preset:
     return PRESETS[name]
 
 
+@half_the_cores()
 def choose_renderer(
     name: RendererName | None,
     weights: str | Path | None,

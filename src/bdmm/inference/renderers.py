@@ -25,9 +25,12 @@ from bdmm.media.prefetch import prefetched
 from bdmm.network.acceleration import accelerate
 from bdmm.network.generator import Generator, PreparedSource, SeenWindow
 from bdmm.network.heads import Layers, frame_of, part_of, warp_window
-from bdmm.network.weights import load_weights
+from bdmm.network.weights import bare_generator, load_weights
 from bdmm.records import COCO18, NOWHERE, Conditions, PixelState, Source, joints_of
 from bdmm.shapes import Clips, Frames, Image
+
+_SHORT = 2
+"""Frames at once of a network that only looks back, which needs no window: these stay in cache."""
 
 
 class CoarseRenderer:
@@ -173,7 +176,7 @@ class NetworkRenderer:
         self.composites = generator.config.head == "layers"
         self.name = "layered" if self.composites else "network"
         self.joints = joints_of(generator.config.joints)
-        self.window = generator.config.window
+        self.window = generator.config.window if generator.config.backward_branch else _SHORT
         self.device = next(generator.parameters()).device
         self.traces = traces
 
@@ -190,7 +193,9 @@ class NetworkRenderer:
         background = pad_frames(source.background[None], size)
         clip = _Clip(prepared, background, scene.transparent)
         behind = repeat(None) if scene.backgrounds is None else scene.backgrounds
-        boxed = (self._boxed(clip, window) for window in with_after(windows))
+        if config.backward_branch:
+            windows = with_after(windows)
+        boxed = (self._boxed(clip, window) for window in windows)
         made = self._made(clip, prefetched(boxed, 1))
         for one, background in zip(prefetched(made, 1), behind, strict=False):
             with torch.inference_mode():
@@ -293,6 +298,6 @@ def load_network(
     """
     config, tensors = load_weights(weights)
     joints_of(config.joints)
-    generator = Generator(config)
-    generator.load_state_dict(tensors)
+    generator = bare_generator(config)
+    generator.load_state_dict({k: v.float() for k, v in tensors.items()}, assign=True)
     return NetworkRenderer(accelerate(generator.to(device)), traces, network_side)

@@ -251,7 +251,8 @@ class ModulatedKernel(nn.Module):
         """Build the kernel; without modulation the style plays no part."""
         super().__init__()
         self.demodulated = demodulated
-        self.weight = nn.Parameter(torch.randn(channels_out, channels_in, size, size))
+        self.weight = nn.Parameter(torch.empty(channels_out, channels_in, size, size))
+        nn.init.normal_(self.weight)
         self.scale = nn.Linear(style_size, channels_in) if modulated else None
         if self.scale is not None:
             nn.init.normal_(self.scale.weight)
