@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from scipy.ndimage import gaussian_filter
 from scipy.sparse import coo_array, csr_array, diags_array
 from scipy.sparse.linalg import cg
+from scipy.spatial import KDTree
 from torch import Tensor
 
 from bdmm.appearance.photo_view import PhotoView, on_surface, photo_vertices
@@ -34,10 +35,17 @@ _FLOOR = 0.02
 """Share of colours that were never seen, in times of an even distribution."""
 _CERTAIN = 6
 """Power of the shares by anatomy from which colours are first learned: the surest parts."""
-_SKIN, _LIKE_SKIN = (0.35, 1.0, 1.0), 12.0
-"""Weights of L*, a* and b*, and the distance in them at which colours are like the face's."""
-_SEED = 6
-"""Where the colour is the face's, skin is this many times likelier, plus one."""
+_SHADED, _ALIKE = (0.35, 1.0, 1.0), 12.0
+"""Weights of L*, a* and b*, and the distance in them at which colours are alike but for shading."""
+_SEED, _UNLIKE = 6, 0.5
+"""Skin of the face's colour is this many times likelier, and hair of the scalp's; skin of another
+colour is half as likely."""
+_RATHER = 4
+"""Power of how much more alike a colour is to one of the two than to the other."""
+_HANGING, _HAIR = 0.3, 0.15
+"""Share of hair near the scalp, and metres from the scalp over which it falls by the factor e."""
+_SCALP, _HAIRLESS = 0.8, 0.01
+"""Share of hair from which a pixel is on the scalp, and up to which long hair is not expected."""
 _ROUNDS = 3
 _PATCH = 0.012
 """Metres, standard deviation of the patch whose colours speak for a pixel: stripes and prints."""
@@ -115,6 +123,9 @@ def vertex_kinds(body: AnnyBody) -> Float[np.ndarray, "v n"]:
     for index, name in enumerate(PART_NAMES):
         here = parts == index
         kinds[here] = np.stack(by_part.get(name, face), axis=1)[here]
+    scalp = KDTree(points[parts == PART_NAMES.index("scalp")])
+    hair = kinds[:, KINDS.index("hair")]
+    np.maximum(hair, _HANGING * np.exp(-scalp.query(points)[0] / _HAIR), out=hair)
     kinds += 1e-3
     return kinds / kinds.sum(axis=1, keepdims=True)
 
@@ -125,13 +136,25 @@ def _prior(
     lab: Float[np.ndarray, "p 3"],
     anatomy: Float[np.ndarray, "v n"],
 ) -> Float[np.ndarray, "p n"]:
-    """Return how likely a photo's pixels are of each kind, by anatomy and the face's colour."""
+    """Return how likely a photo's pixels are of each kind, by anatomy and colours of the head."""
     prior = _at_pixels(view, anatomy)[pixels]
     if view.skin is not None:
-        apart = (lab - _lab(view.skin[:, None, None])) * _SKIN
-        like_skin = np.exp(-np.square(apart).sum(axis=1) / (2 * _LIKE_SKIN**2))
-        prior[:, KINDS.index("skin")] *= 1 + _SEED * like_skin
+        skin, hair = prior[:, KINDS.index("skin")], prior[:, KINDS.index("hair")]
+        scalp = hair > _SCALP
+        face = _lab(view.skin[:, None, None])
+        like_skin = _alike(lab, face)
+        like_hair = _alike(lab, np.median(lab[scalp], axis=0) if scalp.any() else face)
+        like_hair *= hair > _HAIRLESS
+        rather_skin = 1 / (1 + (like_hair / like_skin) ** _RATHER)
+        skin *= _UNLIKE + _SEED * like_skin * rather_skin
+        hair *= 1 + _SEED * like_hair * (1 - rather_skin)
     return prior / prior.sum(axis=1, keepdims=True)
+
+
+def _alike(lab: Float[np.ndarray, "p 3"], colour: Float[np.ndarray, "*one 3"]) -> np.ndarray:
+    """Return how alike pixels' colours are to a colour, from 1."""
+    apart = np.square((lab - colour) * _SHADED).sum(axis=1)
+    return np.exp(-apart / (2 * _ALIKE**2)) + 1e-6
 
 
 def _at_pixels(view: PhotoView, anatomy: Float[np.ndarray, "v n"]) -> Float[np.ndarray, "p n"]:
