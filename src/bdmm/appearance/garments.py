@@ -1,7 +1,7 @@
 """Where photos show skin, hair and clothes.
 
 Expectation maximisation: what the body's anatomy says of each pixel, and a histogram of colours of
-each kind, which is learned from the person's own photos. In between, shares are smoothed over the
+each kind, which is learned from the person's own photos. At the end, shares are smoothed over the
 photo, hardly across edges of colour (a random walk, Grady 2006).
 """
 
@@ -83,10 +83,10 @@ def find_kinds(body: AnnyBody, views: Sequence[PhotoView]) -> list[Float[Tensor,
         seen = np.split(np.log(_likelihood(bins, shares)), ends)
         patches = [_blurred(*one) for one in zip(views, pixels, seen, strict=True)]
         posterior = np.log(prior) + np.concatenate(patches)
-        posterior = np.exp(posterior - posterior.max(axis=1, keepdims=True))
-        posterior /= posterior.sum(axis=1, keepdims=True)
-        runs = zip(systems, np.split(posterior, ends), strict=True)
-        shares = np.concatenate([_smoothed(system, one) for system, one in runs])
+        shares = np.exp(posterior - posterior.max(axis=1, keepdims=True))
+        shares /= shares.sum(axis=1, keepdims=True)
+    runs = zip(systems, np.split(shares, ends), strict=True)
+    shares = np.concatenate([_smoothed(system, one) for system, one in runs])
     shares = shares**_CONTRAST
     shares /= shares.sum(axis=1, keepdims=True)
     maps = []

@@ -68,15 +68,15 @@ def prepare_sources(
             _require_uncut(softs[-1] > 0.5)
         for note in detection.notes:
             _notify(f"{names[i]}: {note}" if names else note)
-    with ThreadPoolExecutor(1) as other:
-        fits = other.submit(fit_photos, detections, body)
-        cleaned = list(map(refine_foreground, images, softs))
-        background = to_frames([remove_person(images[0], cleaned[0])])[0]
-        poses = fits.result()
-    _notify_what_is_missing([one.landmarks for one in detections], poses)
     frames = [to_frames([image])[0] for image in images]
-    foregrounds = [torch.from_numpy(one)[None] for one in cleaned]
-    poses = refine_photos(body, poses, frames, foregrounds)
+    with ThreadPoolExecutor(1) as fitting, ThreadPoolExecutor(1) as painting:
+        fits = fitting.submit(fit_photos, detections, body)
+        cleaned = list(map(refine_foreground, images, softs))
+        empty = painting.submit(remove_person, images[0], cleaned[0])
+        foregrounds = [torch.from_numpy(one)[None] for one in cleaned]
+        poses = refine_photos(body, fits.result(), frames, foregrounds)
+        background = to_frames([empty.result()])[0]
+    _notify_what_is_missing([one.landmarks for one in detections], poses)
     return [
         Source(frame, foreground, frame if i else background, pose)
         for i, (frame, foreground, pose) in enumerate(zip(frames, foregrounds, poses, strict=True))
