@@ -1,11 +1,11 @@
-"""Take the pose and face networks out of MediaPipe's wheel: ``build_pose_networks.py WHEEL``.
+"""Take the networks for poses, faces and hands out of a wheel: ``build_pose_networks.py WHEEL``.
 
-The wheel is that of release 0.10.21, the last that holds them, for any system and Python::
+The wheel is that of MediaPipe 0.10.21, the last that holds them, for any system and Python::
 
     pip download --no-deps --python-version 3.11 --platform manylinux_2_28_x86_64 \
         --only-binary=:all: mediapipe==0.10.21
 
-Copies three networks, unchanged, and the licence into ``src/bdmm/assets/pose`` and prints their
+Copies four networks, unchanged, and the licence into ``src/bdmm/assets/pose`` and prints their
 checksums, which ``pose.md`` next to them names.
 """
 
@@ -19,6 +19,7 @@ MEMBERS = (
     "mediapipe/modules/pose_detection/pose_detection.tflite",
     "mediapipe/modules/pose_landmark/pose_landmark_full.tflite",
     "mediapipe/modules/face_detection/face_detection_short_range.tflite",
+    "mediapipe/modules/hand_landmark/hand_landmark_lite.tflite",
     "mediapipe-0.10.21.dist-info/LICENSE",
 )
 

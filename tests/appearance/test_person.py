@@ -1,12 +1,14 @@
 """A painted person from several photos, against the truth."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
 from bdmm.appearance.atlas import build_atlas, look_up, texels_of
 from bdmm.appearance.colour_match import match_colours, with_gain
+from bdmm.appearance.hands import unseen_hands
 from bdmm.appearance.person import build_person, resized, view_person
 from bdmm.appearance.photo_choice import shares_shown, smooth_in_time
 from bdmm.appearance.photo_mixture import useful_photos
@@ -17,8 +19,11 @@ from bdmm.body.model import PART_NAMES
 from bdmm.body.rasterize import rasterize
 from bdmm.conditioning import condition_person
 from bdmm.errors import InputError
+from bdmm.inference.person import Person
 from bdmm.inference.renderers import coarse_frames
-from bdmm.records import PixelState
+from bdmm.records import BONE_NAMES, PixelState
+
+SAMPLE = Path(__file__).resolve().parents[2] / "src/bdmm/assets/samples/person.jpg"
 
 
 def rendered(photos, motion):
@@ -182,3 +187,18 @@ def test_someone_in_other_clothes_is_named(painted, turning, paint):
     (other,) = painted(motion[2:3], -paint + 0.2)
     with pytest.raises(InputError, match=r"^other\.jpg: The person does not look like"):
         build_person([front, back, other], ["front.jpg", "back.jpg", "other.jpg"])
+
+
+def test_nothing_is_copied_from_a_hand_that_is_in_a_pocket(body) -> None:
+    """The sample person at 256 with the left hand painted over by trousers."""
+    person = Person.from_photos(SAMPLE, size=256)
+    (photo,) = person.photos
+    assert unseen_hands(body, photo) == []
+    image = photo.image.clone()
+    image[:, 168:212, 170:206] = photo.image[:, 168:212, 125:161]
+    unseen = unseen_hands(body, replace(photo, image=image))
+    assert {BONE_NAMES[bone] for bone in unseen} == {"left_wrist", "left_hand"}
+    view = view_person(replace(person, photos=(replace(photo, image=image),), atlas=None)).views[0]
+    hand = torch.isin(body.vertex_bones, torch.tensor(unseen))
+    assert (view.misplaced[hand] == 1).all()
+    assert (view.trust[hand] == 0).all()

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from bdmm.perception.pose_network import (
+    HandNetwork,
     OneEuroFilter,
     PoseNetwork,
     Region,
@@ -40,9 +41,21 @@ def test_the_networks_are_those_of_the_model_card():
     sums = re.findall(
         r"\| `(\w+\.tflite)` .* `([0-9a-f]{64})` \|", (ASSETS / "pose/pose.md").read_text()
     )
-    assert len(sums) == 3
+    assert len(sums) == 4
     for name, digest in sums:
         assert hashlib.sha256((ASSETS / "pose" / name).read_bytes()).hexdigest() == digest
+
+
+def test_a_hand_is_told_from_a_pocket():
+    """The sample person's hand, in place and painted over with the cloth beside it."""
+    photo = cv2.cvtColor(cv2.imread(str(ASSETS / "samples/person.jpg")), cv2.COLOR_BGR2RGB)
+    photo = cv2.resize(photo, (512, 682), interpolation=cv2.INTER_AREA)
+    wrist, knuckles = np.array([370.6, 346.7]), np.array([376.0, 375.9])
+    network = HandNetwork()
+    assert network.score(photo, wrist, knuckles) > 0.9
+    pocket = photo.copy()
+    pocket[335:420, 340:410] = photo[335:420, 250:320]
+    assert network.score(pocket, wrist, knuckles) < 0.5
 
 
 def test_nothing_needs_a_graphics_library_or_the_network():

@@ -35,7 +35,7 @@ _FLOOR = 0.02
 """Share of colours that were never seen, in times of an even distribution."""
 _CERTAIN = 6
 """Power of the shares by anatomy from which colours are first learned: the surest parts."""
-_SHADED, _ALIKE = (0.35, 1.0, 1.0), 12.0
+_SHADED, _ALIKE = (0.5, 1.0, 1.0), 9.0
 """Weights of L*, a* and b*, and the distance in them at which colours are alike but for shading."""
 _SEED, _UNLIKE = 6, 0.5
 """Skin of the face's colour is this many times likelier, and hair of the scalp's; skin of another

@@ -1,19 +1,27 @@
 """Hands in a photo: the fit does not know fingers and may lay them on clothes, and clothes on them.
 
-Both are judged by the skin's colour, once per photo. A hand that shows clothes is never copied
+Both are judged by the skin's colour, once per photo. MediaPipe's hand model says whether a hand is
+seen at all: one in a pocket is not. A hand that shows clothes is never copied
 (`PhotoView.misplaced`); clothes that show a hand are not trusted beyond their own pixels.
 """
+
+from functools import cache
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from bdmm.body.bones import HANDS
+from bdmm.body.camera import project
 from bdmm.body.model import PART_NAMES, AnnyBody
 from bdmm.body.regions import nearest_pixel
 from bdmm.body.source_geometry import HAND_GUARD, SourceGeometry
-from bdmm.records import BONE_NAMES
+from bdmm.media.pixels import to_pictures
+from bdmm.perception.pose_network import HandNetwork, hand_side
+from bdmm.records import BONE_NAMES, KEYPOINT_NAMES, Source
 
+SEEN, SMALLEST = 0.5, 24.0
+"""Score of a hand from which it is seen, and pixels of its region from which that is asked."""
 UNLIKE_SKIN = 0.7
 """Distance from the skin's colour beyond which a point is not part of a hand."""
 NEAR_HAND = 0.09
@@ -36,14 +44,42 @@ def unlike_skin(colours: Float[Tensor, "n 3"], skin: Float[Tensor, "3"]) -> Bool
     return (colours - skin).norm(dim=1) >= UNLIKE_SKIN
 
 
+def unseen_hands(body: AnnyBody, source: Source) -> list[int]:
+    """Return the bones of hands that a photo large enough to tell does not show."""
+    points = body.keypoints(source.pose.shape, source.pose.rotations)
+    places = project(points, source.pose.scale, source.pose.translation)[0, :, :2].cpu().numpy()
+    (picture,) = to_pictures(source.image[None])
+    unseen: list[int] = []
+    for side in ("left", "right"):
+        wrist, index, pinky = (
+            places[KEYPOINT_NAMES.index(f"{side}_{name}")] for name in ("wrist", "index", "pinky")
+        )
+        knuckles = (index + pinky) / 2
+        if hand_side(wrist, knuckles) < SMALLEST:
+            continue
+        if _network().score(picture, wrist, knuckles) < SEEN:
+            unseen += [bone for bone in HANDS if BONE_NAMES[bone].startswith(side)]
+    return unseen
+
+
+@cache
+def _network() -> HandNetwork:
+    return HandNetwork()
+
+
 def misplaced(
     body: AnnyBody,
     geometry: SourceGeometry,
     vertices: Float[Tensor, "v 3"],
     colours: Float[Tensor, "v 3"],
     skin: Float[Tensor, "3"],
+    unseen: list[int],
 ) -> tuple[Bool[Tensor, "v"], Bool[Tensor, "v"]]:
-    """Return which vertices of the hands show clothes in a photo, and which others show a hand."""
+    """Return which vertices of the hands show clothes in a photo, and which others show a hand.
+
+    Args:
+        unseen: bones of hands of which nothing is to be copied.
+    """
     bone = body.vertex_bones
     hand = torch.isin(bone, bone.new_tensor(HANDS))
     arm = torch.isin(bone, bone.new_tensor(ARMS))
@@ -52,7 +88,8 @@ def misplaced(
     own = _bone_colours(bone, colours)[bone]
     clothes = unlike_skin(colours, skin)
     like_hand = ~clothes & ((colours - skin).norm(dim=1) < (colours - own).norm(dim=1))
-    return hand & clothes & by_clothes, ~arm & by_hand & like_hand
+    hidden = torch.isin(bone, bone.new_tensor(unseen))
+    return hidden | (hand & clothes & by_clothes), ~arm & by_hand & like_hand
 
 
 def _of(geometry: SourceGeometry, bones: list[int]) -> Bool[Tensor, "p"]:

@@ -10,7 +10,7 @@ from torch.nn import functional
 from bdmm.appearance.atlas import SIDES, build_atlas
 from bdmm.appearance.colour_match import match_colours, with_gain
 from bdmm.appearance.garments import find_kinds
-from bdmm.appearance.hands import misplaced, skin_colour
+from bdmm.appearance.hands import misplaced, skin_colour, unseen_hands
 from bdmm.appearance.photo_view import PhotoView, photo_vertices, view_photo
 from bdmm.appearance.same_person import strangers
 from bdmm.body.model import AnnyBody, load_body
@@ -124,7 +124,8 @@ def _views(body: AnnyBody, photos: Sequence[Source]) -> list[PhotoView]:
     trusted = []
     for view, at, colour, own in zip(views, vertices, colours, skins, strict=True):
         skin = torch.stack(known).mean(dim=0) if own is None else own
-        hands, marks = misplaced(body, view.geometry, at, colour, skin)
+        unseen = unseen_hands(body, view.source)
+        hands, marks = misplaced(body, view.geometry, at, colour, skin, unseen)
         trust = torch.where(hands | marks, 0.0, view.trust)
         trusted.append(replace(view, trust=trust, misplaced=hands.to(trust), skin=skin))
     return trusted

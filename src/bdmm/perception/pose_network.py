@@ -1,9 +1,10 @@
-"""BlazePose and BlazeFace, MediaPipe's networks for poses and faces, run by LiteRT.
+"""MediaPipe's networks for poses (BlazePose), faces (BlazeFace) and hands, run by LiteRT.
 
 The networks ship (``tools/build_pose_networks.py`` takes them out of MediaPipe's wheel). MediaPipe
 itself is not used: its releases for today's Python report their use to their maker. What happens
 around the networks is written from the graphs that MediaPipe publishes: Bazarevsky et al.,
-"BlazePose: On-device Real-time Body Pose tracking", 2020.
+"BlazePose: On-device Real-time Body Pose tracking", 2020; Zhang et al., "MediaPipe Hands:
+On-device Real-time Hand Tracking", 2020.
 """
 
 from dataclasses import dataclass
@@ -26,15 +27,19 @@ POSE_CONFIDENCE = 0.5
 """Probability of a pose below which there is none in a region."""
 SAME_PERSON = 0.3
 """Overlap (intersection over union) from which two boxes are of one person."""
-_DETECTOR_SIDE, _POSE_SIDE = 224, 256
+_DETECTOR_SIDE, _POSE_SIDE, _HAND_SIDE = 224, 256, 224
 _STRIDES = ((8, 2), (16, 2), (32, 6))
 """Pixels between the detector's cells, and boxes for each cell."""
 _LOGIT_LIMIT = 80.0
 _MARGIN = 1.25
 """Side of the region of a pose, in diameters of the circle around hips and body."""
+_PALM, _HAND_MARGIN = 0.9, 1.3
+"""Centre of the region of a hand, in lengths from wrist to knuckles, and half its side."""
 _HEATMAP_REACH = 4
 """Cells around a landmark whose heatmap refines it."""
 
+Picture = UInt8[np.ndarray, "h w 3"]
+Point = Float[np.ndarray, "2"]
 Square = UInt8[np.ndarray, "side side 3"]
 """A square picture, RGB."""
 
@@ -180,6 +185,39 @@ class FaceNetwork:
         """Return in [0, 1] how much the picture's most likely face looks like one."""
         _, logits = self._network(picture.astype(np.float32) / 127.5 - 1)
         return float(_sigmoid(logits).max())
+
+
+class HandNetwork:
+    """MediaPipe's hand landmark model, lite: tells whether a hand is seen."""
+
+    def __init__(self) -> None:
+        self._network = _Network("hand_landmark_lite")
+
+    def score(self, picture: Picture, wrist: Point, knuckles: Point) -> float:
+        """Return in [0, 1] how likely a hand is seen at a place of a picture.
+
+        Args:
+            picture: RGB in 0..255.
+            wrist: (x, y) in pixels.
+            knuckles: the middle of index and little finger's, likewise.
+        """
+        along = knuckles - wrist
+        x, y = wrist + _PALM * along
+        side = hand_side(wrist, knuckles)
+        region = Region(float(x), float(y), side, float(np.arctan2(along[0], -along[1])))
+        matrix = region.to_picture()
+        matrix[:, :2] /= _HAND_SIDE
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        hand = cv2.warpAffine(
+            picture, matrix, (_HAND_SIDE, _HAND_SIDE), flags=flags, borderMode=cv2.BORDER_REPLICATE
+        )
+        _, presence, _, _ = self._network(hand.astype(np.float32) / 255)
+        return float(presence.item())
+
+
+def hand_side(wrist: Point, knuckles: Point) -> float:
+    """Return the pixels along the side of the region of a hand."""
+    return 2 * _HAND_MARGIN * float(np.hypot(*(knuckles - wrist)))
 
 
 class _Network:
