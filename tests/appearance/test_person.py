@@ -190,12 +190,12 @@ def test_someone_in_other_clothes_is_named(painted, turning, paint):
 
 
 def test_nothing_is_copied_from_a_hand_that_is_in_a_pocket(body) -> None:
-    """The sample person at 256 with the left hand painted over by trousers."""
-    person = Person.from_photos(SAMPLE, size=256)
+    """The sample person at 384 with the left hand painted over by trousers."""
+    person = Person.from_photos(SAMPLE, size=384)
     (photo,) = person.photos
     assert unseen_hands(body, photo) == []
     image = photo.image.clone()
-    image[:, 168:212, 170:206] = photo.image[:, 168:212, 125:161]
+    image[:, 252:318, 255:309] = photo.image[:, 252:318, 188:242]
     unseen = unseen_hands(body, replace(photo, image=image))
     assert {BONE_NAMES[bone] for bone in unseen} == {"left_wrist", "left_hand"}
     view = view_person(replace(person, photos=(replace(photo, image=image),), atlas=None)).views[0]
