@@ -81,6 +81,7 @@ def test_short_sleeves_bare_the_arms(people, place, body):
     assert away(colours[..., None], GREEN).median() < 0.15
 
 
+@pytest.mark.slow
 def test_long_sleeves_cover_the_arms(people, place):
     red, green = people
     image = wearing(green, red, "upper").photos[0].image
@@ -101,6 +102,7 @@ def test_what_the_other_one_does_not_show(people):
         InputOptions(wear=[Garment(red, "hat")])
 
 
+@pytest.mark.slow
 def test_nothing_is_left_behind_of_wide_clothes(people, source):
     """A person whose clothes end farther out keeps no rim of them."""
     red, green = people
