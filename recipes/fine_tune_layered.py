@@ -42,6 +42,9 @@ CROP = (224, 160)
 """Size of the part around the person."""
 SPAN = 12
 """Frames of a sample."""
+CONDITIONS = ("keypoints", "state", "fallback", "warped")
+MOVING = (*CONDITIONS, "target_frames", "target_foreground")
+"""What a sample has of each frame."""
 MISALIGNED = 0.03
 """Mean difference of estimated and true foreground beyond which a clip is not used."""
 
@@ -128,7 +131,7 @@ def sample_of(clip: PreparedClip, number: int, alpha: Tensor) -> dict[str, Tenso
     for _ in render(inputs, CoarseRenderer(), note):
         pass
     source, whole = inputs.source, {}
-    for name in ("keypoints", "state", "fallback", "warped"):
+    for name in CONDITIONS:
         whole[name] = torch.cat([getattr(one, name) for one in seen], dim=1)
     return {
         **whole,
@@ -145,6 +148,11 @@ def draw_sample(files: Sequence[Path], settings: TrainSettings, index: int) -> B
     """Return the sample of an index: whole windows of a clip, a part around the person."""
     random = np.random.default_rng([settings.seed, index])
     tensors = load_file(files[int(random.integers(len(files)))])
+    frames = tensors["state"].shape[1]
+    first = int(random.integers(max(0, frames - SPAN) + 1))
+    length = min(SPAN, frames) // settings.frames * settings.frames
+    for name in MOVING:
+        tensors[name] = tensors[name][:, first : first + length]
     state, fallback = tensors.pop("state"), tensors.pop("fallback")
     values = {name: value.float() for name, value in tensors.items()}
     conditions = Conditions(
@@ -155,26 +163,11 @@ def draw_sample(files: Sequence[Path], settings: TrainSettings, index: int) -> B
         warped=values.pop("warped"),
         side=min(state.shape[2:]),
     )
-    frames = state.shape[1]
-    valid = torch.ones(1, frames, dtype=torch.bool)
-    first = int(random.integers(max(0, frames - SPAN) + 1))
-    count = min(SPAN, frames) // settings.frames * settings.frames
-    whole = Batch(conditions=conditions, valid=valid, **values)
-    batch = part_of(whole, slice(first, first + count))
+    valid = torch.ones(1, length, dtype=torch.bool)
+    batch = Batch(conditions=conditions, valid=valid, **values)
     if random.random() < 0.5:
         batch = flip(batch)
     return crop_to_person(batch, CROP, random)
-
-
-def part_of(batch: Batch, frames: slice) -> Batch:
-    """Return some of a batch's frames."""
-    return replace(
-        batch,
-        conditions=replace(batch.conditions.frames(frames), after=None),
-        target_frames=batch.target_frames[:, frames],
-        target_foreground=batch.target_foreground[:, frames],
-        valid=batch.valid[:, frames],
-    )
 
 
 if __name__ == "__main__":

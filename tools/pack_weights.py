@@ -42,6 +42,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Make the shipped weights.")
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folder or weights file")
     parser.add_argument("-o", "--output", type=Path, default=FILE, help="file of the weights")
-    parser.add_argument("--forward-only", action="store_true", help="leave a branch out")
+    parser.add_argument("--forward-only", action="store_true", help="without the backward branch")
     options = parser.parse_args()
     print(pack(options.runs, options.output, options.forward_only))

@@ -5,8 +5,6 @@ seen at all: one in a pocket is not. A hand that shows clothes is never copied
 (`PhotoView.misplaced`); clothes that show a hand are not trusted beyond their own pixels.
 """
 
-from functools import cache
-
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -50,7 +48,7 @@ def unseen_hands(body: AnnyBody, source: Source) -> list[int]:
     points = body.keypoints(source.pose.shape, source.pose.rotations)
     places = project(points, source.pose.scale, source.pose.translation)[0, :, :2].cpu().numpy()
     (picture,) = to_pictures(source.image[None])
-    unseen: list[int] = []
+    network, unseen = HandNetwork(), list[int]()
     for side in ("left", "right"):
         wrist, index, pinky = (
             places[KEYPOINT_NAMES.index(f"{side}_{name}")] for name in ("wrist", "index", "pinky")
@@ -58,14 +56,9 @@ def unseen_hands(body: AnnyBody, source: Source) -> list[int]:
         knuckles = (index + pinky) / 2
         if hand_side(wrist, knuckles) < SMALLEST:
             continue
-        if _network().score(picture, wrist, knuckles) < SEEN:
+        if network.score(picture, wrist, knuckles) < SEEN:
             unseen += [bone for bone in HANDS if BONE_NAMES[bone].startswith(side)]
     return unseen
-
-
-@cache
-def _network() -> HandNetwork:
-    return HandNetwork()
 
 
 def misplaced(

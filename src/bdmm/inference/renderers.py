@@ -25,12 +25,13 @@ from bdmm.media.prefetch import prefetched
 from bdmm.network.acceleration import accelerate
 from bdmm.network.generator import Generator, PreparedSource, SeenWindow
 from bdmm.network.heads import Layers, frame_of, part_of, warp_window
-from bdmm.network.weights import bare_generator, load_weights
+from bdmm.network.weights import load_weights, meta_generator
 from bdmm.records import COCO18, NOWHERE, Conditions, PixelState, Source, joints_of
 from bdmm.shapes import Clips, Frames, Image
 
-_SHORT = 2
-"""Frames at once of a network that only looks back, which needs no window: these stay in cache."""
+_FORWARD_WINDOW = 2
+"""Frames at once of a network that propagates forward alone: any number gives the same, these stay
+in cache."""
 
 
 class CoarseRenderer:
@@ -176,7 +177,9 @@ class NetworkRenderer:
         self.composites = generator.config.head == "layers"
         self.name = "layered" if self.composites else "network"
         self.joints = joints_of(generator.config.joints)
-        self.window = generator.config.window if generator.config.backward_branch else _SHORT
+        self.window = (
+            generator.config.window if generator.config.backward_branch else _FORWARD_WINDOW
+        )
         self.device = next(generator.parameters()).device
         self.traces = traces
 
@@ -298,6 +301,6 @@ def load_network(
     """
     config, tensors = load_weights(weights)
     joints_of(config.joints)
-    generator = bare_generator(config)
+    generator = meta_generator(config)
     generator.load_state_dict({k: v.float() for k, v in tensors.items()}, assign=True)
     return NetworkRenderer(accelerate(generator.to(device)), traces, network_side)

@@ -166,11 +166,11 @@ def write_released(path: str | Path, config: NetworkConfig, tensors: Mapping[str
 
 def shapes_of(config: NetworkConfig) -> dict[str, Shape]:
     """Return the name and shape of every tensor of a generator, without making the numbers."""
-    tensors = bare_generator(config).state_dict()
+    tensors = meta_generator(config).state_dict()
     return {name: tuple(value.shape) for name, value in tensors.items()}
 
 
-def bare_generator(config: NetworkConfig) -> Generator:
+def meta_generator(config: NetworkConfig) -> Generator:
     """Return a generator without numbers, on the meta device: tensors can be assigned to it."""
     with torch.device("meta"), _Undrawn():
         return Generator(config)

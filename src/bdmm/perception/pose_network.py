@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from bdmm.files.native_output import silent_stderr
+from bdmm.media.image import Picture
 
 LANDMARKS = 33
 """Of a pose; two more follow, the middle of the hips and a point that gives size and direction."""
@@ -38,7 +39,6 @@ _PALM, _HAND_MARGIN = 0.9, 1.3
 _HEATMAP_REACH = 4
 """Cells around a landmark whose heatmap refines it."""
 
-Picture = UInt8[np.ndarray, "h w 3"]
 Point = Float[np.ndarray, "2"]
 Square = UInt8[np.ndarray, "side side 3"]
 """A square picture, RGB."""
@@ -201,17 +201,12 @@ class HandNetwork:
             wrist: (x, y) in pixels.
             knuckles: the middle of index and little finger's, likewise.
         """
-        along = knuckles - wrist
-        x, y = wrist + _PALM * along
-        side = hand_side(wrist, knuckles)
-        region = Region(float(x), float(y), side, float(np.arctan2(along[0], -along[1])))
-        matrix = region.to_picture()
-        matrix[:, :2] /= _HAND_SIDE
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        hand = cv2.warpAffine(
-            picture, matrix, (_HAND_SIDE, _HAND_SIDE), flags=flags, borderMode=cv2.BORDER_REPLICATE
-        )
-        _, presence, _, _ = self._network(hand.astype(np.float32) / 255)
+        height, along = len(picture), knuckles - wrist
+        x, y = (wrist + _PALM * along) / height
+        side, angle = hand_side(wrist, knuckles) / height, np.arctan2(along[0], -along[1])
+        region = Region(float(x), float(y), side, float(angle))
+        hand = _resample(picture, region, _HAND_SIDE, cv2.BORDER_REPLICATE)
+        _, presence, _, _ = self._network(hand)
         return float(presence.item())
 
 
@@ -263,9 +258,13 @@ def _region(axis: Float[np.ndarray, "2 2"]) -> Region:
 
 
 def _resample(
-    picture: Square, region: Region, side: int, border: int
+    picture: Picture, region: Region, side: int, border: int
 ) -> Float[np.ndarray, "h w 3"]:
-    """Return a region of a picture, in [0, 1]; the networks take pixels by their corners."""
+    """Return a region of a picture, in [0, 1]; the networks take pixels by their corners.
+
+    Args:
+        region: in heights of the picture.
+    """
     matrix = region.to_picture() * len(picture)
     matrix[:, :2] /= side
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP

@@ -69,10 +69,10 @@ def prepare_sources(
         for note in detection.notes:
             _notify(f"{names[i]}: {note}" if names else note)
     frames = [to_frames([image])[0] for image in images]
-    with ThreadPoolExecutor(1) as fitting, ThreadPoolExecutor(1) as painting:
-        fits = fitting.submit(fit_photos, detections, body)
+    with ThreadPoolExecutor(2) as others:
+        fits = others.submit(fit_photos, detections, body)
         cleaned = list(map(refine_foreground, images, softs))
-        empty = painting.submit(remove_person, images[0], cleaned[0])
+        empty = others.submit(remove_person, images[0], cleaned[0])
         foregrounds = [torch.from_numpy(one)[None] for one in cleaned]
         poses = refine_photos(body, fits.result(), frames, foregrounds)
         background = to_frames([empty.result()])[0]
