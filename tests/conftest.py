@@ -11,7 +11,6 @@ import pytest
 import torch
 
 from bdmm.data.clip_store import PreparedClip
-from bdmm.perception import body_fit
 
 # Workers run side by side: more threads than cores make tests up to ten times slower.
 torch.set_num_threads(1)
@@ -47,13 +46,6 @@ def _shapes_checked(request: pytest.FixtureRequest) -> None:
     In tests of whole clips and commands, checking takes two fifths of the time.
     """
     jaxtyping.config.update("jaxtyping_disable", request.path.parent.name not in CHECKED)
-
-
-@pytest.fixture
-def rough_fits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let body fits end early: for tests of what is made of them."""
-    for steps in ("SHAPE_STEPS", "CLIP_STEPS", "PHOTO_STEPS"):
-        monkeypatch.setattr(body_fit, steps, 20)
 
 
 @pytest.fixture

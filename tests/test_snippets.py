@@ -49,7 +49,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-@pytest.mark.usefixtures("rough_fits")
 @pytest.mark.parametrize("path", WITH_CODE, ids=lambda path: path.name)
 def test_snippets_run(path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)

@@ -107,7 +107,6 @@ def _read_keypoints(path: Path) -> None:
     landmarks = read_openpose(path.parent)
     assert bool(landmarks.keypoints.isfinite().all()), "finite keypoints"
     assert max(landmarks.size) < 2**20, "a size"
-    body_fit.SHAPE_STEPS = body_fit.CLIP_STEPS = 2
     motion = body_fit.fit_motion(landmarks, load_body())
     assert bool(motion.rotations.isfinite().all()), "finite rotations"
 

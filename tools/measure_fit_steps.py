@@ -5,7 +5,7 @@
 Rendered people have a true body: the error is the mean distance of the whole surface in pixels at
 256x256, after the fit and after its refinement. Of real clips it is that of the
 estimator's own sure keypoints, with the silhouettes' IoU and the jitter, as in `measure_fit.py`.
-Seconds are CPU time of one thread for one photo, or one clip. A person takes 1 to 2 minutes of it.
+Seconds are CPU time of one thread for one photo, or one clip. A person takes half a minute of it.
 """
 
 import itertools
@@ -49,11 +49,11 @@ class Options:
     """How many rendered people."""
     seed: int = 71000
     """Of the first."""
-    photo: tuple[int, ...] = (200, 100, 50)
+    photo: tuple[int, ...] = (24, 12, 6)
     """Steps of a photo's fit."""
-    shape: tuple[int, ...] = (150, 75)
+    shape: tuple[int, ...] = (10, 5)
     """Steps of a clip's shape, the poses' as they are."""
-    clip: tuple[int, ...] = (80, 40, 20)
+    clip: tuple[int, ...] = (8, 4, 2)
     """Steps of a clip's poses, the shape's as they are."""
     every: tuple[int, ...] = (4, 8)
     """Refine every N-th frame of a clip."""

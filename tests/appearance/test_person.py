@@ -189,7 +189,7 @@ def test_someone_in_other_clothes_is_named(painted, turning, paint):
         build_person([front, back, other], ["front.jpg", "back.jpg", "other.jpg"])
 
 
-def test_nothing_is_copied_from_a_hand_that_is_in_a_pocket(body, rough_fits) -> None:
+def test_nothing_is_copied_from_a_hand_that_is_in_a_pocket(body) -> None:
     """The sample person at 384 with the left hand painted over by trousers."""
     person = Person.from_photos(SAMPLE, size=384)
     (photo,) = person.photos

@@ -139,7 +139,6 @@ def driver_with_sound(path, frames, fps):
         output.mux(sound.encode(None))
 
 
-@pytest.mark.usefixtures("rough_fits")
 def test_a_driving_video_gives_its_frame_count_rate_and_sound(bdmm, quick_photo, tmp_path):
     with as_file(files("bdmm.assets") / "samples" / "person.jpg") as path:
         person = resize_image(read_image(path), (320, 240))

@@ -69,10 +69,7 @@ def folder(tmp_path_factory, dance) -> Path:
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory, folder):
     out = tmp_path_factory.mktemp("prepared") / "out"
-    with pytest.MonkeyPatch.context() as patch:
-        for steps in ("SHAPE_STEPS", "CLIP_STEPS"):  # a rough fit will do
-            patch.setattr(f"bdmm.perception.body_fit.{steps}", 20)
-        report = prepare_folder(choose_clips(folder), OPTIONS, Run(out))
+    report = prepare_folder(choose_clips(folder), OPTIONS, Run(out))
     return out, report
 
 
@@ -265,7 +262,6 @@ def test_a_job_knows_its_name() -> None:
 def test_a_disk_that_fills_up_in_the_middle_of_a_clip(folder, small_disk, monkeypatch):
     disk = small_disk("32k")
     monkeypatch.setattr("bdmm.files.output_file.MIN_FREE_BYTES", 0)
-    monkeypatch.setattr("bdmm.perception.body_fit.SHAPE_STEPS", 30)
     listing = choose_clips(folder / "good.mp4")
     with pytest.raises(InputError, match=r"could not be written.*disk is full"):
         prepare_folder(listing, OPTIONS, Run(disk / "out"))

@@ -100,7 +100,7 @@ def test_a_wild_frame_is_flagged(body, make_motion, see):
     keypoints[12, :, :2] += 30 * torch.randn(29, 2)
     fitted = fit_motion(dataclasses.replace(seen, keypoints=keypoints), body)
     assert fitted.flagged[12]
-    assert fitted.flagged.sum() <= 3
+    assert fitted.flagged.sum() <= 5  # the smoothing's reach
     assert _mean_error(body, fitted, true) < 5
 
 
@@ -158,8 +158,6 @@ def test_a_long_clip_looks_at_each_silhouette_and_track_once_or_twice(
 ):
     monkeypatch.setattr(body_fit, "CHUNK", 40)
     monkeypatch.setattr(body_fit, "OVERLAP", 4)
-    monkeypatch.setattr(body_fit, "CLIP_STEPS", 1)
-    monkeypatch.setattr(body_fit, "SHAPE_STEPS", 1)
     true = make_motion(frames=400)
     (silhouette,) = outline(true[:1])
     points, moved = torch.full((8, 2), 128.0), torch.ones(8, 2)
@@ -203,13 +201,7 @@ def test_one_frame_is_a_clip(body, make_motion, see):
     assert _mean_error(body, fit_motion(see(true), body), true) < 4
 
 
-def _few_steps(monkeypatch) -> None:
-    monkeypatch.setattr(body_fit, "CLIP_STEPS", 3)
-    monkeypatch.setattr(body_fit, "SHAPE_STEPS", 3)
-
-
-def test_keypoints_on_one_spot_are_nobodys(body, make_motion, see, monkeypatch):
-    _few_steps(monkeypatch)
+def test_keypoints_on_one_spot_are_nobodys(body, make_motion, see):
     seen = see(make_motion(frames=4))
     seen.keypoints[..., :2] = 100.0
     for flat in (None, seen.keypoints_3d):
@@ -218,10 +210,7 @@ def test_keypoints_on_one_spot_are_nobodys(body, make_motion, see, monkeypatch):
 
 
 @pytest.mark.parametrize("alone", [0, 1, 8, 28])
-def test_all_keypoints_but_one_on_one_spot_give_rotations(
-    body, make_motion, see, monkeypatch, alone
-):
-    _few_steps(monkeypatch)
+def test_all_keypoints_but_one_on_one_spot_give_rotations(body, make_motion, see, alone):
     seen = see(make_motion(frames=4), flat=True)
     seen.keypoints[..., :2] = 100.0
     seen.keypoints[:, alone, :2] = 200.0
@@ -239,7 +228,7 @@ def test_a_frame_on_one_spot_among_good_ones_is_bridged(body, make_motion, see):
     seen.keypoints[6, 0, :2] = 110.0
     fitted = fit_motion(seen, body)
     assert fitted.flagged[6]
-    assert fitted.flagged.sum() <= 3
+    assert fitted.flagged.sum() <= 5  # the smoothing's reach
     assert _mean_error(body, fitted[:3], true[:3]) < 4
 
 

@@ -120,10 +120,16 @@ class SkinnedBody:
         """Return ``*b 29 3`` `records.KEYPOINT_NAMES` in metres, without skinning the mesh."""
         if shape.ndim == 1 and rotations.ndim == 4 and len(rotations) > _AT_ONCE:
             return torch.cat([self.keypoints(shape, one) for one in rotations.split(_AT_ONCE)])
-        joints = self.joints(shape)
-        features = point_features(self.rest_keypoints(shape), self._carriers, joints)
-        mixed = (self._midpoints @ features.flatten(-2)).unflatten(-1, features.shape[-2:])
-        return skin(mixed, pose_bones(rotations, joints))
+        return skin(self.keypoint_features(shape), pose_bones(rotations, self.joints(shape)))
+
+    def vertex_features(self, shape: Float[Tensor, "s"]) -> Float[Tensor, "v n 4"]:
+        """Return ``v 24 4``: what `skin` makes the vertices of."""
+        return point_features(self.rest_vertices(shape), self.weights, self.joints(shape))
+
+    def keypoint_features(self, shape: Shape) -> Float[Tensor, "*b2 k n 4"]:
+        """Return ``*b 29 24 4``: what `skin` makes the keypoints of."""
+        features = point_features(self.rest_keypoints(shape), self._carriers, self.joints(shape))
+        return (self._midpoints @ features.flatten(-2)).unflatten(-1, features.shape[-2:])
 
     def rest_keypoints(self, shape: Shape) -> Float[Tensor, "*b2 k 3"]:
         """Return ``*b 29 3`` keypoints of the identity pose in metres."""

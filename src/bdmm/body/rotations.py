@@ -45,7 +45,7 @@ def axis_angle_to_matrix(axis_angle: Float[Tensor, "*b 3"]) -> Float[Tensor, "*b
     angle = safe.sqrt()
     sine = torch.where(small, 1 - squared / 6 + squared**2 / 120, angle.sin() / angle)
     cosine = torch.where(small, 0.5 - squared / 24 + squared**2 / 720, (1 - angle.cos()) / safe)
-    cross = _cross_matrix(axis_angle)
+    cross = cross_matrix(axis_angle)
     identity = torch.eye(3, dtype=axis_angle.dtype, device=axis_angle.device)
     return identity + sine * cross + cosine * (cross @ cross)
 
@@ -93,7 +93,7 @@ def rotation_between(
     start, end = torch.broadcast_tensors(_unit(start), _unit(end))
     axis = torch.linalg.cross(start, end)
     cosine = (start * end).sum(-1)[..., None, None]
-    cross = _cross_matrix(axis)
+    cross = cross_matrix(axis)
     identity = torch.eye(3, dtype=start.dtype, device=start.device)
     rotation = identity + cross + cross @ cross / (1 + cosine).clamp_min(1e-6)
     side = _unit(torch.linalg.cross(start, _unlike(start)))
@@ -162,6 +162,14 @@ def pose_bones(
     return torch.cat(levels, dim=-3)
 
 
+def cross_matrix(vector: Float[Tensor, "*b 3"]) -> Float[Tensor, "*b 3 3"]:
+    """Return the matrix that multiplies as ``cross(vector, .)`` does."""
+    x, y, z = vector.unbind(-1)
+    zero = torch.zeros_like(x)
+    rows = torch.stack((zero, -z, y, z, zero, -x, -y, x, zero), dim=-1)
+    return rearrange(rows, "... (i j) -> ... i j", i=3)
+
+
 def _pick(above: Tensor, places: tuple[int, ...]) -> Tensor:
     """Return the bones of one level that stand at ``places``, as a view where that is possible."""
     first, last = places[0], places[-1]
@@ -188,13 +196,6 @@ def _unlike(vector: Tensor) -> Tensor:
     """Return for each vector the coordinate axis that is most nearly perpendicular to it."""
     place: Int[Tensor, "*b"] = vector.abs().argmin(dim=-1)
     return torch.nn.functional.one_hot(place, 3).to(vector.dtype)
-
-
-def _cross_matrix(vector: Tensor) -> Tensor:
-    x, y, z = vector.unbind(-1)
-    zero = torch.zeros_like(x)
-    rows = torch.stack((zero, -z, y, z, zero, -x, -y, x, zero), dim=-1)
-    return rearrange(rows, "... (i j) -> ... i j", i=3)
 
 
 def _matrix_to_quaternion(matrix: Tensor) -> Tensor:

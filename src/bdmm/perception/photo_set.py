@@ -8,7 +8,8 @@ import torch
 from bdmm.body.model import SkinnedBody
 from bdmm.perception.body_fit import PHOTO_STEPS, analytic_start, fit_photo, gather, to_motion
 from bdmm.perception.pose import Detection
-from bdmm.perception.pose_optimiser import Observations, Pose, PoseOptimiser, TermWeights
+from bdmm.perception.pose_jacobian import Pose
+from bdmm.perception.pose_optimiser import Observations, PoseOptimiser, TermWeights
 from bdmm.perception.refine_fit import refine_photo
 from bdmm.records import Motion
 from bdmm.shapes import Foreground, Image

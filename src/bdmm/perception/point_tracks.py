@@ -1,4 +1,4 @@
-"""Point tracks: points on the person tracked by optical flow, and the loss that they give a fit.
+"""Point tracks: points on the person tracked by optical flow, and their residuals in a fit.
 
 A detector's keypoints are off by about two pixels, and by much the same in the next frames. Point
 tracks move with the surface and measure how one pose differs from another.
@@ -14,8 +14,9 @@ from jaxtyping import Bool, Float, Int, UInt8
 from scipy.spatial import KDTree
 from torch import Tensor
 
+from bdmm.perception.gauss_newton import Residuals, robust_weight
 from bdmm.perception.pose import FrameArray, PackedTracks, PointTrack, Silhouette
-from bdmm.perception.silhouette import geman_mcclure, searchable
+from bdmm.perception.silhouette import searchable
 from bdmm.perception.tracking import Square, crop
 
 SIDE = 224
@@ -149,12 +150,10 @@ SIGMA = 2.0
 """Pixels of the fit at which the robust loss is half its limit: clothes and points slip."""
 NEAR = 6.0
 """Pixels of the fit between a point and the vertex that carries it."""
-CARRIERS_EVERY = 20
-"""The carrying vertices are found anew in every N-th call."""
 
 
 class PointTrackTerm:
-    """A penalty on the difference in displacement between tracked points and the body's surface.
+    """Residuals: the difference in displacement between tracked points and the body's surface.
 
     A point is not drawn onto the vertex that carries it; only displacements count.
 
@@ -172,33 +171,31 @@ class PointTrackTerm:
         self.end = torch.tensor([one.end for one in point_tracks]).repeat_interleave(counts)
         self.points = (torch.cat([one.points for one in point_tracks]) - origin) / unit
         self.moved = torch.cat([one.moved for one in point_tracks]) / unit
-        self._carriers = torch.full_like(self.start, -1)
-        self._calls = 0
 
-    def __call__(self, vertices: Float[Tensor, "t p 3"]) -> Tensor:
-        """Return the sum over all points, in squared pixels of the fit.
+    def residuals(
+        self, vertices: Float[Tensor, "t p 3"], coordinates: Int[Tensor, "t p 3"]
+    ) -> Residuals:
+        """Return by how much the surface moves otherwise than the tracked points.
 
         Args:
             vertices: projected vertices (x, y, depth) of all frames in pixels of the fit.
+            coordinates: their numbers.
         """
-        if self._calls % CARRIERS_EVERY == 0:
-            self._carriers = self._find_carriers(vertices)
-        self._calls += 1
-        count, held = vertices.shape[1], self._carriers >= 0
-        flat, carriers = vertices.flatten(0, 1), self._carriers[held]
-        ends, starts = (
-            flat.index_select(0, frame[held] * count + carriers)[:, :2]
-            for frame in (self.end, self.start)
-        )
-        squared = (ends - starts - self.moved[held]).square().sum(-1)
-        return geman_mcclure(squared, SIGMA).sum()
+        carriers = self._find_carriers(vertices)
+        held = carriers >= 0
+        ends, starts = ((frame[held], carriers[held]) for frame in (self.end, self.start))
+        gap = (vertices[ends] - vertices[starts])[:, :2] - self.moved[held]
+        weight = robust_weight(gap.square().sum(-1, keepdim=True), SIGMA).expand_as(gap)
+        numbers = torch.stack((coordinates[ends], coordinates[starts]), dim=-1)[:, :2].flatten(0, 1)
+        factors = gap.new_tensor([1.0, -1.0]).expand(len(numbers), 2)
+        return Residuals(numbers, factors, gap.flatten(), weight.flatten())
 
     def _find_carriers(self, vertices: Float[Tensor, "t p 3"]) -> Int[Tensor, "n"]:
         """Return the foremost vertex near each point, -1 where there is none."""
-        carriers = torch.full_like(self._carriers, -1)
+        carriers = torch.full_like(self.start, -1)
         frames = self.start.unique()
         trees = searchable(vertices[frames, :, :2])
-        for frame, depth, tree in zip(frames, vertices[frames, :, 2].detach(), trees, strict=True):
+        for frame, depth, tree in zip(frames, vertices[frames, :, 2], trees, strict=True):
             chosen = torch.nonzero(self.start == frame)[:, 0]
             points = KDTree(self.points[chosen].numpy())
             pairs = points.sparse_distance_matrix(tree, NEAR, output_type="ndarray")

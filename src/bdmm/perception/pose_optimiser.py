@@ -1,23 +1,21 @@
-"""Gradient descent on poses: keypoints, silhouettes, point tracks, smoothness in time, a prior."""
+"""Fits poses to keypoints, silhouettes and point tracks, smooth in time, with a prior."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import torch
-from einops import rearrange
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from bdmm.body.camera import project
 from bdmm.body.model import SkinnedBody
-from bdmm.body.rotations import axis_angle_to_matrix
-from bdmm.perception.descent import Descent
+from bdmm.perception.gauss_newton import Residuals, robust_weight, solve_step
 from bdmm.perception.point_tracks import PointTrackTerm
 from bdmm.perception.pose import PointTrack, Silhouette
+from bdmm.perception.pose_jacobian import TURNS, UNKNOWNS, Pose, SkinnedPoints, moved
 from bdmm.perception.pose_prior import PosePrior
-from bdmm.perception.silhouette import SilhouetteTerm, geman_mcclure, spread_vertices
+from bdmm.perception.silhouette import SilhouetteTerm, spread_vertices
 from bdmm.records import BONE_NAMES, KEYPOINT_NAMES
-from bdmm.shapes import Rotations
 
 UNIT_HEIGHT = 160.0
 """The person's height in pixels of the fit; all weights and limits below are made for it."""
@@ -26,12 +24,10 @@ BODY_HEIGHT = 1.7
 KEYPOINT_SIGMA, DEPTH_SIGMA = 12.0, 25.0
 """Pixels of the fit at which the robust loss is half its limit: six times the detector's error of
 two pixels, and twice that for depth."""
-REACH = 30.0
-"""Pixels of the fit by which one unit of the optimiser's step moves a body."""
-ROTATION_ACCELERATION = 100.0
-"""Squared pixels that a unit of angular acceleration counts for: 10 pixels is a hand's lever."""
-RATES = {"turn": 0.02, "move": 0.01, "shape": 0.05}
-"""Learning rates: radians, units of `REACH` and of log scale, shape components per step."""
+LEVER = 0.1
+"""Metres at which a bone's turning counts as motion: a hand's lever, 10 pixels of the fit."""
+DAMPING = 1e-2
+"""Weight of every step's own square: radians, log scale, pixels of the fit, shape components."""
 _HIP = KEYPOINT_NAMES.index("mid_hip")
 
 
@@ -87,15 +83,6 @@ class Observations:
 
 
 @dataclass(frozen=True)
-class Pose:
-    """Rotations and camera of ``t`` frames; scale and translation in pixels of the fit."""
-
-    rotations: Rotations
-    scale: Float[Tensor, "t"]
-    translation: Float[Tensor, "t 2"]
-
-
-@dataclass(frozen=True)
 class TermWeights:
     """Weight of each term of the loss against squared pixels of keypoint error.
 
@@ -103,16 +90,16 @@ class TermWeights:
     """
 
     depth: float = 0.15
-    smooth: float = 0.1
-    prior: float = 2.0
+    smooth: float = 0.2
+    prior: float = 4.0
     shape: float = 1.0
-    silhouette: float = 40.0
+    silhouette: float = 20.0
     tracks: float = 1.0
     steady_scale: float = 2e4
 
 
 class PoseOptimiser:
-    """Adam on all frames at once; rotations move as ``start @ exp(w)``.
+    """Gauss-Newton steps on all frames at once.
 
     Args:
         shape: its shape components; the optimisation's start where it is free.
@@ -126,87 +113,106 @@ class PoseOptimiser:
         weights: TermWeights,
     ) -> None:
         self.observations, self.body, self.shape, self.weights = observations, body, shape, weights
-        self.prior = PosePrior(body, shape)
+        self._prior = PosePrior(body, shape)
         rest = torch.eye(3, dtype=shape.dtype, device=shape.device).expand(len(BONE_NAMES), 3, 3)
-        self.surface = body.part(spread_vertices(body.vertices(shape, rest)))
+        self._surface = body.part(spread_vertices(body.vertices(shape, rest)))
+        self._smooth = weights.smooth > 0 and len(observations.points) > 2
+        self._points = SkinnedPoints(body, self._features)
         frames = [one.frame for one in observations.silhouettes]
         all_frames = frames == list(range(len(observations.points)))
-        self.silhouette_frames = slice(None) if all_frames else frames
-        self.silhouette_term = None
+        self._silhouette_frames = slice(None) if all_frames else frames
+        place = (observations.origin, observations.unit)
+        self._silhouettes = self._tracks = None
         if observations.silhouettes:
-            self.silhouette_term = SilhouetteTerm(
-                observations.silhouettes, observations.origin, observations.unit
-            )
-        self.track_term = None
+            self._silhouettes = SilhouetteTerm(observations.silhouettes, *place)
         if observations.point_tracks:
-            self.track_term = PointTrackTerm(
-                observations.point_tracks, observations.origin, observations.unit
-            )
+            self._tracks = PointTrackTerm(observations.point_tracks, *place)
 
-    def run(self, start: Pose, steps: int, free_shape: bool = False) -> Pose:
+    @torch.no_grad()
+    def run(self, pose: Pose, steps: int, free_shape: bool = False) -> Pose:
         """Return the improved pose; the improved shape is left in ``shape``."""
-        turn = torch.zeros_like(start.rotations[..., 0]).requires_grad_()
-        move = torch.zeros_like(start.translation).requires_grad_()
-        grow = torch.zeros_like(start.scale).requires_grad_()
-        shape = self.shape.clone().requires_grad_(free_shape)
-        rates = [(turn, RATES["turn"]), (move, RATES["move"]), (grow, RATES["move"])]
-        descent = Descent(rates + [(shape, RATES["shape"])] * free_shape, steps)
-        pose = start
         for _ in range(steps):
-            pose = _moved(start, turn, grow, move)
-            loss = self._loss(pose, shape)
+            jacobian = self._points.jacobian(pose, self.shape, free_shape)
+            frames, shape = jacobian.split(
+                solve_step(
+                    jacobian,
+                    self._on_points(jacobian.points(pose.translation)),
+                    self._on_unknowns(pose, jacobian.count),
+                )
+            )
+            pose = moved(pose, frames)
             if free_shape:
-                loss = loss + self.weights.shape * len(turn) * shape.square().sum()
-            loss.backward()
-            descent.step()
-        self.shape = shape.detach()
-        with torch.no_grad():
-            return _moved(start, turn, grow, move)
+                self.shape = self.shape + shape
+        return pose
 
-    def _loss(self, pose: Pose, shape: Float[Tensor, "s"]) -> Tensor:
+    def _features(self, shape: Float[Tensor, "s"]) -> Float[Tensor, "p n 4"]:
+        """Return those of keypoints, levers and surface."""
+        keypoints = self.body.keypoint_features(shape)
+        levers = _levers().to(keypoints) if self._smooth else keypoints[:0]
+        return torch.cat((keypoints, levers, self._surface.vertex_features(shape)))
+
+    def _on_points(self, points: Float[Tensor, "t p 3"]) -> Iterator[Residuals]:
         observations, weights = self.observations, self.weights
-        model = rearrange(pose.scale, "t -> t 1 1") * self.body.keypoints(shape, pose.rotations)
-        projected = model[..., :2] + pose.translation[:, None]
-        squared = (projected - observations.points).square().sum(-1)
-        loss = (observations.trust * geman_mcclure(squared, KEYPOINT_SIGMA)).sum()
-        depth = model[..., 2] - model[:, _HIP : _HIP + 1, 2] - observations.depth
-        loss = (
-            loss
-            + weights.depth
-            * (observations.trust * geman_mcclure(depth.square(), DEPTH_SIGMA)).sum()
-        )
-        loss = loss + weights.prior * self.prior(pose.rotations).sum()
-        if weights.smooth > 0 and len(model) > 2:
-            points = torch.cat((projected, model[..., 2:]), dim=-1)
-            loss = loss + weights.smooth * _acceleration(points)
-            loss = loss + weights.smooth * ROTATION_ACCELERATION * _acceleration(pose.rotations)
-            loss = loss + weights.steady_scale * pose.scale.log().diff(dim=0).square().sum()
-        if self.silhouette_term is None and self.track_term is None:
-            return loss
-        return loss + self._surface_loss(self._project(pose, shape))
+        numbers = torch.arange(points.numel()).view_as(points)
+        count = observations.trust.shape[1]
+        keypoints, of_keypoints = points[:, :count], numbers[:, :count]
+        gap = keypoints[..., :2] - observations.points
+        weight = observations.trust * robust_weight(gap.square().sum(-1), KEYPOINT_SIGMA)
+        yield Residuals.single(of_keypoints[..., :2], gap, weight[..., None].expand_as(gap))
+        depth = keypoints[..., 2] - keypoints[:, _HIP : _HIP + 1, 2] - observations.depth
+        weight = weights.depth * observations.trust * robust_weight(depth.square(), DEPTH_SIGMA)
+        hips = of_keypoints[:, _HIP : _HIP + 1, 2].expand_as(depth)
+        yield _differences((of_keypoints[..., 2], hips), (1.0, -1.0), depth, weight)
+        rest = count
+        if self._smooth:
+            rest += TURNS
+            yield _acceleration(points[:, :rest], numbers[:, :rest], weights.smooth)
+        surface, of_surface = points[:, rest:], numbers[:, rest:]
+        if self._silhouettes is not None:
+            seen = (self._silhouette_frames, slice(None), slice(2))
+            for term in self._silhouettes.residuals(surface[seen], of_surface[seen]):
+                yield replace(term, weights=weights.silhouette * term.weights)
+        if self._tracks is not None:
+            term = self._tracks.residuals(surface, of_surface)
+            yield replace(term, weights=weights.tracks * term.weights)
 
-    def _surface_loss(self, vertices: Float[Tensor, "t p 3"]) -> Tensor:
-        loss = vertices.new_zeros(())
-        if self.silhouette_term is not None:
-            penalty = self.silhouette_term(vertices[self.silhouette_frames, :, :2])
-            loss = loss + self.weights.silhouette * penalty.sum()
-        if self.track_term is not None:
-            loss = loss + self.weights.tracks * self.track_term(vertices)
-        return loss
-
-    def _project(self, pose: Pose, shape: Float[Tensor, "s"]) -> Float[Tensor, "t p 3"]:
-        points = self.surface.vertices(shape, pose.rotations)
-        return project(points, pose.scale, pose.translation)
-
-
-def _moved(start: Pose, turn: Tensor, grow: Tensor, move: Tensor) -> Pose:
-    return Pose(
-        start.rotations @ axis_angle_to_matrix(turn),
-        start.scale * grow.exp(),
-        start.translation + REACH * move,
-    )
+    def _on_unknowns(self, pose: Pose, count: int) -> Iterator[Residuals]:
+        numbers = torch.arange(count)
+        yield Residuals.single(numbers, torch.zeros(count), torch.full((count,), DAMPING))
+        frames, shape = numbers.split([len(pose.scale) * UNKNOWNS, count % UNKNOWNS])
+        frames = frames.view(-1, UNKNOWNS)
+        turns = frames[:, :TURNS].unflatten(1, (-1, 3))
+        yield from self._prior.residuals(pose.rotations, turns, self.weights.prior)
+        if self._smooth:
+            growth, sizes = frames[:, TURNS], pose.scale.log()
+            steady = torch.full_like(sizes[1:], self.weights.steady_scale)
+            yield _differences((growth[1:], growth[:-1]), (1.0, -1.0), sizes.diff(), steady)
+        if len(shape):
+            weight = self.weights.shape * len(pose.scale)
+            yield Residuals.single(shape, self.shape, torch.full_like(self.shape, weight))
 
 
-def _acceleration(values: Float[Tensor, "t *c"]) -> Tensor:
-    """Return the sum of squared second differences over time."""
-    return (values[2:] - 2 * values[1:-1] + values[:-2]).square().sum()
+def _acceleration(
+    points: Float[Tensor, "t p 3"], numbers: Int[Tensor, "t p 3"], weight: float
+) -> Residuals:
+    """Return second differences over time."""
+    second = points[2:] - 2 * points[1:-1] + points[:-2]
+    places = (numbers[2:], numbers[1:-1], numbers[:-2])
+    return _differences(places, (1.0, -2.0, 1.0), second, torch.full_like(second, weight))
+
+
+def _differences(
+    numbers: tuple[Tensor, ...], factors: tuple[float, ...], values: Tensor, weights: Tensor
+) -> Residuals:
+    places = torch.stack(numbers, dim=-1).flatten(0, -2)
+    rows = values.new_tensor(factors).expand(len(places), -1)
+    return Residuals(places, rows, values.flatten(), weights.flatten())
+
+
+@cache
+def _levers() -> Float[Tensor, "a n 4"]:
+    """Return the features of three directions on each bone: they turn with it."""
+    levers = torch.zeros(len(BONE_NAMES), 3, len(BONE_NAMES), 4)
+    for bone in range(len(BONE_NAMES)):
+        levers[bone, :, bone, :3] = LEVER * torch.eye(3)
+    return levers.flatten(0, 1)

@@ -1,13 +1,16 @@
 """Pose prior: a mild penalty on postures that a body cannot take."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from bdmm.body.model import SkinnedBody
 from bdmm.body.rotations import rotation_between
+from bdmm.perception.gauss_newton import Residuals
 from bdmm.records import BONE_NAMES, BONE_PARENTS
 from bdmm.shapes import Rotations
+
+Turned = Float[Tensor, "t m 3 3"]
 
 STIFFNESS = {
     "spine1": 2.0, "spine2": 2.0, "spine3": 2.0, "neck": 1.5, "head": 1.0, "collar": 4.0,
@@ -61,28 +64,64 @@ class PosePrior:
         self.lower, self.bends = torch.stack(lower), torch.stack(bends)
         self.across = torch.stack(across)
 
-    def __call__(self, rotations: Rotations) -> Float[Tensor, "t"]:
-        """Return each frame's penalty, about 1 for one clearly wrong joint, times its weight."""
-        trace = rotations.diagonal(dim1=-2, dim2=-1).sum(-1)
-        bends = (3 - trace) @ self.stiffness
+    def residuals(
+        self, rotations: Rotations, turns: Int[Tensor, "t n 3"], weight: float
+    ) -> tuple[Residuals, ...]:
+        """Return bends, twists beyond their limits and wrong bends of hinges, as sines of angles.
+
+        Args:
+            turns: numbers of the unknowns: each bone's turn, ``rotation @ exp(turn)``.
+            weight: of all of them.
+        """
+        bends = _sine_axis(rotations)
+        stiffness = (weight * self.stiffness)[:, None].expand_as(bends)
         return (
-            bends
-            + TWIST_WEIGHT * self.twists(rotations)
-            + HINGE_WEIGHT * self.wrong_bends(rotations)
+            Residuals.single(turns, bends, stiffness),
+            self._twists(rotations[:, self.limbs], turns[:, self.limbs], weight),
+            *self._wrong_bends(rotations[:, self.hinges], turns[:, self.hinges], weight),
         )
 
-    def twists(self, rotations: Rotations) -> Float[Tensor, "t"]:
-        """Return how far the limbs are twisted beyond their limits (1 - cosine, summed)."""
-        limbs = rotations[:, self.limbs]
-        turned = (limbs @ self.axes[..., None])[..., 0]
-        swing = rotation_between(self.axes, turned)
-        twist = (swing * limbs).sum((-2, -1))
-        cosine = (twist - 1) / 2
-        return (self.twist_cosines - cosine).clamp_min(0).sum(-1)
+    def _twists(self, limbs: Turned, turns: Int[Tensor, "t m 3"], weight: float) -> Residuals:
+        swing = rotation_between(self.axes, _along(limbs, self.axes))
+        twist = swing.mT @ limbs
+        cosine = (twist.diagonal(dim1=-2, dim2=-1).sum(-1) - 1) / 2
+        sine = (_sine_axis(twist) * self.axes).sum(-1)
+        # Half of its derivative, as the penalty of a twist is one less its cosine.
+        beyond = 0.5 * weight * TWIST_WEIGHT * (cosine < self.twist_cosines)
+        return _rows(turns, self.axes.expand_as(limbs[..., 0]), sine, beyond)
 
-    def wrong_bends(self, rotations: Rotations) -> Float[Tensor, "t"]:
-        """Return how far knees and elbows bend sideways or backwards (squared sines, summed)."""
-        lower = (rotations[:, self.hinges] @ self.lower[..., None])[..., 0]
-        backwards = -(lower * self.bends).sum(-1)
-        sideways = (lower * self.across).sum(-1)
-        return (backwards.clamp_min(0).square() + 0.3 * sideways.square()).sum(-1)
+    def _wrong_bends(
+        self, hinges: Turned, turns: Int[Tensor, "t m 3"], weight: float
+    ) -> tuple[Residuals, Residuals]:
+        """Return how far knees and elbows bend backwards and sideways."""
+
+        def towards(direction: Float[Tensor, "m 3"], weight: float, least: float) -> Residuals:
+            bend = (_along(hinges, self.lower) * direction).sum(-1)
+            by_turn = torch.linalg.cross(
+                self.lower.expand_as(hinges[..., 0]), _along(hinges.mT, direction)
+            )
+            return _rows(turns, by_turn, bend, weight * (bend < least))
+
+        weight = weight * HINGE_WEIGHT
+        return towards(self.bends, weight, 0.0), towards(self.across, 0.3 * weight, torch.inf)
+
+
+def _rows(
+    numbers: Int[Tensor, "t m k"],
+    factors: Float[Tensor, "t m k"],
+    values: Float[Tensor, "t m"],
+    weights: Float[Tensor, "t m"],
+) -> Residuals:
+    return Residuals(
+        numbers.flatten(0, 1), factors.flatten(0, 1), values.flatten(), weights.flatten()
+    )
+
+
+def _along(rotations: Turned, directions: Float[Tensor, "m 3"]) -> Float[Tensor, "t m 3"]:
+    return (rotations @ directions[..., None])[..., 0]
+
+
+def _sine_axis(rotations: Float[Tensor, "*b 3 3"]) -> Float[Tensor, "*b 3"]:
+    """Return the axis of each rotation, times the sine of its angle."""
+    apart = rotations - rotations.mT
+    return 0.5 * torch.stack((apart[..., 2, 1], apart[..., 0, 2], apart[..., 1, 0]), dim=-1)

@@ -1,4 +1,4 @@
-"""The person's silhouette: a differentiable penalty on a body, a cleaned foreground."""
+"""The person's silhouette: residuals that fit a body to it, a cleaned foreground."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,12 +10,11 @@ from scipy.spatial import KDTree
 from torch import Tensor
 
 from bdmm.kernels.warp import warp
+from bdmm.perception.gauss_newton import Residuals, robust_weight
 from bdmm.perception.pose import Silhouette
 
 CONTOUR_POINTS = 160
 """One for every two to three pixels of the outline of a person 160 pixels tall."""
-NEAREST_EVERY = 5
-"""The contour's nearest vertices are found anew in every N-th call."""
 OUTSIDE_SIGMA = 10.0
 """Pixels outside the silhouette at which the robust loss of a vertex is half its limit."""
 CONTOUR_SIGMA = 6.0
@@ -35,7 +34,7 @@ def spread_vertices(vertices: Float[Tensor, "v 3"], spacing: float = 0.04) -> In
 
 
 class SilhouetteTerm:
-    """A penalty on projected vertices against the silhouettes of some frames.
+    """Residuals of projected vertices against the silhouettes of some frames.
 
     Args:
         silhouettes: of ``m`` frames.
@@ -61,43 +60,52 @@ class SilhouetteTerm:
         self.contours = torch.stack(contours)
         scales = torch.tensor([one.scale for one in silhouettes])
         self.scale = scales * unit
-        self._calls = 0
-        self._partners = torch.zeros(len(self.contours), CONTOUR_POINTS, dtype=torch.long)
         self.shift = (origin - torch.tensor([one.origin for one in silhouettes])) * scales[:, None]
 
-    def __call__(self, points: Float[Tensor, "m p 2"]) -> Float[Tensor, "m"]:
-        """Return each frame's penalty in squared pixels of the fit.
+    def residuals(
+        self, points: Float[Tensor, "m p 2"], coordinates: Int[Tensor, "m p 2"]
+    ) -> tuple[Residuals, Residuals]:
+        """Return how far vertices lie outside, and contour points from the nearest vertex.
+
+        Each frame's robust squares have a mean over its vertices and one over its contour.
 
         Args:
             points: projected vertices in pixels of the fit.
+            coordinates: their numbers.
         """
-        cropped = points * self.scale[:, None, None] + self.shift[:, None]
-        rim = 1 - 1 / self.size  # the centre of the last pixel: beyond it the field goes on
-        grid = (cropped * (2 / self.size) - 1).clamp(-rim, rim)
-        outside = warp(self.fields, grid[:, :, None])[:, 0, :, 0]
-        uncovered = (self.contours - self._nearest(points)).square().sum(-1)
-        outside = geman_mcclure(outside.square(), OUTSIDE_SIGMA)
-        return outside.mean(1) + geman_mcclure(uncovered, CONTOUR_SIGMA).mean(1)
+        distance, direction = self._outside(points)
+        weight = robust_weight(distance.square(), OUTSIDE_SIGMA) / points.shape[1]
+        there = distance > 0
+        outside = Residuals(coordinates[there], direction[there], distance[there], weight[there])
+        nearest = self._nearest(points)[..., None].expand(-1, -1, 2)
+        gap = points.gather(1, nearest) - self.contours
+        weight = robust_weight(gap.square().sum(-1, keepdim=True), CONTOUR_SIGMA) / CONTOUR_POINTS
+        numbers = coordinates.gather(1, nearest)
+        return outside, Residuals.single(numbers, gap, weight.expand_as(gap))
 
-    def _nearest(self, points: Float[Tensor, "m p 2"]) -> Float[Tensor, "m q 2"]:
-        """Return the vertex nearest to each contour point; see `NEAREST_EVERY`."""
-        if self._calls % NEAREST_EVERY == 0:
-            frames = zip(self.contours.numpy(), searchable(points), strict=True)
-            nearest = [tree.query(contour)[1] for contour, tree in frames]
-            self._partners = torch.from_numpy(np.stack(nearest))
-        self._calls += 1
-        return points.gather(1, self._partners[..., None].expand(-1, -1, 2))
+    def _outside(
+        self, points: Float[Tensor, "m p 2"]
+    ) -> tuple[Float[Tensor, "m p"], Float[Tensor, "m p 2"]]:
+        """Return distances from the silhouettes, 0 inside, and their gradients."""
+        with torch.enable_grad():
+            points = points.detach().requires_grad_()
+            cropped = points * self.scale[:, None, None] + self.shift[:, None]
+            rim = 1 - 1 / self.size  # the centre of the last pixel: beyond it the field goes on
+            grid = (cropped * (2 / self.size) - 1).clamp(-rim, rim)
+            distance = warp(self.fields, grid[:, :, None])[:, 0, :, 0]
+            (gradient,) = torch.autograd.grad(distance.sum(), points)
+        return distance.detach(), gradient
+
+    def _nearest(self, points: Float[Tensor, "m p 2"]) -> Int[Tensor, "m q"]:
+        """Return the vertex nearest to each contour point."""
+        frames = zip(self.contours.numpy(), searchable(points), strict=True)
+        return torch.from_numpy(np.stack([tree.query(contour)[1] for contour, tree in frames]))
 
 
 def searchable(points: Float[Tensor, "m p 2"]) -> Iterator[KDTree]:
     """Yield what finds the nearest of each frame's points; points that are no numbers lie at 0."""
     for frame in points.detach().nan_to_num().numpy():
         yield KDTree(frame, compact_nodes=False, balanced_tree=False)
-
-
-def geman_mcclure(squared: Float[Tensor, "*b"], sigma: float) -> Float[Tensor, "*b"]:
-    """Return Geman and McClure's robust loss of squared residuals: ``r^2 s^2 / (r^2 + s^2)``."""
-    return squared / (1 + squared / sigma**2)
 
 
 def _contour(inside: np.ndarray) -> np.ndarray:
