@@ -14,7 +14,7 @@ from bdmm.appearance.photo_choice import vertex_facing
 from bdmm.appearance.photo_mixture import Mixture, mix, sufficiency, useful_photos
 from bdmm.appearance.photo_view import SurfacePoints, trust_of
 from bdmm.body.camera import hide_face, project
-from bdmm.body.mesh_flow import MeshFlow, mesh_flow, plane_turns
+from bdmm.body.mesh_flow import flow_around_body, mesh_flow, plane_turns
 from bdmm.body.model import SkinnedBody
 from bdmm.body.rasterize import Raster, rasterize
 from bdmm.body.regions import nearest_pixel, region_box
@@ -45,7 +45,8 @@ def condition(
     assert motion.body == body.name
     assert motion.size == geometry.size
     raster = _draw(geometry, motion)
-    flow, keypoints = _flow(geometry, raster, motion), _keypoints(body, motion, raster)
+    flow = mesh_flow(geometry, raster, _turns(geometry, motion))
+    keypoints = _keypoints(body, motion, raster)
     return Conditions(
         keypoints=keypoints[None],
         source_grid=flow.source_grid(motion.size)[None],
@@ -128,22 +129,21 @@ def _mixture(
         raster: of that part.
         wanted: trust in a photo that were the frame itself.
     """
-    points, flows, trusts = SurfacePoints.of(raster), [], []
+    points, flows, trusts = SurfacePoints.of(raster, person.views[0].geometry.faces), [], []
     for view in person.views:
-        flow = _flow(view.geometry, raster, motion)
-        faces, state = view.geometry.faces, flow.flat.state
-        misplaced = points.mean(faces, view.misplaced) > 0.5
-        wrong = points.pixel[misplaced & (state[points.pixel] == PixelState.VISIBLE)]
-        state[wrong] = int(PixelState.HIDDEN)
+        flow = flow_around_body(view.geometry, raster, _turns(view.geometry, motion))
+        if view.misplaced.any():
+            state, misplaced = flow.flat.state, points.mean(view.misplaced) > 0.5
+            wrong = points.pixel[misplaced & (state[points.pixel] == PixelState.VISIBLE)]
+            state[wrong] = int(PixelState.HIDDEN)
         flows.append(flow)
-        trusts.append(points.mean(faces, view.trust))
+        trusts.append(points.mean(view.trust))
     trust = torch.stack(trusts)
     on_frame = trust.new_zeros(len(trusts), raster.face.numel())
     on_frame[:, points.pixel] = trust
     on_frame = on_frame.view(-1, *raster.face.shape)
     mixture = mix(person.views, flows, on_frame, shares, motion.size)
-    faces = person.views[0].geometry.faces
-    enough = sufficiency(trust.amax(dim=0), points.mean(faces, wanted))
+    enough = sufficiency(trust.amax(dim=0), points.mean(wanted))
     _paint(mixture, person, points, enough)
     return mixture
 
@@ -175,10 +175,9 @@ def _draw(geometry: SourceGeometry, motion: Motion) -> Raster:
     return rasterize(vertices, geometry.faces, motion.size)
 
 
-def _flow(geometry: SourceGeometry, raster: Raster, motion: Motion) -> MeshFlow:
+def _turns(geometry: SourceGeometry, motion: Motion) -> Float[Tensor, "t n 2 2"]:
     shrink = geometry.scale / motion.scale
-    turns = plane_turns(geometry.orientations, chain(motion.rotations), shrink)
-    return mesh_flow(geometry, raster, turns)
+    return plane_turns(geometry.orientations, chain(motion.rotations), shrink)
 
 
 def body_keypoints(body: SkinnedBody, motion: Motion) -> Keypoints:

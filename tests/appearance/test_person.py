@@ -122,7 +122,7 @@ def test_the_atlas_holds_what_the_photo_shows(body, painted, standing, paint):
         body.vertices(standing.shape, standing.rotations), standing.scale, standing.translation
     )
     raster = rasterize(vertices, body.faces, standing.size)
-    points = SurfacePoints.of(raster)
+    points = SurfacePoints.of(raster, body.faces)
     colours = torch.zeros(3, *standing.size)
     colours.flatten(1)[:, points.pixel] = look_up(
         person.atlas, body, points.face, points.barycentric

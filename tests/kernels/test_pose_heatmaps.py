@@ -51,3 +51,8 @@ def test_a_joint_is_its_product_of_bells():
     px, py, _ = points[1, COCO18[5]]
     bell = torch.exp(-((x - px) ** 2 + (y - py) ** 2) / (2 * 1.5**2))
     torch.testing.assert_close(maps[1, 5], bell)
+
+
+def test_maps_lie_channels_last_as_the_convolution_wants_them():
+    maps = pose_heatmaps(keypoints(), (160, 240), COCO18)
+    assert maps.is_contiguous(memory_format=torch.channels_last)

@@ -67,23 +67,26 @@ class SurfacePoints:
     Attributes:
         pixel: ``n`` index of each pixel on the body, row by row.
         face: ``n`` of the mesh.
-        barycentric: ``n 3`` weights of its corners.
+        corners: ``n 3`` its vertices.
+        barycentric: ``n 3`` their weights.
     """
 
     pixel: Int[Tensor, "n"]
     face: Int[Tensor, "n"]
+    corners: Int[Tensor, "n 3"]
     barycentric: Float[Tensor, "n 3"]
 
     @classmethod
-    def of(cls, raster: Raster) -> "SurfacePoints":
+    def of(cls, raster: Raster, faces: Int[Tensor, "f 3"]) -> "SurfacePoints":
         """Return the points of a raster of one frame."""
         (face,), (barycentric,) = raster.face, raster.barycentric
         pixel = torch.nonzero(face.flatten() >= 0)[:, 0]
-        return cls(pixel, face.flatten()[pixel], barycentric.flatten(0, 1)[pixel])
+        face = face.flatten()[pixel]
+        return cls(pixel, face, faces[face].long(), barycentric.flatten(0, 1)[pixel])
 
-    def mean(self, faces: Int[Tensor, "f 3"], values: Float[Tensor, "v"]) -> Float[Tensor, "n"]:
+    def mean(self, values: Float[Tensor, "v"]) -> Float[Tensor, "n"]:
         """Return vertices' values interpolated at the points."""
-        return on_surface(self.face, self.barycentric, faces, values)
+        return (values[self.corners] * self.barycentric).sum(dim=1)
 
 
 def view_photo(body: SkinnedBody, source: Source) -> PhotoView:

@@ -31,6 +31,7 @@ OTHER_SIDE = torch.tensor(other_sides(BONE_NAMES))
 
 
 HANDS = [bone for bone, name in enumerate(BONE_NAMES) if name.endswith(("_wrist", "_hand"))]
+IS_HAND = torch.tensor([bone in HANDS for bone in range(len(BONE_NAMES))])
 HAND_REACH = 0.04
 """Metres around hands that are theirs: fingers. What lies further out (a skirt) hangs elsewhere."""
 
@@ -48,7 +49,7 @@ def nearest_part(
     """
     reach = max(1, round(reach))
     row, column = nearest_pixel(bone >= 0, reach)
-    hand = torch.isin(bone, bone.new_tensor(HANDS))
+    hand = IS_HAND.to(bone.device)[bone]
     frame = torch.arange(len(bone), device=bone.device)[:, None, None]
     own_row = torch.arange(bone.shape[1], device=bone.device)[:, None]
     own_column = torch.arange(bone.shape[2], device=bone.device)

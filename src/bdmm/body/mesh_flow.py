@@ -79,26 +79,35 @@ def mesh_flow(
         A skirt between the legs counts as body, stretched from one leg to the other.
 
     Args:
-        raster: the target frames' mesh, or a part of it that holds the body and `REACH` around it.
+        raster: the target frames' mesh.
         turns: each bone's turn within the picture from `plane_turns`.
     """
-    from bdmm.body.mesh_flow_warp import extend, map_body  # late: it starts warp-lang
-
     margin = max(1, round(geometry.pixels(REACH)))
     whole = MeshFlow.empty(raster.face.shape, raster.face.device)
     for t in range(len(raster.face)):
         box = slice(t, t + 1), *region_box(raster.face[t] >= 0, margin)
-        face, depth = raster.face[box].contiguous(), raster.depth[box]
-        flow = MeshFlow.empty(face.shape, face.device)
-        flow.segment.copy_(torch.where(face >= 0, geometry.face_bones[face], -1))
-        limb = foremost_limb(depth, flow.segment, geometry.scale)[1]
-        map_body(flow, geometry, face, raster.barycentric[box].contiguous(), limb)
-        extend(flow, geometry, turns[t : t + 1])
-        if geometry.skirt.any():
-            _hang_skirt(flow, geometry)
+        one = Raster(*(getattr(raster, part.name)[box] for part in fields(Raster)))
+        flow = flow_around_body(geometry, one, turns[t : t + 1])
         for part in fields(MeshFlow):
             getattr(whole, part.name)[box] = getattr(flow, part.name)
     return whole
+
+
+def flow_around_body(
+    geometry: SourceGeometry, raster: Raster, turns: Float[Tensor, "t n 2 2"]
+) -> MeshFlow:
+    """Return the `mesh_flow` of a part of some frames that holds the body and `REACH` around it."""
+    from bdmm.body.mesh_flow_warp import extend, map_body  # late: it starts warp-lang
+
+    face = raster.face.contiguous()
+    flow = MeshFlow.empty(face.shape, face.device)
+    flow.segment.copy_(torch.where(face >= 0, geometry.face_bones[face], -1))
+    limb = foremost_limb(raster.depth, flow.segment, geometry.scale)[1]
+    map_body(flow, geometry, face, raster.barycentric.contiguous(), limb)
+    extend(flow, geometry, turns)
+    if geometry.skirt.any():
+        _hang_skirt(flow, geometry)
+    return flow
 
 
 def plane_turns(

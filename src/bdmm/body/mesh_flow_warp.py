@@ -1,10 +1,9 @@
-"""The warp-lang kernels behind `bdmm.body.mesh_flow`: one thread per pixel.
+"""The warp-lang kernels behind `bdmm.body.mesh_flow`.
 
 Importing this module starts warp-lang; see `bdmm.files.warp_lang`.
 """
 
 # pyright: reportInvalidTypeForm=false
-import functools
 from typing import Any, no_type_check
 
 import torch
@@ -12,7 +11,7 @@ import warp as wp
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from bdmm.body.bones import ADJACENT, HAND_REACH, HANDS, OTHER_SIDE
+from bdmm.body.bones import ADJACENT, HAND_REACH, IS_HAND, OTHER_SIDE
 from bdmm.body.mesh_flow import MeshFlow
 from bdmm.body.source_geometry import (
     DEPTH_SLACK,
@@ -21,7 +20,7 @@ from bdmm.body.source_geometry import (
     WITHIN_TWO_BONES,
     SourceGeometry,
 )
-from bdmm.files.warp_lang import start_warp
+from bdmm.files.warp_lang import in_runs, start_warp
 from bdmm.records import PixelState
 
 start_warp()
@@ -141,6 +140,7 @@ def _point(corners: wp.array2d(dtype=wp.vec3f), face: int, weight: wp.vec3f) -> 
 @no_type_check
 @wp.kernel
 def _map_body(
+    run: int,
     source: _Source,
     corners: wp.array2d(dtype=wp.vec3f),
     mirrored_corners: wp.array2d(dtype=wp.vec3f),
@@ -155,38 +155,39 @@ def _map_body(
     state: wp.array3d(dtype=wp.int8),
     fallback: wp.array3d(dtype=wp.uint8),
 ):
-    t, row, column = wp.tid()
-    bone = segment[t, row, column]
-    if bone < wp.int64(0):
-        return
-    face = wp.int32(face_index[t, row, column])
-    weight = barycentric[t, row, column]
-    point = _point(corners, face, weight)
-    xy = wp.vec2f(point[0], point[1])
-    visible = facing[face] > 0.0 and _shows(source, xy, point[2], bone, limb[t, row, column])
-    at = _index(source, xy)
-    if not (visible and _is(source.person, at)) and not _is(source.interior, at):
-        xy = source.interior_xy[at]
-    if visible:
-        state[t, row, column] = _VISIBLE
-        source_xy[t, row, column] = xy
-        return
-    state[t, row, column] = _HIDDEN
-    copied = _shows_bone(source, xy, bone)
-    if not copied:
-        bone = other_side[wp.int32(bone)]
-        point = _point(mirrored_corners, face, weight)
-        mirrored = wp.vec2f(point[0], point[1])
-        copied = mirrored_facing[face] > 0.0 and _shows(source, mirrored, point[2], bone, bone)
-        at = _index(source, mirrored)
-        if not _is(source.interior, at):
-            mirrored = source.interior_xy[at]
-        copied = copied or _shows_bone(source, mirrored, bone)
+    t, row, part = wp.tid()
+    for column in range(part * run, part * run + run):
+        bone = segment[t, row, column]
+        if bone < wp.int64(0):
+            continue
+        face = wp.int32(face_index[t, row, column])
+        weight = barycentric[t, row, column]
+        point = _point(corners, face, weight)
+        xy = wp.vec2f(point[0], point[1])
+        visible = facing[face] > 0.0 and _shows(source, xy, point[2], bone, limb[t, row, column])
+        at = _index(source, xy)
+        if not (visible and _is(source.person, at)) and not _is(source.interior, at):
+            xy = source.interior_xy[at]
+        if visible:
+            state[t, row, column] = _VISIBLE
+            source_xy[t, row, column] = xy
+            continue
+        state[t, row, column] = _HIDDEN
+        copied = _shows_bone(source, xy, bone)
+        if not copied:
+            bone = other_side[wp.int32(bone)]
+            point = _point(mirrored_corners, face, weight)
+            mirrored = wp.vec2f(point[0], point[1])
+            copied = mirrored_facing[face] > 0.0 and _shows(source, mirrored, point[2], bone, bone)
+            at = _index(source, mirrored)
+            if not _is(source.interior, at):
+                mirrored = source.interior_xy[at]
+            copied = copied or _shows_bone(source, mirrored, bone)
+            if copied:
+                xy = mirrored
         if copied:
-            xy = mirrored
-    if copied:
-        fallback[t, row, column] = wp.uint8(1)
-    source_xy[t, row, column] = xy
+            fallback[t, row, column] = wp.uint8(1)
+        source_xy[t, row, column] = xy
 
 
 @no_type_check
@@ -317,6 +318,7 @@ def _nearest_in_column(
 @no_type_check
 @wp.kernel
 def _carry(
+    run: int,
     source: _Source,
     hands: wp.array(dtype=wp.uint8),
     any_part: wp.array3d(dtype=wp.int32),
@@ -331,45 +333,47 @@ def _carry(
     carrier: wp.array3d(dtype=wp.vec2i),
     kept: wp.array3d(dtype=wp.uint8),
 ):
-    t, column, row = wp.tid()
-    if segment[t, row, column] >= wp.int64(0):
-        return
-    near = any_row[t, column, row]
-    if near < 0:
-        return
-    at_column = any_part[t, column, near]
-    down = row - near
-    right = column - at_column
-    bone = segment[t, near, at_column]
-    if _is(hands, wp.int32(bone)) and wp.float32(down * down + right * right) > hand_reach:
-        near = no_hand_row[t, column, row]
+    t, column, part = wp.tid()
+    for row in range(part * run, part * run + run):
+        if segment[t, row, column] >= wp.int64(0):
+            continue
+        near = any_row[t, column, row]
         if near < 0:
-            return
-        at_column = no_hand[t, column, near]
+            continue
+        at_column = any_part[t, column, near]
         down = row - near
         right = column - at_column
         bone = segment[t, near, at_column]
-    x = wp.float32(right)
-    y = wp.float32(down)
-    turn = turns[t, wp.int32(bone)]
-    xy = source_xy[t, near, at_column] + wp.vec2f(
-        turn[0, 0] * x + turn[0, 1] * y, turn[1, 0] * x + turn[1, 1] * y
-    )
-    at = _index(source, xy)
-    there = source.segment[at]
-    if not (_inside(source, xy) and _is(source.person, at)) or _is(source.on_mesh, at):
-        return
-    if there < wp.int64(0) or not _pair(source.adjacent, bone, there):
-        return
-    if source.body_distance[at] > 0.5 * wp.sqrt(x * x + y * y) - 1.0:
-        carried_xy[t, row, column] = xy
-        carrier[t, row, column] = wp.vec2i(near, at_column)
-        kept[t, row, column] = wp.uint8(1)
+        if _is(hands, wp.int32(bone)) and wp.float32(down * down + right * right) > hand_reach:
+            near = no_hand_row[t, column, row]
+            if near < 0:
+                continue
+            at_column = no_hand[t, column, near]
+            down = row - near
+            right = column - at_column
+            bone = segment[t, near, at_column]
+        x = wp.float32(right)
+        y = wp.float32(down)
+        turn = turns[t, wp.int32(bone)]
+        xy = source_xy[t, near, at_column] + wp.vec2f(
+            turn[0, 0] * x + turn[0, 1] * y, turn[1, 0] * x + turn[1, 1] * y
+        )
+        at = _index(source, xy)
+        there = source.segment[at]
+        if not (_inside(source, xy) and _is(source.person, at)) or _is(source.on_mesh, at):
+            continue
+        if there < wp.int64(0) or not _pair(source.adjacent, bone, there):
+            continue
+        if source.body_distance[at] > 0.5 * wp.sqrt(x * x + y * y) - 1.0:
+            carried_xy[t, row, column] = xy
+            carrier[t, row, column] = wp.vec2i(near, at_column)
+            kept[t, row, column] = wp.uint8(1)
 
 
 @no_type_check
 @wp.kernel
 def _settle(
+    run: int,
     segment: wp.array3d(dtype=wp.int64),
     carried_xy: wp.array3d(dtype=wp.vec2f),
     carrier: wp.array3d(dtype=wp.vec2i),
@@ -378,19 +382,23 @@ def _settle(
     state: wp.array3d(dtype=wp.int8),
 ):
     """Keep what hangs on the body: all pixels on the way to the carrier are kept, or body."""
-    t, row, column = wp.tid()
-    if kept[t, row, column] == wp.uint8(0):
-        return
-    down = carrier[t, row, column][0] - row
-    right = carrier[t, row, column][1] - column
-    steps = wp.max(wp.abs(down), wp.abs(right))
-    for step in range(1, steps):
-        y = row + _floor_divided(2 * down * step + steps, 2 * steps)
-        x = column + _floor_divided(2 * right * step + steps, 2 * steps)
-        if kept[t, y, x] == wp.uint8(0) and segment[t, y, x] < wp.int64(0):
-            return
-    source_xy[t, row, column] = carried_xy[t, row, column]
-    state[t, row, column] = _EXTENDED
+    t, row, part = wp.tid()
+    for column in range(part * run, part * run + run):
+        if kept[t, row, column] == wp.uint8(0):
+            continue
+        down = carrier[t, row, column][0] - row
+        right = carrier[t, row, column][1] - column
+        steps = wp.max(wp.abs(down), wp.abs(right))
+        step = wp.int32(1)
+        while step < steps:
+            y = row + _floor_divided(2 * down * step + steps, 2 * steps)
+            x = column + _floor_divided(2 * right * step + steps, 2 * steps)
+            if kept[t, y, x] == wp.uint8(0) and segment[t, y, x] < wp.int64(0):
+                break
+            step += 1
+        if step >= steps:
+            source_xy[t, row, column] = carried_xy[t, row, column]
+            state[t, row, column] = _EXTENDED
 
 
 def map_body(
@@ -423,13 +431,13 @@ def map_body(
     ]
     xy = wp.from_torch(flow.source_xy, dtype=wp.vec2f)
     outputs = [xy, wp.from_torch(flow.state), _flags(flow.fallback)]
-    _launch(_map_body, face.shape, device, [*inputs, *outputs])
+    _launch_runs(_map_body, face.shape, device, [*inputs, *outputs])
 
 
 def extend(flow: MeshFlow, geometry: SourceGeometry, turns: Float[Tensor, "t n 2 2"]) -> None:
     """Carry pixels off the body along with the nearest body pixel: hair and loose clothes."""
     device, shape = flow.segment.device, flow.segment.shape
-    hands = _flags(_hands().to(device))
+    hands = _flags(IS_HAND.to(device))
     bones = wp.from_torch(flow.segment)
     columns_first = (shape[0], shape[2], shape[1])
     scratch = torch.empty((6, *columns_first), dtype=torch.int32, device=device)
@@ -454,8 +462,9 @@ def extend(flow: MeshFlow, geometry: SourceGeometry, turns: Float[Tensor, "t n 2
         wp.from_torch(turns.contiguous(), dtype=wp.mat22f),
         (HAND_REACH * geometry.scale) ** 2,
     ]
-    _launch(_carry, columns_first, device, [*inputs, bones, xy, carried, carrier, kept])
-    _launch(_settle, shape, device, [bones, carried, carrier, kept, xy, wp.from_torch(flow.state)])
+    _launch_runs(_carry, columns_first, device, [*inputs, bones, xy, carried, carrier, kept])
+    settled = [bones, carried, carrier, kept, xy, wp.from_torch(flow.state)]
+    _launch_runs(_settle, shape, device, settled)
 
 
 def _source_of(geometry: SourceGeometry) -> Any:
@@ -473,15 +482,14 @@ def _source_of(geometry: SourceGeometry) -> Any:
     return source
 
 
-@functools.cache
-def _hands() -> Bool[Tensor, "n"]:
-    flags = torch.zeros(len(ADJACENT), dtype=torch.bool)
-    flags[HANDS] = True
-    return flags
-
-
 def _flags(values: Bool[Tensor, "*n"]) -> Any:
     return wp.from_torch(values.view(torch.uint8))
+
+
+def _launch_runs(kernel: Any, shape: Any, device: torch.device, arguments: list[Any]) -> None:
+    """Launch a kernel that takes how many pixels one behind the other each thread works on."""
+    threads, run = in_runs(tuple(shape), device)
+    _launch(kernel, threads, device, [run, *arguments])
 
 
 def _launch(kernel: Any, shape: Any, device: torch.device, arguments: list[Any]) -> None:

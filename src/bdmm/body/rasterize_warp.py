@@ -1,4 +1,4 @@
-"""The warp-lang kernel behind `bdmm.body.rasterize`: one thread per face and frame.
+"""The warp-lang kernels behind `bdmm.body.rasterize`.
 
 Importing this module starts warp-lang; see `bdmm.files.warp_lang`.
 """
@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from bdmm.body.rasterize import EMPTY, MAX_XY, MAX_Z, XY_STEPS, Z_STEPS
-from bdmm.files.warp_lang import start_warp
+from bdmm.files.warp_lang import in_runs, start_warp
 
 start_warp()
 
@@ -101,43 +101,44 @@ def _draw_faces(
 @no_type_check
 @wp.kernel(enable_backward=False)
 def _resolve_pixels(
+    run: int,
     points: wp.array2d(dtype=wp.vec3i),
     faces: wp.array(dtype=wp.vec3i),
     keys: wp.array3d(dtype=wp.int64),
-    first_row: int,
-    first_column: int,
+    first: wp.vec2i,
     face_index: wp.array3d(dtype=wp.int64),
     depth: wp.array3d(dtype=wp.float32),
     barycentric: wp.array3d(dtype=wp.vec3f),
 ):
-    frame, row, column = wp.tid()
-    row += first_row
-    column += first_column
-    key = keys[frame, row, column]
-    if key == _EMPTY:
-        return
-    face = wp.int32(key & wp.int64(4294967295))
-    corner = faces[face]
-    p0 = points[frame, corner[0]]
-    p1 = points[frame, corner[1]]
-    p2 = points[frame, corner[2]]
-    x = column * _STEPS + _HALF
-    y = row * _STEPS + _HALF
-    x0 = wp.int64(p0[0] - x)
-    x1 = wp.int64(p1[0] - x)
-    x2 = wp.int64(p2[0] - x)
-    y0 = wp.int64(p0[1] - y)
-    y1 = wp.int64(p1[1] - y)
-    y2 = wp.int64(p2[1] - y)
-    w0 = wp.float64(x1 * y2 - x2 * y1)
-    w1 = wp.float64(x2 * y0 - x0 * y2)
-    w2 = wp.float64(x0 * y1 - x1 * y0)
-    area = w0 + w1 + w2
-    face_index[frame, row, column] = wp.int64(face)
-    depth[frame, row, column] = wp.float32(key >> wp.int64(32)) / _Z_STEPS
-    barycentric[frame, row, column] = wp.vec3f(
-        wp.float32(w0 / area), wp.float32(w1 / area), wp.float32(w2 / area)
-    )
+    frame, row, part = wp.tid()
+    row += first[0]
+    start = first[1] + part * run
+    for column in range(start, start + run):
+        key = keys[frame, row, column]
+        if key == _EMPTY:
+            continue
+        face = wp.int32(key & wp.int64(4294967295))
+        corner = faces[face]
+        p0 = points[frame, corner[0]]
+        p1 = points[frame, corner[1]]
+        p2 = points[frame, corner[2]]
+        x = column * _STEPS + _HALF
+        y = row * _STEPS + _HALF
+        x0 = wp.int64(p0[0] - x)
+        x1 = wp.int64(p1[0] - x)
+        x2 = wp.int64(p2[0] - x)
+        y0 = wp.int64(p0[1] - y)
+        y1 = wp.int64(p1[1] - y)
+        y2 = wp.int64(p2[1] - y)
+        w0 = wp.float64(x1 * y2 - x2 * y1)
+        w1 = wp.float64(x2 * y0 - x0 * y2)
+        w2 = wp.float64(x0 * y1 - x1 * y0)
+        area = w0 + w1 + w2
+        face_index[frame, row, column] = wp.int64(face)
+        depth[frame, row, column] = wp.float32(key >> wp.int64(32)) / _Z_STEPS
+        barycentric[frame, row, column] = wp.vec3f(
+            wp.float32(w0 / area), wp.float32(w1 / area), wp.float32(w2 / area)
+        )
 
 
 def draw(
@@ -172,7 +173,10 @@ def draw(
     ]
     first, beyond = _span(points, size)
     count = (len(points), beyond[0] - first[0], beyond[1] - first[1])
-    launch(_resolve_pixels, count, inputs=[*mesh, wp_keys, *first], outputs=outputs)
+    threads, run = in_runs(count, device)
+    launch(
+        _resolve_pixels, threads, inputs=[run, *mesh, wp_keys, wp.vec2i(*first)], outputs=outputs
+    )
     return face, depth, barycentric
 
 

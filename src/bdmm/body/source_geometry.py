@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from bdmm.body.bones import ADJACENT, HANDS, nearest_part
+from bdmm.body.bones import ADJACENT, IS_HAND, nearest_part
 from bdmm.body.camera import project
 from bdmm.body.clothed_body import clothed
 from bdmm.body.model import SkinnedBody
@@ -192,7 +192,7 @@ def foremost_limb(
     """
     # Depth and bone in one number, so that the least one carries its bone along.
     key = (depth * _DEPTH_STEPS).floor() * _BONES + bone
-    hands = torch.isin(bone, bone.new_tensor(HANDS))
+    hands = IS_HAND.to(bone.device)[bone]  # off the body anything: the key is infinite there
     near = _least_near(key, max(1, round(GUARD * scale)))
     hand = _least_near(torch.where(hands, key, torch.inf), max(1, round(HAND_GUARD * scale)))
     key = torch.minimum(near, hand)

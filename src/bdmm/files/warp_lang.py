@@ -34,6 +34,15 @@ def start_warp() -> None:
             wp.init()
 
 
+def in_runs(shape: tuple[int, int, int], device: torch.device) -> tuple[tuple[int, int, int], int]:
+    """Return threads of a kernel over ``t h w``, and how many pixels of a row each works on.
+
+    On a CPU whole rows: a thread copies all its arguments, which takes longer than most pixels.
+    """
+    count, rows, columns = shape
+    return (shape, 1) if device.type == "cuda" else ((count, rows, min(columns, 1)), columns)
+
+
 def _private_folder() -> Path:
     """Return a folder for kernels that nobody else can have put code into."""
     user = os.getuid() if hasattr(os, "getuid") else 0

@@ -60,9 +60,10 @@ def pose_heatmaps(
     down = _bell(points[..., 1], height, sigma)
     across = _bell(points[..., 0], width, sigma)
     present = (points[..., 2] > 0).to(points.dtype)
-    down = rearrange(down * present[..., None], "t k h -> t h 1 k")
-    # Channels last in memory, as the convolution wants them.
-    return rearrange(down * rearrange(across, "t k w -> t 1 w k"), "t h w k -> t k h w")
+    # Channels last in memory, as the convolution wants them: the product lies as its factors do.
+    down = rearrange(down * present[..., None], "t k h -> t h 1 k").contiguous()
+    across = rearrange(across, "t k w -> t 1 w k").contiguous()
+    return rearrange(down * across, "t h w k -> t k h w")
 
 
 def _bell(centre: Float[Tensor, "t k"], length: int, sigma: float) -> Float[Tensor, "t k n"]:
