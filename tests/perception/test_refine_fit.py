@@ -3,17 +3,19 @@
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
+from importlib.resources import files
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from bdmm.body.camera import project
 from bdmm.body.model import AnnyBody, SkinnedBody, load_body
 from bdmm.body.rotations import axis_angle_to_matrix
 from bdmm.data.cached_sources import as_foreground, perturb_fit
 from bdmm.media.pixels import to_frames
-from bdmm.perception.fit_refiner import CHANNELS, SIDE, FitRefiner, picture_fit
+from bdmm.perception.fit_refiner import CHANNELS, SIDE, FitRefiner, load_refiner, picture_fit
 from bdmm.perception.mediapipe_pose import _view
 from bdmm.perception.person_crop import refine_seen
 from bdmm.perception.pose import Detection, Silhouette
@@ -158,6 +160,15 @@ def _nobody(motion: Motion) -> Landmarks:
         motion.size,
         motion.fps,
     )
+
+
+def test_the_network_is_loaded_as_it_was_trained() -> None:
+    trained = FitRefiner()
+    path = files("bdmm.assets") / "weights" / "fit_refiner.safetensors"
+    trained.load_state_dict(load_file(str(path)))
+    maps = torch.randn(1, CHANNELS, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        torch.testing.assert_close(load_refiner()(maps), trained(maps), atol=1e-3, rtol=0)
 
 
 def test_an_untrained_network_changes_nothing(body, people, monkeypatch) -> None:

@@ -6,7 +6,7 @@ between. The mesh flow then holds for the clothed person, in every pose.
 """
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from scipy.sparse import diags_array
 from scipy.sparse.linalg import cg
 from torch import Tensor
@@ -91,23 +91,28 @@ def _outline_gaps(
     chosen = torch.nonzero(outline)[:, 0]
     points, direction = points[chosen], direction[chosen]
     outward = _at(person, points)
-    inward = ~outward
-    gap, known = torch.zeros_like(points[:, 0]), torch.zeros_like(outward)
-    for step in range(1, round(OUTWARD * pixels / _STEP) + 1):
-        position = points + step * _STEP * direction
-        outward = outward & ~(_at(on_mesh, position) & (step * _STEP > 2.0))
-        ends = outward & ~_at(person, position)
-        gap = torch.where(ends, (step - 0.5) * _STEP, gap)
-        known |= ends & _inside(person, position)
-        outward = outward & ~ends
-    for step in range(1, round(INWARD * pixels / _STEP) + 1):
-        begins = inward & _at(person, points - step * _STEP * direction)
-        gap = torch.where(begins, (0.5 - step) * _STEP, gap)
-        known |= begins
-        inward = inward & ~begins
+    outwards, inwards = (_steps(most * pixels).to(points) for most in (OUTWARD, INWARD))
+    out, inside = (points + one[:, None, None] * direction for one in (outwards, -inwards))
+    far = outwards[:, None] > 2.0
+    free = (_at(on_mesh, out) & far).cumsum(dim=0) == 0
+    end, ends = _first(free & ~_at(person, out))
+    start, starts = _first(_at(person, inside))
+    at_end = out.gather(0, end.clamp(max=len(out) - 1)[None, :, None].expand(1, -1, 2))[0]
+    gap = torch.where(outward, end, -1.0 - start) * _STEP + 0.5 * _STEP
+    known = torch.where(outward, ends & _inside(person, at_end), starts)
     all_gaps, all_known = torch.zeros_like(normals[:, 0]), torch.zeros_like(outline)
     all_gaps[chosen], all_known[chosen] = gap, known
     return all_gaps, all_known
+
+
+def _steps(most: float) -> Float[Tensor, "s"]:
+    return torch.arange(1, round(most / _STEP) + 1) * _STEP
+
+
+def _first(flags: Bool[Tensor, "s v"]) -> tuple[Int[Tensor, "v"], Bool[Tensor, "v"]]:
+    """Return how many steps come before the first one that is set, and whether there is any."""
+    before = (flags.cumsum(dim=0) == 0).sum(dim=0)
+    return before, before < len(flags)
 
 
 def _smooth_offsets(
@@ -131,13 +136,13 @@ def _smooth_offsets(
     return torch.from_numpy(solution).to(target)
 
 
-def _at(region: Bool[Tensor, "h w"], position: Float[Tensor, "v 2"]) -> Bool[Tensor, "v"]:
+def _at(region: Bool[Tensor, "h w"], position: Float[Tensor, "*v 2"]) -> Bool[Tensor, "*v"]:
     height, width = region.shape
-    column = position[:, 0].floor().long().clamp(0, width - 1)
-    row = position[:, 1].floor().long().clamp(0, height - 1)
+    column = position[..., 0].floor().long().clamp(0, width - 1)
+    row = position[..., 1].floor().long().clamp(0, height - 1)
     return region[row, column] & _inside(region, position)
 
 
-def _inside(region: Bool[Tensor, "h w"], position: Float[Tensor, "v 2"]) -> Bool[Tensor, "v"]:
+def _inside(region: Bool[Tensor, "h w"], position: Float[Tensor, "*v 2"]) -> Bool[Tensor, "*v"]:
     size = position.new_tensor([region.shape[1], region.shape[0]])
     return ((position >= 0) & (position < size)).all(dim=-1)

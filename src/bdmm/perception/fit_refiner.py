@@ -92,7 +92,7 @@ def picture_fit(
     there = face >= 0
     metres = vertices[:, 2:] / pose.scale
     values = (2 * body.template, vertex_normals(vertices, body.faces), 4 * (metres - metres.mean()))
-    maps = drawn(face, barycentric, body.faces, torch.cat(values, dim=1)) * there[..., None]
+    maps = drawn(face, barycentric, body.faces, torch.cat(values, dim=1))
     maps = torch.cat((maps, 2 * there[..., None].float() - 1), dim=2)
     corner, side = _box(there | (foreground[0] > 0.5))
     grid = crop_grid(corner, side, pose.size, SIDE)
@@ -123,9 +123,11 @@ def drawn(
     faces: Int[Tensor, "f 3"],
     values: Float[Tensor, "v c"],
 ) -> Float[Tensor, "h w c"]:
-    """Return values of vertices at each pixel's visible face; off the body of any face."""
-    corners = values[faces[face.clamp(min=0)]]
-    return (corners * barycentric[..., None]).sum(dim=2)
+    """Return values of vertices at each pixel's visible face; zeros off the body."""
+    there = face >= 0
+    maps = values.new_zeros(*face.shape, values.shape[1])
+    maps[there] = (values[faces[face[there]]] * barycentric[there][..., None]).sum(dim=1)
+    return maps
 
 
 def crop_grid(
@@ -195,7 +197,7 @@ def _block(inputs: int, outputs: int) -> nn.Sequential:
 
 
 def load_refiner(path: Path | None = None) -> FitRefiner:
-    """Return the network with trained weights, on the CPU in float32.
+    """Return the network with trained weights, on the CPU in float32, only to be used.
 
     Args:
         path: a file that ``tools/pack_refiner.py`` wrote; the one that ships if None.
@@ -204,4 +206,24 @@ def load_refiner(path: Path | None = None) -> FitRefiner:
         path = Path(str(files("bdmm.assets"))) / "weights" / "fit_refiner.safetensors"
     network = FitRefiner()
     network.load_state_dict(load_file(path))
-    return network.eval()
+    for block in list(network.modules()):
+        for name, layer in block.named_children():
+            if isinstance(layer, nn.Conv2d) and layer.kernel_size == (3, 3):
+                setattr(block, name, _WinogradConv(layer))
+    return network.to(memory_format=torch.channels_last).eval()  # pyright: ignore[reportCallIssue]
+
+
+class _WinogradConv(nn.Module):
+    """A trained 3x3 convolution, on a CPU."""
+
+    def __init__(self, layer: nn.Conv2d) -> None:
+        from bdmm.kernels.winograd_conv import winograd_kernel  # late: it starts warp-lang
+
+        super().__init__()
+        assert layer.bias is not None
+        self.kernel, self.bias = winograd_kernel(layer.weight.detach()), layer.bias.detach()
+
+    def forward(self, features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h w"]:
+        from bdmm.kernels.winograd_conv import winograd_conv
+
+        return winograd_conv((features,), self.kernel, self.bias)
