@@ -53,6 +53,7 @@ def test_a_joint_is_its_product_of_bells():
     torch.testing.assert_close(maps[1, 5], bell)
 
 
-def test_maps_lie_channels_last_as_the_convolution_wants_them():
+@torch.no_grad()
+def test_maps_lie_channels_last_where_they_are_only_used():
     maps = pose_heatmaps(keypoints(), (160, 240), COCO18)
     assert maps.is_contiguous(memory_format=torch.channels_last)
