@@ -10,7 +10,7 @@ TOOLS = Path(__file__).resolve().parents[2] / "tools"
 
 
 @pytest.mark.slow
-def test_frames_are_those_of_version_one() -> None:
+def test_frames_are_those_of_the_recording() -> None:
     sys.path.insert(0, str(TOOLS))
     try:
         import compare_frames
