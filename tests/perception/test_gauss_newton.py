@@ -10,7 +10,7 @@ from bdmm.body.camera import project
 from bdmm.body.model import AnnyBody
 from bdmm.media.motion_file import load_shipped
 from bdmm.perception.gauss_newton import Residuals, normal_equations, robust_weight, solve_step
-from bdmm.perception.pose_jacobian import TURNS, UNKNOWNS, PoseJacobian, SkinnedPoints, moved
+from bdmm.perception.pose_jacobian import TURNS, UNKNOWNS, PoseJacobian, SkinnedPoints, apply_step
 from bdmm.records import Motion
 
 
@@ -56,7 +56,7 @@ def test_velocities_are_those_of_small_steps(
         ends = []
         for way in (step, -step):
             frames, shape = jacobian.split(way)
-            changed = replace(moved(pose, frames), shape=pose.shape + shape)
+            changed = replace(apply_step(pose, frames), shape=pose.shape + shape)
             ends.append(_jacobian(surface, changed).points(changed.translation))
         expected = 0.5 * (ends[0] - ends[1])
         torch.testing.assert_close(jacobian.velocities(step), expected, atol=2e-3, rtol=0)

@@ -15,7 +15,7 @@ from bdmm.appearance.completion import Fallback, KindMaps, complete
 from bdmm.appearance.hands import unlike_skin
 from bdmm.appearance.photo_view import PhotoView, on_surface
 from bdmm.appearance.visibility import shown, shown_bone
-from bdmm.body.bones import HANDS, OTHER_SIDE
+from bdmm.body.bones import IS_HAND, OTHER_SIDE
 from bdmm.body.model import AnnyBody
 from bdmm.body.rasterize import rasterize
 from bdmm.body.regions import nearest_pixel
@@ -132,7 +132,7 @@ def _fallback(view: PhotoView, texels: Texels) -> Fallback:
     place = torch.where(through[:, None], xy, mirrored)
     known = torch.where(through, torch.exp(-thick.square()), _MIRRORED * other)
     if view.skin is not None:
-        hand = torch.isin(bone, bone.new_tensor(HANDS))
+        hand = IS_HAND.to(bone.device)[bone]
         known = torch.where(hand & unlike_skin(view.colours_at(place), view.skin), 0.0, known)
     return Fallback(place, known)
 

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from bdmm.body.bones import HANDS
+from bdmm.body.bones import HANDS, IS_HAND
 from bdmm.body.camera import project
 from bdmm.body.model import PART_NAMES, AnnyBody
 from bdmm.body.regions import nearest_pixel
@@ -75,7 +75,7 @@ def misplaced(
         unseen: bones of hands of which nothing is to be copied.
     """
     bone = body.vertex_bones
-    hand = torch.isin(bone, bone.new_tensor(HANDS))
+    hand = IS_HAND.to(bone.device)[bone]
     arm = torch.isin(bone, bone.new_tensor(ARMS))
     by_clothes = _near(geometry, ~_of(geometry, ARMS), HAND_GUARD, vertices)
     by_hand = _near(geometry, _of(geometry, HANDS), NEAR_HAND, vertices)

@@ -20,7 +20,7 @@ from bdmm.body.source_geometry import (
     WITHIN_TWO_BONES,
     SourceGeometry,
 )
-from bdmm.files.warp_lang import in_runs, start_warp
+from bdmm.files.warp_lang import split_rows, start_warp
 from bdmm.records import PixelState
 
 start_warp()
@@ -488,7 +488,7 @@ def _flags(values: Bool[Tensor, "*n"]) -> Any:
 
 def _launch_runs(kernel: Any, shape: Any, device: torch.device, arguments: list[Any]) -> None:
     """Launch a kernel that takes how many pixels one behind the other each thread works on."""
-    threads, run = in_runs(tuple(shape), device)
+    threads, run = split_rows(tuple(shape), device)
     _launch(kernel, threads, device, [run, *arguments])
 
 

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from bdmm.body.rasterize import EMPTY, MAX_XY, MAX_Z, XY_STEPS, Z_STEPS
-from bdmm.files.warp_lang import in_runs, start_warp
+from bdmm.files.warp_lang import split_rows, start_warp
 
 start_warp()
 
@@ -173,7 +173,7 @@ def draw(
     ]
     first, beyond = _span(points, size)
     count = (len(points), beyond[0] - first[0], beyond[1] - first[1])
-    threads, run = in_runs(count, device)
+    threads, run = split_rows(count, device)
     launch(
         _resolve_pixels, threads, inputs=[run, *mesh, wp_keys, wp.vec2i(*first)], outputs=outputs
     )

@@ -34,7 +34,9 @@ def start_warp() -> None:
             wp.init()
 
 
-def in_runs(shape: tuple[int, int, int], device: torch.device) -> tuple[tuple[int, int, int], int]:
+def split_rows(
+    shape: tuple[int, int, int], device: torch.device
+) -> tuple[tuple[int, int, int], int]:
     """Return threads of a kernel over ``t h w``, and how many pixels of a row each works on.
 
     On a CPU whole rows: a thread copies all its arguments, which takes longer than most pixels.

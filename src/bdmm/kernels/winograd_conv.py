@@ -18,7 +18,7 @@ import numpy as np
 import torch
 import warp as wp
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from bdmm.kernels.vector_code import (
@@ -259,3 +259,17 @@ def winograd_conv(
     blocks = -(-tiles // task.block)
     in_blocks(_convolve_block, task, blocks, 36 * (task.block * (read + made) + 32))
     return out.permute(0, 3, 1, 2)
+
+
+class WinogradConv3x3(nn.Module):
+    """A trained 3x3 convolution of joined inputs with stride and padding one, on a CPU."""
+
+    def __init__(self, weight: Float[Tensor, "o i 3 3"], bias: Float[Tensor, "o"]) -> None:
+        super().__init__()
+        self.kernel, self.bias = winograd_kernel(weight.detach()), bias.detach()
+
+    def forward(
+        self, *inputs: Float[Tensor, "b _ h w"], slope: float = 1.0
+    ) -> Float[Tensor, "b o h w"]:
+        """Convolve, keeping the resolution, and apply a leaky ReLU."""
+        return winograd_conv(inputs, self.kernel, self.bias, slope)

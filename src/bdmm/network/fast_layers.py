@@ -15,6 +15,7 @@ from bdmm.kernels.fused_pixel_norm import fused_pixel_norm
 from bdmm.kernels.fused_shortcut import fused_shortcut, shortcut_kernel
 from bdmm.kernels.per_sample_conv import Out
 from bdmm.kernels.winograd_conv import (
+    WinogradConv3x3,
     WinogradKernel,
     doubling_kernel,
     winograd_conv,
@@ -35,18 +36,6 @@ from bdmm.network.layers import (
 )
 from bdmm.network.motion_modulation import DeformedConv, MotionModulation
 from bdmm.shapes import Features, Style
-
-
-class FastConv3x3(nn.Module):
-    """What `Conv3x3` does."""
-
-    def __init__(self, weight: Tensor, bias: Tensor) -> None:
-        super().__init__()
-        self.kernel, self.bias = winograd_kernel(weight), bias.detach()
-
-    def forward(self, *inputs: AnyScale, slope: float = 1.0) -> Out:
-        """Convolve, keeping the resolution, and apply a leaky ReLU."""
-        return winograd_conv(inputs, self.kernel, self.bias, slope)
 
 
 class FastShortcut(nn.Module):
@@ -134,7 +123,7 @@ class FastMotionModulation(MotionModulation):
         vars(self).update(vars(block))
         self.deform = FastDeformedConv()
         if self.offset is not None and self.mask is not None:
-            self.taps = FastConv3x3(*self.tap_weights())
+            self.taps = WinogradConv3x3(*self.tap_weights())
 
     def fold(self, style: Style) -> Folded:
         """Make the kernels for these styles."""
@@ -182,7 +171,7 @@ def _by_sample(convolve: Callable[..., Out], folded: Folded, *given: Tensor) -> 
 
 
 FAST: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
-    Conv3x3: lambda conv: FastConv3x3(conv.weight, conv.bias),
+    Conv3x3: lambda conv: WinogradConv3x3(conv.weight, conv.bias),
     Shortcut: FastShortcut,
     PixelNorm: FastPixelNorm,
     InstanceNorm: FastInstanceNorm,

@@ -204,26 +204,13 @@ def load_refiner(path: Path | None = None) -> FitRefiner:
     """
     if path is None:
         path = Path(str(files("bdmm.assets"))) / "weights" / "fit_refiner.safetensors"
+    from bdmm.kernels.winograd_conv import WinogradConv3x3  # late: it starts warp-lang
+
     network = FitRefiner()
     network.load_state_dict(load_file(path))
     for block in list(network.modules()):
         for name, layer in block.named_children():
             if isinstance(layer, nn.Conv2d) and layer.kernel_size == (3, 3):
-                setattr(block, name, _WinogradConv(layer))
+                assert layer.bias is not None
+                setattr(block, name, WinogradConv3x3(layer.weight, layer.bias))
     return network.to(memory_format=torch.channels_last).eval()  # pyright: ignore[reportCallIssue]
-
-
-class _WinogradConv(nn.Module):
-    """A trained 3x3 convolution, on a CPU."""
-
-    def __init__(self, layer: nn.Conv2d) -> None:
-        from bdmm.kernels.winograd_conv import winograd_kernel  # late: it starts warp-lang
-
-        super().__init__()
-        assert layer.bias is not None
-        self.kernel, self.bias = winograd_kernel(layer.weight.detach()), layer.bias.detach()
-
-    def forward(self, features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h w"]:
-        from bdmm.kernels.winograd_conv import winograd_conv
-
-        return winograd_conv((features,), self.kernel, self.bias)

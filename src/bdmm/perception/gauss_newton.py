@@ -23,7 +23,7 @@ SOLVER_STEPS = 12
 LARGEST_TURN = 0.5
 """Radians that a bone may turn in one step: further the points are far from linear."""
 _STIFFENING = 1e-3
-"""Share of its diagonal that is added to each block, which leaves bones' masses out of account."""
+"""Share of its diagonal that is added to each block, which counts points as carried by one bone."""
 
 
 def robust_weight(squared: Float[Tensor, "*b"], sigma: float) -> Float[Tensor, "*b"]:

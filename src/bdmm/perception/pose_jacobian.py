@@ -33,7 +33,7 @@ class Pose:
 _AnyPose = TypeVar("_AnyPose", Pose, Motion)
 
 
-def moved(pose: _AnyPose, step: Float[Tensor, "t u"]) -> _AnyPose:
+def apply_step(pose: _AnyPose, step: Float[Tensor, "t u"]) -> _AnyPose:
     """Return a pose changed by a step's frames."""
     turns = step[:, :TURNS].unflatten(1, (-1, 3))
     return replace(

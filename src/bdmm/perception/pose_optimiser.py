@@ -12,7 +12,7 @@ from bdmm.body.model import SkinnedBody
 from bdmm.perception.gauss_newton import Residuals, robust_weight, solve_step
 from bdmm.perception.point_tracks import PointTrackTerm
 from bdmm.perception.pose import PointTrack, Silhouette
-from bdmm.perception.pose_jacobian import TURNS, UNKNOWNS, Pose, SkinnedPoints, moved
+from bdmm.perception.pose_jacobian import TURNS, UNKNOWNS, Pose, SkinnedPoints, apply_step
 from bdmm.perception.pose_prior import PosePrior
 from bdmm.perception.silhouette import SilhouetteTerm, spread_vertices
 from bdmm.records import BONE_NAMES, KEYPOINT_NAMES
@@ -140,7 +140,7 @@ class PoseOptimiser:
                     self._on_unknowns(pose, jacobian.count),
                 )
             )
-            pose = moved(pose, frames)
+            pose = apply_step(pose, frames)
             if free_shape:
                 self.shape = self.shape + shape
         return pose

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from bdmm.body.model import SkinnedBody
 from bdmm.perception.gauss_newton import Residuals, robust_weight, solve_step
-from bdmm.perception.pose_jacobian import SkinnedPoints, moved
+from bdmm.perception.pose_jacobian import SkinnedPoints, apply_step
 from bdmm.perception.pose_optimiser import BODY_HEIGHT, UNIT_HEIGHT
 from bdmm.records import BONE_NAMES, Motion
 
@@ -56,30 +56,30 @@ def solve(
     assert len(motion) == 1 or not free_shape
     unit = (motion.scale * BODY_HEIGHT / UNIT_HEIGHT)[:, None, None]
     skinned = SkinnedPoints(body, body.part(targets.vertices).vertex_features)
-    firmness = _firmness(motion, free_shape)
-    changed = torch.zeros_like(firmness)
+    prior_weights = _prior_weights(motion, free_shape)
+    changed = torch.zeros_like(prior_weights)
     share = TRUST * targets.known / targets.known.sum(1, keepdim=True).clamp_min(1)
-    goals = None
+    start = skinned.jacobian(motion, motion.shape, free_shape=False)
+    goals = start.points(motion.translation)[..., :2] + targets.shift
     for _ in range(ITERATIONS):
         jacobian = skinned.jacobian(motion, motion.shape, free_shape)
         points = jacobian.points(motion.translation)
-        goals = points[..., :2] + targets.shift if goals is None else goals
         gap = points[..., :2] - goals
         weight = robust_weight((gap / unit).square().sum(-1), SIGMA) * share
         weight = (weight[..., None] / unit.square()).expand_as(gap)
         coordinates = torch.arange(points.numel()).view_as(points)[..., :2]
         displacement = Residuals.single(coordinates, gap, weight)
-        prior = Residuals.single(torch.arange(jacobian.count), changed, firmness)
+        prior = Residuals.single(torch.arange(jacobian.count), changed, prior_weights)
         step = solve_step(jacobian, [displacement], [prior])
         frames, shape = jacobian.split(step)
         changed = changed + step
-        motion = moved(motion, frames)
+        motion = apply_step(motion, frames)
         if free_shape:
             motion = replace(motion, shape=motion.shape + shape)
     return motion
 
 
-def _firmness(motion: Motion, free_shape: bool) -> Float[Tensor, "m"]:
+def _prior_weights(motion: Motion, free_shape: bool) -> Float[Tensor, "m"]:
     """Return the prior's weights of rotations, scale and translation of each frame, and shape."""
     loose = torch.tensor([name.endswith(_LOOSE) for name in BONE_NAMES])
     turns = repeat(torch.where(loose, LOOSE_SIGMA, STIFF_SIGMA), "n -> (n i)", i=3)
