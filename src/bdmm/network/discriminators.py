@@ -39,15 +39,33 @@ class DownBlock(nn.Module):
         return main + self.shortcut(F.avg_pool2d(x, 2))
 
 
+class ClipConv(nn.Conv3d):
+    """`Conv3d` of stride 1 in time; a single clip on a CPU is one 2D convolution of stacked frames.
+
+    PyTorch's own takes two to four times as long there, as it leaves oneDNN out.
+    """
+
+    def forward(self, x: Float[Tensor, "b c t h w"]) -> Float[Tensor, "b c2 t2 h2 w2"]:
+        """Return the convolved clip."""
+        if x.device.type != "cpu" or len(x) > 1:
+            return super().forward(x)
+        moments, margin = self.kernel_size[0], int(self.padding[0])
+        padded = F.pad(rearrange(x, "b c t h w -> b t c h w"), (0, 0, 0, 0, 0, 0, margin, margin))
+        stacked = rearrange(padded.unfold(1, moments, 1), "b t c h w k -> (b t) (c k) h w")
+        kernel = self.weight.flatten(1, 2)
+        out = F.conv2d(stacked, kernel, self.bias, self.stride[1:], self.padding[1:])
+        return rearrange(out, "(b t) c h w -> b c t h w", b=len(x))
+
+
 class ClipDownBlock(nn.Module):
     """`DownBlock` for a clip, released form: halves the resolution and takes two frames away."""
 
     def __init__(self, inputs: int, hidden: int, outputs: int, slope: float) -> None:
         super().__init__()
         self.slope = slope
-        self.conv = nn.Conv3d(inputs, hidden, 3, padding=1)
-        self.down = nn.Conv3d(hidden, outputs, (3, 4, 4), stride=(1, 2, 2), padding=(0, 1, 1))
-        self.shortcut = nn.Conv3d(inputs, outputs, 1)
+        self.conv = ClipConv(inputs, hidden, 3, padding=1)
+        self.down = ClipConv(hidden, outputs, (3, 4, 4), stride=(1, 2, 2), padding=(0, 1, 1))
+        self.shortcut = ClipConv(inputs, outputs, 1)
 
     def forward(self, x: Float[Tensor, "b c t h w"]) -> Float[Tensor, "b c2 t2 h2 w2"]:
         """Return features of ``t - 2`` moments at half the resolution."""
@@ -66,9 +84,9 @@ class WeightedClipDownBlock(nn.Module):
     def __init__(self, inputs: int, hidden: int, outputs: int, slope: float) -> None:
         super().__init__()
         self.slope = slope
-        self.conv = nn.Conv3d(inputs, hidden, 3, padding=1)
-        self.down = nn.Conv3d(hidden, outputs, (4, 3, 3), stride=(1, 2, 2), padding=1)
-        self.shortcut = nn.Conv3d(inputs, outputs, 1)
+        self.conv = ClipConv(inputs, hidden, 3, padding=1)
+        self.down = ClipConv(hidden, outputs, (4, 3, 3), stride=(1, 2, 2), padding=1)
+        self.shortcut = ClipConv(inputs, outputs, 1)
         self.fusion = nn.Parameter(torch.full((2,), 0.5**0.5))
 
     def forward(self, x: Float[Tensor, "b c t h w"]) -> Float[Tensor, "b c2 t2 h2 w2"]:

@@ -160,8 +160,8 @@ class RunState:
         discriminators = [*spatial.parameters(), *temporal.parameters()]
         slower = rate * settings.discriminator_share
         self.optimisers = {
-            "generator": Adam(generator.parameters(), rate, settings.betas),
-            "discriminators": Adam(discriminators, slower, settings.betas),
+            "generator": Adam(generator.parameters(), rate, settings.betas, fused=True),
+            "discriminators": Adam(discriminators, slower, settings.betas, fused=True),
         }
 
     def train_step(self, batches: Sequence[Batch], step: int, fabric: Fabric) -> dict[str, float]:
