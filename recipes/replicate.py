@@ -3,10 +3,10 @@
     python recipes/replicate.py -o replication/ --vgg VGG19
 
 Renders 200 people to learn from and 40 others to evaluate on, 64x64 pixels; makes copies of their
-clips whose warps and heatmaps come from noisy poses; trains the preset ``paper-small`` whole,
-without each part of the paper's Table 2 and without each loss of its Table S1, with two or three
-seeds; evaluates all on the held-out people, clean and under graded noise; writes
-replication/replication.md with its pictures. One process of one thread for each run,
+clips whose warps and heatmaps come from noisy poses, and of true poses to evaluate on; trains the
+preset ``paper-small`` whole, without each part of the paper's Table 2 and without each loss of its
+Table S1, with two or three seeds; evaluates all on the held-out people, clean and under graded
+noise; writes replication/replication.md with its pictures. One process of one thread for each run,
 ``--processes`` at a time.
 
 Everything can be killed at any moment: rerun the same command to resume. ``--stages`` does a part:
@@ -108,19 +108,23 @@ def main(options: Options) -> int:
 
 
 def clips_of(options: Options, what: str) -> Path:
-    """Return a folder of clips: ``people64``, ``held64``, or ``-clean``: of true poses."""
+    """Return a folder of clips.
+
+    ``people64`` and ``held64`` have noisy poses, ``people64-clean`` and ``held64-clean`` are as
+    rendered, ``held64-true`` has true poses and warps stored as finely as the noisy ones.
+    """
     return options.output / what
 
 
 def make_data(options: Options) -> int:
-    """Render the people and make their noisy copies; return the exit code."""
+    """Render the people and make copies of their clips; return the exit code."""
     import noisy_clips
 
     for what, count, seed, split in (
         ("people64", options.people, PEOPLE_SEED, "train"),
         ("held64", options.held, HELD_SEED, "test"),
     ):
-        clean, noisy = clips_of(options, f"{what}-clean"), clips_of(options, what)
+        clean = clips_of(options, f"{what}-clean")
         if len(list(clean.glob("clips/[!.]*"))) < count:
             code = bdmm(
                 [
@@ -132,9 +136,14 @@ def make_data(options: Options) -> int:
             )
             if code:
                 return code
-        parts = range(options.processes)
-        copies = noisy_clips.Options(clean, noisy)
-        work = [replace(copies, part=(i, options.processes)) for i in parts]
+        copies = [noisy_clips.Options(clean, clips_of(options, what))]
+        if what == "held64":
+            true = clips_of(options, "held64-true")
+            copies.append(
+                noisy_clips.Options(clean, true, (0.0, 0.0), missing=0, freeze=0, drop=0, swap=0)
+            )
+        parts = [(i, options.processes) for i in range(options.processes)]
+        work = [replace(one, part=part) for one in copies for part in parts]
         for outcome in run_jobs(noisy_clips.main, work, options.processes):
             if outcome.reason:
                 raise InputError(outcome.reason)
@@ -250,6 +259,7 @@ def page(options: Options) -> None:
     written = replication_page.write_page(options.output, results, len(run_order()), done)
     if options.docs is not None:
         replication_page.put_into(options.docs, written)
+        replication_page.put_numbers(options.docs.with_name(replication_page.NUMBERS), results)
     print(written)
 
 

@@ -27,7 +27,7 @@ PAIR = ("full", "no-backward")
 """Rows that are evaluated under graded noise: both directions, and forward alone."""
 KINDS = ("drop", "jitter", "swap", "freeze")
 STRENGTHS = (1 / 3, 2 / 3, 1.0)
-STRIDE, NOISE_FRAMES, CURVE_CLIPS = 2, 18, 16
+STRIDE, NOISE_FRAMES, CURVE_CLIPS = 2, 12, 16
 """Under noise every other clip is evaluated, its first frames."""
 _NO_PICTURES = 10**6
 """Frames from one whose features are compared to the next: the first frame's alone."""
@@ -73,14 +73,16 @@ def evaluate(
     )
     frames = replace(config, distribution_metrics=False)
     plain = replace(frames, features_every=_NO_PICTURES)
-    stored, few = replace(config, cached=True), replace(plain, cached=True)
-    held, clean = choose_clips((folder / "held64",)), choose_clips((folder / "held64-clean",))
+    stored, sharp, few = (replace(one, cached=True) for one in (config, frames, plain))
+    held, true, clean = (
+        choose_clips((folder / what,)) for what in ("held64", "held64-true", "held64-clean")
+    )
     some = choose_clips((folder / "held64",), limit=CURVE_CLIPS)
     trials = noise_trials.list_trials(STRENGTHS, KINDS, ("heatmaps", "body"))
     short = replace(plain, first=NOISE_FRAMES)
     sets = {
         "noisy": (stored_poses(systems, held, stored), stored),
-        "clean": (stored_poses(systems, clean, frames), frames),
+        "clean": (stored_poses(systems, true, sharp), sharp),
         "curve": (stored_poses(at, some, few), few),
         "noise": (noise_trials.noisy_items(pairs, trials, clean[::STRIDE], short), short),
     }

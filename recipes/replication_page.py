@@ -4,6 +4,8 @@ The page is made of numbers alone, whatever is there; what is missing is marked 
 why stands in docs/replication.md, by hand.
 """
 
+import gzip
+import json
 import math
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,6 +30,8 @@ PICTURES = {
     "frames.png": "Held-out people: photo, truth, and what each network draws",
     "blocks.png": "Offsets, masks, features and units of the full model (figures 7 and 8)",
 }
+NUMBERS = "replication_numbers.json.gz"
+"""Next to the document: every system's numbers of every clip."""
 MARK = "<!-- numbers: python recipes/replicate.py --stages page --docs -->"
 """The line of a document behind which `put_into` puts the numbers."""
 _FRECHET = "frechet"
@@ -193,6 +197,23 @@ def put_into(document: Path, page: Path) -> None:
             numbers = numbers.replace(f"({name})", f"(images/{target.name})")
     with appearing(document) as part, writing(document):
         part.write_text(f"{text.partition(MARK)[0]}{MARK}\n{numbers}", encoding="utf-8")
+
+
+def put_numbers(path: Path, results: Mapping[str, Any]) -> None:
+    """Write, rounded and compressed, the numbers of each clip that the page's are means of."""
+    shown = [key for key, _, _, _ in METRICS]
+    kept: dict[str, Any] = {}
+    for name, found in results.items():
+        clips = {
+            system: {
+                clip: {key: float(f"{values[key]:.5g}") for key in shown if key in values}
+                for clip, values in clips.items()
+            }
+            for system, clips in found["clips"].items()
+        }
+        kept[name] = {"clips": clips, "frechet": found["frechet"]}
+    with appearing(path) as part, writing(path):
+        part.write_bytes(gzip.compress(json.dumps(kept).encode(), mtime=0))
 
 
 def hours(folder: Path) -> list[str]:

@@ -1,5 +1,7 @@
 """The study in the small: its order, what it refuses, its statistics and its page."""
 
+import gzip
+import json
 import math
 import shutil
 import sys
@@ -131,6 +133,9 @@ def test_the_page_shows_what_is_there_and_says_what_is_missing(tmp_path: Path) -
     assert "old" not in put
     assert "(images/replication_noise.png)" in put
     assert (document.parent / "images" / "replication_noise.png").is_file()
+    replication_page.put_numbers(document.with_name(replication_page.NUMBERS), results)
+    kept = json.loads(gzip.decompress((document.with_name(replication_page.NUMBERS)).read_bytes()))
+    assert replication_page.Scores(**kept["noisy"]).value("full-0", "frame.l1") == 10.035
     document.write_text("no mark")
     with pytest.raises(InputError, match="numbers are put behind it"):
         replication_page.put_into(document, text)

@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int
-from scipy.sparse import csc_matrix
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
@@ -63,9 +62,7 @@ def modulated_deform_conv(
     parts = []
     for start in range(0, pixels, at_once):
         part = slice(start, start + at_once)
-        sampled = _sum_rows(
-            table, indices[:, part].reshape(-1, 4), weights[:, part].reshape(-1, 4)
-        )
+        sampled = _sum_rows(table, indices[:, part].reshape(-1, 4), weights[:, part].reshape(-1, 4))
         sampled = sampled.view(batch, -1, taps * channels)
         parts.append(sampled @ flat_kernel.mT if channels_last else flat_kernel @ sampled.mT)
     if channels_last:
@@ -87,13 +84,21 @@ class _SumRows(torch.autograd.Function):
     """`embedding_bag` on a CPU with a faster gradient: its own sorts all indices."""
 
     @staticmethod
-    def forward(ctx: Any, table: Tensor, indices: Tensor, weights: Tensor) -> Tensor:
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, table: Tensor, indices: Tensor, weights: Tensor
+    ) -> Tensor:
+        """Return the weighted sums of rows."""
         ctx.save_for_backward(table, indices, weights)
         return functional.embedding_bag(indices, table, per_sample_weights=weights, mode="sum")
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, None, Tensor | None]:
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, gradient: Tensor
+    ) -> tuple[Tensor | None, None, Tensor | None]:
+        """Return the gradients of the table and of the weights, where they are asked for."""
+        from scipy.sparse import csc_matrix
+
         table, indices, weights = ctx.saved_tensors
         of_table = of_weights = None
         if ctx.needs_input_grad[0]:

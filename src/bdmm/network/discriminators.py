@@ -45,16 +45,18 @@ class ClipConv(nn.Conv3d):
     PyTorch's own takes two to four times as long there, as it leaves oneDNN out.
     """
 
-    def forward(self, x: Float[Tensor, "b c t h w"]) -> Float[Tensor, "b c2 t2 h2 w2"]:
+    def forward(self, input: Float[Tensor, "b c t h w"]) -> Float[Tensor, "b c2 t2 h2 w2"]:
         """Return the convolved clip."""
-        if x.device.type != "cpu" or len(x) > 1:
-            return super().forward(x)
+        if input.device.type != "cpu" or len(input) > 1:
+            return super().forward(input)
         moments, margin = self.kernel_size[0], int(self.padding[0])
-        padded = F.pad(rearrange(x, "b c t h w -> b t c h w"), (0, 0, 0, 0, 0, 0, margin, margin))
+        padded = F.pad(
+            rearrange(input, "b c t h w -> b t c h w"), (0, 0, 0, 0, 0, 0, margin, margin)
+        )
         stacked = rearrange(padded.unfold(1, moments, 1), "b t c h w k -> (b t) (c k) h w")
         kernel = self.weight.flatten(1, 2)
         out = F.conv2d(stacked, kernel, self.bias, self.stride[1:], self.padding[1:])
-        return rearrange(out, "(b t) c h w -> b c t h w", b=len(x))
+        return rearrange(out, "(b t) c h w -> b c t h w", b=len(input))
 
 
 class ClipDownBlock(nn.Module):
