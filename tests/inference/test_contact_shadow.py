@@ -8,7 +8,7 @@ import torch
 
 from bdmm.body.retarget import retarget
 from bdmm.inference.animate import Animation
-from bdmm.inference.contact_shadow import ContactShadow, shaded_backgrounds
+from bdmm.inference.contact_shadow import ContactShadow, GroundLight, shaded_backgrounds
 from bdmm.inference.prepare import Inputs
 from bdmm.inference.renderers import CoarseRenderer
 from bdmm.inference.source_view import SourceView
@@ -44,6 +44,28 @@ def test_the_shadow_follows_the_feet(body, grey, motion):
     assert abs(row - y) < 8
     assert abs(column - x) < 12
     assert near[0, : int(y) - 25].abs().max() < 1e-6
+
+
+@pytest.mark.parametrize(
+    "light",
+    [
+        GroundLight(0.5, (1.6, 0.0), 0.015),
+        GroundLight(0.4, (-0.8, 0.0)),
+        GroundLight(0.3, rim=0.05),
+    ],
+)
+def test_the_shadow_is_as_the_photos_own(body, grey, light):
+    ours = ContactShadow(body, grey, grey.pose)
+    ours.light = light
+    person = grey.foreground
+    ground = ours.background_of(slice(0, 1))[0]
+    shaded = replace(grey, image=person * grey.image + (1 - person) * ground)
+    found = ContactShadow(body, shaded, grey.pose).light
+    assert (found.slope, found.rim) == (light.slope, light.rim)
+    assert found.darkness == pytest.approx(light.darkness, abs=0.1)
+    plain = replace(grey, image=person * grey.image + (1 - person) * grey.background)
+    faint = ContactShadow(body, plain, grey.pose).light
+    assert faint == GroundLight(0.15)
 
 
 def test_a_jump_leaves_a_fainter_shadow_on_the_ground(body, grey, motion):

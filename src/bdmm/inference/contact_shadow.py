@@ -1,10 +1,12 @@
 """A soft shadow where the feet meet the ground, on the photo's own background.
 
-As dark as the photo's ground is around the feet against the completed background without them.
-A foot that leaves the ground leaves its shadow there, wider and fainter.
+As dark, as soft and falling to the same side as the photo's own: these three are fitted to the
+light that its ground lacks around the feet, against the completed background. A foot that leaves
+the ground leaves its shadow there, wider and fainter.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import cv2
@@ -27,18 +29,49 @@ _FEET = [
 ]
 _SOLE = (0.03, 0.012)
 """Metres of sole around toes and heel, across and down the picture."""
-_DARKNESS = (0.35, 0.6)
+_DARKNESS = (0.15, 0.6)
 """Least and greatest share of the light that is taken away on the ground under a foot."""
-_AROUND, _OFF = 0.06, 0.015
+_UNSEEN = 0.3
+"""That share where the ground around the feet is not seen."""
+_AROUND, _OFF = 0.25, 0.015
 """Metres around the feet in which the photo's shadow is measured, and from their rim on."""
-_SOFT, _SPREAD = 0.025, 0.3
-"""Standard deviation in metres of the rim of a foot on the ground, and its growth per metre."""
+_FINE = 120.0
+"""Pixels per metre at which it is fitted."""
+_RIMS, _SPREAD = (0.025, 0.015, 0.05), 0.3
+"""Standard deviations in metres of the rim of a foot on the ground, the usual one first; and their
+growth per metre above it."""
+_SLOPES = tuple(
+    (reach * right, 0.4 * reach * down)
+    for reach in (0.8, 1.6)
+    for right, down in ((1, 0), (0.7, 0.7), (0, 1), (-0.7, 0.7), (-1, 0), (-0.7, -0.7), (0.7, -0.7))
+)
+"""Where a shadow may lie, in metres right and down the picture per metre above the ground."""
+_LEG = 0.1
+"""Metres of foot and leg that cast a shadow."""
+_GAIN = 0.75
+"""Share of the usual shadow's squared error that another one must get below."""
 _TILT = 0.06
 """Metres that a foot may be above the other in the picture because it is farther away."""
 _FADE = 0.15
 """Metres above the ground at which a shadow is fainter by the factor e."""
 _JUMP = 0.5
 """Seconds before and after in which the lowest foot stood on the ground."""
+
+
+@dataclass(frozen=True)
+class GroundLight:
+    """How the ground of a photo is shaded.
+
+    Attributes:
+        darkness: share of the light that is taken away under a foot.
+        slope: metres to the right and down the picture by which the shadow of a point lies aside,
+            per metre that it is above the ground.
+        rim: standard deviation in metres of the shadow's rim.
+    """
+
+    darkness: float = _UNSEEN
+    slope: tuple[float, float] = (0.0, 0.0)
+    rim: float = _RIMS[0]
 
 
 class ContactShadow:
@@ -54,7 +87,7 @@ class ContactShadow:
         self._feet = _feet(body, motion)
         self._scale = motion.scale.cpu().numpy()
         self._ground = _ground(self._feet, float(motion.fps)).numpy()
-        self._darkness = _darkness(source, _feet(body, source.pose)[0].numpy())
+        self.light = fit_light(source, _feet(body, source.pose)[0].numpy())
 
     def background_of(self, part: slice) -> Frames:
         """Return the background of some frames, with the shadow."""
@@ -62,26 +95,16 @@ class ContactShadow:
         frames = self.background.expand(count, -1, -1, -1).clone()
         for t, frame in zip(range(part.start, part.start + count), frames, strict=True):
             for foot in self._feet[t].numpy():
-                _lay(frame, self._print(foot, t), self._rim(foot, t), self._strength(foot, t))
+                height, scale = self._height(foot, t), float(self._scale[t])
+                outline = _outline(foot, height, scale, self.light.slope)
+                strength = self.light.darkness * float(np.exp(-height / _FADE))
+                _lay(frame, outline, scale * (self.light.rim + _SPREAD * height), strength)
         return frames
 
     def _height(self, foot: Float[np.ndarray, "3 2"], t: int) -> float:
         """Return metres above the ground, but for what may be distance."""
         above = float(self._ground[t] - foot[:, 1].max()) / float(self._scale[t])
         return max(above - _TILT, 0.0)
-
-    def _print(self, foot: Float[np.ndarray, "3 2"], t: int) -> Float[np.ndarray, "n 2"]:
-        """Return the outline of the sole on the ground, in pixels."""
-        down = np.array([0.0, self._height(foot, t)])
-        around = np.array([(x, y) for x in (-_SOLE[0], _SOLE[0]) for y in (-_SOLE[1], _SOLE[1])])
-        points = foot[:, None] + float(self._scale[t]) * (around + down)
-        return cv2.convexHull(points.reshape(-1, 2).astype(np.float32))[:, 0]
-
-    def _rim(self, foot: Float[np.ndarray, "3 2"], t: int) -> float:
-        return float(self._scale[t]) * (_SOFT + _SPREAD * self._height(foot, t))
-
-    def _strength(self, foot: Float[np.ndarray, "3 2"], t: int) -> float:
-        return self._darkness * float(np.exp(-self._height(foot, t) / _FADE))
 
 
 def stands_in_photo(body: SkinnedBody, source: Source) -> bool:
@@ -122,22 +145,68 @@ def _ground(feet: Float[Tensor, "t 2 3 2"], fps: float) -> Float[Tensor, "t"]:
     ]
 
 
-def _darkness(source: Source, feet: Float[np.ndarray, "2 3 2"]) -> float:
-    """Return the share of the light that the photo's own shadow takes away around the feet."""
-    scale, person = float(source.pose.scale[0]), source.foreground[0].cpu().numpy()
-    soles = np.zeros(person.shape, np.uint8)
-    for foot in feet:
-        cv2.fillConvexPoly(soles, cv2.convexHull(foot.astype(np.int32)), (1,))
-    near = cv2.distanceTransform(1 - soles, cv2.DIST_L2, 5) < _AROUND * scale
-    body = (person > 0.05).astype(np.uint8)
+def fit_light(source: Source, feet: Float[np.ndarray, "2 3 2"]) -> GroundLight:
+    """Return the shadow of feet that explains best what light the ground around them lacks.
+
+    Args:
+        feet: toes and heels in the photo, in pixels.
+    """
+    scale = float(source.pose.scale[0])
+    shrink = min(1.0, _FINE / scale)
+    # Where the ground is seen around the feet, and the light that it lacks.
+    reach = _AROUND * scale
+    left, top = np.floor(feet.min(axis=(0, 1)) - reach).astype(int).clip(0)
+    right, bottom = np.ceil(feet.max(axis=(0, 1)) + reach).astype(int)
+    box = (..., slice(top, bottom), slice(left, right))
+    body = (source.foreground[0].cpu()[box].numpy() > 0.05).astype(np.uint8)
     off = cv2.distanceTransform(1 - body, cv2.DIST_L2, 5) > max(_OFF * scale, 2)
-    ring = torch.from_numpy(near & off)
-    if int(ring.sum()) < 8:
-        return _DARKNESS[0]
-    pictures = (source.image, source.background)
-    seen, empty = (picture.cpu().mean(dim=0)[ring] + 1.05 for picture in pictures)
-    lost = 1 - (seen / empty).quantile(0.1)
-    return float(lost.clamp(*_DARKNESS))
+    seen, empty = (
+        p.cpu()[box].mean(dim=0).numpy() + 1.05 for p in (source.image, source.background)
+    )
+    lost = (1 - seen / empty).clip(0, 1)
+    ground, lost = (
+        cv2.resize(one.astype(np.float32), None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+        for one in (off, lost * off)
+    )
+    if ground.sum() < 16:
+        return GroundLight()
+
+    def tried(light: GroundLight) -> tuple[float, GroundLight]:
+        """Return the squared error that a shadow leaves, and the shadow as dark as fits best."""
+        frame = torch.ones(1, *ground.shape)
+        for foot in feet:
+            outline = _outline((foot - (left, top)) * shrink, 0, scale * shrink, light.slope)
+            _lay(frame, outline, scale * shrink * light.rim, 1.0)
+        shade = (1 - frame[0].numpy()) / 2 * ground
+        darkness = float((shade * lost).sum() / (shade**2).sum().clip(1e-6))
+        return float(((lost - darkness * shade) ** 2).sum()), replace(light, darkness=darkness)
+
+    usual = tried(GroundLight())
+    others = [
+        tried(GroundLight(slope=slope, rim=rim))
+        for slope in ((0.0, 0.0), *_SLOPES)
+        for rim in _RIMS
+    ]
+    best = min(others, key=lambda one: one[0])
+    light = best[1] if best[0] < _GAIN * usual[0] else usual[1]
+    return replace(light, darkness=min(max(light.darkness, _DARKNESS[0]), _DARKNESS[1]))
+
+
+def _outline(
+    foot: Float[np.ndarray, "3 2"], height: float, scale: float, slope: tuple[float, float]
+) -> Float[np.ndarray, "n 2"]:
+    """Return the outline in pixels of a foot's shadow on the ground.
+
+    Args:
+        foot: toes and heel in pixels.
+        height: metres above the ground.
+        scale: pixels per metre.
+        slope: see `GroundLight`.
+    """
+    around = np.array([(x, y) for x in (-_SOLE[0], _SOLE[0]) for y in (-_SOLE[1], _SOLE[1])])
+    sole = (foot[:, None] + scale * (around + np.array([0.0, height]))).reshape(-1, 2)
+    cast = [sole + scale * above * np.array(slope) for above in (height, height + _LEG)]
+    return cv2.convexHull(np.concatenate(cast).astype(np.float32))[:, 0]
 
 
 def _lay(frame: Image, outline: Float[np.ndarray, "n 2"], rim: float, strength: float) -> None:
