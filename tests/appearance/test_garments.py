@@ -66,7 +66,8 @@ def test_hidden_colours_end_where_the_garment_does(body, standing, painted):
     view = replace(view, trust=torch.where(belt, 0.0, view.trust))
     texels = texels_of(body, 256)
     around = texels.some(belt[body.faces[texels.face]].all(dim=1))
-    nowhere = Fallback(torch.zeros(len(around.index), 2), torch.zeros(len(around.index)))
+    never = torch.zeros(len(around.index))
+    nowhere = Fallback(torch.zeros(len(around.index), 2), never, never)
     shirt, trousers = (torch.tensor(PAINT[name]) for name in ("upper", "lower"))
 
     def between(kinds):
@@ -76,3 +77,30 @@ def test_hidden_colours_end_where_the_garment_does(body, standing, painted):
 
     assert between(None) > 0.3
     assert between(kinds) < 0.05
+
+
+def test_a_hem_goes_around_the_body(body, standing, painted):
+    """Where the back's colours are not known, its shirt still ends where the front's does."""
+    kind = worn(body, ("_hand",))
+    torso = body.parts == PART_NAMES.index("torso")
+    short = torso & (body.template[:, 1] > -0.15)  # anatomy expects the hem 8 cm lower
+    kind[short] = KINDS.index("lower")
+    (photo,) = painted(standing, torch.tensor([PAINT[name] for name in KINDS])[kind])
+    view = view_photo(body, photo)
+    kinds = find_kinds(body, [view])
+    view = replace(view, trust=torch.where(torso, 0.0, view.trust))
+    texels = texels_of(body, 256)
+    around = texels.some(torso[body.faces[texels.face]].all(dim=1))
+    corners = body.faces[around.face].long()
+    place = (around.barycentric[..., None] * photo_vertices(view.geometry)[corners, :2]).sum(dim=1)
+    never = torch.zeros(len(place))
+    shirt, trousers = (torch.tensor(PAINT[name]) for name in ("upper", "lower"))
+
+    def right(likeness):
+        """Return the share of the torso that gets its own garment's colour."""
+        made = complete(body, [view], kinds, [Fallback(place, never, likeness)], around)
+        nearer = (made - trousers).norm(dim=1) < (made - shirt).norm(dim=1)
+        inside = (short[corners].all(dim=1)) | ~short[corners].any(dim=1)
+        return float((nearer == short[corners].all(dim=1))[inside].float().mean())
+
+    assert 1 - right(never + 1) < 0.5 * (1 - right(never))

@@ -128,13 +128,15 @@ def _fallback(view: PhotoView, texels: Texels) -> Fallback:
     bone = OTHER_SIDE.to(bone.device)[bone]
     sample = geometry.at(mirrored)
     other = shown(geometry, sample, depth, bone) & (geometry.mirrored_facing[texels.face] > 0)
+    either = other | shown_bone(geometry, sample, bone)
     mirrored = torch.where(sample.interior[:, None], mirrored, sample.interior_xy)
     place = torch.where(through[:, None], xy, mirrored)
     known = torch.where(through, torch.exp(-thick.square()), _MIRRORED * other)
+    odd = torch.zeros_like(through)
     if view.skin is not None:
         hand = IS_HAND.to(bone.device)[bone]
-        known = torch.where(hand & unlike_skin(view.colours_at(place), view.skin), 0.0, known)
-    return Fallback(place, known)
+        odd = hand & unlike_skin(view.colours_at(place), view.skin)
+    return Fallback(place, known * ~odd, torch.where(through, 1.0, _MIRRORED * either) * ~odd)
 
 
 def _interpolate(

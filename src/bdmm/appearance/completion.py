@@ -26,6 +26,7 @@ from scipy.sparse.linalg import splu
 from torch import Tensor
 
 from bdmm.appearance.garments import KINDS, vertex_kinds
+from bdmm.appearance.hands import hand_relief
 from bdmm.appearance.photo_view import PhotoView, on_surface, photo_vertices, smoothed_over
 from bdmm.body.model import PART_NAMES, AnnyBody
 from bdmm.kernels.push_pull import push_pull
@@ -52,10 +53,17 @@ _AGREE = 0.5
 
 
 class Fallback(NamedTuple):
-    """Where a photo shows something alike, and how alike it is likely to be; 0: nowhere."""
+    """Where a photo shows something alike, and how alike it is likely to be; 0: nowhere.
+
+    Attributes:
+        xy: places in the photo.
+        likeness: of colours.
+        kind_likeness: of kinds: a hem goes around a body however thick that is.
+    """
 
     xy: Float[Tensor, "n 2"]
     likeness: Float[Tensor, "n"]
+    kind_likeness: Float[Tensor, "n"]
 
 
 @dataclass(frozen=True)
@@ -88,16 +96,20 @@ def complete(
     """
     anatomy = _anatomy(body, kinds, views[0].trust)
     kinds = _inpainted(views, kinds)
-    fallback = _likeliest(views, kinds, fallbacks)
+    fallback = _likeliest(views, kinds, [(one.xy, one.likeness) for one in fallbacks])
     under = _at_vertices(body, texels, fallback)
+    around = _likeliest(views, kinds, [(one.xy, one.kind_likeness) for one in fallbacks])
     seen = [*seen_at_vertices(views, kinds), under]
     smooth = kind_colours(body, seen, views[0].skin)
-    shares = _vertex_shares(body, seen, anatomy)
+    known = [*seen[:-1], _at_vertices(body, texels, around)]
+    shares = _vertex_shares(body, known, anatomy)
     apart = _of(_means(body, under) - smooth, shares.argmax(dim=1)).norm(dim=1) / _AGREE
     agreed = 1 / (1 + _widened(body, apart) ** 4)
     corners, corner_weights = body.faces[texels.face].long(), texels.barycentric[..., None]
     kind = (corner_weights * shares[corners]).sum(dim=1).argmax(dim=1)
     plain = (corner_weights * smooth[corners, kind[:, None]]).sum(dim=1)
+    relief = on_surface(texels.face, texels.barycentric, body.faces, hand_relief(body).to(plain))
+    plain = (plain + 1) * relief[:, None] - 1
     texture = on_surface(texels.face, texels.barycentric, body.faces, agreed)
     texture = (texture * (fallback.weight > 0) * _of(fallback.kinds, kind))[:, None]
     return texture * fallback.colours + (1 - texture) * plain
@@ -184,10 +196,10 @@ def _inpainted(views: Sequence[PhotoView], kinds: Sequence[KindMaps] | None) -> 
 
 
 def _likeliest(
-    views: Sequence[PhotoView], kinds: Sequence[KindMaps], fallbacks: Sequence[Fallback]
+    views: Sequence[PhotoView], kinds: Sequence[KindMaps], places: Sequence[tuple[Tensor, Tensor]]
 ) -> Seen:
     looked = [
-        _look(view, one, *where) for view, one, where in zip(views, kinds, fallbacks, strict=True)
+        _look(view, one, *where) for view, one, where in zip(views, kinds, places, strict=True)
     ]
     likeness = torch.stack([one.weight for one in looked])
     best = likeness.argmax(dim=0)

@@ -28,6 +28,8 @@ GARMENTS = KINDS[2:]
 
 _WAIST, _BELT = 0.07, 0.04
 """Metres of the waist above the pelvis joint of the mean body, and how sure that is."""
+_NECKLINE = 0.25
+"""Metres above the pelvis joint from which a back is hardly ever bare."""
 _BINS, _SIGMA = (20, 32, 32), (1.5, 1.0, 1.0)
 """Of a histogram in CIE L*a*b*, and its smoothing in bins."""
 _RANGE = ((0.0, 100.0), (-64.0, 64.0), (-64.0, 64.0))
@@ -105,11 +107,13 @@ def vertex_kinds(body: AnnyBody) -> Float[np.ndarray, "v n"]:
     below = 1 / (1 + np.exp((height - _WAIST) / _BELT))
     one = np.ones_like(below)
     behind = (points[:, 2] > 0).astype(float)
+    # Necklines are lower in front.
+    bare = np.where((behind > 0) & (height > _NECKLINE), 0.005, 0.05)
     # Along the leg from the crotch to the ankle.
     foot = points[body.parts.cpu().numpy() == PART_NAMES.index("feet"), 1]
     down = np.clip(-height / max(float(foot.min()), 1e-6), 0, 1)
     by_part = {
-        "torso": (0.05 * one, 0.02 * one, 0.9 - 0.65 * below, 0.03 + 0.7 * below, 0 * one),
+        "torso": (bare, 0.02 * one, 0.9 - 0.65 * below, 0.03 + 0.7 * below, 0 * one),
         "arms": (0.45 * one, 0 * one, 0.55 * one, 0 * one, 0 * one),
         "legs": (0.2 + 0.3 * down, 0 * one, 0.15 * (1 - down), 0.65 - 0.25 * down, 0.1 * down**4),
         "hands": (0.48 * one, 0 * one, 0.44 * one, 0.08 * one, 0 * one),

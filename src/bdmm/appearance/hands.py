@@ -9,8 +9,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from bdmm.appearance.photo_view import smoothed_over
 from bdmm.body.bones import HANDS, IS_HAND
 from bdmm.body.camera import project
+from bdmm.body.clothed_body import vertex_normals
 from bdmm.body.model import PART_NAMES, AnnyBody
 from bdmm.body.regions import nearest_pixel
 from bdmm.body.source_geometry import HAND_GUARD, SourceGeometry
@@ -28,6 +30,8 @@ NEAR_HAND = 0.09
 ARMS = [b for b, n in enumerate(BONE_NAMES) if n.endswith(("_elbow", "_wrist", "_hand"))]
 """From the elbow on."""
 _ENOUGH = 12
+_CREASE, _DEEP, _DARKEST = 10, 0.01, 0.35
+"""Smoothings over a crease, metres of depth that would leave no light, the most light taken."""
 
 
 def skin_colour(
@@ -41,6 +45,18 @@ def skin_colour(
 def unlike_skin(colours: Float[Tensor, "n 3"], skin: Float[Tensor, "3"]) -> Bool[Tensor, "n"]:
     """Return which colours are no part of a bare hand."""
     return (colours - skin).norm(dim=1) >= UNLIKE_SKIN
+
+
+def hand_relief(body: AnnyBody) -> Float[Tensor, "v"]:
+    """Return the share of light at each vertex of the hands, less in creases; 1 elsewhere.
+
+    A crease lies below the surface around it: the smoothed surface is further out along the normal.
+    """
+    at = body.rest_vertices(torch.zeros(1, body.shape_size))[0]
+    out = ((smoothed_over(body, at, _CREASE) - at) * vertex_normals(at, body.faces)).sum(dim=1)
+    hands = body.parts == PART_NAMES.index("hands")
+    depth = (out - out[hands].median()).clamp(min=0) * hands
+    return 1 - smoothed_over(body, (depth / _DEEP).clamp(max=_DARKEST), 2)
 
 
 def unseen_hands(body: AnnyBody, source: Source) -> list[int]:
