@@ -79,6 +79,37 @@ def test_hidden_colours_end_where_the_garment_does(body, standing, painted):
     assert between(kinds) < 0.05
 
 
+def through(body, view, part):
+    """Return the texels of a part of the body, their vertices, and where the photo shows them."""
+    texels = texels_of(body, 256)
+    some = texels.some(part[body.faces[texels.face]].all(dim=1))
+    corners = body.faces[some.face].long()
+    places = photo_vertices(view.geometry)[corners, :2]
+    return some, corners, (some.barycentric[..., None] * places).sum(dim=1)
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_a_print_does_not_go_through_the_body_but_two_colours_do(body, standing, painted, wide):
+    """A patch in one place is the front's alone; half of a garment is the garment's."""
+    colours = torch.tensor([PAINT[name] for name in KINDS])[worn(body, ("_hand",))]
+    x, y = body.template[:, 0], body.template[:, 1]
+    chest = (y < -0.15) & (body.parts == PART_NAMES.index("torso"))
+    patch = chest & ((x > 0) if wide else (x.abs() < 0.04) & ((y + 0.3).abs() < 0.04))
+    ink = torch.tensor((-0.6, 0.5, 0.6))
+    colours[patch] = ink
+    (photo,) = painted(standing, colours)
+    view = view_photo(body, photo)
+    kinds = find_kinds(body, [view])
+    hidden = chest & (x.abs() < 0.1)
+    view = replace(view, trust=torch.where(hidden, 0.0, view.trust))
+    around, corners, place = through(body, view, hidden)
+    hardly = torch.full((len(place),), 0.02)
+    made = complete(body, [view], kinds, [Fallback(place, hardly, hardly)], around)
+    printed, shirt = made[patch[corners].all(dim=1)], torch.tensor(PAINT["upper"])
+    kept = ((printed - ink).norm(dim=1) < (printed - shirt).norm(dim=1)).float().mean()
+    assert kept > 0.5 if wide else kept < 0.1
+
+
 def test_a_hem_goes_around_the_body(body, standing, painted):
     """Where the back's colours are not known, its shirt still ends where the front's does."""
     kind = worn(body, ("_hand",))
@@ -89,10 +120,7 @@ def test_a_hem_goes_around_the_body(body, standing, painted):
     view = view_photo(body, photo)
     kinds = find_kinds(body, [view])
     view = replace(view, trust=torch.where(torso, 0.0, view.trust))
-    texels = texels_of(body, 256)
-    around = texels.some(torso[body.faces[texels.face]].all(dim=1))
-    corners = body.faces[around.face].long()
-    place = (around.barycentric[..., None] * photo_vertices(view.geometry)[corners, :2]).sum(dim=1)
+    around, corners, place = through(body, view, torso)
     never = torch.zeros(len(place))
     shirt, trousers = (torch.tensor(PAINT[name]) for name in ("upper", "lower"))
 

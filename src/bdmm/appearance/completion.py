@@ -51,6 +51,12 @@ _ROUNDS = 25
 _AGREE = 0.5
 """Distance of mean colours (RGB in [-1, 1]) at which a fallback's texture counts half."""
 
+_PRINT, _VARYING = 4.0, 0.02
+"""Times the median of a garment's squared deviations, over 8 cm, from which on it is a print's, and
+the least of it: what is everywhere on a garment is its fabric, what is in one place is a print."""
+_SAME, _RARE = 0.4, 0.08
+"""Distance of colours that are alike, and share of a garment below which a colour is rare."""
+
 
 class Fallback(NamedTuple):
     """Where a photo shows something alike, and how alike it is likely to be; 0: nowhere.
@@ -103,8 +109,9 @@ def complete(
     smooth = kind_colours(body, seen, views[0].skin)
     known = [*seen[:-1], _at_vertices(body, texels, around)]
     shares = _vertex_shares(body, known, anatomy)
-    apart = _of(_means(body, under) - smooth, shares.argmax(dim=1)).norm(dim=1) / _AGREE
-    agreed = 1 / (1 + _widened(body, apart) ** 4)
+    own, means = shares.argmax(dim=1), _means(body, under)
+    apart = _of(means - smooth, own).norm(dim=1) / _AGREE
+    agreed = 1 / (1 + _widened(body, torch.maximum(apart, _print(body, under, means, own))) ** 4)
     corners, corner_weights = body.faces[texels.face].long(), texels.barycentric[..., None]
     kind = (corner_weights * shares[corners]).sum(dim=1).argmax(dim=1)
     plain = (corner_weights * smooth[corners, kind[:, None]]).sum(dim=1)
@@ -243,6 +250,25 @@ def _means(body: AnnyBody, seen: Seen) -> Float[Tensor, "v k 3"]:
     values = torch.cat((weight[..., None], weight[..., None] * seen.colours[:, None]), dim=2)
     smooth = smoothed_over(body, values.flatten(1), _ROUNDS).view_as(values)
     return smooth[..., 1:] / smooth[..., :1].clamp(min=1e-3)
+
+
+def _print(
+    body: AnnyBody, under: Seen, means: Float[Tensor, "v k 3"], kind: Int[Tensor, "v"]
+) -> Float[Tensor, "v"]:
+    """Return how much rare colours vary against what is usual on a garment; a print from 1 on."""
+    varying = (under.colours - _of(means, kind)).square().sum(dim=1)
+    rare = torch.zeros_like(varying)
+    garments = [(kind == one, (kind == one) & (under.weight > 0.01)) for one in kind.unique()]
+    garments = [(every, known) for every, known in garments if known.any()]
+    for every, known in garments:
+        alike = torch.cdist(under.colours[every], under.colours[known]) < _SAME
+        rare[every] = 1 / (1 + (alike.float().mean(dim=1) / _RARE) ** 4)
+    shares = torch.stack((torch.ones_like(varying), varying, rare * varying), dim=1)
+    total, plain, printed = smoothed_over(body, under.weight[:, None] * shares, _ROUNDS).unbind(1)
+    usual = torch.full_like(varying, _VARYING)
+    for every, known in garments:
+        usual[every] = (_PRINT * (plain / total)[known].median()).clamp(min=_VARYING)
+    return printed / total.clamp(min=1e-3) / usual
 
 
 def _widened(body: AnnyBody, values: Float[Tensor, "v"]) -> Float[Tensor, "v"]:
