@@ -134,7 +134,7 @@ def kind_colours(
     made, count = [], seen[0].kinds.shape[1]
     bare = torch.where(body.parts == PART_NAMES.index("hands"), _BARE, _FAR if count > 1 else 0.0)
     for kind in range(count):
-        weights = [one.weight * one.kinds[:, kind] for one in seen]
+        weights = [_usual(one, kind) for one in seen]
         if skin is not None and count > 1 and KINDS[kind] == "skin":
             # A collar of nearly the skin's colour is taken for skin.
             pairs = zip(weights, seen, strict=True)
@@ -151,6 +151,24 @@ def kind_colours(
             wanted, total = wanted + bare[:, None] * skin, total + bare
         made.append(diffuse(body, wanted + _REST * mean, total + _REST))
     return torch.stack(made, dim=1)
+
+
+def _usual(seen: Seen, kind: int) -> Float[Tensor, "v"]:
+    """Return weights of what shows a kind, low where its colour is rare: prints, mixed rims."""
+    weight = seen.weight * seen.kinds[:, kind]
+    known = weight > 0.01
+    share = _alike(seen.colours[known], seen.colours[known], weight[known])
+    usual = weight.clone()
+    usual[known] /= 1 + (_RARE / share) ** 4
+    return usual
+
+
+def _alike(
+    colours: Float[Tensor, "n 3"], others: Float[Tensor, "m 3"], weight: Float[Tensor, "m"]
+) -> Float[Tensor, "n"]:
+    """Return the share of other colours that are like each one."""
+    alike = (torch.cdist(colours, others) < _SAME).to(weight)
+    return alike @ weight / weight.sum().clamp(min=1e-6)
 
 
 def diffuse(
@@ -261,8 +279,8 @@ def _print(
     garments = [(kind == one, (kind == one) & (under.weight > 0.01)) for one in kind.unique()]
     garments = [(every, known) for every, known in garments if known.any()]
     for every, known in garments:
-        alike = torch.cdist(under.colours[every], under.colours[known]) < _SAME
-        rare[every] = 1 / (1 + (alike.float().mean(dim=1) / _RARE) ** 4)
+        share = _alike(under.colours[every], under.colours[known], under.weight[known])
+        rare[every] = 1 / (1 + (share / _RARE) ** 4)
     shares = torch.stack((torch.ones_like(varying), varying, rare * varying), dim=1)
     total, plain, printed = smoothed_over(body, under.weight[:, None] * shares, _ROUNDS).unbind(1)
     usual = torch.full_like(varying, _VARYING)
