@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from bdmm.body.bones import ADJACENT, OTHER_SIDE, nearest_part
-from bdmm.body.mesh_flow import MeshFlow, mesh_flow, plane_turns
+from bdmm.body.mesh_flow import MeshFlow, mesh_flow, plane_turns, solid
 from bdmm.body.rasterize import Raster
 from bdmm.body.rotations import chain
 from bdmm.body.source_geometry import (
@@ -94,8 +94,12 @@ def extend_ref(flow: MeshFlow, geometry: SourceGeometry, turns: Tensor) -> None:
     # at least half as far, less one pixel of rounding.
     kept &= sample.body_distance > 0.5 * offset.norm(dim=-1) - 1.0
     kept &= ADJACENT.to(bone.device)[bone, sample.segment]
-    person = flow.segment >= 0
-    person.view(-1)[pixel[kept]] = True
+    body = flow.segment >= 0
+    carried = torch.zeros_like(body)
+    carried.view(-1)[pixel[kept]] = True
+    carried &= solid(body, carried, geometry)
+    kept &= carried.view(-1)[pixel]
+    person = body | carried
     kept &= hang(person, pixel, carrier)
     flat.source_xy[pixel[kept]] = source_xy[kept]
     flat.state[pixel[kept]] = int(PixelState.EXTENDED)

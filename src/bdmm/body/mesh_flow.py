@@ -14,7 +14,11 @@ from bdmm.body.rasterize import Raster
 from bdmm.body.regions import region_box
 from bdmm.body.skirt import SPAN, between_legs
 from bdmm.body.source_geometry import REACH, SourceGeometry, foremost_limb
+from bdmm.kernels.picture_filters import closing
 from bdmm.records import NOWHERE, PixelState
+
+_SPIKE = 0.012
+"""Metres, half the width of a spike: between arm and torso a photo shows slivers of cloth."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ def mesh_flow(
           the source shows that.
         - *Extended*: off the body, carried along rigidly by the nearest body pixel, from which no
           gap parts it: hair and loose clothes hang on the body, what floats is another limb's.
+          Spikes are left out (`solid`).
 
         A skirt between the legs counts as body, stretched from one leg to the other.
 
@@ -108,6 +113,15 @@ def flow_around_body(
     if geometry.skirt.any():
         _hang_skirt(flow, geometry)
     return flow
+
+
+def solid(
+    body: Bool[Tensor, "t h w"], carried: Bool[Tensor, "t h w"], geometry: SourceGeometry
+) -> Bool[Tensor, "t h w"]:
+    """Return what is left of the body and what hangs on it without spikes: its opening."""
+    outline = (body | carried).float()[:, None]
+    reach = max(1, round(geometry.pixels(_SPIKE)))
+    return -closing(-outline, reach)[:, 0] > 0.5
 
 
 def plane_turns(

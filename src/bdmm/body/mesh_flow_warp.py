@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from bdmm.body.bones import ADJACENT, HAND_REACH, IS_HAND, OTHER_SIDE
-from bdmm.body.mesh_flow import MeshFlow
+from bdmm.body.mesh_flow import MeshFlow, solid
 from bdmm.body.source_geometry import (
     DEPTH_SLACK,
     HEAD,
@@ -451,7 +451,7 @@ def extend(flow: MeshFlow, geometry: SourceGeometry, turns: Float[Tensor, "t n 2
     carried = wp.from_torch(torch.empty_like(flow.source_xy), dtype=wp.vec2f)
     carrier = torch.empty((*shape, 2), dtype=torch.int32, device=device)
     carrier = wp.from_torch(carrier, dtype=wp.vec2i)
-    kept = wp.from_torch(torch.zeros(shape, dtype=torch.uint8, device=device))
+    kept = torch.zeros(shape, dtype=torch.uint8, device=device)
     inputs = [
         _source_of(geometry),
         hands,
@@ -462,8 +462,10 @@ def extend(flow: MeshFlow, geometry: SourceGeometry, turns: Float[Tensor, "t n 2
         wp.from_torch(turns.contiguous(), dtype=wp.mat22f),
         (HAND_REACH * geometry.scale) ** 2,
     ]
-    _launch_runs(_carry, columns_first, device, [*inputs, bones, xy, carried, carrier, kept])
-    settled = [bones, carried, carrier, kept, xy, wp.from_torch(flow.state)]
+    outputs = [carried, carrier, wp.from_torch(kept)]
+    _launch_runs(_carry, columns_first, device, [*inputs, bones, xy, *outputs])
+    kept &= solid(flow.segment >= 0, kept > 0, geometry)
+    settled = [bones, carried, carrier, wp.from_torch(kept), xy, wp.from_torch(flow.state)]
     _launch_runs(_settle, shape, device, settled)
 
 
