@@ -128,15 +128,16 @@ def _fallback(view: PhotoView, texels: Texels) -> Fallback:
     bone = OTHER_SIDE.to(bone.device)[bone]
     sample = geometry.at(mirrored)
     other = shown(geometry, sample, depth, bone) & (geometry.mirrored_facing[texels.face] > 0)
-    either = other | shown_bone(geometry, sample, bone)
+    other_through = shown_bone(geometry, sample, bone)
     mirrored = torch.where(sample.interior[:, None], mirrored, sample.interior_xy)
     place = torch.where(through[:, None], xy, mirrored)
     known = torch.where(through, torch.exp(-thick.square()), _MIRRORED * other)
-    odd = torch.zeros_like(through)
+    kinds_known = torch.where(through, 1.0, _MIRRORED * (other | other_through))
     if view.skin is not None:
         hand = IS_HAND.to(bone.device)[bone]
-        odd = hand & unlike_skin(view.colours_at(place), view.skin)
-    return Fallback(place, known * ~odd, torch.where(through, 1.0, _MIRRORED * either) * ~odd)
+        bare = ~(hand & unlike_skin(view.colours_at(place), view.skin))
+        known, kinds_known = known * bare, kinds_known * bare
+    return Fallback(place, known, kinds_known)
 
 
 def _interpolate(

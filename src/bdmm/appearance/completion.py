@@ -56,6 +56,7 @@ _PRINT, _VARYING = 4.0, 0.02
 the least of it: what is everywhere on a garment is its fabric, what is in one place is a print."""
 _SAME, _RARE = 0.4, 0.08
 """Distance of colours that are alike, and share of a garment below which a colour is rare."""
+_SAMPLE = 1000
 
 
 class Fallback(NamedTuple):
@@ -104,11 +105,10 @@ def complete(
     kinds = _inpainted(views, kinds)
     fallback = _likeliest(views, kinds, [(one.xy, one.likeness) for one in fallbacks])
     under = _at_vertices(body, texels, fallback)
-    around = _likeliest(views, kinds, [(one.xy, one.kind_likeness) for one in fallbacks])
+    likeliest_kind = _likeliest(views, kinds, [(one.xy, one.kind_likeness) for one in fallbacks])
     seen = [*seen_at_vertices(views, kinds), under]
     smooth = kind_colours(body, seen, views[0].skin)
-    known = [*seen[:-1], _at_vertices(body, texels, around)]
-    shares = _vertex_shares(body, known, anatomy)
+    shares = _vertex_shares(body, [*seen[:-1], _at_vertices(body, texels, likeliest_kind)], anatomy)
     own, means = shares.argmax(dim=1), _means(body, under)
     apart = _of(means - smooth, own).norm(dim=1) / _AGREE
     agreed = 1 / (1 + _widened(body, torch.maximum(apart, _print(body, under, means, own))) ** 4)
@@ -166,7 +166,9 @@ def _usual(seen: Seen, kind: int) -> Float[Tensor, "v"]:
 def _alike(
     colours: Float[Tensor, "n 3"], others: Float[Tensor, "m 3"], weight: Float[Tensor, "m"]
 ) -> Float[Tensor, "n"]:
-    """Return the share of other colours that are like each one."""
+    """Return the share of other colours, or of a sample of them, that are like each one."""
+    step = max(1, len(others) // _SAMPLE)
+    others, weight = others[::step], weight[::step]
     alike = (torch.cdist(colours, others) < _SAME).to(weight)
     return alike @ weight / weight.sum().clamp(min=1e-6)
 

@@ -159,6 +159,8 @@ def fit_light(source: Source, feet: Float[np.ndarray, "2 3 2"]) -> GroundLight:
     right, bottom = np.ceil(feet.max(axis=(0, 1)) + reach).astype(int)
     box = (..., slice(top, bottom), slice(left, right))
     body = (source.foreground[0].cpu()[box].numpy() > 0.05).astype(np.uint8)
+    if not body.size:
+        return GroundLight()
     off = cv2.distanceTransform(1 - body, cv2.DIST_L2, 5) > max(_OFF * scale, 2)
     seen, empty = (
         p.cpu()[box].mean(dim=0).numpy() + 1.05 for p in (source.image, source.background)
