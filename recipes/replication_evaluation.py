@@ -25,6 +25,10 @@ from bdmm.inference.render import Renderer
 RESULTS = Path("evaluation") / "results.json"
 PAIR = ("full", "no-backward")
 """Rows that are evaluated under graded noise: both directions, and forward alone."""
+MAIN = ("full", "no-backward", "no-dmm", "no-forward")
+"""Rows that are evaluated on true poses too."""
+FEATURES_EVERY, REAL_FRAMES = 12, 48
+"""VGG-19 sees every so many frames; the first frames of a real clip are evaluated."""
 KINDS = ("drop", "jitter", "swap", "freeze")
 STRENGTHS = (1 / 3, 2 / 3, 1.0)
 STRIDE, NOISE_FRAMES, CURVE_CLIPS = 4, 12, 16
@@ -67,29 +71,34 @@ def evaluate(
     """
     systems = list_systems([f"{name}={path}" for name, path in runs.items()])
     at = {name: str(path) for name, path in curves.items()}
-    pairs = {name: where for name, where in systems.items() if name.rpartition("-")[0] in PAIR}
+    baselines = {name: where for name, where in systems.items() if name not in runs}
+    main, pairs, full = (
+        {name: where for name, where in systems.items() if name.rpartition("-")[0] in rows}
+        for rows in (MAIN, PAIR, PAIR[:1])
+    )
     config = EvalConfig(
-        vgg19=settings.vgg, features_every=6, distributor=Distributor(settings.processes)
+        vgg19=settings.vgg,
+        features_every=FEATURES_EVERY,
+        distributor=Distributor(settings.processes),
     )
     frames = replace(config, distribution_metrics=False)
     plain = replace(frames, features_every=_NO_PICTURES)
     stored, sharp, few = (replace(one, cached=True) for one in (config, frames, plain))
-    held, true, clean = (
-        choose_clips((folder / what,)) for what in ("held64", "held64-true", "held64-clean")
-    )
+    held, true = (choose_clips((folder / what,)) for what in ("held64", "held64-true"))
     some = choose_clips((folder / "held64",), limit=CURVE_CLIPS)
     trials = noise_trials.list_trials(STRENGTHS, KINDS, ("heatmaps", "body"))
-    short = replace(plain, first=NOISE_FRAMES)
+    few_frames = replace(plain, first=NOISE_FRAMES)
+    short = replace(frames, first=REAL_FRAMES)
     sets = {
         "noisy": (stored_poses(systems, held, stored), stored),
-        "clean": (stored_poses(systems, true, sharp), sharp),
+        "clean": (stored_poses(baselines | main, true, sharp), sharp),
         "curve": (stored_poses(at, some, few), few),
-        "noise": (noise_trials.noisy_items(pairs, trials, clean[::STRIDE], short), short),
+        "noise": (noise_trials.noisy_items(pairs, trials, true[::STRIDE], few_frames), few_frames),
     }
     if settings.real is not None:
         sets["real"] = (
-            reenactment_items(systems, choose_clips((settings.real,)), frames),
-            frames,
+            reenactment_items(baselines | full, choose_clips((settings.real,)), short),
+            short,
         )
     found = {
         name: numbers_of(_run(items, how, folder, name))

@@ -9,8 +9,10 @@ import torch
 from jaxtyping import Float, Integer
 from torch import Tensor
 
-from bdmm.appearance.person import PersonViews, view_person
+from bdmm.appearance.person import view_person
 from bdmm.appearance.photo_choice import shares_shown
+from bdmm.body.model import load_body
+from bdmm.body.source_geometry import prepare_geometry
 from bdmm.conditioning import condition, condition_person
 from bdmm.config import WINDOW
 from bdmm.inference.compositing import body_opacity
@@ -19,7 +21,7 @@ from bdmm.inference.person_box import Box
 from bdmm.inference.prepare import Inputs, background_pictures
 from bdmm.inference.trace import FrameTrace
 from bdmm.media.pixels import to_frames
-from bdmm.records import Conditions, Motion, Source
+from bdmm.records import Conditions, Motion, Person, Source
 from bdmm.shapes import Frames
 
 _Item = TypeVar("_Item")
@@ -98,33 +100,38 @@ def render(inputs: Inputs, renderer: Renderer, change: Change | None = None) -> 
         change: of the conditions, such as stored warps in place of new ones; none if None.
     """
     motion = inputs.motion.to(renderer.device)
-    person = view_person(inputs.source_view.person.to(renderer.device))
-    source = person.views[0].source
+    person = inputs.source_view.person.to(renderer.device)
+    source = person.photos[0]
     make = _conditioner(person, motion, renderer)
 
     def windows() -> Iterator[Conditions]:
         for part in window_slices(len(motion), renderer.window):
             yield make(part) if change is None else change(make(part), part)
 
-    backgrounds = _backgrounds(inputs, renderer)
+    backgrounds = backgrounds_of(inputs, renderer)
     if inputs.casts_shadow and renderer.composites:
         parts = window_slices(len(motion), renderer.window)
-        backgrounds = shaded_backgrounds(person.body, source, motion, parts)
+        body = load_body(source.pose.body).to(renderer.device)
+        backgrounds = shaded_backgrounds(body, source, motion, parts)
     yield from renderer.render(Scene(source, windows(), backgrounds, inputs.transparent))
 
 
 def _conditioner(
-    person: PersonViews, motion: Motion, renderer: Renderer
+    person: Person, motion: Motion, renderer: Renderer
 ) -> Callable[[slice], Conditions]:
     """Return what makes the conditions of some frames of a motion."""
-    first = person.views[0].geometry
     if not renderer.composites:
-        return lambda part: condition(person.body, first, motion[part], renderer.joints)
-    shares = shares_shown(first.body, person.views, motion)
-    return lambda part: condition_person(person, motion[part], shares[part], renderer.joints)
+        source = person.photos[0]
+        body = load_body(source.pose.body).to(renderer.device)
+        geometry = prepare_geometry(body, source.pose, source.foreground)
+        return lambda part: condition(body, geometry, motion[part], renderer.joints)
+    known = view_person(person)
+    shares = shares_shown(known.views[0].geometry.body, known.views, motion)
+    return lambda part: condition_person(known, motion[part], shares[part], renderer.joints)
 
 
-def _backgrounds(inputs: Inputs, renderer: Renderer) -> Iterator[Frames] | None:
+def backgrounds_of(inputs: Inputs, renderer: Renderer) -> Iterator[Frames] | None:
+    """Return what lies behind the person, for each window; None: the photo's own."""
     if inputs.background is None:
         return None
     pictures = background_pictures(inputs.background, inputs.size, inputs.fps)

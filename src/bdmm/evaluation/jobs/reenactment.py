@@ -11,6 +11,8 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 import torch
+from jaxtyping import Int
+from torch import Tensor
 
 from bdmm.conditioning import from_warps
 from bdmm.data.clip_store import FILE_NAME, PreparedClip, find_clips
@@ -19,7 +21,14 @@ from bdmm.evaluation.config import EvalConfig, EvalFrame, EvalItem, Notify
 from bdmm.evaluation.systems import open_system, weights_hash
 from bdmm.files.fingerprint import fingerprint
 from bdmm.inference.prepare import Inputs, clip_inputs
-from bdmm.inference.render import Renderer, render
+from bdmm.inference.render import (
+    Rendered,
+    Renderer,
+    Scene,
+    backgrounds_of,
+    render,
+    window_slices,
+)
 from bdmm.media.pixels import to_frames
 from bdmm.metrics.frame_metrics import Region, pair_of
 from bdmm.metrics.regions import PERSON, keypoint_regions, person_region
@@ -77,7 +86,7 @@ class Reenactment:
         """
         truth = self._truth()
         keypoints = self.clip.keypoints()
-        for window in render(self.inputs, renderer, self._change):
+        for window in self._rendered(renderer):
             for generated in window.frames:
                 number, target, regions = next(truth)
                 if number == self.source_frame:
@@ -86,26 +95,44 @@ class Reenactment:
                 pair = pair_of(name, generated.cpu(), target, regions)
                 yield EvalFrame(number, pair, keypoints[number])
 
-    def _change(self, conditions: Conditions, frames: slice) -> Conditions:
-        if self._stored is not None:
-            conditions = self._from_store(conditions, self._stored, frames)
-        if self._keypoints is not None:
-            points = self._keypoints[None, frames].to(conditions.keypoints)
-            conditions = replace(conditions, keypoints=points)
-        return conditions
-
-    def _from_store(self, conditions: Conditions, stored: int, frames: slice) -> Conditions:
-        """Return the conditions of stored warps, with the bones of the new geometry."""
-        warps, device = self.clip.warps(stored, frames.start, frames.stop), conditions.state.device
-        assert conditions.segment is not None
-        return from_warps(
-            warps.source_grid.to(device),
-            warps.state.to(device),
-            warps.fallback.to(device),
-            conditions.keypoints[0],
-            conditions.joints,
-            conditions.segment[0],
+    def _rendered(self, renderer: Renderer) -> Iterator[Rendered]:
+        if self._stored is None or self._keypoints is None or renderer.composites:
+            return render(self.inputs, renderer, self._change)
+        # All that conditions are made of is stored.
+        inputs, stored = self.inputs, self._stored
+        keypoints = self._keypoints.to(renderer.device)
+        windows = (
+            self._from_store(stored, part, keypoints[part], renderer.joints)
+            for part in window_slices(len(inputs.motion), renderer.window)
         )
+        source = inputs.source_view.person.to(renderer.device).photos[0]
+        return renderer.render(Scene(source, windows, backgrounds_of(inputs, renderer)))
+
+    def _change(self, conditions: Conditions, frames: slice) -> Conditions:
+        points = conditions.keypoints[0]
+        if self._keypoints is not None:
+            points = self._keypoints[frames].to(points)
+        if self._stored is None:
+            return replace(conditions, keypoints=points[None])
+        assert conditions.segment is not None
+        return self._from_store(
+            self._stored, frames, points, conditions.joints, conditions.segment[0]
+        )
+
+    def _from_store(
+        self,
+        stored: int,
+        frames: slice,
+        keypoints: Keypoints,
+        joints: tuple[int, ...],
+        segment: Int[Tensor, "t h w"] | None = None,
+    ) -> Conditions:
+        """Return the conditions of stored warps, with the bones of the new geometry if any."""
+        warps = self.clip.warps(stored, frames.start, frames.stop)
+        grid, state, fallback = (
+            one.to(keypoints.device) for one in (warps.source_grid, warps.state, warps.fallback)
+        )
+        return from_warps(grid, state, fallback, keypoints, joints, segment)
 
     def _truth(self) -> Iterator[tuple[int, Image, dict[str, Region]]]:
         keypoints = self.clip.keypoints()
