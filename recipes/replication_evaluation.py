@@ -27,12 +27,12 @@ PAIR = ("full", "no-backward")
 """Rows that are evaluated under graded noise: both directions, and forward alone."""
 MAIN = ("full", "no-backward", "no-dmm", "no-forward")
 """Rows that are evaluated on true poses too."""
-FEATURES_EVERY, REAL_FRAMES = 12, 48
-"""VGG-19 sees every so many frames; the first frames of a real clip are evaluated."""
+FRAMES, FEATURES_EVERY, REAL_FRAMES = 12, 6, 48
+"""The first frames of a clip are evaluated, of a real one more; VGG-19 sees every so many."""
 KINDS = ("drop", "jitter", "swap", "freeze")
 STRENGTHS = (1 / 3, 2 / 3, 1.0)
-STRIDE, NOISE_FRAMES, CURVE_CLIPS = 4, 12, 16
-"""Under noise every fourth clip is evaluated, its first frames."""
+STRIDE, CURVE_CLIPS = 4, 16
+"""Under noise every fourth clip is evaluated."""
 _NO_PICTURES = 10**6
 """Frames from one whose features are compared to the next: the first frame's alone."""
 
@@ -79,6 +79,7 @@ def evaluate(
     config = EvalConfig(
         vgg19=settings.vgg,
         features_every=FEATURES_EVERY,
+        first=FRAMES,
         distributor=Distributor(settings.processes),
     )
     frames = replace(config, distribution_metrics=False)
@@ -87,18 +88,17 @@ def evaluate(
     held, true = (choose_clips((folder / what,)) for what in ("held64", "held64-true"))
     some = choose_clips((folder / "held64",), limit=CURVE_CLIPS)
     trials = noise_trials.list_trials(STRENGTHS, KINDS, ("heatmaps", "body"))
-    few_frames = replace(plain, first=NOISE_FRAMES)
-    short = replace(frames, first=REAL_FRAMES)
+    real = replace(frames, first=REAL_FRAMES)
     sets = {
         "noisy": (stored_poses(systems, held, stored), stored),
         "clean": (stored_poses(baselines | main, true, sharp), sharp),
         "curve": (stored_poses(at, some, few), few),
-        "noise": (noise_trials.noisy_items(pairs, trials, true[::STRIDE], few_frames), few_frames),
+        "noise": (noise_trials.noisy_items(pairs, trials, true[::STRIDE], plain), plain),
     }
     if settings.real is not None:
         sets["real"] = (
-            reenactment_items(baselines | full, choose_clips((settings.real,)), short),
-            short,
+            reenactment_items(baselines | full, choose_clips((settings.real,)), real),
+            real,
         )
     found = {
         name: numbers_of(_run(items, how, folder, name))
