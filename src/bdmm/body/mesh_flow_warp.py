@@ -13,13 +13,7 @@ from torch import Tensor
 
 from bdmm.body.bones import ADJACENT, HAND_REACH, IS_HAND, OTHER_SIDE
 from bdmm.body.mesh_flow import MeshFlow, solid
-from bdmm.body.source_geometry import (
-    DEPTH_SLACK,
-    HEAD,
-    REACH,
-    WITHIN_TWO_BONES,
-    SourceGeometry,
-)
+from bdmm.body.source_geometry import DEPTH_SLACK, HEAD, REACH, WITHIN_TWO_BONES, SourceGeometry
 from bdmm.files.warp_lang import split_rows, start_warp
 from bdmm.records import PixelState
 
