@@ -31,8 +31,8 @@ FRAMES, FEATURES_EVERY, REAL_FRAMES = 12, 6, 48
 """The first frames of a clip are evaluated, of a real one more; VGG-19 sees every so many."""
 KINDS = ("drop", "jitter", "swap", "freeze")
 STRENGTHS = (1 / 3, 2 / 3, 1.0)
-STRIDE, CURVE_CLIPS = 4, 16
-"""Under noise every fourth clip is evaluated."""
+STRIDE, CURVE_CLIPS = 8, 16
+"""Under noise every eighth clip is evaluated."""
 _NO_PICTURES = 10**6
 """Frames from one whose features are compared to the next: the first frame's alone."""
 
