@@ -213,14 +213,14 @@ def _new_part(path: Path, folder: bool) -> tuple[Path, int]:
     while True:
         if folder:
             part = Path(tempfile.mkdtemp(dir=path.parent, prefix=prefix))
-            part.chmod(0o777 & ~mask)
         else:
             handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=suffix)
             os.close(handle)
             part = Path(name)
-            part.chmod(0o666 & ~mask)
         with contextlib.suppress(FileNotFoundError, BlockingIOError):  # a sweep was faster
-            return part, _held(part)
+            held = _held(part)
+            part.chmod((0o777 if folder else 0o666) & ~mask)
+            return part, held
 
 
 def _held(part: Path) -> int:

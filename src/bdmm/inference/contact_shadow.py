@@ -19,7 +19,7 @@ from torch.nn import functional
 from bdmm.body.camera import project
 from bdmm.body.model import SkinnedBody
 from bdmm.records import KEYPOINT_NAMES, Motion, Source
-from bdmm.shapes import Frames, Image
+from bdmm.shapes import Frames
 
 Shadow = Literal["contact", "none"]
 
@@ -177,7 +177,7 @@ def fit_light(source: Source, feet: Float[np.ndarray, "2 3 2"]) -> GroundLight:
         """Return the squared error that a shadow leaves, and the shadow as dark as fits best."""
         frame = torch.ones(1, *ground.shape)
         for foot in feet:
-            outline = _outline((foot - (left, top)) * shrink, 0, scale * shrink, light.slope)
+            outline = _outline((foot - (left, top)) * shrink, 0.0, scale * shrink, light.slope)
             _lay(frame, outline, scale * shrink * light.rim, 1.0)
         shade = (1 - frame[0].numpy()) / 2 * ground
         darkness = float((shade * lost).sum() / (shade**2).sum().clip(1e-6))
@@ -211,7 +211,9 @@ def _outline(
     return cv2.convexHull(np.concatenate(cast).astype(np.float32))[:, 0]
 
 
-def _lay(frame: Image, outline: Float[np.ndarray, "n 2"], rim: float, strength: float) -> None:
+def _lay(
+    frame: Float[Tensor, "c h w"], outline: Float[np.ndarray, "n 2"], rim: float, strength: float
+) -> None:
     """Darken a frame under an outline with a soft rim, in place."""
     reach = int(np.ceil(3 * rim))
     left, top = np.floor(outline.min(axis=0)).astype(int) - reach
