@@ -246,6 +246,8 @@ def tables(scores: Scores, title: str) -> list[str]:
                 for metric, _, n, _ in METRICS
             )
             lines.append(row_text(row.name, str(len(seeds)), *means))
+    if not any(True for _ in scored_rows(scores)):
+        return lines
     return lines + differences(scores, heads) + signs(scores)
 
 
