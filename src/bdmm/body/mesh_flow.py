@@ -9,12 +9,12 @@ from dataclasses import dataclass, fields
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn import functional
 
 from bdmm.body.rasterize import Raster
 from bdmm.body.regions import region_box
 from bdmm.body.skirt import SPAN, between_legs
 from bdmm.body.source_geometry import REACH, SourceGeometry, foremost_limb
-from bdmm.kernels.picture_filters import closing
 from bdmm.records import NOWHERE, PixelState
 
 _SPIKE = 0.012
@@ -121,7 +121,14 @@ def solid(
     """Return what is left of the body and what hangs on it without spikes: its opening."""
     outline = (body | carried).float()[:, None]
     reach = max(1, round(geometry.pixels(_SPIKE)))
-    return -closing(-outline, reach)[:, 0] > 0.5
+    return _grown(-_grown(-outline, reach), reach)[:, 0] > 0.5
+
+
+def _grown(values: Float[Tensor, "t 1 h w"], reach: int) -> Float[Tensor, "t 1 h w"]:
+    """Return the largest value in each square, of so many pixels to each side."""
+    side = 2 * reach + 1
+    rows = functional.max_pool2d(values, (1, side), stride=1, padding=(0, reach))
+    return functional.max_pool2d(rows, (side, 1), stride=1, padding=(reach, 0))
 
 
 def plane_turns(
