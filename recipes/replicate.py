@@ -10,7 +10,7 @@ noise; writes replication/replication.md with its pictures. One process of one t
 ``--processes`` at a time.
 
 Everything can be killed at any moment: rerun the same command to resume. ``--stages`` does a part:
-the page can be written at any time, of what is there. About 6 hours on two cores of 2026.
+the page can be written at any time, of what is there. About 2.5 hours on two cores of 2026.
 """
 
 import sys
@@ -40,7 +40,8 @@ PRESET, SIZE, FRAMES = "paper-small", 64, 24
 PEOPLE, HELD = 200, 40
 PEOPLE_SEED, HELD_SEED = 2100, 9700
 REPEATED = ("full", "no-backward", "no-dmm", "no-forward")
-"""Rows with three seeds; ``no-backward`` is forward propagation alone. The others have two."""
+"""Rows with three seeds, evaluated on true poses too; ``no-backward`` is forward propagation alone.
+The others have two."""
 SHOWN = 4
 """People on the sheet of frames."""
 CURVE = "curve"
@@ -244,7 +245,9 @@ def evaluate(options: Options) -> None:
         for name, run in runs.items()
         for file in sorted((run / CURVE).glob("*.safetensors"))
     }
-    settings = replication_evaluation.Settings(options.vgg, options.processes, options.real)
+    settings = replication_evaluation.Settings(
+        options.vgg, options.processes, REPEATED, options.real
+    )
     replication_evaluation.evaluate(options.output, runs, curves, settings)
 
 

@@ -25,8 +25,6 @@ from bdmm.inference.render import Renderer
 RESULTS = Path("evaluation") / "results.json"
 PAIR = ("full", "no-backward")
 """Rows that are evaluated under graded noise: both directions, and forward alone."""
-MAIN = ("full", "no-backward", "no-dmm", "no-forward")
-"""Rows that are evaluated on true poses too."""
 FRAMES, FEATURES_EVERY, REAL_FRAMES = 12, 6, 48
 """The first frames of a clip are evaluated, of a real one more; VGG-19 sees every so many."""
 KINDS = ("drop", "jitter", "swap", "freeze")
@@ -47,11 +45,13 @@ class Settings:
     Attributes:
         vgg: weights of VGG-19.
         processes: that evaluate.
+        main: rows that are evaluated on true poses too.
         real: prepared clips of real people, if any.
     """
 
     vgg: Path
     processes: int
+    main: Sequence[str]
     real: Path | None = None
 
 
@@ -74,7 +74,7 @@ def evaluate(
     baselines = {name: where for name, where in systems.items() if name not in runs}
     main, pairs, full = (
         {name: where for name, where in systems.items() if name.rpartition("-")[0] in rows}
-        for rows in (MAIN, PAIR, PAIR[:1])
+        for rows in (settings.main, PAIR, PAIR[:1])
     )
     config = EvalConfig(
         vgg19=settings.vgg,
@@ -84,14 +84,14 @@ def evaluate(
     )
     frames = replace(config, distribution_metrics=False)
     plain = replace(frames, features_every=_NO_PICTURES)
-    stored, sharp, few = (replace(one, cached=True) for one in (config, frames, plain))
+    stored, frames_stored, few = (replace(one, cached=True) for one in (config, frames, plain))
     held, true = (choose_clips((folder / what,)) for what in ("held64", "held64-true"))
     some = choose_clips((folder / "held64",), limit=CURVE_CLIPS)
     trials = noise_trials.list_trials(STRENGTHS, KINDS, ("heatmaps", "body"))
     real = replace(frames, first=REAL_FRAMES)
     sets = {
         "noisy": (stored_poses(systems, held, stored), stored),
-        "clean": (stored_poses(baselines | main, true, sharp), sharp),
+        "clean": (stored_poses(baselines | main, true, frames_stored), frames_stored),
         "curve": (stored_poses(at, some, few), few),
         "noise": (noise_trials.noisy_items(pairs, trials, true[::STRIDE], plain), plain),
     }

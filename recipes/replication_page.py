@@ -246,9 +246,9 @@ def tables(scores: Scores, title: str) -> list[str]:
                 for metric, _, n, _ in METRICS
             )
             lines.append(row_text(row.name, str(len(seeds)), *means))
-    if not any(True for _ in scored_rows(scores)):
-        return lines
-    return lines + differences(scores, heads) + signs(scores)
+    if list(scored_rows(scores)):
+        lines += differences(scores, heads) + signs(scores)
+    return lines
 
 
 def differences(scores: Scores, heads: Sequence[str]) -> list[str]:

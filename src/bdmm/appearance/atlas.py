@@ -115,8 +115,9 @@ def _fallback(view: PhotoView, texels: Texels) -> Fallback:
 
     Through the body where the photo shows the same or an adjacent bone there, front or back;
     else the mirrored point on the body's other side, where the photo shows that. The thicker the
-    body is there, the less does its front tell of its back. A hand takes nothing unlike skin: the
-    fit lays fingers on clothes.
+    body is there, the less does its front tell of its back's colours, but it tells of its kinds,
+    and so does that of the other side. A hand takes nothing unlike skin: the fit lays fingers on
+    clothes.
     """
     geometry = view.geometry
     xy, behind = _interpolate(geometry.corners, texels)

@@ -50,13 +50,13 @@ _WIDER = 2
 _ROUNDS = 25
 _AGREE = 0.5
 """Distance of mean colours (RGB in [-1, 1]) at which a fallback's texture counts half."""
-
 _PRINT, _VARYING = 4.0, 0.02
 """Times the median of a garment's squared deviations, over 8 cm, from which on it is a print's, and
 the least of it: what is everywhere on a garment is its fabric, what is in one place is a print."""
 _SAME, _RARE = 0.4, 0.08
 """Distance of colours that are alike, and share of a garment below which a colour is rare."""
-_SAMPLE = 1000
+_SAMPLE, _KNOWN = 1000, 0.01
+"""Colours that are compared with, and the weight from which a colour is known."""
 
 
 class Fallback(NamedTuple):
@@ -111,7 +111,8 @@ def complete(
     shares = _vertex_shares(body, [*seen[:-1], _at_vertices(body, texels, likeliest_kind)], anatomy)
     own, means = shares.argmax(dim=1), _means(body, under)
     apart = _of(means - smooth, own).norm(dim=1) / _AGREE
-    agreed = 1 / (1 + _widened(body, torch.maximum(apart, _print(body, under, means, own))) ** 4)
+    printed = _print_strength(body, under, means, own)
+    agreed = 1 / (1 + _widened(body, torch.maximum(apart, printed)) ** 4)
     corners, corner_weights = body.faces[texels.face].long(), texels.barycentric[..., None]
     kind = (corner_weights * shares[corners]).sum(dim=1).argmax(dim=1)
     plain = (corner_weights * smooth[corners, kind[:, None]]).sum(dim=1)
@@ -156,21 +157,21 @@ def kind_colours(
 def _usual(seen: Seen, kind: int) -> Float[Tensor, "v"]:
     """Return weights of what shows a kind, low where its colour is rare: prints, mixed rims."""
     weight = seen.weight * seen.kinds[:, kind]
-    known = weight > 0.01
-    share = _alike(seen.colours[known], seen.colours[known], weight[known])
-    usual = weight.clone()
-    usual[known] /= 1 + (_RARE / share) ** 4
+    known = weight > _KNOWN
+    colours, usual = seen.colours[known], weight.clone()
+    usual[known] *= _commonness(colours, colours, weight[known])
     return usual
 
 
-def _alike(
+def _commonness(
     colours: Float[Tensor, "n 3"], others: Float[Tensor, "m 3"], weight: Float[Tensor, "m"]
 ) -> Float[Tensor, "n"]:
-    """Return the share of other colours, or of a sample of them, that are like each one."""
+    """Return how common each colour is among others, or a sample of them, in [0, 1]."""
     step = max(1, len(others) // _SAMPLE)
     others, weight = others[::step], weight[::step]
     alike = (torch.cdist(colours, others) < _SAME).to(weight)
-    return alike @ weight / weight.sum().clamp(min=1e-6)
+    share = alike @ weight / weight.sum().clamp(min=1e-6)
+    return 1 / (1 + (_RARE / share) ** 4)
 
 
 def diffuse(
@@ -272,17 +273,18 @@ def _means(body: AnnyBody, seen: Seen) -> Float[Tensor, "v k 3"]:
     return smooth[..., 1:] / smooth[..., :1].clamp(min=1e-3)
 
 
-def _print(
+def _print_strength(
     body: AnnyBody, under: Seen, means: Float[Tensor, "v k 3"], kind: Int[Tensor, "v"]
 ) -> Float[Tensor, "v"]:
     """Return how much rare colours vary against what is usual on a garment; a print from 1 on."""
     varying = (under.colours - _of(means, kind)).square().sum(dim=1)
     rare = torch.zeros_like(varying)
-    garments = [(kind == one, (kind == one) & (under.weight > 0.01)) for one in kind.unique()]
+    garments = [(kind == one, (kind == one) & (under.weight > _KNOWN)) for one in kind.unique()]
     garments = [(every, known) for every, known in garments if known.any()]
     for every, known in garments:
-        share = _alike(under.colours[every], under.colours[known], under.weight[known])
-        rare[every] = 1 / (1 + (share / _RARE) ** 4)
+        rare[every] = 1 - _commonness(
+            under.colours[every], under.colours[known], under.weight[known]
+        )
     shares = torch.stack((torch.ones_like(varying), varying, rare * varying), dim=1)
     total, plain, printed = smoothed_over(body, under.weight[:, None] * shares, _ROUNDS).unbind(1)
     usual = torch.full_like(varying, _VARYING)

@@ -183,8 +183,7 @@ def fit_light(source: Source, feet: Float[np.ndarray, "2 3 2"]) -> GroundLight:
         darkness = float((shade * lost).sum() / (shade**2).sum().clip(1e-6))
         return float(((lost - darkness * shade) ** 2).sum()), replace(light, darkness=darkness)
 
-    usual = tried(GroundLight())
-    others = [
+    usual, *others = [
         tried(GroundLight(slope=slope, rim=rim))
         for slope in ((0.0, 0.0), *_SLOPES)
         for rim in _RIMS

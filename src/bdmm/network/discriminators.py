@@ -50,10 +50,8 @@ class ClipConv(nn.Conv3d):
         if input.device.type != "cpu" or len(input) > 1:
             return super().forward(input)
         moments, margin = self.kernel_size[0], int(self.padding[0])
-        padded = F.pad(
-            rearrange(input, "b c t h w -> b t c h w"), (0, 0, 0, 0, 0, 0, margin, margin)
-        )
-        stacked = rearrange(padded.unfold(1, moments, 1), "b t c h w k -> (b t) (c k) h w")
+        padded = F.pad(input, (0, 0, 0, 0, margin, margin))
+        stacked = rearrange(padded.unfold(2, moments, 1), "b c t h w k -> (b t) (c k) h w")
         kernel = self.weight.flatten(1, 2)
         out = F.conv2d(stacked, kernel, self.bias, self.stride[1:], self.padding[1:])
         return rearrange(out, "(b t) c h w -> b c t h w", b=len(input))
