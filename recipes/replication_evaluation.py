@@ -29,8 +29,8 @@ FRAMES, FEATURES_EVERY, REAL_FRAMES = 12, 6, 48
 """The first frames of a clip are evaluated, of a real one more; VGG-19 sees every so many."""
 KINDS = ("drop", "jitter", "swap", "freeze")
 STRENGTHS = (1 / 3, 2 / 3, 1.0)
-STRIDE, CURVE_CLIPS = 8, 16
-"""Under noise every eighth clip is evaluated."""
+STRIDE, CURVE_CLIPS = 4, 16
+"""Under noise every fourth clip is evaluated."""
 _NO_PICTURES = 10**6
 """Frames from one whose features are compared to the next: the first frame's alone."""
 
@@ -87,13 +87,12 @@ def evaluate(
     stored, frames_stored, few = (replace(one, cached=True) for one in (config, frames, plain))
     held, true = (choose_clips((folder / what,)) for what in ("held64", "held64-true"))
     some = choose_clips((folder / "held64",), limit=CURVE_CLIPS)
-    trials = noise_trials.list_trials(STRENGTHS, KINDS, ("heatmaps", "body"))
     real = replace(frames, first=REAL_FRAMES)
     sets = {
         "noisy": (stored_poses(systems, held, stored), stored),
         "clean": (stored_poses(baselines | main, true, frames_stored), frames_stored),
         "curve": (stored_poses(at, some, few), few),
-        "noise": (noise_trials.noisy_items(pairs, trials, true[::STRIDE], plain), plain),
+        "noise": (noisy_poses(pairs, true[::STRIDE], plain), plain),
     }
     if settings.real is not None:
         sets["real"] = (
@@ -130,6 +129,21 @@ def stored_poses(
         )
         for item, (place, folder) in zip(items, where, strict=True)
     ]
+
+
+def noisy_poses(
+    systems: Mapping[str, str], clips: Sequence[Path], config: EvalConfig
+) -> list[EvalItem]:
+    """Return every clip of every system under graded noise; heatmaps go with the stored warps."""
+    points: dict[noise_trials.Point, EvalConfig] = {
+        "heatmaps": replace(config, cached=True),
+        "body": config,
+    }
+    items: list[EvalItem] = []
+    for point, how in points.items():
+        trials = noise_trials.list_trials(STRENGTHS, KINDS, (point,))
+        items += noise_trials.noisy_items(systems, trials, clips, how)
+    return items
 
 
 def numbers_of(results: Results) -> dict[str, Any]:

@@ -5,8 +5,8 @@
 Each clip reenacts itself from its first usable frame. Printed against the coarse warp of the same
 run: PSNR on the person, at their rim, on the frame; SSIM on the person; VGG-19's relative L1 on the
 person, in percent. *sharp* is the coarse warp whose alpha is smoothed once, not twice. *alpha* and
-*colours* take that layer of the network and the rest of the coarse warp; *smaller* runs it at 171
-pixels in place of 256, on frames of 512, *full* at all 512. Printed last: the PSNR between the
+*colours* take that layer of the network and the rest of the coarse warp; *larger* runs it at 256
+pixels in place of 171, on frames of 512, *full* at all 512. Printed last: the PSNR between the
 frames of *layered* and of *full*.
 """
 
@@ -37,9 +37,9 @@ from bdmm.losses.vgg19 import Vgg19, load_vgg19
 from bdmm.media.pixels import to_frames
 from bdmm.network.heads import Layers
 
-_SIDES = {"smaller": 171, "full": 512}
+_SIDES = {"larger": 256, "full": 512}
 _RIM = 4
-_ROWS = ("coarse", "sharp", "layered", "alpha", "colours", "smaller", "full")
+_ROWS = ("coarse", "sharp", "layered", "alpha", "colours", "larger", "full")
 _MEASURES = ("person", "rim", "frame", "SSIM", "VGG %")
 Scores = np.ndarray
 

@@ -119,16 +119,22 @@ def solid(
     body: Bool[Tensor, "t h w"], carried: Bool[Tensor, "t h w"], geometry: SourceGeometry
 ) -> Bool[Tensor, "t h w"]:
     """Return what is left of the body and what hangs on it without spikes: its opening."""
-    outline = (body | carried).float()[:, None]
     reach = max(1, round(geometry.pixels(_SPIKE)))
-    return _grown(-_grown(-outline, reach), reach)[:, 0] > 0.5
+    return _grown(~_grown(~(body | carried), reach), reach)
 
 
-def _grown(values: Float[Tensor, "t 1 h w"], reach: int) -> Float[Tensor, "t 1 h w"]:
-    """Return the largest value in each square, of so many pixels to each side."""
+def _grown(region: Bool[Tensor, "t h w"], reach: int) -> Bool[Tensor, "t h w"]:
+    """Return the pixels in whose square, of so many pixels to each side, the region has any."""
     side = 2 * reach + 1
-    rows = functional.max_pool2d(values, (1, side), stride=1, padding=(0, reach))
-    return functional.max_pool2d(rows, (side, 1), stride=1, padding=(reach, 0))
+    region = functional.pad(region, (reach,) * 4)
+    for dim in (1, 2):
+        width = 1
+        while width < side:  # two spans that touch or overlap make one up to twice as wide
+            step = min(width, side - width)
+            count = region.shape[dim] - step
+            region = region.narrow(dim, 0, count) | region.narrow(dim, step, count)
+            width += step
+    return region
 
 
 def plane_turns(

@@ -299,6 +299,8 @@ def prepare(
                 view = replace(view, person=dressed(view.person, garment, wearer, options))
             progress(f"Finding the person in {name}", 1, 1)
             driving_task.show_progress()
+            if not driving_motion.done():
+                _ = view.known  # needed next in any case, and there is time for it now
             driving = driving_motion.result()
     retargeted = retarget(_viewed(driving, options), view.source.pose, options.root)
     video = driver.video if keep_video else None

@@ -12,8 +12,9 @@ from bdmm.inference.source_view import SIZES
 RendererName = Literal["network", "coarse"]
 PresetName = Literal["fast", "standard", "fine"]
 
-NETWORK_SIDE = 256
-"""Shorter side at which networks were trained and work, of frames of any size."""
+NETWORK_SIDE = 171
+"""About how many pixels a network with a compositing head has on the shorter side: a third of 512.
+Frames up to 256 it sees as they are, as it did in training."""
 
 
 @dataclass(frozen=True)

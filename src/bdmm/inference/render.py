@@ -21,7 +21,7 @@ from bdmm.inference.person_box import Box
 from bdmm.inference.prepare import Inputs, background_pictures
 from bdmm.inference.trace import FrameTrace
 from bdmm.media.pixels import to_frames
-from bdmm.records import Conditions, Motion, Person, Source
+from bdmm.records import Conditions, Motion, Source
 from bdmm.shapes import Frames
 
 _Item = TypeVar("_Item")
@@ -100,9 +100,8 @@ def render(inputs: Inputs, renderer: Renderer, change: Change | None = None) -> 
         change: of the conditions, such as stored warps in place of new ones; none if None.
     """
     motion = inputs.motion.to(renderer.device)
-    person = inputs.source_view.person.to(renderer.device)
-    source = person.photos[0]
-    make = _conditioner(person, motion, renderer)
+    source = inputs.source_view.source.to(renderer.device)
+    make = _conditioner(inputs, motion, renderer)
 
     def windows() -> Iterator[Conditions]:
         for part in window_slices(len(motion), renderer.window):
@@ -117,15 +116,17 @@ def render(inputs: Inputs, renderer: Renderer, change: Change | None = None) -> 
 
 
 def _conditioner(
-    person: Person, motion: Motion, renderer: Renderer
+    inputs: Inputs, motion: Motion, renderer: Renderer
 ) -> Callable[[slice], Conditions]:
     """Return what makes the conditions of some frames of a motion."""
+    view = inputs.source_view
     if not renderer.composites:
-        source = person.photos[0]
+        source = view.source.to(renderer.device)
         body = load_body(source.pose.body).to(renderer.device)
         geometry = prepare_geometry(body, source.pose, source.foreground)
         return lambda part: condition(body, geometry, motion[part], renderer.joints)
-    known = view_person(person)
+    here = renderer.device == view.source.image.device
+    known = view.known if here else view_person(view.person.to(renderer.device))
     shares = shares_shown(known.views[0].geometry.body, known.views, motion)
     return lambda part: condition_person(known, motion[part], shares[part], renderer.joints)
 

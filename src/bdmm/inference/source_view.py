@@ -8,12 +8,13 @@ Convention:
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import cv2
 import numpy as np
 from jaxtyping import Float
 
-from bdmm.appearance.person import build_person, resized
+from bdmm.appearance.person import PersonViews, build_person, resized, view_person
 from bdmm.errors import InputError, Notice, require_size
 from bdmm.media.image import Picture, cut_out, picture_size, resize_image
 from bdmm.media.pixels import to_pictures
@@ -80,6 +81,11 @@ class SourceView:
     view: View
     person: Person
     clean_plate: Picture | None = None
+
+    @cached_property
+    def known(self) -> PersonViews:
+        """What is known of the person's whole surface, on the photos' device."""
+        return view_person(self.person)
 
     @property
     def source(self) -> Source:
