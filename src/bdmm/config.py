@@ -272,7 +272,7 @@ LOSS_PRESETS: Mapping[str, LossConfig] = MappingProxyType(
             contextual_layers=("relu3_2", "relu4_2"),
             imagenet_input=True,
         ),
-        # A Gram loss of 500 outweighs L1 until well behind a small budget's end.
+        # At 500 the Gram loss outweighs L1 throughout a training this short.
         "paper-small": LossConfig(
             style=50.0,
             perceptual_layers=("conv1_2",),

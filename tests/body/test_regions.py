@@ -1,8 +1,9 @@
 import pytest
 import torch
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import binary_erosion, distance_transform_edt
+from torch.nn import functional
 
-from bdmm.body.regions import nearest_pixel, speckles
+from bdmm.body.regions import least_near, nearest_pixel, speckles
 
 
 @pytest.mark.parametrize("density", [0.0, 0.002, 0.05, 0.9])
@@ -21,6 +22,18 @@ def test_agrees_with_the_distance_transform(density):
         assert marked[t][row[t][found], column[t][found]].all()
         squared = (row[t] - y) ** 2 + (column[t] - x) ** 2
         torch.testing.assert_close(squared[found].double(), distance[found] ** 2)
+
+
+@pytest.mark.parametrize("radius", [1, 2, 3, 5, 8])
+def test_the_least_value_near(radius: int) -> None:
+    values = torch.rand(2, 40, 53)
+    values[values > 0.5] = torch.inf
+    pooled = -functional.max_pool2d(-values, 2 * radius + 1, stride=1, padding=radius)
+    assert torch.equal(least_near(values, radius), pooled)
+    region = torch.rand(1, 40, 53) < 0.97
+    square = torch.ones(2 * radius + 1, 2 * radius + 1)
+    eroded = binary_erosion(region[0].numpy(), square.numpy(), border_value=1)
+    assert torch.equal(least_near(region, radius)[0], torch.from_numpy(eroded))
 
 
 def test_of_equally_near_pixels_the_upper_then_the_left_one_is_taken():

@@ -9,10 +9,9 @@ from dataclasses import dataclass, fields
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn import functional
 
 from bdmm.body.rasterize import Raster
-from bdmm.body.regions import region_box
+from bdmm.body.regions import least_near, region_box
 from bdmm.body.skirt import SPAN, between_legs
 from bdmm.body.source_geometry import REACH, SourceGeometry, foremost_limb
 from bdmm.records import NOWHERE, PixelState
@@ -120,21 +119,8 @@ def solid(
 ) -> Bool[Tensor, "t h w"]:
     """Return what is left of the body and what hangs on it without spikes: its opening."""
     reach = max(1, round(geometry.pixels(_SPIKE)))
-    return _grown(~_grown(~(body | carried), reach), reach)
-
-
-def _grown(region: Bool[Tensor, "t h w"], reach: int) -> Bool[Tensor, "t h w"]:
-    """Return the pixels in whose square, of so many pixels to each side, the region has any."""
-    side = 2 * reach + 1
-    region = functional.pad(region, (reach,) * 4)
-    for dim in (1, 2):
-        width = 1
-        while width < side:  # two spans that touch or overlap make one up to twice as wide
-            step = min(width, side - width)
-            count = region.shape[dim] - step
-            region = region.narrow(dim, 0, count) | region.narrow(dim, step, count)
-            width += step
-    return region
+    eroded = least_near(body | carried, reach)
+    return ~least_near(~eroded, reach)
 
 
 def plane_turns(

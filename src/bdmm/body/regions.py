@@ -1,4 +1,4 @@
-"""Regions of pixels: bounding box, nearest pixel and speckles."""
+"""Regions of pixels: bounding box, nearest pixel, least value around, speckles."""
 
 import torch
 from einops import rearrange
@@ -51,6 +51,26 @@ def nearest_pixel(
     index = rearrange(row.long() * width + column, "t h w -> t (h w)")
     nearest = rearrange(flat.gather(1, index), "t (h w) -> t h w", h=height)
     return torch.where(found, row, -1).long(), torch.where(found, nearest, -1).long()
+
+
+def least_near(
+    values: Float[Tensor, "t h w"] | Bool[Tensor, "t h w"], radius: int
+) -> Float[Tensor, "t h w"] | Bool[Tensor, "t h w"]:
+    """Return the least value in each square neighbourhood: of a region, its erosion.
+
+    Args:
+        radius: pixels of the square to each side; beyond the border nothing counts.
+    """
+    side = 2 * radius + 1
+    least = functional.pad(values, (radius,) * 4, value=torch.inf)
+    for dim in (2, 1):
+        width = 1
+        while width < side:  # two spans that touch or overlap make one up to twice as wide
+            step = min(width, side - width)
+            count = least.shape[dim] - step
+            least = torch.minimum(least.narrow(dim, 0, count), least.narrow(dim, step, count))
+            width += step
+    return least
 
 
 _RADIUS = 2

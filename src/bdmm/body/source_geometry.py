@@ -13,7 +13,7 @@ from bdmm.body.camera import project
 from bdmm.body.clothed_body import clothed
 from bdmm.body.model import SkinnedBody
 from bdmm.body.rasterize import rasterize
-from bdmm.body.regions import nearest_pixel
+from bdmm.body.regions import least_near, nearest_pixel
 from bdmm.body.rotations import chain
 from bdmm.body.skirt import skirt_rows
 from bdmm.records import BONE_NAMES, Motion
@@ -193,27 +193,12 @@ def foremost_limb(
     # Depth and bone in one number, so that the least one carries its bone along.
     key = (depth * _DEPTH_STEPS).floor() * _BONES + bone
     hands = IS_HAND.to(bone.device)[bone]  # off the body anything: the key is infinite there
-    near = _least_near(key, max(1, round(GUARD * scale)))
-    hand = _least_near(torch.where(hands, key, torch.inf), max(1, round(HAND_GUARD * scale)))
+    near = least_near(key, max(1, round(GUARD * scale)))
+    hand = least_near(torch.where(hands, key, torch.inf), max(1, round(HAND_GUARD * scale)))
     key = torch.minimum(near, hand)
     step = (key / _BONES).floor()
     found = torch.where(key.isinf(), -1.0, key - step * _BONES).long()
     return step / _DEPTH_STEPS, found
-
-
-def _least_near(values: Float[Tensor, "t h w"], radius: int) -> Float[Tensor, "t h w"]:
-    """Return the least value in each square neighbourhood."""
-    for dim in (2, 1):
-        size = values.shape[dim]
-        padding = (radius, radius) if dim == 2 else (0, 0, radius, radius)
-        least, reach = functional.pad(values, padding, value=torch.inf), 1
-        while reach < 2 * radius + 1:
-            step = min(reach, 2 * radius + 1 - reach)
-            length = least.shape[dim] - step
-            least = torch.minimum(least.narrow(dim, 0, length), least.narrow(dim, step, length))
-            reach += step
-        values = least.narrow(dim, 0, size)
-    return values
 
 
 def _or_itself(

@@ -101,7 +101,7 @@ def render(inputs: Inputs, renderer: Renderer, change: Change | None = None) -> 
     """
     motion = inputs.motion.to(renderer.device)
     source = inputs.source_view.source.to(renderer.device)
-    make = _conditioner(inputs, motion, renderer)
+    make = _conditioner(inputs, source, motion, renderer)
 
     def windows() -> Iterator[Conditions]:
         for part in window_slices(len(motion), renderer.window):
@@ -116,12 +116,11 @@ def render(inputs: Inputs, renderer: Renderer, change: Change | None = None) -> 
 
 
 def _conditioner(
-    inputs: Inputs, motion: Motion, renderer: Renderer
+    inputs: Inputs, source: Source, motion: Motion, renderer: Renderer
 ) -> Callable[[slice], Conditions]:
-    """Return what makes the conditions of some frames of a motion."""
+    """Return what makes the conditions of some frames of a motion; all on the renderer's device."""
     view = inputs.source_view
     if not renderer.composites:
-        source = view.source.to(renderer.device)
         body = load_body(source.pose.body).to(renderer.device)
         geometry = prepare_geometry(body, source.pose, source.foreground)
         return lambda part: condition(body, geometry, motion[part], renderer.joints)
