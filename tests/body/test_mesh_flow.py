@@ -6,7 +6,7 @@ import torch
 from scipy.ndimage import label
 from torch.nn import functional
 
-from bdmm.body.mesh_flow import MeshFlow, mesh_flow, plane_turns
+from bdmm.body.mesh_flow import MeshFlow, mesh_flow, plane_turns, solid
 from bdmm.body.rotations import axis_angle_to_matrix, chain
 from bdmm.body.source_geometry import SourceGeometry, prepare_geometry
 from bdmm.records import BONE_NAMES, NOWHERE, Motion, PixelState
@@ -218,3 +218,16 @@ def test_plane_turns_turn_back_and_mirror():
     torch.testing.assert_close(turns[0, 5], back, atol=1e-5, rtol=0)
     mirror = torch.tensor([[-2.0, 0.0], [0.0, 2.0]])
     torch.testing.assert_close(turns[1, 5], mirror, atol=1e-5, rtol=0)
+
+
+def test_slivers_of_cloth_stay_between_close_limbs_and_not_beside_a_limb(front):
+    geometry, _ = front
+    body = torch.zeros(1, 100, 100, dtype=torch.bool)
+    body[:, :, 20:40] = body[:, :, 44:60] = True  # a gap of 4 pixels
+    sliver, spike = torch.zeros_like(body), torch.zeros_like(body)
+    sliver[:, 50, 40:44] = True
+    spike[:, 50, 60:70] = True
+    kept = solid(body, sliver | spike, geometry)
+    assert kept[body].all()
+    assert kept[sliver].all()
+    assert not kept[spike].any()

@@ -27,7 +27,7 @@ MAX_SIDE = 1280
 """Driving frames are scaled down to at most this many pixels on the longer side."""
 KEPT_BYTES = 256 * 2**20
 """Decoded driving frames are kept if all of them take at most this much memory."""
-REFINED_EVERY = 4
+REFINED_EVERY = 6
 """Fits of every N-th driving frame are refined: joints turn smoothly."""
 SMOOTHEST = 30.0
 """Largest smoothing, a standard deviation in frames."""

@@ -198,8 +198,8 @@ class NetworkRenderer:
         behind = repeat(None) if scene.backgrounds is None else scene.backgrounds
         if config.backward_branch:
             windows = with_after(windows)
-        boxed = (self._boxed(clip, window) for window in windows)
-        made = self._made(clip, prefetched(boxed, 1))
+        boxed = (self._boxed(clip, window) for window in prefetched(windows, 1))
+        made = self._made(clip, boxed)
         for one, background in zip(prefetched(made, 1), behind, strict=False):
             with torch.inference_mode():
                 rendered = _finished(clip, one, background)

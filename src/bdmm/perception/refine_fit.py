@@ -31,7 +31,7 @@ PHOTO_ROUNDS = 2
 """Rounds of network and solve for a photo: after two, damping leaves a quarter of the error."""
 EVERY = 2
 """Every N-th frame of a clip is refined by default."""
-SMOOTHING = 2.0
+SMOOTHING = 3.0
 """Standard deviation in frames of the smoothing of corrections over time."""
 SMALLEST_PERSON = 0.005
 """Share of a clip's frame that the person must fill to be refined: 18 pixels square at 256."""
