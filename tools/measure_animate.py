@@ -149,7 +149,7 @@ def stages(photo: Path, clip: Path, size: int, folder: str) -> dict[str, float]:
     from bdmm.inference.render import render
     from bdmm.inference.renderers import load_network
     from bdmm.inference.source_view import open_source
-    from bdmm.media.image import read_image
+    from bdmm.media.image import Picture, read_image
     from bdmm.media.pixels import to_pictures
     from bdmm.media.video_writer import create_video
     from bdmm.records import Conditions
@@ -161,24 +161,30 @@ def stages(photo: Path, clip: Path, size: int, folder: str) -> dict[str, float]:
     def timed(name: str, work: Callable[[], Any]) -> Any:
         start = time.process_time()
         result = work()
-        seconds[name] = time.process_time() - start
+        seconds[name] = seconds.get(name, 0.0) + time.process_time() - start
+        if name != "reference":  # after each stage: minutes differ
+            timed("reference", reference)
         return result
 
     renderer = load_network("layered")
     reference()
-    timed("reference", reference)
     motion = timed("driver", lambda: open_driver(clip, DrivingOptions()).motion())
     view = timed("photo", lambda: open_source(read_image(photo), size))
 
     def note(conditions: Conditions, _: slice) -> Conditions:
-        # Of a thread that makes conditions and what the network sees of them.
+        # Of the thread that makes conditions.
         seconds["conditions"] = time.thread_time()
         return conditions
 
-    start, pictures = time.process_time(), []
-    for window in render(Inputs(view, retarget(motion, view.source.pose), motion), renderer, note):
-        pictures.extend(to_pictures(window.frames))
-    seconds["rendering"] = time.process_time() - start - seconds["conditions"]
+    pictures: list[Picture] = []
+
+    def make_frames() -> None:
+        inputs = Inputs(view, retarget(motion, view.source.pose), motion)
+        for window in render(inputs, renderer, note):
+            pictures.extend(to_pictures(window.frames))
+
+    timed("rendering", make_frames)
+    seconds["rendering"] -= seconds["conditions"]
 
     def encode() -> None:
         with create_video(Path(folder) / "stages.mp4", motion.fps) as video:
@@ -186,6 +192,7 @@ def stages(photo: Path, clip: Path, size: int, folder: str) -> dict[str, float]:
                 video.write(picture)
 
     timed("encoding", encode)
+    seconds["reference"] /= 4
     return {**seconds, "frames": len(pictures)}
 
 

@@ -189,6 +189,15 @@ def test_someone_in_other_clothes_is_named(painted, turning, paint):
         build_person([front, back, other], ["front.jpg", "back.jpg", "other.jpg"])
 
 
+def test_stripes_are_the_same_on_both_sides(body, painted, turning):
+    # Bright stripes are wider on one side, dark ones on the other: medians differ.
+    height, depth = body.template[:, 1:2], body.template[:, 2:3]
+    bright = (40 * height).sin() > torch.where(depth > 0, 0.25, -0.25)
+    stripes = torch.where(bright, torch.tensor([0.6, 0.5, -0.8]), torch.tensor([-0.8, -0.8, -0.8]))
+    front, back = painted(turning(2), stripes)
+    assert len(build_person([front, back]).photos) == 2
+
+
 def test_nothing_is_copied_from_a_hand_that_is_in_a_pocket(body) -> None:
     """The sample person at 384 with the left hand painted over by trousers."""
     person = Person.from_photos(SAMPLE, size=384)

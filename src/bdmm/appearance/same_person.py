@@ -20,16 +20,19 @@ _SURE, _ENOUGH = 0.3, 12
 
 
 def limb_colours(body: SkinnedBody, view: PhotoView) -> Float[torch.Tensor, "m 3"]:
-    """Return the median colour of each limb, both sides together; NaN where it is not shown."""
+    """Return the mean colour of each limb, both sides together; NaN where it is not shown.
+
+    Of stripes the median is one or the other.
+    """
     colours = view.colours_at(photo_vertices(view.geometry)[:, :2])
-    medians = []
+    means = []
     for limb in _LIMBS:
         bones = [bone for bone, name in enumerate(BONE_NAMES) if name.endswith(limb)]
         shown = torch.isin(body.vertex_bones, body.vertex_bones.new_tensor(bones))
         shown &= view.trust > _SURE
         enough = shown.sum() >= _ENOUGH
-        medians.append(colours[shown].median(dim=0).values if enough else colours[0] * torch.nan)
-    return torch.stack(medians)
+        means.append(colours[shown].mean(dim=0) if enough else colours[0] * torch.nan)
+    return torch.stack(means)
 
 
 def strangers(body: SkinnedBody, views: Sequence[PhotoView]) -> list[int]:
