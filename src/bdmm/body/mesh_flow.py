@@ -18,8 +18,6 @@ from bdmm.records import NOWHERE, PixelState
 
 _SPIKE = 0.012
 """Metres, half the width of a spike: between arm and torso a photo shows slivers of cloth."""
-_GAP = 0.03
-"""Metres, half the width of a gap between limbs that cloth may still fill."""
 
 
 @dataclass(frozen=True)
@@ -119,11 +117,10 @@ def flow_around_body(
 def solid(
     body: Bool[Tensor, "t h w"], carried: Bool[Tensor, "t h w"], geometry: SourceGeometry
 ) -> Bool[Tensor, "t h w"]:
-    """Return the body and what hangs on it without spikes: its opening, and the body's gaps."""
-    spike, gap = (max(1, round(geometry.pixels(one))) for one in (_SPIKE, _GAP))
-    opened = ~least_near(~least_near(body | carried, spike), spike)
-    closed = least_near(~least_near(~body, gap), gap)
-    return opened | closed
+    """Return what is left of the body and what hangs on it without spikes: its opening."""
+    reach = max(1, round(geometry.pixels(_SPIKE)))
+    eroded = least_near(body | carried, reach)
+    return ~least_near(~eroded, reach)
 
 
 def plane_turns(
