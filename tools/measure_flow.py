@@ -132,7 +132,7 @@ def print_quality(path: Path, body: AnnyBody, size: int, every: int) -> None:
     background = to_frames([remove_person(clip.pictures[0], person)])[0]
     foreground = torch.from_numpy(person)[None]
     source = Source(clip.frames[0], foreground, background, clip.motion[:1])
-    geometry = prepare_geometry(body, source.pose, source.foreground)
+    geometry = prepare_geometry(body, source.pose, source.foreground, source.image)
     conditions = condition(body, geometry, clip.motion[1:])
     frames = coarse_frames(source, conditions, background)
     truth, people = clip.frames[1:], clip.people[1:, 0] > 0.5

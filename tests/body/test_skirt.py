@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from bdmm.body import skirt
 from bdmm.body.mesh_flow import mesh_flow, plane_turns
 from bdmm.body.rotations import axis_angle_to_matrix, chain
 from bdmm.body.skirt import between_legs
@@ -106,3 +107,16 @@ def test_nothing_spans_the_gap_of_bare_legs(body, draw, outline):
     assert not (flow.state[off] == PixelState.VISIBLE).any()
     middle = torch.nonzero(flow.segment[0, 100] >= 0)[:, 0].float().mean().round().int()
     assert flow.state[0, 100, middle] == PixelState.NONE
+
+
+def test_a_skirt_of_any_width_is_told_by_its_colour(body, outline, skirted, monkeypatch):
+    monkeypatch.setattr(skirt, "_LEAST_WIDTH", 1.0)
+    pose, person, gap = outline
+    gap = gap.clone()
+    gap[:, HEM:] = False
+    foreground = (person | gap).float()
+    plain = torch.zeros(3, *pose.size)
+    dressed = plain.clone()
+    dressed[:, :HEM] = torch.tensor([-0.8, -0.8, 0.2])[:, None, None]
+    assert not prepare_geometry(body, pose, foreground, plain).skirt.any()
+    assert torch.equal(prepare_geometry(body, pose, foreground, dressed).skirt, skirted.skirt)

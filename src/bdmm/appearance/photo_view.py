@@ -95,7 +95,7 @@ def view_photo(body: SkinnedBody, source: Source) -> PhotoView:
     Args:
         body: that the source's pose belongs to, on the source's device.
     """
-    geometry = prepare_geometry(body, source.pose, source.foreground)
+    geometry = prepare_geometry(body, source.pose, source.foreground, source.image)
     colours = spread_person(source.image[None], source.foreground[None])
     appearance = torch.cat((colours, source.foreground[None]), dim=1)
     trust = vertex_trust(geometry)

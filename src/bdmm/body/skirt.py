@@ -6,6 +6,7 @@ from torch import Tensor
 
 from bdmm.body.regions import nearest_pixel
 from bdmm.records import BONE_NAMES
+from bdmm.shapes import Image
 
 SPAN = 0.3
 """Metres that cloth may span from either leg."""
@@ -18,6 +19,8 @@ _HEM = 0.04
 """Metres above and below a hem that are compared."""
 _ABRUPT = 0.75, 0.25
 """At least this share of the gap's greatest width at the hem, at most this share of cloth below."""
+_OTHER_COLOUR = 0.7
+"""Distance of colours (RGB in [-1, 1]) from which legs are dressed above a hem and bare below."""
 _OPPOSITE = -0.5
 """Cosine between the directions to both legs up to which a pixel lies between them: 120 degrees."""
 
@@ -51,15 +54,20 @@ def between_legs(
 
 
 def skirt_rows(
-    segment: Int[Tensor, "h w"], person: Bool[Tensor, "h w"], scale: float
+    segment: Int[Tensor, "h w"],
+    person: Bool[Tensor, "h w"],
+    scale: float,
+    image: Image | None = None,
 ) -> Bool[Tensor, "h"]:
     """Return the photo's rows in which a skirt spans the gap between the legs; none of trousers.
 
-    From the top of the gap on it is full of cloth, down to a hem where it is wide and from which on
-    it is empty. Legs of trousers that touch part where the gap is narrow, or not at all.
+    From the top of the gap on it is full of cloth, down to a hem from which on it is empty. There
+    the legs change their colour, or the gap is wide. Legs of trousers have one colour, and part
+    where the gap is narrow, or not at all.
 
     Args:
         segment: bone of the body at each pixel of the photo, -1 off the body.
+        image: the photo, RGB in [-1, 1]; without it the width alone decides.
     """
     height, width = segment.shape
     at, *_ = between_legs(segment[None], max(1, round(SPAN * scale)))
@@ -80,5 +88,15 @@ def skirt_rows(
     breadth = gap[above].float().mean()
     wide = breadth >= max(_LEAST_WIDTH * scale, _ABRUPT[0] * float(gap[top:hem].max()))
     empty = cloth[below].sum() <= _ABRUPT[1] * gap[below].sum()
-    rows[top:hem] = bool(wide & empty)
+    legs = person & torch.isin(segment, segment.new_tensor([*_LEGS[0], *_LEGS[1]]))
+    bared = image is not None and _colour_change(image, legs, hem, reach) > _OTHER_COLOUR
+    rows[top:hem] = bool((wide | bared) & empty)
     return rows
+
+
+def _colour_change(image: Image, legs: Bool[Tensor, "h w"], hem: int, reach: int) -> float:
+    """Return how far the mean colours of the legs above and below a hem are apart."""
+    means = []
+    for rows in (slice(max(hem - 3 * reach, 0), hem), slice(hem + reach // 2, hem + 3 * reach)):
+        means.append(image[:, rows][:, legs[rows]].mean(dim=1))
+    return float((means[0] - means[1]).norm().nan_to_num())

@@ -17,7 +17,7 @@ from bdmm.body.regions import least_near, nearest_pixel
 from bdmm.body.rotations import chain
 from bdmm.body.skirt import skirt_rows
 from bdmm.records import BONE_NAMES, Motion
-from bdmm.shapes import Foreground
+from bdmm.shapes import Foreground, Image
 
 # Margins for the fit's error. Against rendered people its flow is off by 2 to 5 pixels for a person
 # 160 pixels tall, where a pixel is 1.7 m / 160 = 1.06 cm.
@@ -115,13 +115,17 @@ class SourceGeometry:
         return sampled._replace(inside=(x == column) & (y == row))
 
 
-def prepare_geometry(body: SkinnedBody, pose: Motion, foreground: Foreground) -> SourceGeometry:
+def prepare_geometry(
+    body: SkinnedBody, pose: Motion, foreground: Foreground, image: Image | None = None
+) -> SourceGeometry:
     """Clothe and draw the source's body and map what of it the photo shows.
 
     Args:
         body: the body that ``pose`` belongs to, on the device to work on.
         pose: the fitted body of the photo, a motion of one frame.
         foreground: where the person is, in [0, 1], the size that ``pose`` refers to.
+        image: the photo, RGB in [-1, 1], whose colours tell skirts from trousers better than the
+            foreground alone.
     """
     assert len(pose) == 1
     assert tuple(foreground.shape[1:]) == pose.size
@@ -146,7 +150,7 @@ def prepare_geometry(body: SkinnedBody, pose: Motion, foreground: Foreground) ->
         scale=scale,
         size=pose.size,
         maps=_source_maps(raster.depth, bone, person, scale),
-        skirt=skirt_rows(bone, person, scale),
+        skirt=skirt_rows(bone, person, scale, image),
     )
 
 

@@ -122,7 +122,7 @@ def _conditioner(
     view = inputs.source_view
     if not renderer.composites:
         body = load_body(source.pose.body).to(renderer.device)
-        geometry = prepare_geometry(body, source.pose, source.foreground)
+        geometry = prepare_geometry(body, source.pose, source.foreground, source.image)
         return lambda part: condition(body, geometry, motion[part], renderer.joints)
     here = renderer.device == view.source.image.device
     known = view.known if here else view_person(view.person.to(renderer.device))
