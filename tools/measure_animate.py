@@ -192,7 +192,7 @@ def stages(photo: Path, clip: Path, size: int, folder: str) -> dict[str, float]:
                 video.write(picture)
 
     timed("encoding", encode)
-    seconds["reference"] /= 4
+    seconds["reference"] /= len(STAGES) - 1  # conditions are part of rendering
     return {**seconds, "frames": len(pictures)}
 
 

@@ -96,7 +96,6 @@ def skirt_rows(
 
 def _colour_change(image: Image, legs: Bool[Tensor, "h w"], hem: int, reach: int) -> float:
     """Return how far the mean colours of the legs above and below a hem are apart."""
-    means = []
-    for rows in (slice(max(hem - 3 * reach, 0), hem), slice(hem + reach // 2, hem + 3 * reach)):
-        means.append(image[:, rows][:, legs[rows]].mean(dim=1))
-    return float((means[0] - means[1]).norm().nan_to_num())
+    parts = slice(max(hem - 3 * reach, 0), hem), slice(hem + reach // 2, hem + 3 * reach)
+    above, below = (image[:, rows][:, legs[rows]].mean(dim=1) for rows in parts)
+    return float((above - below).norm().nan_to_num())
