@@ -5,10 +5,13 @@ from dataclasses import replace
 import pytest
 import torch
 
+from bdmm.appearance import completion
 from bdmm.appearance.atlas import texels_of
 from bdmm.appearance.completion import Fallback, complete
+from bdmm.appearance.cross_sections import beside_limbs
 from bdmm.appearance.garments import KINDS, find_kinds, vertex_kinds
 from bdmm.appearance.photo_view import photo_vertices, view_photo
+from bdmm.body.clothed_body import vertex_normals
 from bdmm.body.model import PART_NAMES
 from bdmm.records import BONE_NAMES
 
@@ -67,7 +70,7 @@ def test_hidden_colours_end_where_the_garment_does(body, standing, painted):
     texels = texels_of(body, 256)
     around = texels.some(belt[body.faces[texels.face]].all(dim=1))
     never = torch.zeros(len(around.index))
-    nowhere = Fallback(torch.zeros(len(around.index), 2), never, never)
+    nowhere = Fallback(torch.zeros(len(around.index), 2), never)
     shirt, trousers = (torch.tensor(PAINT[name]) for name in ("upper", "lower"))
 
     def between(kinds):
@@ -104,14 +107,13 @@ def test_a_print_does_not_go_through_the_body_but_two_colours_do(body, standing,
     view = replace(view, trust=torch.where(hidden, 0.0, view.trust))
     around, corners, place = through(body, view, hidden)
     hardly = torch.full((len(place),), 0.02)
-    made = complete(body, [view], kinds, [Fallback(place, hardly, hardly)], around)
+    made = complete(body, [view], kinds, [Fallback(place, hardly)], around)
     printed, shirt = made[patch[corners].all(dim=1)], torch.tensor(PAINT["upper"])
     kept = ((printed - ink).norm(dim=1) < (printed - shirt).norm(dim=1)).float().mean()
     assert kept > 0.5 if wide else kept < 0.1
 
 
-def test_a_hem_goes_around_the_body(body, standing, painted):
-    """Where the back's colours are not known, its shirt still ends where the front's does."""
+def test_a_hem_is_as_high_behind_as_in_front(body, standing, painted, monkeypatch):
     kind = worn(body, ("_hand",))
     torso = body.parts == PART_NAMES.index("torso")
     short = torso & (body.template[:, 1] > -0.15)  # anatomy expects the hem 8 cm lower
@@ -119,16 +121,33 @@ def test_a_hem_goes_around_the_body(body, standing, painted):
     (photo,) = painted(standing, torch.tensor([PAINT[name] for name in KINDS])[kind])
     view = view_photo(body, photo)
     kinds = find_kinds(body, [view])
-    view = replace(view, trust=torch.where(torso, 0.0, view.trust))
-    around, corners, place = through(body, view, torso)
-    never = torch.zeros(len(place))
+    back, corners, place = through(body, view, torso & (body.template[:, 2] > 0))
+    nowhere = Fallback(place, torch.zeros(len(place)))
     shirt, trousers = (torch.tensor(PAINT[name]) for name in ("upper", "lower"))
 
-    def right(likeness):
-        """Return the share of the torso that gets its own garment's colour."""
-        made = complete(body, [view], kinds, [Fallback(place, never, likeness)], around)
+    def wrong():
+        """Return the share of the back that gets the other garment's colour."""
+        made = complete(body, [view], kinds, [nowhere], back)
         nearer = (made - trousers).norm(dim=1) < (made - shirt).norm(dim=1)
         inside = (short[corners].all(dim=1)) | ~short[corners].any(dim=1)
-        return float((nearer == short[corners].all(dim=1))[inside].float().mean())
+        return float((nearer != short[corners].all(dim=1))[inside].float().mean())
 
-    assert 1 - right(never + 1) < 0.5 * (1 - right(never))
+    with_sections = wrong()
+    monkeypatch.setattr(completion, "kinds_around", lambda _, kinds, weight: (kinds, 0 * weight))
+    assert with_sections < 0.02
+    assert with_sections < 0.5 * wrong()
+
+
+def test_clothes_at_the_rim_of_a_bare_arm_are_not_the_arm(body):
+    kind = worn(body, ("_elbow", "_wrist", "_hand"))
+    forearm = body.vertex_bones == BONE_NAMES.index("left_elbow")
+    outwards = body.template[forearm, 0].mean().sign()
+    rim = forearm & (vertex_normals(body.template, body.faces)[:, 0] * outwards < -0.7)
+    seen = torch.where(rim, KINDS.index("upper"), kind)
+    beside, sleeves = (
+        beside_limbs(body, torch.nn.functional.one_hot(one, len(KINDS)).float(), rim * 0.0 + 1)
+        for one in (seen, kind)
+    )
+    assert (beside & rim).sum() > 0.8 * rim.sum() > 20
+    assert (beside & ~rim).sum() < 0.02 * len(kind)
+    assert sleeves.sum() < 0.002 * len(kind), "sleeves end in rings"

@@ -115,9 +115,8 @@ def _fallback(view: PhotoView, texels: Texels) -> Fallback:
 
     Through the body where the photo shows the same or an adjacent bone there, front or back;
     else the mirrored point on the body's other side, where the photo shows that. The thicker the
-    body is there, the less does its front tell of its back's colours, but it tells of its kinds,
-    and so does that of the other side. A hand takes nothing unlike skin: the fit lays fingers on
-    clothes.
+    body is there, the less does its front tell of its back's colours. A hand takes nothing unlike
+    skin: the fit lays fingers on clothes.
     """
     geometry = view.geometry
     xy, behind = _interpolate(geometry.corners, texels)
@@ -129,16 +128,13 @@ def _fallback(view: PhotoView, texels: Texels) -> Fallback:
     bone = OTHER_SIDE.to(bone.device)[bone]
     sample = geometry.at(mirrored)
     other = shown(geometry, sample, depth, bone) & (geometry.mirrored_facing[texels.face] > 0)
-    other_through = shown_bone(geometry, sample, bone)
     mirrored = torch.where(sample.interior[:, None], mirrored, sample.interior_xy)
     place = torch.where(through[:, None], xy, mirrored)
     known = torch.where(through, torch.exp(-thick.square()), _MIRRORED * other)
-    kinds_known = torch.where(through, 1.0, _MIRRORED * (other | other_through))
     if view.skin is not None:
         hand = IS_HAND.to(bone.device)[bone]
-        bare = ~(hand & unlike_skin(view.colours_at(place), view.skin))
-        known, kinds_known = known * bare, kinds_known * bare
-    return Fallback(place, known, kinds_known)
+        known = known * ~(hand & unlike_skin(view.colours_at(place), view.skin))
+    return Fallback(place, known)
 
 
 def _interpolate(

@@ -25,7 +25,8 @@ from scipy.sparse import diags_array
 from scipy.sparse.linalg import splu
 from torch import Tensor
 
-from bdmm.appearance.garments import KINDS, vertex_kinds
+from bdmm.appearance.cross_sections import kinds_around
+from bdmm.appearance.garments import GARMENTS, KINDS, vertex_kinds
 from bdmm.appearance.hands import hand_relief
 from bdmm.appearance.photo_view import PhotoView, on_surface, photo_vertices, smoothed_over
 from bdmm.body.model import PART_NAMES, AnnyBody
@@ -38,6 +39,8 @@ KindMaps = Float[Tensor, "k h w"]
 
 _ANATOMY = 0.02
 """Weight of what is likely by anatomy against what is seen."""
+_SEEN_AROUND = 0.1
+"""Mean weight of a cross-section from which its kinds count fully."""
 _BARE, _FAR = 0.1, 0.005
 """Weight of the face's colour against skin that is seen, on hands and elsewhere: it holds some 14
 edges away from that."""
@@ -65,12 +68,10 @@ class Fallback(NamedTuple):
     Attributes:
         xy: places in the photo.
         likeness: of colours.
-        kind_likeness: of kinds: a hem goes around a body however thick that is.
     """
 
     xy: Float[Tensor, "n 2"]
     likeness: Float[Tensor, "n"]
-    kind_likeness: Float[Tensor, "n"]
 
 
 @dataclass(frozen=True)
@@ -101,18 +102,15 @@ def complete(
         kinds: of each photo, the shares of `KINDS` at each pixel; None: all is of one kind.
         fallbacks: of each photo at the texels; the likeliest one is taken.
     """
-    anatomy = _anatomy(body, kinds, views[0].trust)
-    kinds = _inpainted(views, kinds)
-    fallback = _likeliest(views, kinds, [(one.xy, one.likeness) for one in fallbacks])
-    under = _at_vertices(body, texels, fallback)
-    likeliest_kind = _likeliest(views, kinds, [(one.xy, one.kind_likeness) for one in fallbacks])
-    seen = [*seen_at_vertices(views, kinds), under]
-    smooth = kind_colours(body, seen, views[0].skin)
-    shares = _vertex_shares(body, [*seen[:-1], _at_vertices(body, texels, likeliest_kind)], anatomy)
+    maps = inpainted(views, kinds)
+    fallback = _likeliest(views, maps, fallbacks)
+    under, seen = _at_vertices(body, texels, fallback), seen_at_vertices(views, maps)
+    smooth = kind_colours(body, [*seen, under], views[0].skin)
+    shares = seen[0].kinds if kinds is None else _vertex_shares(body, seen)
     own, means = shares.argmax(dim=1), _means(body, under)
     apart = _of(means - smooth, own).norm(dim=1) / _AGREE
     printed = _print_strength(body, under, means, own)
-    agreed = 1 / (1 + _widened(body, torch.maximum(apart, printed)) ** 4)
+    agreed = 1 / (1 + _widened(body, torch.maximum(apart, printed)) ** 8)
     corners, corner_weights = body.faces[texels.face].long(), texels.barycentric[..., None]
     kind = (corner_weights * shares[corners]).sum(dim=1).argmax(dim=1)
     plain = (corner_weights * smooth[corners, kind[:, None]]).sum(dim=1)
@@ -208,15 +206,7 @@ def _look(
     return Seen(view.colours_at(xy), view.sample(kinds, xy), weight)
 
 
-def _anatomy(
-    body: AnnyBody, kinds: Sequence[KindMaps] | None, like: Tensor
-) -> Float[Tensor, "v k"]:
-    if kinds is None:
-        return torch.ones_like(like)[:, None]
-    return torch.from_numpy(vertex_kinds(body)).to(like)
-
-
-def _inpainted(views: Sequence[PhotoView], kinds: Sequence[KindMaps] | None) -> list[KindMaps]:
+def inpainted(views: Sequence[PhotoView], kinds: Sequence[KindMaps] | None) -> list[KindMaps]:
     """Return shares of kinds that sum to 1 in the whole photo."""
     if kinds is None:
         return [torch.ones_like(view.source.foreground) for view in views]
@@ -224,10 +214,10 @@ def _inpainted(views: Sequence[PhotoView], kinds: Sequence[KindMaps] | None) -> 
 
 
 def _likeliest(
-    views: Sequence[PhotoView], kinds: Sequence[KindMaps], places: Sequence[tuple[Tensor, Tensor]]
+    views: Sequence[PhotoView], kinds: Sequence[KindMaps], fallbacks: Sequence[Fallback]
 ) -> Seen:
     looked = [
-        _look(view, one, *where) for view, one, where in zip(views, kinds, places, strict=True)
+        _look(view, one, *where) for view, one, where in zip(views, kinds, fallbacks, strict=True)
     ]
     likeness = torch.stack([one.weight for one in looked])
     best = likeness.argmax(dim=0)
@@ -239,15 +229,18 @@ def _likeliest(
     return Seen(colours, shares, likeness[best, every])
 
 
-def _vertex_shares(
-    body: AnnyBody, seen: Sequence[Seen], anatomy: Float[Tensor, "v k"]
-) -> Float[Tensor, "v k"]:
-    """Return which kind each vertex is of; fallbacks, the last, count as they are likely."""
-    *photos, under = seen
-    wanted = [one.weight[:, None] * one.kinds for one in photos]
-    # What anatomy makes unlikely there says little: the face lies in front of the hair.
-    wanted += [under.weight[:, None] * under.kinds * anatomy, _ANATOMY * anatomy]
-    total = torch.stack(wanted).sum(dim=0)
+def _vertex_shares(body: AnnyBody, seen: Sequence[Seen]) -> Float[Tensor, "v k"]:
+    """Return which kind each vertex is of, from what photos show of it and around it."""
+    wanted = torch.stack([one.weight[:, None] * one.kinds for one in seen]).sum(dim=0)
+    weight = torch.stack([one.weight for one in seen]).sum(dim=0)
+    around, known = kinds_around(body, wanted / weight.clamp(min=1e-6)[:, None], weight)
+    anatomy = torch.from_numpy(vertex_kinds(body)).to(wanted)
+    # Skin and hair count as they are likely there, as a neckline is lower in front; garments do
+    # alike: hems are as high behind.
+    likely, garments = anatomy.clone(), [KINDS.index(kind) for kind in GARMENTS]
+    likely[:, garments] = anatomy[:, garments].sum(dim=1, keepdim=True)
+    known = (known / _SEEN_AROUND).clamp(max=1)[:, None]
+    total = wanted + known * likely * around + _ANATOMY * anatomy
     return diffuse(body, total, total.sum(dim=1))
 
 

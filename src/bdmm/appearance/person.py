@@ -9,6 +9,8 @@ from torch.nn import functional
 
 from bdmm.appearance.atlas import SIDES, build_atlas
 from bdmm.appearance.colour_match import match_colours, with_gain
+from bdmm.appearance.completion import KindMaps, inpainted, seen_at_vertices
+from bdmm.appearance.cross_sections import beside_limbs
 from bdmm.appearance.garments import find_kinds
 from bdmm.appearance.hands import misplaced, skin_colour, unseen_hands
 from bdmm.appearance.photo_view import PhotoView, photo_vertices, view_photo
@@ -28,10 +30,12 @@ class PersonViews:
     Attributes:
         body: the shipped one, on the person's device.
         views: of the photos.
+        kinds: the shares of `garments.KINDS` at each of their pixels.
     """
 
     body: AnnyBody
     views: tuple[PhotoView, ...]
+    kinds: tuple[KindMaps, ...]
     atlas: Atlas
 
 
@@ -60,7 +64,8 @@ def build_person(photos: Sequence[Source], names: Sequence[str] = ()) -> Person:
                 f"{name}: The person does not look like the one of the other photos, as arms and "
                 "legs have other colours: leave the photo out."
             )
-    return Person(tuple(photos), _atlas(body, views))
+    kinds = find_kinds(body, views)
+    return Person(tuple(photos), _atlas(body, _within_limbs(body, views, kinds), kinds))
 
 
 def view_person(person: Person) -> PersonViews:
@@ -68,14 +73,13 @@ def view_person(person: Person) -> PersonViews:
     body = load_body(person.photos[0].pose.body).to(person.photos[0].image.device)
     assert isinstance(body, AnnyBody)
     views = _views(body, person.photos)
-    atlas = person.atlas
-    if atlas is None:
-        atlas = _atlas(body, views)
-    return PersonViews(body, tuple(views), atlas)
-
-
-def _atlas(body: AnnyBody, views: Sequence[PhotoView]) -> Atlas:
     kinds = find_kinds(body, views)
+    views = _within_limbs(body, views, kinds)
+    atlas = _atlas(body, views, kinds) if person.atlas is None else person.atlas
+    return PersonViews(body, tuple(views), tuple(kinds), atlas)
+
+
+def _atlas(body: AnnyBody, views: Sequence[PhotoView], kinds: Sequence[KindMaps]) -> Atlas:
     return build_atlas(body, views, atlas_side(views[0].geometry.size), kinds)
 
 
@@ -129,3 +133,17 @@ def _views(body: AnnyBody, photos: Sequence[Source]) -> list[PhotoView]:
         trust = torch.where(hands | marks, 0.0, view.trust)
         trusted.append(replace(view, trust=trust, misplaced=hands.to(trust), skin=skin))
     return trusted
+
+
+def _within_limbs(
+    body: AnnyBody, views: Sequence[PhotoView], kinds: Sequence[KindMaps]
+) -> list[PhotoView]:
+    """Trust nothing that the fit puts beside an arm or a leg."""
+    within = []
+    for view, seen in zip(views, seen_at_vertices(views, inpainted(views, kinds)), strict=True):
+        beside = beside_limbs(body, seen.kinds, seen.weight)
+        trust = torch.where(beside, 0.0, view.trust)
+        within.append(
+            replace(view, trust=trust, misplaced=view.misplaced.maximum(beside.to(trust)))
+        )
+    return within

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from bdmm.body.rasterize import Raster
 from bdmm.body.regions import least_near, region_box
-from bdmm.body.skirt import SPAN, between_legs
+from bdmm.body.skirt import INNER, SPAN, WIDE, between_legs
 from bdmm.body.source_geometry import REACH, SourceGeometry, foremost_limb
 from bdmm.records import NOWHERE, PixelState
 
@@ -148,8 +148,8 @@ def _hang_skirt(flow: MeshFlow, geometry: SourceGeometry) -> None:
     straight line between the same two points, at the same share of the way.
     """
     flat = flow.flat
-    reach = max(1, round(geometry.pixels(SPAN)))
-    pixel, left, right, share = between_legs(flow.segment, reach)
+    reach, inner = (max(1, round(geometry.pixels(one))) for one in (SPAN + INNER, INNER))
+    pixel, left, right, share = between_legs(flow.segment, reach, WIDE, inner)
     source_xy = torch.lerp(flat.source_xy[left], flat.source_xy[right], share[:, None])
     sample = geometry.at(source_xy)
     row = source_xy[:, 1].long().clamp(0, geometry.size[0] - 1)

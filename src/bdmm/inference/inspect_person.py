@@ -87,7 +87,7 @@ def _marked(
     ]
     marks = torch.stack(channels, dim=1)
     atlas = spread_texels(texels, marks, marks.new_zeros(len(marks)))
-    return PersonViews(person.body, tuple(views), atlas)
+    return replace(person, views=tuple(views), atlas=atlas)
 
 
 def _seen_around(person: PersonViews) -> list[Picture]:

@@ -6,7 +6,6 @@ this person: skin or their next garment, whose colours are carried over the surf
 photos show it. The atlases are joined likewise. The result is a person like any other.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -17,7 +16,7 @@ from torch.nn import functional
 from bdmm.appearance.atlas import build_atlas, spread_texels, texels_of
 from bdmm.appearance.colour_match import match_colours, with_gain
 from bdmm.appearance.completion import kind_colours, seen_at_vertices
-from bdmm.appearance.garments import GARMENTS, KINDS, find_kinds, vertex_kinds
+from bdmm.appearance.garments import GARMENTS, KINDS, vertex_kinds
 from bdmm.appearance.person import PersonViews, resized, view_person
 from bdmm.appearance.photo_choice import shares_shown
 from bdmm.appearance.photo_view import PhotoView, on_surface, photo_vertices
@@ -59,12 +58,10 @@ class _Dressed:
     """A person and where which of their clothes are.
 
     Attributes:
-        kinds: of each photo, the shares of `KINDS` at each pixel.
         labels: the same photos with the shares of `GARMENTS` in place of colours, in [-1, 1].
     """
 
     views: PersonViews
-    kinds: Sequence[Float[Tensor, "n _ _"]]
     labels: PersonViews
 
 
@@ -110,17 +107,15 @@ def _at_scale(other: Person, person: Person) -> Person:
 
 
 def _dressed(person: Person) -> _Dressed:
-    views = view_person(person)
-    kinds = find_kinds(views.body, views.views)
-    labelled = []
-    for view, one in zip(views.views, kinds, strict=True):
+    views, labelled = view_person(person), list[PhotoView]()
+    for view, one in zip(views.views, views.kinds, strict=True):
         foreground = view.source.foreground[None]
         labels = spread_person(2 * _garments(view, one)[None] - 1, foreground)
         appearance = torch.cat((labels, foreground), dim=1)
         skin = None if view.skin is None else torch.full_like(view.skin, -1)
         labelled.append(replace(view, appearance=appearance, skin=skin))
     atlas = build_atlas(views.body, labelled, views.atlas.colours.shape[-1])
-    return _Dressed(views, kinds, PersonViews(views.body, tuple(labelled), atlas))
+    return _Dressed(views, replace(views, views=tuple(labelled), atlas=atlas))
 
 
 def _garments(view: PhotoView, kinds: Float[Tensor, "n h w"]) -> Float[Tensor, "g h w"]:
@@ -144,7 +139,7 @@ def _share_shown(them: _Dressed, part: str) -> float:
     body, kind = them.views.body, KINDS.index(part)
     place = torch.from_numpy(vertex_kinds(body)[:, kind]) > _LIKELY
     shown = torch.zeros_like(place)
-    for view, kinds in zip(them.views.views, them.kinds, strict=True):
+    for view, kinds in zip(them.views.views, them.views.kinds, strict=True):
         likely = _at_vertices(view, kinds)[:, kind] > _LIKELY
         shown |= (likely & (view.trust > 0)).cpu()
     return float((shown & place).sum() / place.sum())
@@ -159,7 +154,7 @@ def _garment_of(them: _Dressed, part: str, gain: Float[Tensor, "3"]) -> PersonVi
         gain: of their colours.
     """
     kind, views, known = KINDS.index(part), [], []
-    for view, kinds in zip(them.views.views, them.kinds, strict=True):
+    for view, kinds in zip(them.views.views, them.views.kinds, strict=True):
         image, foreground = with_gain(view.source.image, gain), view.source.foreground
         colours = spread_person(image[None], (foreground * kinds[kind])[None])
         appearance = torch.cat((colours, foreground[None]), dim=1)
@@ -167,7 +162,7 @@ def _garment_of(them: _Dressed, part: str, gain: Float[Tensor, "3"]) -> PersonVi
         share = _at_vertices(view, kinds)[:, kind]
         known.append(replace(views[-1], trust=view.trust * share))
     atlas = build_atlas(them.views.body, known, them.views.atlas.colours.shape[-1])
-    return PersonViews(them.views.body, tuple(views), atlas)
+    return replace(them.views, views=tuple(views), atlas=atlas)
 
 
 def _light(me: _Dressed, them: _Dressed) -> Float[Tensor, "3"]:
@@ -178,7 +173,7 @@ def _light(me: _Dressed, them: _Dressed) -> Float[Tensor, "3"]:
     bare = []
     for one in (me, them):
         view = one.views.views[0]
-        skin = _at_vertices(view, one.kinds[0])[:, KINDS.index("skin")]
+        skin = _at_vertices(view, one.views.kinds[0])[:, KINDS.index("skin")]
         bare.append(replace(view, trust=view.trust * skin))
     return match_colours(me.views.body, bare)[1].sqrt()
 
@@ -186,7 +181,7 @@ def _light(me: _Dressed, them: _Dressed) -> Float[Tensor, "3"]:
 def _colours_beneath(me: _Dressed) -> Float[Tensor, "n v 3"]:
     """Return the colours that skin and each garment would have at every vertex."""
     views = me.views.views
-    seen = seen_at_vertices(views, me.kinds)
+    seen = seen_at_vertices(views, me.views.kinds)
     return kind_colours(me.views.body, seen, views[0].skin).movedim(1, 0)
 
 
@@ -222,7 +217,7 @@ def _dress_photo(
     me: _Dressed, index: int, them: _Dressed, part: str, under: Float[Tensor, "n v 3"]
 ) -> Source:
     """Return a photo of the person in the other one's garment."""
-    view, kinds = me.views.views[index], me.kinds[index]
+    view, kinds = me.views.views[index], me.views.kinds[index]
     source, pose = view.source, view.source.pose
     (colour, alpha), (labels, _) = (_moved(one, view) for one in (them.views, them.labels))
     over = _in_front(view, kinds, part)
