@@ -7,20 +7,19 @@ where the fit puts a limb a little beside itself: on clothes at the rim of a bar
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from bdmm.body.model import PART_NAMES, AnnyBody
 from bdmm.records import BONE_NAMES
 
-_BIN, _SMOOTHING = 0.005, 0.01
-"""Metres along the body, and the standard deviation of the means over cross-sections."""
-_GAP = 0.05
-"""Metres between the numbers of one run of cross-sections and the next."""
+_BIN = 0.005
+_ALONG, _ACROSS = 0.01, 0.04
+"""Metres, standard deviations of the means along the body and from left to right: hems are hardly
+slanted, and hair hangs behind as far left as in front."""
 _ODD = 0.4
 """Agreement with the cross-section up to which a point of a limb shows something else."""
-_TRUNK, _ARMS = ("torso", "legs"), ("arms", "hands")
-_LIMBS = "arms", "hands", "legs"
+_LIMBS = "arms", "legs"
 
 
 def kinds_around(
@@ -28,20 +27,21 @@ def kinds_around(
 ) -> tuple[Float[Tensor, "v k"], Float[Tensor, "v"]]:
     """Return the mean kinds of each vertex's cross-section, and the mean weight there.
 
-    Heads and feet have no cross-sections: their weight is 0.
+    Heads have no cross-sections: their weight is 0.
 
     Args:
         kinds: shares at the vertices.
         weight: how well they are known.
     """
-    section = _sections(body)
-    known = section >= 0
+    sections, size = _sections(body)
+    known, bins = sections >= 0, sections[sections >= 0]
     values = torch.cat((weight[:, None] * kinds, weight[:, None]), dim=1).double().cpu().numpy()
     values = np.column_stack((values, np.ones(len(values))))
     sums = np.zeros_like(values)
     for column, value in enumerate(values.T):
-        total = np.bincount(section[known], value[known])
-        sums[known, column] = gaussian_filter1d(total, _SMOOTHING / _BIN)[section[known]]
+        sheet = np.bincount(bins, value[known], int(np.prod(size))).reshape(size)
+        smooth = gaussian_filter(sheet, (0, _ALONG / _BIN, _ACROSS / _BIN), mode="constant")
+        sums[known, column] = smooth.ravel()[bins]
     made = torch.from_numpy(sums).to(kinds)
     shares, total, count = made[:, :-2], made[:, -2], made[:, -1]
     return shares / total.clamp(min=1e-6)[:, None], total / count.clamp(min=1e-6)
@@ -61,24 +61,35 @@ def beside_limbs(
     return limb & (known > 0) & ((around * kinds).sum(dim=1) < _ODD)
 
 
-def _sections(body: AnnyBody) -> Int[np.ndarray, "v"]:
-    """Return the number of each vertex's cross-section, -1 without one.
+def _sections(body: AnnyBody) -> tuple[Int[np.ndarray, "v"], tuple[int, int, int]]:
+    """Return where each vertex lies in some sheets, row by row, -1 in none, and the sheets' size.
 
-    They are numbered down the trunk and both legs, whose hems are level, then along each arm, with
-    a gap in between.
+    Each sheet has a row for each position along a part and a column for each one across: trunk with
+    both legs, whose hems are level; both feet, seen from the side; neck and arms, where what is
+    across does not count; both hands, as one point.
     """
     at, joints = body.template.cpu(), body.joints(body.template.new_zeros(body.shape_size)).cpu()
-    runs = [(_of_parts(body, _TRUNK), at[:, 1])]
+    x, y, z = at.unbind(dim=1)
+    none = torch.zeros_like(x)
+    parts = [
+        (_of_parts(body, ("torso", "legs")), y, x),
+        (_of_parts(body, ("neck",)), y, none),
+        (_of_parts(body, ("feet",)), y, z),
+        (_of_parts(body, ("hands",)), none, none),
+    ]
     for side in ("left", "right"):
         shoulder, wrist = (joints[BONE_NAMES.index(f"{side}_{j}")] for j in ("shoulder", "wrist"))
-        own = _of_parts(body, _ARMS) & (at[:, 0] * shoulder[0] > 0)
-        runs.append((own, (at - shoulder) @ (wrist - shoulder) / (wrist - shoulder).norm()))
-    section, free = np.full(len(at), -1), 0
-    for own, along in runs:
-        place = ((along[own] - along[own].min()) / _BIN).long().numpy()
-        section[own.numpy()] = free + place
-        free += place.max() + round(_GAP / _BIN)
-    return section
+        axis = (wrist - shoulder) / (wrist - shoulder).norm()
+        own = _of_parts(body, ("arms",)) & (x * shoulder[0] > 0)
+        parts.append((own, (at - shoulder) @ axis, none))
+    sheet = torch.full((len(at), 3), -1)
+    for number, (own, along, across) in enumerate(parts):
+        places = [((one[own] - one[own].min()) / _BIN).long() for one in (along, across)]
+        sheet[own] = torch.stack((torch.full_like(places[0], number), *places), dim=1)
+    some, size = sheet[:, 0] >= 0, (sheet.max(dim=0).values + 1).tolist()
+    places = np.full(len(at), -1)
+    places[some] = np.ravel_multi_index(tuple(sheet[some].T.numpy()), size)
+    return places, tuple(size)
 
 
 def _of_parts(body: AnnyBody, names: tuple[str, ...]) -> Bool[Tensor, "v"]:

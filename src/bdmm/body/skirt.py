@@ -24,9 +24,9 @@ _ABRUPT = 0.75, 0.25
 """At least this share of the gap's greatest width at the hem, at most this share of cloth below."""
 _OTHER_COLOUR = 0.7
 """Distance of colours (RGB in [-1, 1]) from which legs are dressed above a hem and bare below."""
-NARROW, WIDE = -0.5, 0.0
+NARROW, WIDE = -0.5, -0.25
 """Cosines between the directions to both legs up to which a pixel lies between them: 120 degrees
-where a skirt is looked for, 90 where it hangs, however far the legs stand apart."""
+where a skirt is looked for; where it hangs 105, for legs that stand wide apart."""
 
 
 def between_legs(
