@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from jaxtyping import Float, Int
 from scipy.sparse import diags_array
-from scipy.sparse.linalg import splu
 from torch import Tensor
 
 from bdmm.appearance.cross_sections import kinds_around
@@ -31,6 +30,7 @@ from bdmm.appearance.hands import hand_relief
 from bdmm.appearance.photo_view import PhotoView, on_surface, photo_vertices, smoothed_over
 from bdmm.body.model import PART_NAMES, AnnyBody
 from bdmm.kernels.push_pull import push_pull
+from bdmm.kernels.sparse_solve import solve_symmetric
 
 if TYPE_CHECKING:
     from bdmm.appearance.atlas import Texels
@@ -184,7 +184,7 @@ def diffuse(
     coupling = body.edge_weights * -1.0
     diagonal = weight.cpu().double().numpy()
     matrix = coupling + diags_array(diagonal - coupling.sum(axis=1))
-    solution = splu(matrix.tocsc()).solve(wanted.cpu().double().numpy())
+    solution = solve_symmetric(matrix, wanted.cpu().double().numpy())
     return torch.from_numpy(solution).to(wanted)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 
 from bdmm.cli.report import Report, say
-from bdmm.cli.resources import use_one_thread
+from bdmm.cli.resources import keep_network_blocks, use_one_thread
 from bdmm.errors import InputError
 from bdmm.files.output_file import check_output
 
@@ -43,6 +43,7 @@ class MakePerson:
         from bdmm.appearance.person_file import SUFFIX
 
         check_output(self.output, (SUFFIX,))
+        keep_network_blocks()
         use_one_thread()
         from bdmm.inference.person import Person
 

@@ -10,11 +10,11 @@ the background nearby.
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Bool, Float, UInt8
 from scipy.sparse import csr_array, diags_array
-from scipy.sparse.linalg import splu
 from scipy.special import expit, logit
 
+from bdmm.kernels.sparse_solve import solve_symmetric
 from bdmm.perception.silhouette import clean_foreground
 
 BAND = 0.006
@@ -30,6 +30,8 @@ _NEARBY = 0.07
 _NOISE, _TEMPER, _CLEAR = 0.01, 0.5, 6.0
 """Standard deviation of colours (of [0, 1]) at least; share of their log-likelihood ratio that
 counts, as channels are correlated; and its limit."""
+_WINDOWS = 4096
+"""Windows whose affinities are held at once."""
 _LIMIT = 0.02
 """The estimator's alpha is taken for no surer than this."""
 
@@ -54,7 +56,7 @@ def refine_foreground(
     inside = cv2.erode((cleaned > SURE[1]).astype(np.uint8), disc) > 0
     outside = cv2.dilate((cleaned > SURE[0]).astype(np.uint8), disc) == 0
     doubtful = inside & (cv2.erode(soft, disc) < SURE[1])
-    pixels = np.float32(image) / 255
+    pixels = image.astype(np.float32) / 255
     nearby = round(_NEARBY * (rows[-1] - rows[0] + 1))
     likely = _likely_alpha(pixels, soft, inside & ~doubtful, outside, nearby)
     gaps = cv2.dilate((doubtful & (likely < 0.5)).astype(np.uint8), disc) > 0
@@ -104,30 +106,43 @@ def _solve(
     prior: Float[np.ndarray, "h w"],
 ) -> Float[np.ndarray, "n"]:
     """Return the alphas of the unknown pixels, row by row."""
-    laplacian = _laplacian(image, _windows(unknown))[np.flatnonzero(unknown)]
-    inner = laplacian[:, np.flatnonzero(unknown)] + _PRIOR * diags_array(np.ones(unknown.sum()))
+    laplacian, own = _laplacian(image, unknown), np.flatnonzero(unknown)
+    inner = laplacian[:, own] + _PRIOR * diags_array(np.ones(len(own)))
     border = _PRIOR * prior[unknown] - laplacian @ np.where(unknown, 0, known).ravel()
-    return splu(inner.tocsc()).solve(border)
+    return solve_symmetric(inner, border)
 
 
-def _windows(unknown: Bool[np.ndarray, "h w"]) -> Int[np.ndarray, "m 9"]:
-    """Return the pixels' indices of each window that an unknown pixel lies in."""
-    width = unknown.shape[1]
+def _laplacian(image: Float[np.ndarray, "h w 3"], unknown: Bool[np.ndarray, "h w"]) -> csr_array:
+    """Return the unknown pixels' rows of the matting Laplacian."""
+    width, size = unknown.shape[1], unknown.size
     near = cv2.dilate(unknown.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     near[[0, -1]] = near[:, [0, -1]] = False
-    around = np.add.outer(np.arange(-1, 2) * width, np.arange(-1, 2)).ravel()
-    return np.flatnonzero(near)[:, None] + around
+    window = np.add.outer(np.arange(-1, 2) * width, np.arange(-1, 2)).ravel()
+    steps = np.add.outer(np.arange(-2, 3) * width, np.arange(-2, 3)).ravel()
+    own, colours = np.flatnonzero(unknown), image.reshape(-1, 3)
+    number = np.full(size, -1)
+    number[own] = np.arange(len(own))
+    values = np.zeros((len(own), len(steps)))
+    centres = np.flatnonzero(near)
+    for start in range(0, len(centres), _WINDOWS):  # fresh memory costs more than arithmetic
+        pixels = centres[start : start + _WINDOWS, None] + window
+        affinity = _affinity(colours[pixels])
+        for first, step in enumerate(window):
+            row = number[pixels[:, first]]
+            some = row >= 0
+            to_others = np.searchsorted(steps, window - step)
+            values[row[some, None], to_others] -= affinity[some, first]
+            values[row[some], len(steps) // 2] += 1
+    columns = (own[:, None] + steps).clip(0, size - 1)
+    rows = np.arange(0, values.size + 1, len(steps))
+    laplacian = csr_array((values.ravel(), columns.ravel(), rows), shape=(len(own), size))
+    laplacian.eliminate_zeros()
+    return laplacian
 
 
-def _laplacian(image: Float[np.ndarray, "h w 3"], windows: Int[np.ndarray, "m 9"]) -> csr_array:
-    """Return the matting Laplacian over all pixels."""
-    count = windows.shape[1]
-    colours = image.reshape(-1, 3)[windows]
+def _affinity(colours: Float[np.ndarray, "m 9 3"]) -> Float[np.ndarray, "m 9 9"]:
+    """Return how alike the pixels of each window are."""
+    count = colours.shape[1]
     centred = colours - colours.mean(axis=1, keepdims=True)
     spread = centred.transpose(0, 2, 1) @ centred / count + _EPSILON / count * np.eye(3)
-    affinity = (1 + centred @ np.linalg.solve(spread, centred.transpose(0, 2, 1))) / count
-    values = np.eye(count) - affinity
-    row = np.broadcast_to(windows[:, :, None], values.shape)
-    column = np.broadcast_to(windows[:, None], values.shape)
-    size = image.shape[0] * image.shape[1]
-    return csr_array((values.ravel(), (row.ravel(), column.ravel())), shape=(size, size))
+    return (1 + centred @ np.linalg.solve(spread, centred.transpose(0, 2, 1))) / count
