@@ -7,7 +7,7 @@ from typing import Annotated
 import tyro
 
 from bdmm.cli.report import Report, say
-from bdmm.cli.resources import use_one_thread
+from bdmm.cli.resources import keep_network_blocks, use_one_thread
 from bdmm.errors import InputError
 
 _PHOTOS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".jp2", ".ppm")
@@ -42,6 +42,7 @@ class Inspect:
         """Find the person, and draw what was found."""
         if not self.input.is_file():
             raise InputError(f"The file {self.input} does not exist or is not a file.")
+        keep_network_blocks()
         use_one_thread()
         if self.more or self.input.suffix.lower() == ".person":
             self._person()
