@@ -8,7 +8,7 @@ import torch
 from bdmm.appearance import completion
 from bdmm.appearance.atlas import texels_of
 from bdmm.appearance.completion import Fallback, complete
-from bdmm.appearance.cross_sections import beside_limbs
+from bdmm.appearance.cross_sections import beside_arms
 from bdmm.appearance.garments import KINDS, find_kinds, vertex_kinds
 from bdmm.appearance.photo_view import photo_vertices, view_photo
 from bdmm.body.clothed_body import vertex_normals
@@ -145,7 +145,7 @@ def test_clothes_at_the_rim_of_a_bare_arm_are_not_the_arm(body):
     rim = forearm & (vertex_normals(body.template, body.faces)[:, 0] * outwards < -0.7)
     seen = torch.where(rim, KINDS.index("upper"), kind)
     beside, sleeves = (
-        beside_limbs(body, torch.nn.functional.one_hot(one, len(KINDS)).float(), rim * 0.0 + 1)
+        beside_arms(body, torch.nn.functional.one_hot(one, len(KINDS)).float(), rim * 0.0 + 1)
         for one in (seen, kind)
     )
     assert (beside & rim).sum() > 0.8 * rim.sum() > 20

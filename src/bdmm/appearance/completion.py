@@ -10,13 +10,13 @@ where only what the photos show of that kind counts. Which kind a hidden vertex 
 likewise: anatomy says what is likely there. So a shirt's colour ends at the belt.
 
 The *fallback* is what the photo shows through the body or on its other side: it has texture, but
-the wrong one where the front of an open jacket lies on the back. So the fallback's texture is taken
-where it is of the same kind and its mean colour agrees with diffusion, the smooth colours
-elsewhere.
+the wrong one where the front of an open jacket lies on the back, and its detail is displaced
+anyway. So the fallback's coarse texture is taken where it is of the same kind and its mean colour
+agrees with diffusion, the smooth colours elsewhere.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -29,6 +29,7 @@ from bdmm.appearance.garments import GARMENTS, KINDS, vertex_kinds
 from bdmm.appearance.hands import hand_relief
 from bdmm.appearance.photo_view import PhotoView, on_surface, photo_vertices, smoothed_over
 from bdmm.body.model import PART_NAMES, AnnyBody
+from bdmm.kernels.picture_filters import smoothed
 from bdmm.kernels.push_pull import push_pull
 from bdmm.kernels.sparse_solve import solve_symmetric
 
@@ -53,6 +54,8 @@ _WIDER = 2
 _ROUNDS = 25
 _AGREE = 0.5
 """Distance of mean colours (RGB in [-1, 1]) at which a fallback's texture counts half."""
+_DISPLACED = 0.004
+"""Metres, standard deviation of how far a fallback's detail lies from its true place."""
 _PRINT, _VARYING = 4.0, 0.02
 """Times the median of a garment's squared deviations, over 8 cm, from which on it is a print's, and
 the least of it: what is everywhere on a garment is its fabric, what is in one place is a print."""
@@ -217,7 +220,8 @@ def _likeliest(
     views: Sequence[PhotoView], kinds: Sequence[KindMaps], fallbacks: Sequence[Fallback]
 ) -> Seen:
     looked = [
-        _look(view, one, *where) for view, one, where in zip(views, kinds, fallbacks, strict=True)
+        _look(_without_detail(view), one, *where)
+        for view, one, where in zip(views, kinds, fallbacks, strict=True)
     ]
     likeness = torch.stack([one.weight for one in looked])
     best = likeness.argmax(dim=0)
@@ -227,6 +231,13 @@ def _likeliest(
         for name in ("colours", "kinds")
     )
     return Seen(colours, shares, likeness[best, every])
+
+
+def _without_detail(view: PhotoView) -> PhotoView:
+    """Return a photo as it is expected at places that are known to `_DISPLACED` only."""
+    times = max(1, round(2 * view.geometry.pixels(_DISPLACED) ** 2))  # each adds half to variance
+    smooth = smoothed(view.appearance.transpose(0, 1), times).transpose(0, 1)
+    return replace(view, appearance=smooth)
 
 
 def _vertex_shares(body: AnnyBody, seen: Sequence[Seen]) -> Float[Tensor, "v k"]:
@@ -239,6 +250,10 @@ def _vertex_shares(body: AnnyBody, seen: Sequence[Seen]) -> Float[Tensor, "v k"]
     # alike: hems are as high behind.
     likely, garments = anatomy.clone(), [KINDS.index(kind) for kind in GARMENTS]
     likely[:, garments] = anatomy[:, garments].sum(dim=1, keepdim=True)
+    # Gloves are worn where they are seen.
+    anatomy[body.parts == PART_NAMES.index("hands")] = likely.new_tensor(
+        [float(kind == "skin") for kind in KINDS]
+    )
     known = (known / _SEEN_AROUND).clamp(max=1)[:, None]
     total = wanted + known * likely * around + _ANATOMY * anatomy
     return diffuse(body, total, total.sum(dim=1))

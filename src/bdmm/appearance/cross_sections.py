@@ -18,8 +18,7 @@ _ALONG, _ACROSS = 0.01, 0.04
 """Metres, standard deviations of the means along the body and from left to right: hems are hardly
 slanted, and hair hangs behind as far left as in front."""
 _ODD = 0.4
-"""Agreement with the cross-section up to which a point of a limb shows something else."""
-_LIMBS = "arms", "legs"
+"""Agreement with the cross-section up to which a point of an arm shows something else."""
 
 
 def kinds_around(
@@ -27,7 +26,7 @@ def kinds_around(
 ) -> tuple[Float[Tensor, "v k"], Float[Tensor, "v"]]:
     """Return the mean kinds of each vertex's cross-section, and the mean weight there.
 
-    Heads have no cross-sections: their weight is 0.
+    Heads, hands and feet have no cross-sections: their weight is 0.
 
     Args:
         kinds: shares at the vertices.
@@ -47,35 +46,32 @@ def kinds_around(
     return shares / total.clamp(min=1e-6)[:, None], total / count.clamp(min=1e-6)
 
 
-def beside_limbs(
+def beside_arms(
     body: AnnyBody, kinds: Float[Tensor, "v k"], weight: Float[Tensor, "v"]
 ) -> Bool[Tensor, "v"]:
-    """Return which vertices of arms and legs show another kind than their cross-section.
+    """Return which vertices of arms show another kind than their cross-section.
 
     Args:
         kinds: shares that a photo shows at each vertex.
         weight: how well it does.
     """
     around, known = kinds_around(body, kinds, weight)
-    limb = _of_parts(body, _LIMBS).to(kinds.device)
-    return limb & (known > 0) & ((around * kinds).sum(dim=1) < _ODD)
+    arm = _of_parts(body, ("arms",)).to(kinds.device)
+    return arm & (known > 0) & ((around * kinds).sum(dim=1) < _ODD)
 
 
 def _sections(body: AnnyBody) -> tuple[Int[np.ndarray, "v"], tuple[int, int, int]]:
     """Return where each vertex lies in some sheets, row by row, -1 in none, and the sheets' size.
 
     Each sheet has a row for each position along a part and a column for each one across: trunk with
-    both legs, whose hems are level; both feet, seen from the side; neck and arms, where what is
-    across does not count; both hands, as one point.
+    both legs, whose hems are level; neck and arms, where what is across does not count.
     """
     at, joints = body.template.cpu(), body.joints(body.template.new_zeros(body.shape_size)).cpu()
-    x, y, z = at.unbind(dim=1)
+    x, y, _ = at.unbind(dim=1)
     none = torch.zeros_like(x)
     parts = [
         (_of_parts(body, ("torso", "legs")), y, x),
         (_of_parts(body, ("neck",)), y, none),
-        (_of_parts(body, ("feet",)), y, z),
-        (_of_parts(body, ("hands",)), none, none),
     ]
     for side in ("left", "right"):
         shoulder, wrist = (joints[BONE_NAMES.index(f"{side}_{j}")] for j in ("shoulder", "wrist"))

@@ -10,7 +10,7 @@ from torch.nn import functional
 from bdmm.appearance.atlas import SIDES, build_atlas
 from bdmm.appearance.colour_match import match_colours, with_gain
 from bdmm.appearance.completion import KindMaps, inpainted, seen_at_vertices
-from bdmm.appearance.cross_sections import beside_limbs
+from bdmm.appearance.cross_sections import beside_arms
 from bdmm.appearance.garments import find_kinds
 from bdmm.appearance.hands import misplaced, skin_colour, unseen_hands
 from bdmm.appearance.photo_view import PhotoView, photo_vertices, view_photo
@@ -65,7 +65,7 @@ def build_person(photos: Sequence[Source], names: Sequence[str] = ()) -> Person:
                 "legs have other colours: leave the photo out."
             )
     kinds = find_kinds(body, views)
-    return Person(tuple(photos), _atlas(body, _within_limbs(body, views, kinds), kinds))
+    return Person(tuple(photos), _atlas(body, _within_arms(body, views, kinds), kinds))
 
 
 def view_person(person: Person) -> PersonViews:
@@ -74,7 +74,7 @@ def view_person(person: Person) -> PersonViews:
     assert isinstance(body, AnnyBody)
     views = _views(body, person.photos)
     kinds = find_kinds(body, views)
-    views = _within_limbs(body, views, kinds)
+    views = _within_arms(body, views, kinds)
     atlas = _atlas(body, views, kinds) if person.atlas is None else person.atlas
     return PersonViews(body, tuple(views), tuple(kinds), atlas)
 
@@ -135,15 +135,13 @@ def _views(body: AnnyBody, photos: Sequence[Source]) -> list[PhotoView]:
     return trusted
 
 
-def _within_limbs(
+def _within_arms(
     body: AnnyBody, views: Sequence[PhotoView], kinds: Sequence[KindMaps]
 ) -> list[PhotoView]:
-    """Trust nothing that the fit puts beside an arm or a leg."""
+    """Trust nothing that the fit puts beside an arm."""
     within = []
     for view, seen in zip(views, seen_at_vertices(views, inpainted(views, kinds)), strict=True):
-        beside = beside_limbs(body, seen.kinds, seen.weight)
+        beside = beside_arms(body, seen.kinds, seen.weight)
         trust = torch.where(beside, 0.0, view.trust)
-        within.append(
-            replace(view, trust=trust, misplaced=view.misplaced.maximum(beside.to(trust)))
-        )
+        within.append(replace(view, trust=trust, beside=beside.to(trust)))
     return within

@@ -35,8 +35,10 @@ class PhotoView:
         appearance: ``1 4 h w`` the photo with the person's colours spread beyond the outline, and
             the foreground.
         trust: ``v`` how well the photo shows each vertex, in [0, 1].
-        misplaced: ``v`` 1 at vertices where the fit puts something else there, such as a hand on
-            clothes (`hands`), 0 elsewhere.
+        misplaced: ``v`` 1 at vertices of hands where the fit lays them on clothes (`hands`), 0
+            elsewhere.
+        beside: ``v`` 1 at vertices of arms where the fit lays them on something else, 0 elsewhere
+            (`cross_sections`). What they show is right as long as they move with the trunk.
         skin: colour of the person's skin in this photo's light; None where no photo shows a face.
     """
 
@@ -45,6 +47,7 @@ class PhotoView:
     appearance: Float[Tensor, "1 4 h w"]
     trust: Float[Tensor, "v"]
     misplaced: Float[Tensor, "v"]
+    beside: Float[Tensor, "v"]
     skin: Float[Tensor, "3"] | None = None
 
     def colours_at(self, xy: Float[Tensor, "m 2"]) -> Float[Tensor, "m 3"]:
@@ -99,7 +102,8 @@ def view_photo(body: SkinnedBody, source: Source) -> PhotoView:
     colours = spread_person(source.image[None], source.foreground[None])
     appearance = torch.cat((colours, source.foreground[None]), dim=1)
     trust = vertex_trust(geometry)
-    return PhotoView(source, geometry, appearance, trust, torch.zeros_like(trust))
+    nowhere = torch.zeros_like(trust)
+    return PhotoView(source, geometry, appearance, trust, nowhere, nowhere)
 
 
 def vertex_trust(geometry: SourceGeometry) -> Float[Tensor, "v"]:
