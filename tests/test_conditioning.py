@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional
 
 from bdmm.body.camera import project
+from bdmm.body.mesh_flow import MeshFlow, moves_with_trunk
 from bdmm.body.model import AnnyBody, load_body
 from bdmm.body.rasterize import rasterize
 from bdmm.body.rotations import axis_angle_to_matrix
@@ -15,7 +16,16 @@ from bdmm.body.source_geometry import SourceGeometry, prepare_geometry
 from bdmm.conditioning import condition, from_warps
 from bdmm.kernels.pose_heatmaps import window_heatmaps
 from bdmm.kernels.warp import warp
-from bdmm.records import BODY25, COCO18, KEYPOINT_NAMES, Conditions, Motion, PixelState, Source
+from bdmm.records import (
+    BODY25,
+    BONE_NAMES,
+    COCO18,
+    KEYPOINT_NAMES,
+    Conditions,
+    Motion,
+    PixelState,
+    Source,
+)
 
 SIZE = (128, 96)
 
@@ -156,3 +166,20 @@ def test_stored_warps_become_the_conditions_that_they_were(conditioned, turning,
     for name in ("keypoints", "source_grid", "state", "fallback"):
         assert torch.equal(getattr(stored, name), getattr(made, name)), name
     assert torch.equal(stored.segment, made.segment) if known else stored.segment is None
+
+
+def test_pixels_that_the_trunk_carries_are_told_from_those_of_a_limb_that_moved(geometry):
+    """The trunk turns and shifts in the picture; half of an arm goes with it, half is elsewhere."""
+    height, width = SIZE
+    flow = MeshFlow.empty(torch.Size((1, height, width)), torch.device("cpu"))
+    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    carried = torch.stack((0.9 * columns - 0.2 * rows + 5, 0.1 * columns + 1.1 * rows - 3), dim=-1)
+    flow.segment[0, 40:80, 30:60] = BONE_NAMES.index("spine2")
+    flow.segment[0, 40:80, 60:66] = BONE_NAMES.index("left_elbow")
+    flow.state[flow.segment >= 0] = int(PixelState.VISIBLE)
+    flow.source_xy[0] = carried
+    flow.source_xy[0, 60:80, 60:66, 0] += 0.1 * geometry.scale
+    arm = torch.nonzero((flow.segment == BONE_NAMES.index("left_elbow")).flatten())[:, 0]
+    assert torch.equal(moves_with_trunk(flow, arm, geometry), arm // width < 60)
+    flow.state[flow.segment == BONE_NAMES.index("spine2")] = int(PixelState.HIDDEN)
+    assert not moves_with_trunk(flow, arm, geometry).any(), "an unseen trunk tells nothing"

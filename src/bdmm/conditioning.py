@@ -14,7 +14,7 @@ from bdmm.appearance.photo_choice import vertex_facing
 from bdmm.appearance.photo_mixture import Mixture, mix, sufficiency, useful_photos
 from bdmm.appearance.photo_view import SurfacePoints, trust_of
 from bdmm.body.camera import hide_face, project
-from bdmm.body.mesh_flow import MeshFlow, flow_around_body, mesh_flow, plane_turns
+from bdmm.body.mesh_flow import flow_around_body, mesh_flow, moves_with_trunk, plane_turns
 from bdmm.body.model import SkinnedBody
 from bdmm.body.rasterize import Raster, rasterize
 from bdmm.body.regions import nearest_pixel, region_box
@@ -26,11 +26,6 @@ from bdmm.shapes import Keypoints
 _ANOTHER_OUTLINE = 0.1
 """Share of the frame's height up to which two outlines of one body are looked for apart."""
 _RUN = 16
-_TRUNK = [BONE_NAMES.index(name) for name in ("pelvis", "spine1", "spine2", "spine3")]
-_MANY, _FEW = 400, 30
-"""Pixels of the trunk that tell its motion, and how many at least."""
-_STILL = 0.03
-"""Metres in the photo up to which an arm has moved with the trunk."""
 _PELVIS = BONE_NAMES.index("pelvis")
 
 
@@ -140,7 +135,7 @@ def _mixture(
         trust, misplaced = points.mean(view.trust), points.mean(view.misplaced) > 0.5
         beside = points.mean(view.beside) > 0.5
         if beside.any():
-            still = _moves_with_trunk(flow, points.pixel[beside], view.geometry)
+            still = moves_with_trunk(flow, points.pixel[beside], view.geometry)
             trust[beside], misplaced[beside] = still.to(trust), ~still
         state = flow.flat.state
         wrong = points.pixel[misplaced & (state[points.pixel] == PixelState.VISIBLE)]
@@ -155,25 +150,6 @@ def _mixture(
     enough = sufficiency(trust.amax(dim=0), points.mean(wanted))
     _paint(mixture, person, points, enough)
     return mixture
-
-
-def _moves_with_trunk(
-    flow: MeshFlow, pixel: Int[Tensor, "n"], geometry: SourceGeometry
-) -> Bool[Tensor, "n"]:
-    """Return which pixels of one frame come from where the trunk's affine motion has them from."""
-    flat, width = flow.flat, flow.segment.shape[2]
-    trunk = torch.isin(flat.segment, flat.segment.new_tensor(_TRUNK))
-    trunk = torch.nonzero(trunk & (flat.state == PixelState.VISIBLE))[:, 0]
-    trunk = trunk[:: max(1, len(trunk) // _MANY)]
-    if len(trunk) < _FEW:
-        return torch.zeros_like(pixel, dtype=torch.bool)
-
-    def homogeneous(index: Int[Tensor, "m"]) -> Float[Tensor, "m 3"]:
-        return torch.stack((index % width, index // width, torch.ones_like(index)), dim=1).float()
-
-    affine = torch.linalg.lstsq(homogeneous(trunk), flat.source_xy[trunk]).solution
-    apart = (homogeneous(pixel) @ affine - flat.source_xy[pixel]).norm(dim=1)
-    return apart < geometry.pixels(_STILL)
 
 
 def _paint(

@@ -76,9 +76,10 @@ def test_a_skirt_is_told_from_trousers_and_bare_legs(body, outline, skirted):
     assert not whole.skirt.any(), "cloth down to the feet is no skirt: no hem is seen"
 
 
-def test_it_spans_the_gap_of_legs_that_stand_wider(draw, outline, skirted):
+@pytest.mark.parametrize("angle", [0.22, 0.3])
+def test_it_spans_the_gap_of_legs_that_stand_wider(draw, outline, skirted, angle):
     pose, _, _ = outline
-    motion = astride(pose, 0.22)
+    motion = astride(pose, angle)
     face = draw(skirted.body, motion).face[0]
     flow = flow_to(skirted, draw, pose, motion)
     slit, shown = [], []
@@ -91,9 +92,9 @@ def test_it_spans_the_gap_of_legs_that_stand_wider(draw, outline, skirted):
         gap = inside[face[row, inside] < 0]
         places = flow.source_grid(motion.size)[0, row, gap, 0]
         places = places[flow.state[0, row, gap] == PixelState.VISIBLE]
-        assert (places.diff() > 0).all(), "from left to right as in the photo"
+        assert (places.diff() >= 0).all(), "from left to right as in the photo"
     assert min(slit) >= 3
-    assert min(shown) > 0.9
+    assert min(shown) > 0.95, "without streaks"
     below = torch.nonzero(face[HEM + 15] >= 0)[:, 0]
     middle = int(below.float().mean())
     assert flow.state[0, HEM + 15, middle] == PixelState.NONE, "and ends at its hem"

@@ -67,3 +67,14 @@ def test_a_person_at_the_border_is_cut_there():
     true = person(shift=-50)
     refined = refine_foreground(photo(true), estimated(true))
     assert np.abs(refined - true).sum() < np.abs(clean_foreground(estimated(true)) - true).sum()
+
+
+@pytest.mark.parametrize("open_gap", [True, False])
+def test_a_gap_that_the_estimator_hesitates_at_is_told_by_its_colour(open_gap):
+    true, slit = person(), np.s_[70:90, 81:86]
+    soft = estimated(true)
+    soft[slit] = 0.85
+    if open_gap:
+        true[slit] = 0
+    refined = refine_foreground(photo(true), soft)
+    assert np.abs(refined - true)[slit].mean() < 0.1

@@ -14,10 +14,15 @@ from bdmm.body.rasterize import Raster
 from bdmm.body.regions import least_near, region_box
 from bdmm.body.skirt import INNER, SPAN, WIDE, between_legs
 from bdmm.body.source_geometry import REACH, SourceGeometry, foremost_limb
-from bdmm.records import NOWHERE, PixelState
+from bdmm.records import BONE_NAMES, NOWHERE, PixelState
 
 _SPIKE = 0.012
 """Metres, half the width of a spike: between arm and torso a photo shows slivers of cloth."""
+_TRUNK = [BONE_NAMES.index(name) for name in ("pelvis", "spine1", "spine2", "spine3")]
+_MANY, _FEW = 400, 30
+"""Pixels of the trunk that tell its motion, and how many at least."""
+_STILL = 0.03
+"""Metres in the photo up to which an arm has moved with the trunk."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +144,25 @@ def plane_turns(
     turn = (source @ target.mT)[..., :2, :2]
     left, _, right = torch.linalg.svd(turn)
     return shrink[:, None, None, None] * (left @ right)
+
+
+def moves_with_trunk(
+    flow: MeshFlow, pixel: Int[Tensor, "n"], geometry: SourceGeometry
+) -> Bool[Tensor, "n"]:
+    """Return which pixels of one frame come from where the trunk's affine motion has them from."""
+    flat, width = flow.flat, flow.segment.shape[2]
+    trunk = torch.isin(flat.segment, flat.segment.new_tensor(_TRUNK))
+    trunk = torch.nonzero(trunk & (flat.state == PixelState.VISIBLE))[:, 0]
+    trunk = trunk[:: max(1, len(trunk) // _MANY)]
+    if len(trunk) < _FEW:
+        return torch.zeros_like(pixel, dtype=torch.bool)
+
+    def homogeneous(index: Int[Tensor, "m"]) -> Float[Tensor, "m 3"]:
+        return torch.stack((index % width, index // width, torch.ones_like(index)), dim=1).float()
+
+    affine = torch.linalg.lstsq(homogeneous(trunk), flat.source_xy[trunk]).solution
+    apart = (homogeneous(pixel) @ affine - flat.source_xy[pixel]).norm(dim=1)
+    return apart < geometry.pixels(_STILL)
 
 
 def _hang_skirt(flow: MeshFlow, geometry: SourceGeometry) -> None:

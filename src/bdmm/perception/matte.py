@@ -25,7 +25,7 @@ _EPSILON = 1e-6
 """Variance of colours (of [0, 1]) that counts as none."""
 _PRIOR = 1e-2
 """Weight of the likely alpha: it decides where windows don't."""
-_NEARBY = 0.07
+_NEARBY = 0.1
 """Half the side of the square whose colours are nearby, in heights of the person."""
 _NOISE, _TEMPER, _CLEAR = 0.01, 0.5, 6.0
 """Standard deviation of colours (of [0, 1]) at least; share of their log-likelihood ratio that
