@@ -118,7 +118,7 @@ def vertex_kinds(body: AnnyBody) -> Float[np.ndarray, "v n"]:
         "legs": (0.2 + 0.3 * down, 0 * one, 0.15 * (1 - down), 0.65 - 0.25 * down, 0.1 * down**4),
         "hands": (0.48 * one, 0 * one, 0.44 * one, 0.08 * one, 0 * one),
         "feet": (0.15 * one, 0 * one, 0 * one, 0.07 * one, 0.78 * one),
-        "neck": (0.75 - 0.53 * behind, 0.1 + 0.65 * behind, 0.15 - 0.12 * behind, 0 * one, 0 * one),
+        "neck": (0.75 - 0.43 * behind, 0.1 + 0.55 * behind, 0.15 - 0.12 * behind, 0 * one, 0 * one),
         "scalp": (0.08 * one, 0.9 * one, 0.02 * one, 0 * one, 0 * one),
     }
     face = (0.9 * one, 0.09 * one, 0.01 * one, 0 * one, 0 * one)
