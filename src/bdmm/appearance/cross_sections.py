@@ -55,9 +55,9 @@ def beside_arms(
         kinds: shares that a photo shows at each vertex.
         weight: how well it does.
     """
-    around, known = kinds_around(body, kinds, weight)
+    around, _ = kinds_around(body, kinds, weight)
     arm = _of_parts(body, ("arms",)).to(kinds.device)
-    return arm & (known > 0) & ((around * kinds).sum(dim=1) < _ODD)
+    return arm & (weight > 0) & ((around * kinds).sum(dim=1) < _ODD)
 
 
 def _sections(body: AnnyBody) -> tuple[Int[np.ndarray, "v"], tuple[int, int, int]]:
