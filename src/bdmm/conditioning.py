@@ -132,14 +132,13 @@ def _mixture(
     points, flows, trusts = SurfacePoints.of(raster, person.views[0].geometry.faces), [], []
     for view in person.views:
         flow = flow_around_body(view.geometry, raster, _turns(view.geometry, motion))
-        trust, misplaced = points.mean(view.trust), points.mean(view.misplaced) > 0.5
-        beside = points.mean(view.beside) > 0.5
-        if beside.any():
+        trust, state = points.mean(view.trust), flow.flat.state
+        if view.misplaced.any() or view.beside.any():
+            misplaced, beside = (points.mean(one) > 0.5 for one in (view.misplaced, view.beside))
             still = moves_with_trunk(flow, points.pixel[beside], view.geometry)
             trust[beside], misplaced[beside] = still.to(trust), ~still
-        state = flow.flat.state
-        wrong = points.pixel[misplaced & (state[points.pixel] == PixelState.VISIBLE)]
-        state[wrong] = int(PixelState.HIDDEN)
+            wrong = points.pixel[misplaced & (state[points.pixel] == PixelState.VISIBLE)]
+            state[wrong] = int(PixelState.HIDDEN)
         flows.append(flow)
         trusts.append(trust)
     trust = torch.stack(trusts)

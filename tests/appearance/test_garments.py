@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch.nn import functional
 
 from bdmm.appearance import completion
 from bdmm.appearance.atlas import texels_of
@@ -145,7 +146,7 @@ def test_clothes_at_the_rim_of_a_bare_arm_are_not_the_arm(body):
     rim = forearm & (vertex_normals(body.template, body.faces)[:, 0] * outwards < -0.7)
     seen = torch.where(rim, KINDS.index("upper"), kind)
     beside, sleeves = (
-        beside_arms(body, torch.nn.functional.one_hot(one, len(KINDS)).float(), rim * 0.0 + 1)
+        beside_arms(body, functional.one_hot(one, len(KINDS)).float(), torch.ones(len(one)))
         for one in (seen, kind)
     )
     assert (beside & rim).sum() > 0.8 * rim.sum() > 20

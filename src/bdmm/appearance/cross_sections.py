@@ -14,6 +14,7 @@ from bdmm.body.model import PART_NAMES, AnnyBody
 from bdmm.records import BONE_NAMES
 
 _BIN = 0.005
+"""Metres that share a bin."""
 _ALONG, _ACROSS = 0.01, 0.04
 """Metres, standard deviations of the means along the body and from left to right: hems are hardly
 slanted, and hair hangs behind as far left as in front."""
